@@ -1,0 +1,70 @@
+"""Every error that calcscan raises on purpose. This module imports nothing of ours.
+
+    CalcscanError                .what .where .hint
+    ├─ InputError                the input can't be used at all
+    │  ├─ NoCTError              nothing in it is a CT series
+    │  ├─ UnreadableError        a file or folder can't be read
+    │  └─ GeometryError          slices that make no volume, however they are put
+    ├─ RefusedError              a CT, but not one that calcscan can judge (not a head, no brain)
+    ├─ OutputError               the results can't be written
+    ├─ AtlasError                the atlas is missing, damaged or incomplete
+    ├─ FactsError                a facts file that can't be taken as it is
+    └─ RulesetError              a rules file that can't be taken as it is
+
+A wrong argument from Python code stays a `ValueError` or `TypeError` that names the argument.
+"""
+
+from __future__ import annotations
+
+
+class CalcscanError(Exception):
+    """What went wrong, where, and what to do next; `str()` is one line of all three.
+
+    >>> str(CalcscanError("no slices", where="scan/", hint="give a folder with at least 8 slices"))
+    'no slices [scan/]: give a folder with at least 8 slices'
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        text = what + (f" [{where}]" if where else "") + (f": {hint}" if hint else "")
+        super().__init__(text)
+
+
+class InputError(CalcscanError):
+    """The input can't be used at all."""
+
+
+class NoCTError(InputError):
+    """Nothing in the input is a CT series."""
+
+
+class UnreadableError(InputError):
+    """A file or folder can't be read."""
+
+
+class GeometryError(InputError):
+    """Slices that make no volume, however they are put."""
+
+
+class RefusedError(CalcscanError):
+    """A CT, but not one that calcscan can judge: `code` is a quality code of the contract."""
+
+    def __init__(self, what: str, *, code: str, where: str = "", hint: str = "") -> None:
+        self.code = code
+        super().__init__(what, where=where, hint=hint)
+
+
+class OutputError(CalcscanError):
+    """The results can't be written."""
+
+
+class AtlasError(CalcscanError):
+    """The atlas is missing, damaged or incomplete."""
+
+
+class FactsError(CalcscanError):
+    """A facts file that can't be taken as it is; `where` is file and address."""
+
+
+class RulesetError(CalcscanError):
+    """A rules file that can't be taken as it is; `where` is file and address."""

@@ -1,0 +1,261 @@
+"""The values that the stages hand on, in the order in which the data meets them. All are frozen.
+
+    read      folder            → Scan
+    skull     Scan              → Head        (the inside of the skull)
+    find      Scan, Head        → LesionMap
+    register  Scan, Head, Atlas → AtlasFit
+    locate    LesionMap, …      → LesionMap   (with sites)
+    summarise LesionMap, …      → Summary
+    facts     Scan, Summary     → facts       (a plain mapping, contract section 5)
+    guideline facts             → Guidance    (calcscan.guideline.model)
+
+Unknown is `None`, never a default that looks measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.geometry import Array, Geometry
+
+AIR_HU = -1024
+"""What padding and everything outside the reconstruction circle is set to."""
+
+
+def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """A read-only view; the caller's own array stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A doubt or a repair, by a quality code of the contract, with the value seen and the limit it crossed."""
+
+    code: str
+    message: str
+    value: float | str | None = None
+    limit: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesChoice:
+    """One series of the input: chosen, or why not."""
+
+    uid: str
+    description: str
+    images: int
+    chosen: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquisition:
+    """What is known of how the chosen series was made."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    kernel: str | None = None
+    kvp_kv: float | None = None
+    slice_thickness_mm: float | None = None
+    contrast: bool | None = None
+    """True only if the header or the image says so; None where neither tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Whose scan, as far as the header says. Identifiers stay in memory unless the user asks for them."""
+
+    study_uid: str = ""
+    series_uid: str = ""
+    frame_of_reference_uid: str = ""
+    patient_id: str = ""
+    patient_name: str = ""
+    study_date: str = ""
+    age_years: float | None = None
+    sex: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scan:
+    """A head CT on its own grid.
+
+    `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
+    behind each slice.
+    """
+
+    hu: npt.NDArray[np.int16]
+    geometry: Geometry
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    study: Study = field(default_factory=Study)
+    series: tuple[SeriesChoice, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:
+            raise ValueError(
+                f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}"
+            )
+        object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coarse:
+    """A volume on an evenly spaced, cubic grid along the world axes, for registration and shape, never for measuring.
+
+    `affine` takes (k, j, i, 1) to LPS mm.
+    """
+
+    values: npt.NDArray[np.float32]
+    affine: Array
+    spacing_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Head:
+    """The inside of the skull, on the scan's grid and on a coarse one.
+
+    `inside` (k, j, i) bool: within the inner table, dura included, bone not. `coarse_hu`, `coarse_inside` and
+    `coarse_bone` share one grid; `depth_mm` on it is the distance to the inner table, positive inside.
+    """
+
+    inside: npt.NDArray[np.bool_]
+    coarse_hu: Coarse
+    coarse_inside: npt.NDArray[np.bool_]
+    coarse_bone: npt.NDArray[np.bool_]
+    depth_mm: npt.NDArray[np.float32]
+    intracranial_ml: float
+    noise_hu: float | None
+    brain_hu: float | None
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesion:
+    """One calcification. Positions in LPS mm; `site`, `side` and `site_share` are None until it is located."""
+
+    id: int
+    voxels: int
+    volume_mm3: float
+    volume_low_mm3: float
+    volume_high_mm3: float
+    volume_130_mm3: float
+    mean_hu: float
+    max_hu: int
+    mass_hu_mm3: float
+    agatston: float
+    diameter_mm: float
+    centroid_lps_mm: tuple[float, float, float]
+    centroid_kji: tuple[float, float, float]
+    bbox_kji: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    """(first, last + 1) along k, j and i."""
+    site: str | None = None
+    side: str | None = None
+    site_share: float | None = None
+    """Share of the lesion's volume that lies in the site given, 0 to 1."""
+    also: tuple[tuple[str, str, float], ...] = ()
+    """The other sites it reaches: (site, side, share)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LesionMap:
+    """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`."""
+
+    labels: npt.NDArray[np.int32]
+    geometry: Geometry
+    lesions: tuple[Lesion, ...]
+    threshold_hu: float
+    settings: Mapping[str, float]
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place that a calcification can be reported at."""
+
+    label: int
+    site: str
+    side: str
+    """left, right or midline: the person's own; empty for `unassigned`."""
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Atlas:
+    """A head CT template with sites drawn on it, in one space (LPS mm).
+
+    `affine` takes (k, j, i, 1) to LPS mm for `template_hu` and `labels` alike.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    licence: str
+    template_hu: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    affine: Array
+    sites: Mapping[int, Site]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AtlasFit:
+    """How the scan lies in the atlas. `scan_to_atlas` (4, 4) takes LPS mm of the scan to LPS mm of the atlas."""
+
+    scan_to_atlas: Array
+    method: str
+    metric: float
+    overlap: float
+    accepted: bool
+    reason: str
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteBurden:
+    """What lies at one site and side; HU None and grade `none_detected` where nothing was found."""
+
+    site: str
+    side: str
+    group: str
+    volume_mm3: float | None
+    volume_low_mm3: float | None
+    volume_high_mm3: float | None
+    volume_130_mm3: float | None
+    count: int | None
+    max_hu: int | None
+    mean_hu: float | None
+    grade: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symmetry:
+    """Left against right for a paired site; None is unknown, never "no".
+
+    `index` is (left − right) / (left + right); `mirror_overlap` is the Dice of one side with the other's mirror image.
+    """
+
+    pair: str
+    left_mm3: float | None
+    right_mm3: float | None
+    index: float | None
+    mirror_overlap: float | None
+    bilateral: bool | None
+    symmetric: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Volume, density, symmetry and scores of the whole head."""
+
+    sites: tuple[SiteBurden, ...]
+    symmetry: tuple[Symmetry, ...]
+    scores: Mapping[str, object]
+    multiple: bool | None
+    detection_floor_mm3: float
+    flags: tuple[Flag, ...] = ()

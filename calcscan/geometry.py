@@ -155,9 +155,7 @@ class Geometry:
         matrix = np.eye(4)
         count = len(self.origins_mm)
         matrix[:3, 0] = (
-            (self.origins_mm[-1] - self.origins_mm[0]) / (count - 1)
-            if count > 1
-            else self.normal * self.slab_mm[0]
+            (self.origins_mm[-1] - self.origins_mm[0]) / (count - 1) if count > 1 else self.normal * self.slab_mm[0]
         )
         matrix[:3, 1], matrix[:3, 2], matrix[:3, 3] = self.step_j_mm, self.step_i_mm, self.origins_mm[0]
         return matrix
@@ -166,9 +164,7 @@ class Geometry:
         """Indices (…, 3), fractions allowed, to LPS mm (…, 3). Beyond the first and last slice the end steps go on."""
         index = np.asarray(kji, dtype=np.float64)
         return np.asarray(
-            self._origin_at(index[..., 0])
-            + index[..., 1, None] * self.step_j_mm
-            + index[..., 2, None] * self.step_i_mm
+            self._origin_at(index[..., 0]) + index[..., 1, None] * self.step_j_mm + index[..., 2, None] * self.step_i_mm
         )
 
     def to_index(self, xyz_mm: npt.ArrayLike) -> Array:

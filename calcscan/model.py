@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,9 +100,7 @@ class Scan:
 
     def __post_init__(self) -> None:
         if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:
-            raise ValueError(
-                f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}"
-            )
+            raise ValueError(f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}")
         object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
 
 
@@ -259,3 +258,31 @@ class Summary:
     multiple: bool | None
     detection_floor_mm3: float
     flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """How far the report may be trusted: `ok`, `caution` or `abstain`, and every flag that was raised."""
+
+    state: str
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """Everything that a run found. A stage that could not be done is None, and so is all that rests on it.
+
+    `guidance` is a `calcscan.guideline.Guidance`.
+    """
+
+    scan: Scan
+    head: Head | None
+    lesions: LesionMap | None
+    atlas: Atlas
+    fit: AtlasFit | None
+    summary: Summary | None
+    quality: Quality
+    facts: Mapping[str, object]
+    guidance: Any
+    settings: Mapping[str, object]
+    timings_s: Mapping[str, float]

@@ -1,0 +1,3 @@
+"""The whole job: the stages in order."""
+
+from __future__ import annotations

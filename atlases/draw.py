@@ -1,0 +1,187 @@
+"""Draw the sites that no source holds, on the template, in MNI152 millimetres (RAS).
+
+Every structure says where its place comes from: seen on the template itself, derived from the anatomy that is there, or
+a published position. Coordinates are (x, y, z): right, anterior, superior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Mask = npt.NDArray[np.bool_]
+Volume = npt.NDArray[np.float64]
+Point = tuple[float, float, float]
+
+
+class Grid:
+    """The atlas grid's coordinates in mm, as arrays that broadcast."""
+
+    def __init__(self, shape: tuple[int, int, int], affine: npt.NDArray[np.float64]) -> None:
+        self.shape = shape
+        self.x, self.y, self.z = np.meshgrid(
+            *[np.arange(n) * affine[a, a] + affine[a, 3] for a, n in enumerate(shape)], indexing="ij", sparse=True
+        )
+
+    def ellipsoid(self, centre: Point, radii: Point) -> Mask:
+        parts = [(c - m) / r for c, m, r in zip((self.x, self.y, self.z), centre, radii, strict=True)]
+        return np.asarray(sum(p**2 for p in parts) <= 1.0)
+
+    def tube(self, points: Sequence[Point], radius_mm: float) -> Mask:
+        """Everything within `radius_mm` of a polyline."""
+        near = np.full(self.shape, np.inf)
+        for a, b in zip(points[:-1], points[1:], strict=True):
+            step = np.subtract(b, a)
+            along = sum((c - m) * s for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
+            t = np.clip(along / float(step @ step), 0.0, 1.0)
+            gap = sum((c - (m + t * s)) ** 2 for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
+            near = np.minimum(near, gap)
+        return np.asarray(near <= radius_mm**2)
+
+    def half(self, side: str) -> Mask:
+        return np.broadcast_to(self.x < 0 if side == "left" else self.x >= 0, self.shape)
+
+
+def fluid(ct: Volume, brain: Mask) -> Mask:
+    """Cerebrospinal fluid on the template: below 20 HU after light smoothing."""
+    return np.asarray((ndimage.gaussian_filter(np.clip(ct, 0, 60), 0.7) < 20) & ndimage.binary_erosion(brain, iterations=2))
+
+
+def lateral_ventricles(grid: Grid, ct: Volume, brain: Mask) -> Mask:
+    """The fluid that hangs together with the frontal horns, cut off from the cisterns by a box around the ventricles.
+
+    Seen on the template.
+    """
+    box = (
+        (np.abs(grid.x) < 42)
+        & (grid.y > -75)
+        & (grid.y < 40)
+        & (grid.z > -22)
+        & (grid.z < 36)
+        & ~((np.abs(grid.x) < 6) & (grid.z < 2))
+        & ~((grid.y < -28) & (np.abs(grid.x) < 12) & (grid.z < 22))
+    )
+    pieces, _ = ndimage.label(fluid(ct, brain) & box)
+    seeds = {int(pieces[s]) for s in _around(grid, [(-8, 18, 10), (8, 18, 10), (-24, -42, 10), (24, -42, 10)], pieces)}
+    return np.asarray(np.isin(pieces, sorted(seeds - {0})))
+
+
+def _around(grid: Grid, points: Sequence[Point], pieces: npt.NDArray[np.int32]) -> list[tuple[int, int, int]]:
+    """For each point the nearest voxel that belongs to any piece."""
+    _, where = ndimage.distance_transform_edt(pieces == 0, return_indices=True)
+    out = []
+    for p in points:
+        index = tuple(int(v - a.flat[0]) for v, a in zip(p, (grid.x, grid.y, grid.z), strict=True))
+        out.append(tuple(int(where[a][index]) for a in range(3)))
+    return out
+
+
+def glomus(grid: Grid, ct: Volume, side: str) -> Mask:
+    """The calcified plexus in the trigone as the template shows it (above 45 HU), with 6 mm around it."""
+    sign = -1 if side == "left" else 1
+    seen = (ct > 45) & grid.ellipsoid((sign * 25.0, -41.0, 8.0), (11.0, 13.0, 13.0))
+    return np.asarray(ndimage.distance_transform_edt(~seen) <= 6.0)
+
+
+def tentorial_height(grid: Grid) -> Volume:
+    """z of the tentorium above (x, y): a tent hung from the straight sinus, which runs from the vein of Galen
+    (0, -40, 6) to the torcular (0, -94, -14), falling sideways to the transverse sinus and the petrous ridge.
+
+    Positions read off the template's midline slice and its brightest band.
+    """
+    ridge = np.interp(-grid.y, [30.0, 40.0, 60.0, 94.0], [-2.0, 6.0, -1.0, -14.0])
+    away = np.abs(grid.x)
+    return np.asarray(np.maximum(ridge - 0.62 * away, np.interp(-grid.y, [20.0, 45.0, 95.0], [-34.0, -28.0, -24.0])))
+
+
+def cerebellum(grid: Grid, brain: Mask, cortex: Mask, brainstem: Mask) -> Mask:
+    """The brain below the tentorium that is neither brainstem nor cortex of the hemispheres."""
+    below = (grid.z < tentorial_height(grid) - 1.0) & (grid.y < -28.0)
+    mask = brain & below & ~cortex & ~brainstem
+    pieces, _ = ndimage.label(ndimage.binary_erosion(mask, iterations=2))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray(ndimage.binary_dilation(pieces == sizes.argmax(), iterations=3) & mask)
+
+
+FALX_EDGE = (
+    # (y, z) of the free edge of the falx, from the crista galli over the corpus callosum to the vein of Galen,
+    # then along the straight sinus to the torcular.
+    (40.0, -20.0),
+    (44.0, 0.0),
+    (38.0, 20.0),
+    (22.0, 34.0),
+    (0.0, 38.0),
+    (-25.0, 34.0),
+    (-42.0, 18.0),
+    (-44.0, 8.0),
+    (-60.0, 2.0),
+    (-94.0, -12.0),
+)
+
+
+def falx(grid: Grid, brain: Mask) -> Mask:
+    """Within 4 mm of the midline, outside the free edge: the midline as the template shows it, the edge after the
+    corpus callosum (drawn about a centimetre above it in front, on it behind)."""
+    from skimage.draw import polygon2mask
+
+    y0, z0 = float(grid.y.flat[0]), float(grid.z.flat[0])
+    corners = [(y - y0, z - z0) for y, z in (*FALX_EDGE, (-94.0, -78.0), (40.0, -78.0))]
+    inner = polygon2mask(grid.shape[1:], np.array(corners))
+    reach = ndimage.binary_dilation(brain, iterations=5)
+    return np.asarray((np.abs(grid.x) <= 4.0) & ~inner[None] & reach)
+
+
+def tentorium(grid: Grid, brain: Mask, cerebellar: Mask) -> Mask:
+    """Within 3.5 mm of the drawn height, over the cerebellum, not in front of the incisura."""
+    near = np.abs(grid.z - tentorial_height(grid)) <= 3.5
+    over = ndimage.distance_transform_edt(~cerebellar) <= 9.0
+    incisura = (np.abs(grid.x) < 16.0) & (grid.y > -42.0)
+    return np.asarray(near & over & ndimage.binary_dilation(brain, iterations=3) & ~incisura & (grid.y < -28.0))
+
+
+def mirrored(points: Sequence[Point], side: str) -> list[Point]:
+    """Points given for the right side, on either."""
+    sign = -1.0 if side == "left" else 1.0
+    return [(sign * x, y, z) for x, y, z in points]
+
+
+PETROCLINOID = ((8.0, -13.0, -27.0), (14.0, -20.0, -30.0), (19.0, -26.0, -31.0))
+"""Posterior clinoid process to petrous apex. Position: from the sella and the petrous apex in MNI space."""
+
+CAROTID_SIPHON = (
+    (16.0, -16.0, -38.0),
+    (13.0, -8.0, -34.0),
+    (12.0, 4.0, -31.0),
+    (12.0, 8.0, -25.0),
+    (11.0, 2.0, -20.0),
+    (13.0, 0.0, -15.0),
+)
+"""Foramen lacerum, cavernous part, anterior genu, clinoid part, terminus. Position: beside the sella in MNI space."""
+
+VERTEBRAL = ((17.0, -44.0, -66.0), (12.0, -40.0, -58.0), (5.0, -34.0, -50.0), (1.0, -30.0, -44.0))
+"""Foramen magnum to the union in front of the medulla."""
+
+DENTATE_CENTRE: Point = (15.0, -60.0, -34.0)
+DENTATE_RADII: Point = (7.0, 11.0, 6.0)
+"""About 1.9 ml a side centred at x = ±15, y = -60, z = -34 (position and volume: published MNI descriptions)."""
+
+
+def base_shell(grid: Grid, brain: Mask) -> Mask:
+    """Where skull base may stand up into the head: outside the brain and in its outer 6 mm, where its surface looks
+    down or forward-down, and around the petrous ridge and the sella."""
+    outside = ndimage.distance_transform_edt(~brain)
+    within = ndimage.distance_transform_edt(brain)
+    signed = ndimage.gaussian_filter(outside - within, 4.0)
+    down = -np.gradient(signed, axis=2)
+    faces_down = down > 0.35
+    shell = (outside <= 15.0) & (within <= 6.0)
+    petrous = ndimage.binary_dilation(
+        grid.tube([(14.0, -22.0, -32.0), (58.0, -42.0, -32.0)], 9.0)
+        | grid.tube([(-14.0, -22.0, -32.0), (-58.0, -42.0, -32.0)], 9.0)
+    )
+    sella = grid.ellipsoid((0.0, 0.0, -30.0), (24.0, 22.0, 14.0))
+    return np.asarray((shell & faces_down & (grid.z < 0.0)) | petrous | sella)

@@ -1,0 +1,61 @@
+"""An evenly spaced, cubic copy of a scan, for shape and registration. Nothing is measured on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan._kernels.resample import above_level, block_mean, sample_slices
+from calcscan.geometry import Array, Geometry
+from calcscan.model import AIR_HU, Coarse, Scan
+
+
+def resample(scan: Scan, spacing_mm: float) -> Coarse:
+    """The scan on a cubic grid along the world axes that covers all of it, trilinear after averaging in plane.
+
+    Any tilt, spacing and order of slices is undone by the geometry. Points outside the scan are air.
+    """
+    grid = scan.geometry
+    factor = max(1, int(spacing_mm / max(grid.spacing_mm[1:]) + 1e-6))
+    blocks = np.empty((grid.shape[0], grid.rows // factor, grid.columns // factor), dtype=np.float32)
+    block_mean(scan.hu, factor, blocks)
+    offset = 0.5 * (factor - 1)
+    origins = grid.origins_mm + offset * (grid.step_i_mm + grid.step_j_mm)
+    plane = np.linalg.pinv(np.column_stack([grid.step_j_mm * factor, grid.step_i_mm * factor]))
+    affine, shape = _covering(grid, spacing_mm)
+    values = np.empty(shape, dtype=np.float32)
+    sample_slices(
+        blocks, np.ascontiguousarray(origins), np.vstack([grid.normal[None], plane]), affine, float(AIR_HU), values
+    )
+    values.flags.writeable = False
+    return Coarse(values=values, affine=affine, spacing_mm=spacing_mm)
+
+
+def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, level: float) -> npt.NDArray[np.bool_]:
+    """Where a field on an even grid exceeds `level`, on the native voxels: bool, shape `grid.shape`."""
+    out = np.empty(grid.shape, dtype=np.bool_)
+    inverse = np.ascontiguousarray(np.linalg.inv(affine)[:3])
+    above_level(
+        np.ascontiguousarray(field, dtype=np.float32),
+        level,
+        inverse,
+        np.array(grid.origins_mm),
+        np.array(grid.step_j_mm),
+        np.array(grid.step_i_mm),
+        out,
+    )
+    return out
+
+
+def _covering(grid: Geometry, spacing_mm: float) -> tuple[Array, tuple[int, int, int]]:
+    slices, rows, columns = grid.shape
+    corners = np.array(
+        [(k, j, i) for k in (0, slices - 1) for j in (0, rows - 1) for i in (0, columns - 1)], dtype=np.float64
+    )
+    world = grid.to_world(corners)
+    low, high = world.min(axis=0), world.max(axis=0)
+    count = np.ceil((high - low) / spacing_mm).astype(int) + 1
+    affine = np.zeros((4, 4))
+    affine[0, 2] = affine[1, 1] = affine[2, 0] = spacing_mm
+    affine[:3, 3], affine[3, 3] = low, 1.0
+    return affine, (int(count[2]), int(count[1]), int(count[0]))

@@ -1,0 +1,169 @@
+"""The inside of the skull: Scan → Head.
+
+A smooth inner-table surface rather than a brain mask: calcification grows on dura and falls out of every brain mask.
+
+The way there: the largest piece of bone is the skull (islands of bone density inside it are what we look for, so they
+bar nothing). Far from bone and air lies the core of the brain; from there the inside grows back towards the bone round
+by round, admitting tissue ever closer to it, and in each round only so far that it can't run down the spinal canal or
+out through a fissure. At the end, narrow intrusions of bone density are closed over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+from scipy import ndimage
+
+from calcscan.coarse import on_native, resample
+from calcscan.errors import RefusedError
+from calcscan.knowledge import values
+from calcscan.model import Flag, Head, Scan
+
+Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.float32]
+
+
+def find_skull(scan: Scan) -> Head:
+    """Find the inside of the skull.
+
+    Raises
+    ------
+    RefusedError
+        `not_head` where there is no skull around soft tissue, `no_brain` where what it holds is not brain.
+    """
+    limits = values("skull")
+    spacing_mm = float(limits["grid_mm"])
+    coarse = resample(scan, spacing_mm)
+    bone = _largest(coarse.values > limits["bone_hu"])
+    if not bone.any():
+        raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
+    core, to_bone_mm = _core(coarse.values, bone, spacing_mm)
+    brain_hu = float(np.median(coarse.values[core]))
+    if not limits["brain_low_hu"] <= brain_hu <= limits["brain_high_hu"]:
+        raise RefusedError(
+            f"what the skull holds is no brain: {brain_hu:.0f} HU in the middle, not "
+            f"{limits['brain_low_hu']}-{limits['brain_high_hu']}",
+            code="no_brain",
+            hint="calcscan reads CTs of a living head only",
+        )
+    inside = _close(_grow(core, to_bone_mm, spacing_mm), spacing_mm, float(limits["closing_mm"]))
+    intracranial_ml = float(inside.sum()) * spacing_mm**3 / 1000.0
+    if intracranial_ml < limits["smallest_ml"]:
+        raise RefusedError(
+            f"the inside of the skull is only {intracranial_ml:.0f} ml",
+            code="not_head",
+            hint=f"a head holds at least {limits['smallest_ml']} ml; is this a whole head?",
+        )
+    depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
+    return Head(
+        inside=on_native(depth_mm, coarse.affine, scan.geometry, 0.0),
+        coarse_hu=coarse,
+        coarse_inside=inside,
+        coarse_bone=bone,
+        depth_mm=depth_mm,
+        intracranial_ml=intracranial_ml,
+        noise_hu=_noise(scan, coarse.affine, to_bone_mm),
+        brain_hu=brain_hu,
+        flags=_flags(scan, coarse.affine, inside, intracranial_ml, limits),
+    )
+
+
+def _core(hu: Field, bone: Mask, spacing_mm: float) -> tuple[Mask, Field]:
+    """The middle of the brain, and the distance of every voxel from bone and air, negative within them."""
+    limits = values("skull")
+    barrier = np.pad(bone | (hu < limits["air_hu"]), 1, constant_values=True)
+    to_bone_mm = _distance(barrier, spacing_mm)[1:-1, 1:-1, 1:-1]
+    deepest = np.unravel_index(int(to_bone_mm.argmax()), to_bone_mm.shape)
+    radius_mm = min(float(limits["core_mm"]), float(limits["core_share"]) * float(to_bone_mm[deepest]))
+    pieces, _ = ndimage.label(to_bone_mm > radius_mm)
+    core: Mask = pieces == pieces[deepest]
+    return core, to_bone_mm
+
+
+def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float) -> Mask:
+    limits = values("skull")
+    inside, admitted_mm = core, float(to_bone_mm[core].min())
+    while admitted_mm > 0.0:
+        following_mm = admitted_mm * limits["step"] if admitted_mm > 2.0 * spacing_mm / 1.5 else 0.0
+        reach_mm = (admitted_mm - following_mm) * limits["reach"] + 0.5 * spacing_mm
+        inside = (_distance(inside, spacing_mm) <= reach_mm) & (to_bone_mm > following_mm)
+        admitted_mm = following_mm
+    return np.asarray(ndimage.binary_fill_holes(inside))
+
+
+def _close(inside: Mask, spacing_mm: float, radius_mm: float) -> Mask:
+    margin = int(np.ceil(radius_mm / spacing_mm)) + 1
+    padded = np.pad(inside, margin)
+    swollen = _distance(padded, spacing_mm) <= radius_mm
+    closed = (_distance(~swollen, spacing_mm) > radius_mm) | padded
+    return closed[margin:-margin, margin:-margin, margin:-margin]
+
+
+def _distance(mask: Mask, spacing_mm: float) -> Field:
+    """Distance in mm of every voxel to the nearest True one; 0 within."""
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing((spacing_mm,) * 3)
+    far: Any = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return np.maximum(sitk.GetArrayFromImage(far), np.float32(0.0))
+
+
+def _largest(mask: Mask) -> Mask:
+    pieces, count = ndimage.label(mask)
+    if count == 0:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray(pieces == sizes.argmax())
+
+
+def _noise(scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field) -> float | None:
+    """Standard deviation of the noise in HU, from differences of neighbouring voxels deep in the brain.
+
+    Differences two columns apart cancel anatomy; the median makes edges and calcifications harmless. None where there
+    is too little to say.
+    """
+    deep = on_native(to_bone_mm, affine, scan.geometry, 15.0)
+    middle = scan.hu[:, :, 4:][deep[:, :, 4:] & deep[:, :, :-4]].astype(np.int32)
+    other = scan.hu[:, :, :-4][deep[:, :, 4:] & deep[:, :, :-4]].astype(np.int32)
+    if middle.size < 1000:
+        return None
+    return float(np.median(np.abs(middle - other))) * 1.4826 / float(np.sqrt(2.0))
+
+
+def _flags(
+    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, intracranial_ml: float, limits: Any
+) -> tuple[Flag, ...]:
+    flags = []
+    if intracranial_ml > limits["largest_ml"]:
+        flags.append(
+            Flag(
+                code="not_head",
+                message="the inside of the skull could not be told from the outside",
+                value=round(intracranial_ml),
+                limit=limits["largest_ml"],
+            )
+        )
+    index = np.argwhere(inside & ~ndimage.binary_erosion(inside))
+    world = index @ affine[:3, :3].T + affine[:3, 3]
+    kji = scan.geometry.to_index(world)
+    step = np.array([1.0, limits["grid_mm"], limits["grid_mm"]]) / np.array([1.0, *scan.geometry.spacing_mm[1:]])
+    for edge, name in (
+        (kji[:, 0] < step[0] * 0.75, "first slice"),
+        (kji[:, 0] > scan.geometry.shape[0] - 1 - step[0] * 0.75, "last slice"),
+        ((kji[:, 1:] < step[1:]).any(axis=1), "left or front edge of the image"),
+        ((kji[:, 1:] > np.array(scan.geometry.shape[1:]) - 1 - step[1:]).any(axis=1), "right or back edge of the image"),
+    ):
+        share = float(edge.mean())
+        if share > limits["cropped_share"]:
+            flags.append(
+                Flag(
+                    code="cropped",
+                    message=f"the head is cut off at the {name}",
+                    value=round(share, 3),
+                    limit=limits["cropped_share"],
+                )
+            )
+    return tuple(flags)

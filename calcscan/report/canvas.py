@@ -1,0 +1,112 @@
+"""Drawing on a Pillow image: text, pills, outlines. Knows nothing of scans."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+BACKGROUND, PANEL, LINE = "#0d1117", "#161b22", "#30363d"
+TEXT, MUTED = "#f0f3f6", "#9aa4af"
+STATE_COLOURS = {"ok": "#2ea043", "caution": "#d29922", "abstain": "#da3633"}
+
+_GLYPHS = str.maketrans({"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"})
+
+
+@cache
+def font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Pillow's own font, so that the picture is the same everywhere."""
+    return ImageFont.load_default(size)
+
+
+class Canvas:
+    """An RGB image that is drawn on."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width, height), BACKGROUND)
+        self.draw = ImageDraw.Draw(self.image)
+
+    def text(
+        self,
+        at: tuple[float, float],
+        text: str,
+        size: int,
+        colour: str = TEXT,
+        *,
+        anchor: str = "ls",
+        bold: bool = False,
+        halo: bool = False,
+    ) -> None:
+        """Text on its baseline; `halo` keeps it readable on a picture."""
+        text = text.translate(_GLYPHS)
+        if halo:
+            self.draw.text(at, text, "black", font(size), anchor=anchor, stroke_width=2)
+        self.draw.text(at, text, colour, font(size), anchor=anchor, stroke_width=0.5 if bold else 0)
+
+    def width_of(self, text: str, size: int) -> float:
+        return float(font(size).getlength(text.translate(_GLYPHS)))
+
+    def fitted(self, text: str, size: int, width: float) -> str:
+        """The text, cut short with dots where it is wider than `width`."""
+        if self.width_of(text, size) <= width:
+            return text
+        while text and self.width_of(text + "...", size) > width:
+            text = text[:-1]
+        return text.rstrip() + "..."
+
+    def wrapped(self, text: str, size: int, width: float) -> list[str]:
+        """The text in lines no wider than `width`."""
+        lines = [""]
+        for word in text.split():
+            longer = f"{lines[-1]} {word}".strip()
+            if lines[-1] and self.width_of(longer, size) > width:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+        return lines
+
+    def pill(self, left: float, middle: float, text: str, size: int, colour: str) -> float:
+        """A rounded label, its left end at `left`; returns where it ends."""
+        right = left + self.width_of(text, size) + 1.3 * size
+        box = (left, middle - 0.85 * size, right, middle + 0.85 * size)
+        self.draw.rounded_rectangle(box, radius=0.85 * size, fill=colour)
+        self.text(((left + right) / 2, middle), text, size, "white", anchor="mm", bold=True)
+        return right
+
+    def mm3(self, right: float, baseline: float, size: int, colour: str = MUTED) -> None:
+        """The unit mm³ (the font has no raised 3), ending at `right`."""
+        small = max(8, round(0.65 * size))
+        self.text((right, baseline - 0.35 * size), "3", small, colour, anchor="rs")
+        self.text((right - self.width_of("3", small), baseline), "mm", size, colour, anchor="rs")
+
+    def paste(self, picture: npt.NDArray[np.uint8], left: int, top: int) -> None:
+        self.image.paste(Image.fromarray(picture), (left, top))
+
+
+def grey(hu: npt.NDArray[np.float32], centre: float, width: float) -> npt.NDArray[np.uint8]:
+    """HU through a window to RGB (rows, columns, 3)."""
+    shade = np.clip((hu - (centre - width / 2)) / width, 0.0, 1.0) * 255
+    return np.repeat(shade.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def outlined(
+    picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], colours: dict[int, str], thickness: float = 2.0
+) -> npt.NDArray[np.uint8]:
+    """The picture with a smooth coloured line around each label, outside it, so that what it surrounds stays seen."""
+    out = picture.astype(np.float64)
+    for label in np.unique(labels[labels > 0]):
+        rows, columns = np.nonzero(labels == label)
+        pad = int(thickness) + 3
+        box = (
+            slice(max(0, rows.min() - pad), rows.max() + pad + 1),
+            slice(max(0, columns.min() - pad), columns.max() + pad + 1),
+        )
+        away = ndimage.distance_transform_edt(labels[box] != label)
+        smooth = ndimage.gaussian_filter(away, 0.7)
+        alpha = np.clip(thickness + 1.0 - smooth, 0.0, 1.0) * np.clip(smooth - 0.3, 0.0, 1.0) * (away > 0)
+        ink = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
+        out[box] = out[box] * (1 - alpha[..., None]) + ink * alpha[..., None]
+    return out.round().astype(np.uint8)

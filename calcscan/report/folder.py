@@ -1,0 +1,157 @@
+"""Files into a folder, together or not at all, and never at the cost of anybody else's file.
+
+A new folder is written beside its final name and renamed. Into a folder that exists (it may be a mount point, which
+can't be renamed) everything is first written to a staging folder inside it; then the files of the last run are put
+aside, the new ones moved in, report.json last. If that fails, the old ones are put back. A folder that holds a file by
+one of our names, but no report of ours, is somebody else's and is refused. Files by other names are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from calcscan.errors import OutputError
+
+REPORT = "report.json"
+OURS = frozenset(
+    {
+        REPORT, "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        "segmentation.dcm", "measurements.dcm",
+    }
+)  # fmt: skip
+"""Every name that calcscan writes into OUT, of this version and of others (contract section 3)."""
+_STAGING = ".calcscan-staging"
+_ASIDE = "put-aside"
+"""Within the staging folder: the whole old report has been put aside, what now lies in OUT is new."""
+
+
+def check_output(out: Path) -> None:
+    """Make sure, before the work, that results can be written to `out`; leaves nothing behind.
+
+    Raises
+    ------
+    OutputError
+        `out` is a file, holds files that are not calcscan's by names that it would write, or can't be written to.
+    """
+    if out.exists() and not out.is_dir():
+        raise OutputError("the output is a file", where=str(out), hint="give a folder")
+    if out.is_dir():
+        _refuse_foreign(out)
+    ground = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    try:
+        probe = tempfile.mkdtemp(prefix=".calcscan-probe-", dir=ground)
+        Path(probe).rmdir()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def put_files(out: Path, contents: Mapping[str, bytes]) -> None:
+    """Write `contents` (name → bytes) to `out`, in place of what calcscan wrote there before.
+
+    Raises
+    ------
+    OutputError
+        As `check_output`, or the disk refuses; `out` is then as it was.
+    """
+    unknown = set(contents) - OURS
+    if unknown:
+        raise ValueError(f"not names of ours: {sorted(unknown)}")
+    check_output(out)
+    try:
+        if out.is_dir():
+            _into_existing(out, contents)
+        else:
+            _as_new(out, contents)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _as_new(out: Path, contents: Mapping[str, bytes]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        _write_all(staging, contents)
+        staging.chmod(0o777 & ~_umask())
+        staging.rename(out)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _into_existing(out: Path, contents: Mapping[str, bytes]) -> None:
+    staging = out / _STAGING
+    new, old = staging / "new", staging / "old"
+    _recover(out)
+    new.mkdir(parents=True)
+    old.mkdir()
+    try:
+        _write_all(new, contents)
+        for name in sorted(OURS, key=lambda name: name != REPORT):
+            if (out / name).exists():
+                (out / name).replace(old / name)
+        (staging / _ASIDE).touch()
+        for name in sorted(contents, key=lambda name: name == REPORT):
+            (new / name).replace(out / name)
+    except BaseException:
+        _recover(out)
+        raise
+    shutil.rmtree(staging)
+
+
+def _recover(out: Path) -> None:
+    """Put back what a run that was cut short had put aside."""
+    staging = out / _STAGING
+    if not staging.is_dir():
+        return
+    if (staging / _ASIDE).exists():
+        for name in OURS:
+            (out / name).unlink(missing_ok=True)
+    for path in sorted((staging / "old").glob("*")):
+        path.replace(out / path.name)
+    shutil.rmtree(staging)
+
+
+def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    for name, content in contents.items():
+        with (folder / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _refuse_foreign(out: Path) -> None:
+    present = sorted(name for name in OURS if (out / name).exists())
+    if not present or (out / _STAGING).is_dir() or _is_report(out / REPORT):
+        return
+    raise OutputError(
+        "the output folder holds a file that calcscan would overwrite and did not write",
+        where=str(out / present[0]),
+        hint="give another folder",
+    )
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith("calcscan-report/")
+
+
+def _unwritable(out: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the results can't be written ({error.strerror or error})",
+        where=str(out),
+        hint="choose a folder that you may write to, on a disk with room",
+    )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

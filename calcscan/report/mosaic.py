@@ -1,0 +1,136 @@
+"""Result → mosaic.png: a glance at what was found, where, and how far it may be trusted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+from calcscan.model import Result
+from calcscan.report.canvas import LINE, MUTED, STATE_COLOURS, TEXT, Canvas, grey, outlined
+from calcscan.report.legend import PANEL_WIDTH, draw_panel, short
+from calcscan.report.panes import (
+    Crop,
+    Frame,
+    Pane,
+    choose_levels,
+    cut,
+    find_crop,
+    head_heights,
+    make_frame,
+    slab,
+    volume_by_level,
+)
+from calcscan.report.sitelabels import label_of
+
+MOST_PANES = 12
+_WINDOW_HU = (40.0, 80.0)
+_PANES_WIDTH, _GAP, _EDGE = 1280, 6, 24
+_STATE_WORDS = {"ok": "QUALITY OK", "caution": "CAUTION", "abstain": "ABSTAINED"}
+
+
+def mosaic_png(result: Result) -> bytes:
+    """Up to twelve axial panes at a brain window, each with R and L, lesions outlined in the colour of their site, a
+    table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
+    frame = make_frame(result.scan.geometry)
+    crop = find_crop(result, frame)
+    panes, columns = _panes(result, frame, crop)
+    rows = -(-len(panes) // columns)
+    height, width = panes[0].labels.shape
+    header = _header_height(result)
+    body = rows * height + (rows - 1) * _GAP
+    canvas = Canvas(_EDGE * 3 + _PANES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
+    _draw_header(canvas, result)
+    colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions} if result.lesions else {}
+    letters = _letters(result)
+    for number, pane in enumerate(panes):
+        row, column = divmod(number, columns)
+        left, top = _EDGE + column * (width + _GAP), header + row * (height + _GAP)
+        _draw_pane(canvas, pane, left, top, colours, letters)
+    _draw_scale(canvas, _EDGE, header + height, crop.width / width)
+    draw_panel(canvas, result, _EDGE * 2 + _PANES_WIDTH, header)
+    file = io.BytesIO()
+    canvas.image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _panes(result: Result, frame: Frame, crop: Crop) -> tuple[list[Pane], int]:
+    table = volume_by_level(result.lesions, frame)
+    levels = choose_levels(table, frame, head_heights(result, frame), MOST_PANES)
+    columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
+    width = (_PANES_WIDTH - (columns - 1) * _GAP) // columns
+    volumes = [float(table[slab(frame, level)].sum()) for level in levels]
+    return [cut(result, frame, crop, level, width, mm3) for level, mm3 in zip(levels, volumes, strict=True)], columns
+
+
+def _letters(result: Result) -> tuple[str, str]:
+    unknown = any(flag.code == "laterality_unknown" for flag in result.quality.flags)
+    return ("?", "?") if unknown else ("R", "L")
+
+
+def _draw_pane(
+    canvas: Canvas, pane: Pane, left: int, top: int, colours: Mapping[int, str], letters: tuple[str, str]
+) -> None:
+    height, width = pane.labels.shape
+    canvas.paste(outlined(grey(pane.hu, *_WINDOW_HU), pane.labels, dict(colours)), left, top)
+    canvas.draw.rectangle((left, top, left + width - 1, top + height - 1), outline=LINE)
+    size = 22
+    canvas.text((left + 10, top + height / 2), letters[0], size, anchor="lm", bold=True, halo=True)
+    canvas.text((left + width - 10, top + height / 2), letters[1], size, anchor="rm", bold=True, halo=True)
+    canvas.text((left + 10, top + 24), pane.caption, 16, "#d0d7de", halo=True)
+    if pane.volume_mm3 > 0:
+        canvas.mm3(left + width - 10, top + 24, 16, "#d0d7de")
+        canvas.text((left + width - 46, top + 24), short(pane.volume_mm3), 16, bold=True, anchor="rs", halo=True)
+
+
+def _draw_scale(canvas: Canvas, left: int, bottom: int, pixel_mm: float) -> None:
+    length = 50.0 / pixel_mm
+    at = (left + 12, bottom - 12, left + 12 + length, bottom - 12)
+    canvas.draw.line(at, fill="#d0d7de", width=2)
+    for x in (at[0], at[2]):
+        canvas.draw.line((x, bottom - 16, x, bottom - 8), fill="#d0d7de", width=2)
+    canvas.text((left + 18 + length, bottom - 7), "5 cm", 14, "#d0d7de", halo=True)
+
+
+def _header_height(result: Result) -> int:
+    return 84 + 26 * _shown_flags(result) + (96 if result.quality.state == "abstain" else 0)
+
+
+def _shown_flags(result: Result) -> int:
+    return min(4, len(result.quality.flags))
+
+
+def _draw_header(canvas: Canvas, result: Result) -> None:
+    state, flags = result.quality.state, result.quality.flags
+    width = canvas.image.width
+    canvas.text((_EDGE, 50), "calcscan", 36, bold=True)
+    end = canvas.pill(_EDGE + canvas.width_of("calcscan", 36) + 24, 39, _STATE_WORDS[state], 18, STATE_COLOURS[state])
+    canvas.text((end + 20, 46), _about(result), 18, MUTED)
+    canvas.text((width - _EDGE, 46), "RESEARCH USE ONLY - not for diagnosis", 20, "#ffb454", anchor="rs", bold=True)
+    top = 72
+    if state == "abstain":
+        canvas.draw.rounded_rectangle((_EDGE, top, width - _EDGE, top + 80), radius=10, fill=STATE_COLOURS["abstain"])
+        canvas.text((width / 2, top + 40), "ABSTAINED: nothing is attributed to a site", 44, "white", anchor="mm", bold=True)
+        top += 96
+    shown = flags if len(flags) <= 4 else flags[:3]
+    for number, flag in enumerate(shown):
+        at = top + 18 + 26 * number
+        canvas.text((_EDGE, at), flag.code, 17, TEXT, bold=True)
+        start = _EDGE + canvas.width_of(flag.code, 17) + 14
+        canvas.text((start, at), canvas.fitted(flag.message, 17, width - _EDGE - start), 17, MUTED)
+    if len(flags) > len(shown):
+        rest = ", ".join(flag.code for flag in flags[len(shown) :])
+        canvas.text((_EDGE, top + 18 + 26 * len(shown)), canvas.fitted(f"and {rest}", 17, width - 2 * _EDGE), 17, MUTED)
+
+
+def _about(result: Result) -> str:
+    study, made, geometry = result.scan.study, result.scan.acquisition, result.scan.geometry
+    parts = [
+        f"{study.age_years:.0f} y" if study.age_years is not None else "",
+        study.sex or "",
+        made.manufacturer or "",
+        made.kernel or "",
+        f"{geometry.shape[0]} slices, {made.slice_thickness_mm:g} mm thick" if made.slice_thickness_mm else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+

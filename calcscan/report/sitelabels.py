@@ -1,0 +1,56 @@
+"""The numbers that `sites.nii.gz` and `sites.csv` use: each (site, side) of `sites.toml`, in its order, from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from calcscan.model import Lesion
+from calcscan.sites import all_sites
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteLabel:
+    """A site and side with its number on the label map."""
+
+    label: int
+    site: str
+    side: str
+    group: str
+    colour: str
+
+
+@cache
+def site_labels() -> Mapping[tuple[str, str], SiteLabel]:
+    """Every (site, side) in the order of the report.
+
+    >>> site_labels()["caudate", "left"].label, site_labels()["caudate", "right"].label
+    (1, 2)
+    """
+    pairs = [(info, side) for info in all_sites().values() for side in info.sides]
+    return MappingProxyType(
+        {
+            (info.site, side): SiteLabel(
+                label=number, site=info.site, side=side, group=info.group, colour=info.colour
+            )
+            for number, (info, side) in enumerate(pairs, start=1)
+        }
+    )
+
+
+def label_of(lesion: Lesion) -> SiteLabel:
+    """Where a lesion was put; `unassigned` where it was put nowhere.
+
+    Raises
+    ------
+    ValueError
+        The lesion's site and side are no pair of `sites.toml`.
+    """
+    if lesion.site is None:
+        return site_labels()["unassigned", ""]
+    found = site_labels().get((lesion.site, lesion.side or ""))
+    if found is None:
+        raise ValueError(f"lesion {lesion.id} lies at {lesion.site!r} {lesion.side!r}, which is no site and side of ours")
+    return found

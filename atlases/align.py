@@ -14,7 +14,8 @@ ATLAS_SHAPE = (193, 233, 193)
 ATLAS_AFFINE = np.array([[1.0, 0, 0, -96], [0, 1.0, 0, -132], [0, 0, 1.0, -78], [0, 0, 0, 1.0]])
 """The atlas grid: 1 mm, RAS, MNI152 millimetres."""
 
-GREY_HU, WHITE_HU, FLUID_HU = 37.0, 29.0, 8.0
+GREY_HU, WHITE_HU, FLUID_HU = 37.3, 31.7, 10.0
+"""As they are on the CT template."""
 
 
 def image(volume: npt.NDArray[np.generic], affine: Matrix) -> sitk.Image:
@@ -83,3 +84,33 @@ def centred_start(fixed_mask: npt.NDArray[np.bool_], fixed: sitk.Image, moving_m
     start.SetCenter(here)
     start.SetTranslation([b - a for a, b in zip(here, there, strict=True)])
     return start
+
+
+def paint_nuclei(imitation: Volume, nuclei: dict[float, npt.NDArray[np.bool_]]) -> Volume:
+    """Give the deep nuclei the HU they have on a CT: a T1 tissue map calls much of the pallidum and thalamus white."""
+    out = imitation.copy()
+    for hu, mask in nuclei.items():
+        out[mask & (imitation > 20)] = hu
+    return out
+
+
+def settle(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre: tuple[float, float, float]) -> sitk.Transform:
+    """The rigid motion that settles the deep nuclei: `fixed` points to `moving` points, centred at `centre` (LPS mm).
+
+    Rigid on purpose. Measured as the contrast of each nucleus to the ring around it on the template (the mean over
+    caudate, putamen, pallidum and thalamus: none 3.67 HU, rigid 4.13 HU, similarity 3.65 HU and nuclei a quarter too
+    large, affine with a coarse spline: a putamen of twice its size).
+    """
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMeanSquares()
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetMetricFixedMask(mask)
+    method.SetOptimizerAsRegularStepGradientDescent(0.5, 1e-4, 200, relaxationFactor=0.6)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([2])
+    method.SetSmoothingSigmasPerLevel([0.5])
+    motion = sitk.Euler3DTransform()
+    motion.SetCenter(centre)
+    method.SetInitialTransform(motion, inPlace=True)
+    method.Execute(fixed, moving)
+    return motion

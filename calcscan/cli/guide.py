@@ -1,0 +1,68 @@
+"""`calcscan guide`: the guideline logic on a facts file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from calcscan.errors import FactsError, RulesetError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `calcscan guide`."""
+    parser.description = "What to consider for one person, why, and what else would be worth knowing."
+    add = parser.add_argument
+    add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
+    add("--json", action="store_true", help="write the report's guideline object")
+    add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
+    add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
+    add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
+    add("--without", action="append", default=[], metavar="RULE_ID", help="leave a rule out")
+    add("--literature", action="store_true", help="also use rules from the literature beyond the documents")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Runs it. 0 done, 1 `--lint` found problems, 2 facts or rules that can't be taken."""
+    try:
+        if args.lint is not None:
+            return _lint(args)
+        if args.facts is None:
+            print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
+            return 2
+        sys.stdout.write(_answer(args))
+    except (FactsError, RulesetError) as error:
+        print(f"calcscan guide: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _answer(args: argparse.Namespace) -> str:
+    from calcscan.guideline import load_facts, recommend
+    from calcscan.guideline.explain import explain
+    from calcscan.guideline.ruleset import load_ruleset
+    from calcscan.guideline.text import render, render_explanation
+
+    facts = load_facts(args.facts)
+    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
+    if args.explain:
+        explanation = explain(args.explain, facts, rulesets=rules)
+        return _json(explanation.to_dict()) if args.json else render_explanation(explanation)
+    guidance = recommend(facts, rulesets=rules)
+    return _json(guidance.to_dict()) if args.json else render(guidance)
+
+
+def _json(plain: object) -> str:
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def _lint(args: argparse.Namespace) -> int:
+    from calcscan.guideline.lint import lint
+
+    problems = lint([Path(args.lint)] if args.lint else [Path(path) for path in args.rules])
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print("no problems found")
+    return 1 if problems else 0

@@ -1,0 +1,24 @@
+"""The guideline logic: from facts about a person to what to consider, why, and what else would be worth knowing.
+
+It stands alone: it needs no image and no array library, and takes facts that a person wrote as well as measured ones.
+"""
+
+from __future__ import annotations
+
+from calcscan.guideline.engine import recommend
+from calcscan.guideline.explain import Explanation, explain
+from calcscan.guideline.intake import load_facts
+from calcscan.guideline.model import DISCLAIMER, Guidance, Recommendation
+from calcscan.guideline.ruleset import Ruleset, load_ruleset
+
+__all__ = [
+    "DISCLAIMER",
+    "Explanation",
+    "Guidance",
+    "Recommendation",
+    "Ruleset",
+    "explain",
+    "load_facts",
+    "load_ruleset",
+    "recommend",
+]

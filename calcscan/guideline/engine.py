@@ -1,0 +1,152 @@
+"""From facts to guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from calcscan.guideline.case import STATED, Case, build
+from calcscan.guideline.conditions import Leaf
+from calcscan.guideline.logic import Truth
+from calcscan.guideline.model import (
+    KINDS,
+    URGENCIES,
+    Because,
+    Conflict,
+    ConflictSide,
+    Guidance,
+    NeedsInput,
+    NotApplicable,
+    Recommendation,
+)
+from calcscan.guideline.rules import Rule
+from calcscan.guideline.ruleset import Divergence, Ruleset, load_ruleset
+from calcscan.guideline.told import read_told
+
+_FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
+
+
+def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> Case:
+    """What is known of one person, from what was stated and what was measured.
+
+    Raises `FactsError` for facts that can't be taken as they are.
+    """
+    return build(read_told(facts), None if image is None else read_told(image, "image"))
+
+
+def _reasons(leaves: Iterable[Leaf], case: Case) -> tuple[Because, ...]:
+    seen: dict[str, Because] = {}
+    for leaf in leaves:
+        seen.setdefault(
+            leaf.fact,
+            Because(
+                fact=leaf.fact,
+                value=case.values.get(leaf.key),
+                origin=STATED if leaf.key.endswith(".stated") else case.origins.get(leaf.key, STATED),
+                detail=case.details.get(leaf.key, ""),
+            ),
+        )
+    return tuple(seen.values())
+
+
+def _recommendation(rule: Rule, reasons: Iterable[Leaf], case: Case) -> Recommendation:
+    return Recommendation(
+        id=rule.id,
+        kind=rule.kind,
+        text=rule.text,
+        urgency=rule.urgency,
+        covers=rule.covers,
+        because=_reasons(reasons, case),
+        source=rule.source,
+    )
+
+
+def _order(item: Recommendation) -> tuple[int, int, str]:
+    return URGENCIES.index(item.urgency), KINDS.index(item.kind), item.id
+
+
+def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
+    value = case.values.get(leaf.key)
+    shown = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return NotApplicable(id=rule.id, because=f"{leaf.fact}: {shown}")
+
+
+def _needs(ruleset: Ruleset, truths: Sequence[Truth]) -> tuple[NeedsInput, ...]:
+    program = ruleset.program
+    wanted: dict[int, list[str]] = {}
+    for rule, mask in zip(ruleset.rules, program.deciders(truths), strict=False):
+        while mask:
+            bit = mask & -mask
+            wanted.setdefault(bit.bit_length() - 1, []).append(rule.id)
+            mask ^= bit
+    needs = [NeedsInput(fact=program.facts[fact], would_decide=tuple(rules)) for fact, rules in wanted.items()]
+    return tuple(sorted(needs, key=lambda need: (-len(need.would_decide), need.fact)))
+
+
+def _divergence(item: Divergence) -> Conflict:
+    sides = tuple(ConflictSide(text=side.text, covers=side.covers) for side in item.sides)
+    return Conflict(id=item.id, kind="sources", text=item.text, sides=sides, handling=item.handling)
+
+
+def _disputes(case: Case) -> list[Conflict]:
+    return [
+        Conflict(
+            id=dispute.id,
+            kind="facts",
+            text=dispute.text,
+            sides=tuple(
+                ConflictSide(text=f"{fact}: {value}", fact=fact, value=value, origin=origin)
+                for fact, value, origin in dispute.sides
+            ),
+            handling=_FACTS_HANDLING,
+        )
+        for dispute in case.disputes
+    ]
+
+
+def recommend(
+    facts: Mapping[str, object],
+    *,
+    image: Mapping[str, object] | None = None,
+    rulesets: Ruleset | Iterable[str | Path] | None = None,
+    without: Iterable[str] = (),
+    literature: bool = False,
+) -> Guidance:
+    """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
+
+    `facts` are what a person stated, `image` what the scan shows, both in the words of the contract's section 5; what
+    a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
+    rules files to use beside the shipped ones.
+
+    Raises `FactsError` or `RulesetError`.
+
+    >>> guidance = recommend({"findings": [{"site": "basal_ganglia", "present": True}]})
+    >>> guidance.recommendations[0].id
+    'bg-mineral-labs'
+    """
+    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
+    ruleset = ruleset.without(without)
+    case = build_case(facts, image)
+    return guide(case, ruleset)
+
+
+def guide(case: Case, ruleset: Ruleset) -> Guidance:
+    """What the rules say of a case."""
+    program, count = ruleset.program, len(ruleset.rules)
+    truths = program.run(case.values)
+    apply, excluded = [], []
+    for rule, root in zip(ruleset.rules, program.roots, strict=False):
+        if truths[root] is True:
+            apply.append(_recommendation(rule, program.reasons(root, truths), case))
+        elif truths[root] is False:
+            excluded.append(_not_applicable(rule, program.reasons(root, truths)[0], case))
+    shown = [item for item, root in zip(ruleset.divergences, program.roots[count:], strict=True) if truths[root]]
+    return Guidance(
+        ruleset=ruleset.name,
+        version=ruleset.version,
+        sha256=ruleset.sha256,
+        recommendations=tuple(sorted(apply, key=_order)),
+        needs_input=_needs(ruleset, truths),
+        conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
+        not_applicable=tuple(excluded),
+    )

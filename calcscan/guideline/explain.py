@@ -1,0 +1,118 @@
+"""Why a rule holds, does not hold, or can't be decided: its conditions as a tree, each with its value and origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calcscan.guideline.case import STATED, Case
+from calcscan.guideline.conditions import Leaf, Node, truth
+from calcscan.guideline.engine import build_case
+from calcscan.guideline.logic import Truth
+from calcscan.guideline.model import Source
+from calcscan.guideline.rules import Rule
+from calcscan.guideline.ruleset import Ruleset, load_ruleset
+from calcscan.guideline.told import Value
+from calcscan.guideline.vocabulary import vocabulary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One condition and what came of it. A leaf has `fact`; a branch has `parts`."""
+
+    question: str
+    result: Truth
+    fact: str = ""
+    value: Value | None = None
+    origin: str = ""
+    detail: str = ""
+    parts: tuple[Explained, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A rule with its evaluated conditions and its source."""
+
+    rule: str
+    text: str
+    result: Truth
+    tree: Explained
+    covers: tuple[str, ...]
+    source: Source
+    ruleset: str
+    version: str
+    sha256: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, texts and numbers, ready for JSON."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+
+def question(leaf: Leaf) -> str:
+    """A leaf in words.
+
+    >>> question(Leaf(fact="egfr", key="egfr", op="below", limit=60))
+    'estimated glomerular filtration rate below 60 mL/min/1.73 m2'
+    """
+    kind = vocabulary().kinds[leaf.fact]
+    if leaf.op != "is":
+        return f"{kind.label} {leaf.op.replace('_', ' ')} {leaf.limit:g} {kind.unit}"
+    label = f"{kind.label}, stated by a person" if leaf.key.endswith(".stated") else kind.label
+    if leaf.values == (True,):
+        return label
+    return f"{label}: {' or '.join('no' if value is False else str(value) for value in leaf.values)}"
+
+
+_WORDS = {"all": "all of these", "any": "any of these", "not": "not this"}
+
+
+def _explain(node: Node, case: Case) -> Explained:
+    result = truth(node, case.values)
+    if isinstance(node, Leaf):
+        value = case.values.get(node.key)
+        stated = STATED if node.key.endswith(".stated") else case.origins.get(node.key, "")
+        return Explained(
+            question=question(node),
+            result=result,
+            fact=node.fact,
+            value=value,
+            origin="" if value is None else stated,
+            detail=case.details.get(node.key, ""),
+        )
+    words = node.label or _WORDS.get(node.op, f"at least {node.count} of these")
+    return Explained(question=words, result=result, parts=tuple(_explain(part, case) for part in node.parts))
+
+
+def explain(
+    rule_id: str,
+    facts: Mapping[str, object],
+    *,
+    image: Mapping[str, object] | None = None,
+    rulesets: Ruleset | Iterable[str | Path] | None = None,
+    literature: bool = False,
+) -> Explanation:
+    """How a rule comes out for these facts. `rule_id` may also be the id of a fact that a rule covers.
+
+    Raises `FactsError`, or `RulesetError` for a rule that does not exist.
+
+    >>> explain("BG-20", {"findings": [{"site": "basal_ganglia", "present": True}]}).result
+    True
+    """
+    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
+    rule: Rule = ruleset.rule(rule_id)
+    tree = _explain(rule.when, build_case(facts, image))
+    return Explanation(
+        rule=rule.id,
+        text=rule.text,
+        result=tree.result,
+        tree=tree,
+        covers=rule.covers,
+        source=rule.source,
+        ruleset=ruleset.name,
+        version=ruleset.version,
+        sha256=ruleset.sha256,
+    )

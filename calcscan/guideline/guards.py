@@ -1,0 +1,55 @@
+"""What no rule may do, proven when the rules are read, whatever the facts.
+
+Nothing that takes a deposit away or works on it from outside is ever suggested because of a calcification inside the
+skull: such a rule must be false unless a person stated a finding elsewhere in the body.
+"""
+
+from __future__ import annotations
+
+import re
+
+from calcscan.errors import RulesetError
+from calcscan.guideline.conditions import Leaf, Node, leaves, sites_of
+from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
+from calcscan.guideline.vocabulary import vocabulary
+
+_WORKS_ON_THE_DEPOSIT = re.compile(
+    r"remov|excis|surg|operat|shock|lithotr|calcitonin|physiotherap|physical therap|nsaid|"
+    r"non-?steroidal|dissol|biops|stretching|thiosulfate|bisphosphonate",
+    re.IGNORECASE,
+)
+_ALLOWED = ("the disorder",)
+"""`intervention = "the disorder"` says that the text is about a disorder found (a fistula), not about the deposit."""
+
+
+def _without_stated_body(node: Node) -> Truth:
+    """The truth with no finding stated in the body and everything else unknown; False is a proof."""
+    if isinstance(node, Leaf):
+        in_body = node.key.endswith(".stated") and vocabulary().sites[node.key.split(".")[1]].place == "body"
+        return False if in_body else None
+    parts = [_without_stated_body(part) for part in node.parts]
+    if node.op == "all":
+        return all_of(parts)
+    if node.op == "any":
+        return any_of(parts)
+    return negate(parts[0]) if node.op == "not" else at_least(node.count, parts)
+
+
+def check_guard(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
+    """Raises `RulesetError` if a rule that works on a deposit could hold without a finding stated in the body."""
+    if intervention in _ALLOWED:
+        if not any(leaf.key.startswith("conditions.") for leaf in leaves(when)):
+            hint = "ask for the disorder among its conditions"
+            raise RulesetError("no disorder is asked for", where=f"{where}.when", hint=hint)
+        return
+    if not intervention and not _WORKS_ON_THE_DEPOSIT.search(text):
+        return
+    inside = {site for name in sites for site in sites_of(name, where) if vocabulary().sites[site].place != "body"}
+    if inside:
+        hint = "keep it to skin, periarticular, organ, eye or heart_valve"
+        raise RulesetError(f"an intervention on {sorted(inside)[0]}", where=f"{where}.sites", hint=hint)
+    if _without_stated_body(when) is not False:
+        hint = 'ask for a finding that a person stated, such as { stated = "skin" }'
+        what = "an intervention that could follow from a calcification inside the skull"
+        raise RulesetError(what, where=f"{where}.when", hint=hint)
+

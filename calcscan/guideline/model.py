@@ -1,0 +1,124 @@
+"""What the guideline gives back. All are frozen; `Guidance.to_dict()` is the report's `guideline` object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from calcscan.guideline.told import Value
+
+KINDS = (
+    "workup_laboratory",
+    "workup_imaging",
+    "workup_clinical",
+    "referral",
+    "management",
+    "cause",
+    "follow_up",
+    "caveat",
+)
+URGENCIES = ("urgent", "soon", "routine")
+DISCLAIMER = (
+    "Research use only, not for diagnosis. Every line is something to consider, drawn from secondary sources that are "
+    "not all reviewed; check it against primary sources and clinical judgement."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """One fact that a recommendation rests on, who says so (stated, image, derived), and how it was judged."""
+
+    fact: str
+    value: Value | None
+    origin: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a recommendation comes from: the document, its section, the ids of the facts in it."""
+
+    document: str
+    section: str
+    facts: tuple[str, ...]
+    date: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One thing to consider."""
+
+    id: str
+    kind: str
+    text: str
+    urgency: str
+    covers: tuple[str, ...]
+    because: tuple[Because, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsInput:
+    """A fact that is unknown, and the rules that it alone could settle."""
+
+    fact: str
+    would_decide: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictSide:
+    """One side of a conflict: what a document says (with its facts), or what somebody told (with fact and value)."""
+
+    text: str
+    covers: tuple[str, ...] = ()
+    fact: str = ""
+    value: Value | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Two things that don't go together, both shown, and what calcscan does about it. `kind`: sources or facts."""
+
+    id: str
+    kind: str
+    text: str
+    sides: tuple[ConflictSide, ...]
+    handling: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotApplicable:
+    """A rule that the facts rule out, and the fact that does."""
+
+    id: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guidance:
+    """Everything that the rules say about one case."""
+
+    ruleset: str
+    version: str
+    sha256: str
+    recommendations: tuple[Recommendation, ...]
+    needs_input: tuple[NeedsInput, ...]
+    conflicts: tuple[Conflict, ...]
+    not_applicable: tuple[NotApplicable, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, texts and numbers, ready for JSON."""
+        plain = _plain(asdict(self))
+        assert isinstance(plain, dict)
+        return plain
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

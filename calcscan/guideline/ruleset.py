@@ -1,0 +1,171 @@
+"""All rules together: the shipped ones and, if asked, others, compiled, with a version and a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from calcscan.errors import RulesetError
+from calcscan.guideline.conditions import Node, parse
+from calcscan.guideline.program import Program
+from calcscan.guideline.rules import Document, Rule, RulesFile, load_toml, parse_rules
+from calcscan.guideline.vocabulary import knowledge_text, nearest
+
+SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a conflict between sources."""
+
+    text: str
+    covers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """A conflict between, or within, the documents; shown when `when` is true."""
+
+    id: str
+    text: str
+    sides: tuple[Side, ...]
+    handling: str
+    when: Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruleset:
+    """Rules ready to be asked. `context` says of each fact id that is no rule why it is none."""
+
+    name: str
+    version: str
+    sha256: str
+    documents: tuple[Document, ...]
+    rules: tuple[Rule, ...]
+    divergences: tuple[Divergence, ...]
+    context: Mapping[str, str]
+
+    @cached_property
+    def program(self) -> Program:
+        """The rules' conditions, then the divergences'."""
+        return Program([rule.when for rule in self.rules] + [item.when for item in self.divergences])
+
+    def rule(self, name: str) -> Rule:
+        """The rule of that id, or the first one that covers the fact of that id."""
+        for rule in self.rules:
+            if rule.id == name:
+                return rule
+        for rule in self.rules:
+            if name in rule.covers:
+                return rule
+        if name in self.context:
+            raise RulesetError(f"{name} is context, not a rule", where=name, hint=self.context[name])
+        known = [rule.id for rule in self.rules] + [fact for rule in self.rules for fact in rule.covers]
+        raise RulesetError(f"no rule {name!r}", where=name, hint=nearest(name, known))
+
+    def without(self, names: Iterable[str]) -> Ruleset:
+        """The same rules, leaving out those of these ids."""
+        dropped = {self.rule(name).id for name in names}
+        if not dropped:
+            return self
+        kept = tuple(rule for rule in self.rules if rule.id not in dropped)
+        return Ruleset(
+            name=self.name,
+            version=self.version,
+            sha256=self.sha256,
+            documents=self.documents,
+            rules=kept,
+            divergences=self.divergences,
+            context=self.context,
+        )
+
+
+def read_text(path: Path) -> str:
+    """The text of a rules file of the user's."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RulesetError(f"can't be read: {error.strerror}", where=str(path)) from error
+    if len(data) > _MAX_BYTES:
+        raise RulesetError("too large for a rules file", where=str(path), hint="at most 1 MB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RulesetError("not UTF-8 text", where=str(path)) from error
+
+
+def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
+    """The `[[conflict]]` tables of `conflicts.toml`."""
+    return tuple(
+        Divergence(
+            id=item["id"],
+            text=item["text"],
+            sides=tuple(Side(text=side["text"], covers=tuple(side.get("covers", ()))) for side in item["sides"]),
+            handling=item["handling"],
+            when=parse(item["when"], f"{name}: conflict[{n}] {item['id']}.when"),
+        )
+        for n, item in enumerate(load_toml(text, name).get("conflict", []))
+    )
+
+
+def parse_context(table: Mapping[str, Any]) -> dict[str, str]:
+    """Fact id → why it is no rule."""
+    return {fact: item["reason"] for item in table.get("context", []) for fact in item["covers"]}
+
+
+def _unique(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in seen:
+            hint = f"the other is {seen[rule.id].where}"
+            raise RulesetError(f"two rules called {rule.id!r}", where=rule.where, hint=hint)
+        seen[rule.id] = rule
+    return tuple(sorted(seen.values(), key=lambda rule: rule.id))
+
+
+def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
+    every = {**texts, **extra}
+    parsed: list[RulesFile] = [parse_rules(text, name) for name, text in every.items()]
+    conflicts, context = knowledge_text("rules/conflicts.toml"), knowledge_text("rules/context.toml")
+    shared = [knowledge_text("facts.toml"), knowledge_text("units.toml"), conflicts, context]
+    digest = hashlib.sha256()
+    for text in [*shared, *(text for _, text in sorted(every.items()))]:
+        digest.update(text.replace("\r\n", "\n").encode())
+        digest.update(b"\0")
+    about = load_toml(context, "context.toml")
+    return Ruleset(
+        name=about["ruleset"]["name"] + "".join(f"+{file.document.key}" for file in parsed[len(SEED_FILES) :]),
+        version=about["ruleset"]["version"],
+        sha256=digest.hexdigest(),
+        documents=tuple(file.document for file in parsed),
+        rules=_unique(rule for file in parsed for rule in file.rules),
+        divergences=parse_divergences(conflicts, "conflicts.toml"),
+        context=parse_context(about),
+    )
+
+
+@cache
+def _shipped(literature: bool) -> Ruleset:
+    names = (*SEED_FILES, "literature") if literature else SEED_FILES
+    return _assemble({f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}, {})
+
+
+def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) -> Ruleset:
+    """The shipped rules, with those from the literature if asked, and the rules files named in `extra` beside them.
+
+    Raises `RulesetError` with file and address.
+
+    >>> load_ruleset().rule("BG-20").id
+    'bg-mineral-labs'
+    """
+    paths = [Path(path) for path in extra]
+    if not paths:
+        return _shipped(literature)
+    names = (*SEED_FILES, "literature") if literature else SEED_FILES
+    texts = {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
+    return _assemble(texts, {str(path): read_text(path) for path in paths})

@@ -1,0 +1,120 @@
+"""Guidance, explanations and problems as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from calcscan.guideline.explain import Explained, Explanation
+from calcscan.guideline.model import DISCLAIMER, Conflict, Guidance, NeedsInput, Recommendation
+from calcscan.guideline.vocabulary import vocabulary
+
+_HEADINGS = {
+    "workup_laboratory": "Laboratory",
+    "workup_imaging": "Imaging",
+    "workup_clinical": "History and examination",
+    "referral": "Referral",
+    "management": "Management",
+    "cause": "Possible causes",
+    "follow_up": "Follow-up",
+    "caveat": "Keep in mind",
+}
+_MARKS = {"urgent": "!!", "soon": "! ", "routine": "- "}
+_RESULTS = {True: "yes", False: "no", None: "unknown"}
+_ASKED = 8
+WIDTH = 100
+
+
+def _fold(text: str, first: str, rest: str, width: int) -> str:
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False)
+
+
+def _label(path: str) -> str:
+    kind = vocabulary().kinds.get(path)
+    return kind.label if kind else path
+
+
+def _ids(covers: Sequence[str]) -> str:
+    return f" [{', '.join(covers)}]" if covers else ""
+
+
+def _grouped(items: Sequence[Recommendation], width: int) -> list[str]:
+    lines = []
+    for kind, heading in _HEADINGS.items():
+        of_kind = [item for item in items if item.kind == kind]
+        if of_kind:
+            lines.append(heading)
+            lines += [_fold(i.text + _ids(i.covers), f" {_MARKS[i.urgency]} ", "    ", width) for i in of_kind]
+    return lines
+
+
+def _asked(needs: Sequence[NeedsInput], width: int) -> list[str]:
+    if not needs:
+        return []
+    places = [need for need in needs if need.fact.endswith(".present")]
+    others = [need for need in needs if not need.fact.endswith(".present")]
+    lines = ["Worth knowing next (rules that it could settle)"]
+    if others:
+        shown = "; ".join(f"{_label(need.fact)} ({len(need.would_decide)})" for need in others[:_ASKED])
+        more = f"; and {len(others) - _ASKED} more" if len(others) > _ASKED else ""
+        lines.append(_fold(shown + more, "    ", "    ", width))
+    if places:
+        sites = vocabulary().sites
+        names = ", ".join(sites[need.fact.split(".")[1]].label for need in places)
+        lines.append(_fold(f"Not said, present or not, at: {names}", "    ", "    ", width))
+    return lines
+
+
+def _disagree(conflicts: Sequence[Conflict], width: int) -> list[str]:
+    lines = ["Where facts or sources disagree"] if conflicts else []
+    for conflict in conflicts:
+        sides = " / ".join(side.text + _ids(side.covers) for side in conflict.sides)
+        lines.append(_fold(f"{conflict.text} {sides}. {conflict.handling}", "  ~ ", "    ", width))
+    return lines
+
+
+def render(guidance: Guidance, width: int = WIDTH) -> str:
+    """Everything that guidance says, on about one screen."""
+    items = guidance.recommendations
+    lines = _grouped(items, width) or ["Nothing to consider from what is known."]
+    lines += _asked(guidance.needs_input, width) + _disagree(guidance.conflicts, width)
+    if items:
+        documents = sorted({f"{item.source.document} ({_dated(item)})" for item in items})
+        lines += ["Sources", *(_fold(document, "    ", "      ", width) for document in documents)]
+    lines.append(f"{guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}; !! urgent, ! soon, - routine")
+    lines.append(_fold(DISCLAIMER, "", "", width))
+    return "\n".join(lines) + "\n"
+
+
+def _dated(item: Recommendation) -> str:
+    return ", ".join(part for part in (item.source.date or "undated", item.source.status) if part)
+
+
+def _branches(node: Explained, depth: int, width: int) -> list[str]:
+    shown = ""
+    if node.fact:
+        shown = f" = {_RESULTS[node.value] if isinstance(node.value, bool) else node.value}" if node.origin else ""
+        told = ", ".join(part for part in (node.origin, node.detail) if part)
+        shown += f" ({told})" if told else ""
+    pad = "  " * depth
+    line = _fold(f"{node.question}{shown}", f"{pad}{_RESULTS[node.result]:8}", pad + " " * 8, width)
+    return [line, *(inner for part in node.parts for inner in _branches(part, depth + 1, width))]
+
+
+def render_explanation(explanation: Explanation, width: int = WIDTH) -> str:
+    """A rule's conditions as an indented tree, each with its value and where that came from."""
+    source = explanation.source
+    head = {True: "applies", False: "does not apply", None: "can't be decided yet"}[explanation.result]
+    dated = ", ".join(part for part in (source.date or "undated", source.status) if part)
+    return "\n".join(
+        [
+            f"{explanation.rule}: {head}",
+            _fold(explanation.text, "  ", "  ", width),
+            *_branches(explanation.tree, 1, width),
+            _fold(f"Source: {source.document} ({dated})", "  ", "    ", width),
+            _fold(f"Section: {source.section}{_ids(source.facts)}", "  ", "    ", width),
+            f"  {explanation.ruleset} {explanation.version}, sha256 {explanation.sha256[:12]}",
+            _fold(DISCLAIMER, "", "", width),
+            "",
+        ]
+    )

@@ -1,3 +1,150 @@
-"""The whole job: the stages in order."""
+"""The whole job: the stages in order.
+
+    read → skull → find → register → locate → summarise → judge → facts → recommend
+"""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from calcscan.atlas import load_atlas
+from calcscan.errors import RefusedError
+from calcscan.facts import image_facts
+from calcscan.find import find_lesions
+from calcscan.guideline import recommend
+from calcscan.locate import locate
+from calcscan.model import Atlas, AtlasFit, Flag, Head, LesionMap, Result, Scan, Summary
+from calcscan.quality import judge
+from calcscan.read import read_scan
+from calcscan.register import register
+from calcscan.skull import find_skull
+from calcscan.summarise import summarise
+
+Progress = Callable[[str], None]
+
+
+def analyse(
+    path: str | Path,
+    *,
+    context: Mapping[str, Any] | None = None,
+    series_uid: str | None = None,
+    threshold_hu: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """One study, from its files to recommendations.
+
+    Parameters
+    ----------
+    path
+        A DICOM folder, a ZIP of one, or a NIfTI file.
+    context
+        Facts about the person (contract section 5), for the rules.
+    series_uid
+        The series to take; else the one that suits best.
+    threshold_hu
+        Instead of the threshold that suits the scan.
+    progress
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    Result
+        `quality.state` is `abstain` where nothing could be attributed to a site; `head` and what follows is None where
+        the scan is no head that calcscan can judge.
+
+    Raises
+    ------
+    InputError, AtlasError, FactsError
+        There is nothing to report on.
+    """
+    stage = _Stages(progress)
+    with stage("read"):
+        scan = read_scan(Path(path), series_uid=series_uid)
+        atlas = load_atlas()
+    found = _Found()
+    try:
+        _examine(scan, atlas, threshold_hu, found, stage)
+    except RefusedError as refused:
+        found.refusal = (Flag(code=refused.code, message=str(refused)),)
+    quality = judge(_flags(scan, found))
+    with stage("advise"):
+        guidance = recommend(context or {}, image=image_facts(scan, found.summary, quality))
+    lesions = found.lesions
+    return Result(
+        scan=scan,
+        head=found.head,
+        lesions=_withheld(lesions) if lesions and quality.state == "abstain" else lesions,
+        atlas=atlas,
+        fit=found.fit,
+        summary=found.summary,
+        quality=quality,
+        facts=guidance.facts,
+        guidance=guidance,
+        settings={"threshold_asked_hu": threshold_hu, **(lesions.settings if lesions else {})},
+        timings_s=stage.timings_s,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What has been found so far; a refusal leaves the rest None."""
+
+    head: Head | None = None
+    lesions: LesionMap | None = None
+    fit: AtlasFit | None = None
+    summary: Summary | None = None
+    refusal: tuple[Flag, ...] = ()
+
+
+def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found, stage: _Stages) -> None:
+    """The stages that look at the image; each leaves what it found in `found`."""
+    with stage("skull"):
+        found.head = head = find_skull(scan)
+    with stage("find"):
+        found.lesions = lesions = find_lesions(scan, head, threshold_hu=threshold_hu)
+    with stage("register"):
+        found.fit = fit = register(head, atlas)
+    with stage("locate"):
+        if judge(_flags(scan, found)).state != "abstain":
+            found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
+    with stage("summarise"):
+        found.summary = summarise(lesions, scan, head, fit, atlas)
+
+
+def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:
+    """Every flag so far. A registration that was not accepted is always among them."""
+    parts = (scan, found.head, found.lesions, found.fit, found.summary)
+    flags = tuple(flag for part in parts if part is not None for flag in part.flags) + found.refusal
+    fit = found.fit
+    if fit is not None and not fit.accepted and all(flag.code != "registration_poor" for flag in flags):
+        flags += (Flag(code="registration_poor", message=fit.reason, value=fit.overlap),)
+    return flags
+
+
+def _withheld(lesions: LesionMap) -> LesionMap:
+    """The lesions without their sites: what abstaining means."""
+    bare = (replace(lesion, site=None, side=None, site_share=None, also=()) for lesion in lesions.lesions)
+    return replace(lesions, lesions=tuple(bare))
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Tells each stage's name as it begins, and keeps how long it took."""
+
+    progress: Progress | None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        if self.progress is not None:
+            self.progress(name)
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_s[name] = round(time.perf_counter() - begin, 3)

@@ -93,7 +93,7 @@ def grey(hu: npt.NDArray[np.float32], centre: float, width: float) -> npt.NDArra
 
 
 def outlined(
-    picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], colours: dict[int, str], thickness: float = 2.0
+    picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], colours: dict[int, str], thickness: float = 2.5
 ) -> npt.NDArray[np.uint8]:
     """The picture with a smooth coloured line around each label, outside it, so that what it surrounds stays seen."""
     out = picture.astype(np.float64)

@@ -71,6 +71,22 @@ def put_files(out: Path, contents: Mapping[str, bytes]) -> None:
         raise _unwritable(out, error) from error
 
 
+def is_report(path: Path) -> bool:
+    """Whether a file is a report.json of calcscan's."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith("calcscan-report/")
+
+
+def remove_report(out: Path) -> None:
+    """Take away the files of an earlier report, and nothing else; nothing happens where there is none."""
+    if is_report(out / REPORT):
+        for name in sorted(OURS):
+            (out / name).unlink(missing_ok=True)
+
+
 def _as_new(out: Path, contents: Mapping[str, bytes]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -126,21 +142,13 @@ def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def _refuse_foreign(out: Path) -> None:
     present = sorted(name for name in OURS if (out / name).exists())
-    if not present or (out / _STAGING).is_dir() or _is_report(out / REPORT):
+    if not present or (out / _STAGING).is_dir() or is_report(out / REPORT):
         return
     raise OutputError(
         "the output folder holds a file that calcscan would overwrite and did not write",
         where=str(out / present[0]),
         hint="give another folder",
     )
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and str(content.get("schema", "")).startswith("calcscan-report/")
 
 
 def _unwritable(out: Path, error: OSError) -> OutputError:

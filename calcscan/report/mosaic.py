@@ -46,7 +46,7 @@ def mosaic_png(result: Result) -> bytes:
         row, column = divmod(number, columns)
         left, top = _EDGE + column * (width + _GAP), header + row * (height + _GAP)
         _draw_pane(canvas, pane, left, top, colours, letters)
-    _draw_scale(canvas, _EDGE, header + height, crop.width / width)
+    _draw_scale(canvas, _EDGE + width / 2, header + height, crop.width / width)
     draw_panel(canvas, result, _EDGE * 2 + _PANES_WIDTH, header)
     file = io.BytesIO()
     canvas.image.save(file, "PNG", optimize=True)
@@ -73,22 +73,20 @@ def _draw_pane(
     height, width = pane.labels.shape
     canvas.paste(outlined(grey(pane.hu, *_WINDOW_HU), pane.labels, dict(colours)), left, top)
     canvas.draw.rectangle((left, top, left + width - 1, top + height - 1), outline=LINE)
-    size = 22
-    canvas.text((left + 10, top + height / 2), letters[0], size, anchor="lm", bold=True, halo=True)
-    canvas.text((left + width - 10, top + height / 2), letters[1], size, anchor="rm", bold=True, halo=True)
+    canvas.text((left + 10, top + height - 12), letters[0], 24, bold=True, halo=True)
+    canvas.text((left + width - 10, top + height - 12), letters[1], 24, anchor="rs", bold=True, halo=True)
     canvas.text((left + 10, top + 24), pane.caption, 16, "#d0d7de", halo=True)
     if pane.volume_mm3 > 0:
         canvas.mm3(left + width - 10, top + 24, 16, "#d0d7de")
-        canvas.text((left + width - 46, top + 24), short(pane.volume_mm3), 16, bold=True, anchor="rs", halo=True)
+        canvas.text((left + width - 52, top + 24), short(pane.volume_mm3), 17, bold=True, anchor="rs", halo=True)
 
 
-def _draw_scale(canvas: Canvas, left: int, bottom: int, pixel_mm: float) -> None:
-    length = 50.0 / pixel_mm
-    at = (left + 12, bottom - 12, left + 12 + length, bottom - 12)
-    canvas.draw.line(at, fill="#d0d7de", width=2)
-    for x in (at[0], at[2]):
-        canvas.draw.line((x, bottom - 16, x, bottom - 8), fill="#d0d7de", width=2)
-    canvas.text((left + 18 + length, bottom - 7), "5 cm", 14, "#d0d7de", halo=True)
+def _draw_scale(canvas: Canvas, middle: float, bottom: int, pixel_mm: float) -> None:
+    half = 25.0 / pixel_mm
+    canvas.draw.line((middle - half, bottom - 10, middle + half, bottom - 10), fill="#d0d7de", width=2)
+    for x in (middle - half, middle + half):
+        canvas.draw.line((x, bottom - 14, x, bottom - 6), fill="#d0d7de", width=2)
+    canvas.text((middle, bottom - 16), "5 cm", 14, "#d0d7de", anchor="ms", halo=True)
 
 
 def _header_height(result: Result) -> int:

@@ -1,0 +1,53 @@
+"""The values of a batch. All can be sent to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+DONE, ABSTAINED, FAILED = "done", "abstained", "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One study: `name` is its folder in OUT; `paths` a folder, a ZIP or a NIfTI file, or several folders or files."""
+
+    name: str
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is asked of every study alike."""
+
+    threshold_hu: float | None = None
+    keep_ids: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A study to be done, and where its results go."""
+
+    study: Study
+    out: Path
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How it went: `state` done, abstained or failed; `error` one line, empty unless it failed."""
+
+    state: str
+    error: str = ""
+    seconds: float = 0.0
+
+
+Work = Callable[[Task], Outcome]
+
+
+class Runner(Protocol):
+    """Does tasks somewhere and hands back each with its outcome as it ends. Must not raise for what happens to one."""
+
+    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]: ...

@@ -1,0 +1,65 @@
+"""`calcscan run INPUT -o OUT`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from calcscan.cli import terminal
+
+ABSTAINED = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder for the results")
+    parser.add_argument("--context", type=Path, metavar="FILE", help="facts about the person: YAML, TOML or JSON")
+    parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
+    parser.add_argument("--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits the scan")
+    parser.add_argument("--keep-ids", action="store_true", help="write name, number, date and UIDs into the results")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="report.json on standard output, instead of a summary")
+
+
+def main(args: argparse.Namespace) -> int:
+    from calcscan.report.folder import REPORT, check_output
+
+    check_output(args.out)
+    context = _read_context(args.context)
+    with terminal.Progress(quiet=args.quiet) as progress:
+        progress("load")
+        from calcscan.pipeline import analyse
+        from calcscan.report.write import write_report
+
+        terminal.quieten_libraries()
+        progress.tell_compiling()
+        result = analyse(
+            args.input, context=context, series_uid=args.series, threshold_hu=args.threshold, progress=progress
+        )
+        progress("write")
+        write_report(result, args.out, keep_ids=args.keep_ids)
+    if not args.quiet or args.json:
+        _print((args.out / REPORT).read_text(encoding="utf-8"), args)
+    return ABSTAINED if result.quality.state == "abstain" else 0
+
+
+def _read_context(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    from calcscan.guideline import load_facts
+
+    return dict(load_facts(path))
+
+
+def _print(report: str, args: argparse.Namespace) -> None:
+    if args.json:
+        sys.stdout.write(report)
+        return
+    import json
+
+    from calcscan.report.text import summary_text
+
+    terminal.write_text(summary_text(json.loads(report)))
+    terminal.write_text(f"\nwritten to {args.out}\n")

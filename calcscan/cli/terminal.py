@@ -1,0 +1,64 @@
+"""What the commands share: progress on stderr, text that any terminal can show, arguments with a unit."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+import warnings
+from types import TracebackType
+
+
+class Progress:
+    """Names the stage that runs, on one line of stderr, if that is a terminal. Cleared at the end."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.shown = sys.stderr.isatty() and not quiet
+        self._note = ""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._write("")
+
+    def __call__(self, stage: str) -> None:
+        self._write(f"calcscan: {stage} ...{self._note}")
+
+    def tell_compiling(self) -> None:
+        """Says that the first run takes longer, if it is the first run."""
+        if not self.shown:
+            return
+        from calcscan._kernels.warm import is_compiled
+
+        if not is_compiled():
+            self._note = "  (first run on this machine: compiling, once)"
+
+    def _write(self, text: str) -> None:
+        if self.shown:
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+
+
+def quieten_libraries() -> None:
+    """Libraries' own warnings stay off the terminal: they may quote a person's data, and calcscan flags what matters."""
+    if not os.environ.get("CALCSCAN_DEBUG"):
+        warnings.simplefilter("ignore")
+        logging.getLogger("pydicom").addHandler(logging.NullHandler())
+        logging.getLogger("pydicom").propagate = False
+
+
+def write_text(text: str) -> None:
+    """To stdout, with a `?` for what its encoding can't show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def hounsfield(text: str) -> float:
+    """An argument in HU."""
+    value = float(text)
+    if not math.isfinite(value) or not 0 < value < 3000:
+        raise argparse.ArgumentTypeError(f"{text} is no threshold in HU, above 0 and below 3000")
+    return value

@@ -1,0 +1,86 @@
+"""What report.json says, on one screen of text. Reads the document, so both always agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from textwrap import wrap
+from typing import Any
+
+_WIDTH = 96
+_MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS = 16, 6, 4
+
+
+def summary_text(document: Mapping[str, Any]) -> str:
+    """The report in brief: trust, volumes by site and side, the first recommendations and the most decisive questions."""
+    blocks = (_head(document), _volumes(document), _advice(document.get("guideline") or {}))
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _head(document: Mapping[str, Any]) -> list[str]:
+    quality, software = document["quality"], document["software"]
+    lines = [f"calcscan {software['version']}: research use only, not for diagnosis", f"quality: {quality['state']}"]
+    for flag in quality["flags"]:
+        lines += _hanging(f"  {flag['code']}: ", flag["message"])
+    if quality["state"] == "abstain":
+        lines.append("calcscan ABSTAINS: nothing is attributed to a site.")
+    return lines
+
+
+def _volumes(document: Mapping[str, Any]) -> list[str]:
+    if document["lesions"] is None:
+        return ["The scan was not analysed."]
+    if not document["lesions"]:
+        return [f"No calcification was detected{_floor(document)}. Not detected does not mean that it is not there."]
+    sides: dict[str, dict[str, tuple[float, str | None]]] = {}
+    for row in document["sites"]:
+        if row["count"]:
+            sides.setdefault(row["site"], {})[row["side"] or "midline"] = (row["volume_mm3"], row["grade"])
+    if not sides:
+        total = sum(lesion["volume_mm3"] for lesion in document["lesions"])
+        return [f"{len(document['lesions'])} calcifications, {_number(total)} mm3 in all, none attributed to a site."]
+    lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
+    for site, found in list(sides.items())[:_MOST_SITES]:
+        cells = "".join(f"{_number(found[s][0]) if s in found else '':>10}" for s in ("right", "midline", "left"))
+        lines.append(f"{site:<24}{cells}   {_grades(found)}")
+    if len(sides) > _MOST_SITES:
+        lines.append(f"and {len(sides) - _MOST_SITES} more sites in sites.csv")
+    return [*lines, f"Elsewhere nothing was detected{_floor(document)}."]
+
+
+def _grades(found: Mapping[str, tuple[float, str | None]]) -> str:
+    grades = {side: grade for side, (_, grade) in found.items() if grade}
+    if len(set(grades.values())) == 1:
+        return next(iter(grades.values()))
+    return ", ".join(f"{side} {grades[side]}" for side in ("right", "midline", "left") if side in grades)
+
+
+def _floor(document: Mapping[str, Any]) -> str:
+    floor = document["detection_floor_mm3"]
+    return f" (limit about {_number(floor)} mm3)" if floor is not None else ""
+
+
+def _advice(guideline: Mapping[str, Any]) -> list[str]:
+    given, asked = guideline.get("recommendations") or [], guideline.get("needs_input") or []
+    lines: list[str] = []
+    if given:
+        lines.append(f"to consider (rules {guideline['ruleset']} {guideline['version']}; the reasons are in report.json):")
+        for item in given[:_MOST_ADVICE]:
+            lines += _hanging("  - ", f"{item['text']} [{item['id']}]")
+        lines += _more(len(given) - _MOST_ADVICE, "more in report.json")
+    if asked:
+        names = ", ".join(str(item["fact"]) for item in asked[:_MOST_QUESTIONS])
+        more = f" and {len(asked) - _MOST_QUESTIONS} more" if len(asked) > _MOST_QUESTIONS else ""
+        lines += _hanging("unknown facts that would decide most: ", f"{names}{more} (give them with --context)")
+    return lines
+
+
+def _more(count: int, words: str) -> Iterable[str]:
+    return [f"  and {count} {words}"] if count > 0 else []
+
+
+def _hanging(first: str, text: str) -> list[str]:
+    return wrap(str(text), _WIDTH, initial_indent=first, subsequent_indent=" " * 4) or [first.rstrip()]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"

@@ -9,6 +9,8 @@ from calcscan._kernels.resample import above_level, block_mean, sample_slices
 from calcscan.geometry import Array, Geometry
 from calcscan.model import AIR_HU, Coarse, Scan
 
+_NOT_COVERED = -30000.0
+
 
 def resample(scan: Scan, spacing_mm: float) -> Coarse:
     """The scan on a cubic grid along the world axes that covers all of it, trilinear after averaging in plane.
@@ -25,10 +27,12 @@ def resample(scan: Scan, spacing_mm: float) -> Coarse:
     affine, shape = _covering(grid, spacing_mm)
     values = np.empty(shape, dtype=np.float32)
     sample_slices(
-        blocks, np.ascontiguousarray(origins), np.vstack([grid.normal[None], plane]), affine, float(AIR_HU), values
+        blocks, np.ascontiguousarray(origins), np.vstack([grid.normal[None], plane]), affine, _NOT_COVERED, values
     )
+    covered = values != _NOT_COVERED
+    values[~covered] = AIR_HU
     values.flags.writeable = False
-    return Coarse(values=values, affine=affine, spacing_mm=spacing_mm)
+    return Coarse(values=values, covered=covered, affine=affine, spacing_mm=spacing_mm)
 
 
 def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, level: float) -> npt.NDArray[np.bool_]:

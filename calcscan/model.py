@@ -108,10 +108,11 @@ class Scan:
 class Coarse:
     """A volume on an evenly spaced, cubic grid along the world axes, for registration and shape, never for measuring.
 
-    `affine` takes (k, j, i, 1) to LPS mm.
+    `affine` takes (k, j, i, 1) to LPS mm. `covered` is False where the scan did not reach; `values` are air there.
     """
 
     values: npt.NDArray[np.float32]
+    covered: npt.NDArray[np.bool_]
     affine: Array
     spacing_mm: float
 
@@ -189,7 +190,8 @@ class Site:
 class Atlas:
     """A head CT template with sites drawn on it, in one space (LPS mm).
 
-    `affine` takes (k, j, i, 1) to LPS mm for `template_hu` and `labels` alike.
+    `affine` takes (k, j, i, 1) to LPS mm for `template_hu`, `labels` and `zones` alike. `zones` holds bits: 1 the
+    template's brain, 2 where skull base may stand up into the head.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Atlas:
     licence: str
     template_hu: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
+    zones: npt.NDArray[np.uint8]
     affine: Array
     sites: Mapping[int, Site]
 

@@ -189,6 +189,7 @@ def make_atlas() -> Atlas:
         sha256="ab" * 32,
         licence="CC0-1.0",
         template_hu=np.zeros((2, 2, 2), dtype=np.float32),
+        zones=np.zeros((2, 2, 2), dtype=np.uint8),
         labels=np.zeros((2, 2, 2), dtype=np.uint8),
         affine=np.eye(4),
         sites={1: Site(label=1, site="caudate", side="left", group="basal_ganglia")},
@@ -199,7 +200,7 @@ def make_head(inside: npt.NDArray[np.bool_]) -> Head:
     nothing = np.zeros((2, 2, 2))
     return Head(
         inside=inside,
-        coarse_hu=Coarse(values=nothing.astype(np.float32), affine=np.eye(4), spacing_mm=2.0),
+        coarse_hu=Coarse(values=nothing.astype(np.float32), covered=nothing.astype(np.bool_), affine=np.eye(4), spacing_mm=2.0),
         coarse_inside=nothing.astype(bool),
         coarse_bone=nothing.astype(bool),
         depth_mm=nothing.astype(np.float32),

@@ -1,0 +1,205 @@
+"""Threshold, connected components and the sums of each component in one go, for any int16 volume."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan._kernels import components as kernels
+
+ROW = np.dtype(
+    [
+        ("voxels", np.int64),
+        ("sum_hu", np.int64),
+        ("max_hu", np.int16),
+        ("centroid_kji", np.float64, (3,)),
+        ("bbox", np.int32, (3, 2)),
+    ]
+)
+"""One row of the table. `bbox` is (first, last + 1) along k, j and i."""
+
+_INT16 = np.iinfo(np.int16)
+_SLICES_A_PART = 16
+_WORD = 8
+
+Volume = npt.NDArray[np.int16]
+Table = npt.NDArray[np.void]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def lesion_table(
+    hu: Volume, threshold_hu: float = 130, *, mask: npt.NDArray[np.bool_] | None = None, connectivity: int = 26
+) -> tuple[npt.NDArray[np.int32], Table]:
+    """Connected components of the voxels at or above a threshold, and what each adds up to.
+
+    Parameters
+    ----------
+    hu
+        int16, shape (k, j, i); read-only or non-contiguous arrays will do (the latter are copied).
+    threshold_hu
+        A voxel counts if it is at or above it.
+    mask
+        bool (or integers, not 0 for within), same shape as `hu`: only voxels within it count.
+    connectivity
+        6 (faces), 18 (and edges) or 26 (and corners).
+
+    Returns
+    -------
+    labels
+        int32, shape (k, j, i): 0 for none, else 1 … n in the order in which the components are first met in C order.
+    table
+        Shape (n,), fields of `ROW`: `voxels`, `sum_hu`, `max_hu`, `centroid_kji` (3,), `bbox` (3, 2), the last as
+        (first, last + 1) along k, j, i. The answer is the same for any number of threads.
+
+    Raises
+    ------
+    ValueError
+        An argument is of the wrong type, shape or range; the message names it.
+
+    Examples
+    --------
+    >>> hu = np.zeros((3, 4, 5), np.int16)
+    >>> hu[1, 1:3, 2] = 200, 400
+    >>> labels, table = lesion_table(hu)
+    >>> int(labels.max()), table["voxels"].tolist(), table["sum_hu"].tolist(), table["centroid_kji"].tolist()
+    (1, [2], [600], [[1.0, 1.5, 2.0]])
+    """
+    return label_with(hu, threshold_hu, mask=mask, connectivity=connectivity, threads=_threads())
+
+
+def label_with(
+    hu: Volume, threshold_hu: float, *, mask: npt.NDArray[np.bool_] | None, connectivity: int, threads: int
+) -> tuple[npt.NDArray[np.int32], Table]:
+    """`lesion_table` on a given number of threads."""
+    threshold = _checked_threshold(threshold_hu)
+    volume, within = _checked_volume(hu), _checked_mask(mask, hu)
+    if connectivity not in (6, 18, 26):
+        raise ValueError(f"connectivity must be 6, 18 or 26, not {connectivity!r}")
+    labels = np.zeros(volume.shape, np.int32)
+    if volume.size == 0:
+        return labels, np.zeros(0, ROW)
+    with ThreadPoolExecutor(threads) as pool:
+        return labels, _label(volume, within, threshold, connectivity, labels, _in_parts(len(volume), threads, pool))
+
+
+Parts = Callable[[Callable[[int, int], None]], None]
+
+
+def _in_parts(slices: int, threads: int, pool: ThreadPoolExecutor) -> Parts:
+    """Something that calls work(first, last) for every part of the slices."""
+    edges = [*range(0, slices, _SLICES_A_PART), slices]
+
+    def each(work: Callable[[int, int], None]) -> None:
+        if threads == 1:
+            for first, last in pairwise(edges):
+                work(first, last)
+        else:
+            for _ in pool.map(work, edges[:-1], edges[1:]):
+                pass
+
+    return each
+
+
+def _label(
+    hu: Volume,
+    mask: npt.NDArray[np.uint8],
+    threshold: int,
+    connectivity: int,
+    labels: npt.NDArray[np.int32],
+    each: Parts,
+) -> Table:
+    slices, rows, columns = hu.shape
+    padded = columns + _WORD - columns % _WORD
+
+    def scratch() -> npt.NDArray[np.uint8]:
+        return np.zeros(padded, np.uint8)
+
+    row_start = np.zeros(slices * rows + 1, np.int64)
+    counts = row_start[1:]
+    each(lambda first, last: kernels.count_runs(hu, mask, threshold, first, last, scratch(), counts))
+    np.cumsum(counts, out=counts)
+    runs = int(row_start[-1])
+    if runs > np.iinfo(np.int32).max:
+        raise ValueError(f"hu breaks into {runs} runs at this threshold, more than int32 labels can number")
+    run_edge, run_sum = np.empty((runs, 2), np.int32), np.empty(runs, np.int64)
+    run_max, parent = np.empty(runs, np.int16), np.arange(runs, dtype=np.int32)
+
+    def fill_and_join(first: int, last: int) -> None:
+        kernels.fill_runs(hu, mask, threshold, first, last, scratch(), row_start, run_edge, run_sum, run_max)
+        kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, last, False)
+
+    each(fill_and_join)
+    for first in range(_SLICES_A_PART, slices, _SLICES_A_PART):
+        kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, first + 1, True)
+    count = kernels.number(parent)
+    each(lambda first, last: kernels.write_labels(row_start, run_edge, parent, first, last, labels))
+    sums, peak, box = (
+        np.zeros((count, 5), np.int64),
+        np.full(count, _INT16.min, np.int16),
+        np.zeros((count, 3, 2), np.int32),
+    )
+    box[:, :, 0] = np.iinfo(np.int32).max
+    kernels.tabulate(row_start, run_edge, parent, run_sum, run_max, rows, sums, peak, box)
+    table = np.empty(count, ROW)
+    table["voxels"], table["sum_hu"], table["max_hu"], table["bbox"] = sums[:, 0], sums[:, 1], peak, box
+    table["centroid_kji"] = sums[:, 2:] / sums[:, :1]
+    return table
+
+
+def _threads() -> int:
+    """`NUMBA_NUM_THREADS` if set, else the processors this process may use."""
+    named = os.environ.get("NUMBA_NUM_THREADS", "")
+    return max(1, int(named)) if named.isdigit() else _processors()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _checked_threshold(threshold_hu: float) -> int:
+    """The least whole HU that reaches the threshold."""
+    number = isinstance(threshold_hu, int | float | np.integer | np.floating) and not isinstance(threshold_hu, bool)
+    if not number or not math.isfinite(threshold_hu):
+        raise ValueError(f"threshold_hu must be a finite number, not {threshold_hu!r}")
+    if not _INT16.min <= threshold_hu <= _INT16.max:
+        raise ValueError(f"threshold_hu must lie in {_INT16.min} … {_INT16.max} (int16), not {threshold_hu!r}")
+    return math.ceil(threshold_hu)
+
+
+def _checked_volume(hu: Volume) -> Volume:
+    if not isinstance(hu, np.ndarray) or hu.dtype != np.int16:
+        raise ValueError(f"hu must be an int16 array, not {getattr(hu, 'dtype', type(hu).__name__)}")
+    if hu.ndim != 3:
+        raise ValueError(f"hu must have shape (k, j, i), not {hu.shape}")
+    return _read_only(hu)
+
+
+def _checked_mask(mask: npt.NDArray[np.bool_] | None, hu: Volume) -> npt.NDArray[np.uint8]:
+    if mask is None:
+        return _read_only(np.empty((0, 0, 0), np.uint8))
+    if not isinstance(mask, np.ndarray) or mask.dtype.kind not in "biu":
+        raise ValueError(f"mask must be a bool array, not {getattr(mask, 'dtype', type(mask).__name__)}")
+    if mask.shape != hu.shape:
+        raise ValueError(f"mask must have the shape of hu, {hu.shape}, not {mask.shape}")
+    return _read_only((mask if mask.dtype == np.bool_ else mask != 0).view(np.uint8))
+
+
+def _read_only(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    """A contiguous read-only view: the one type that the kernels are compiled for."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from disk, on a volume of 8 × 8 × 8."""
+    hu = np.zeros((8, 8, 8), np.int16)
+    hu[2:4, 2:4, 2:4] = hu[6, 6, 6] = 300
+    lesion_table(hu)

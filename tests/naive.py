@@ -1,0 +1,53 @@
+"""Slow, obvious twins of the kernels: plain loops, written for reading."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+
+def components(
+    hu: npt.NDArray[np.int16], threshold: float, mask: npt.NDArray[np.bool_] | None, connectivity: int
+) -> npt.NDArray[np.int32]:
+    """Flood from every voxel in C order that has no label yet."""
+    above = hu >= threshold
+    if mask is not None:
+        above = above & mask
+    reach = {6: 1, 18: 2, 26: 3}[connectivity]
+    steps = [s for s in product((-1, 0, 1), repeat=3) if 0 < sum(map(abs, s)) <= reach]
+    labels = np.zeros(hu.shape, np.int32)
+    count = 0
+    for start in np.ndindex(hu.shape):
+        if not above[start] or labels[start]:
+            continue
+        count += 1
+        labels[start] = count
+        front = [start]
+        while front:
+            here = front.pop()
+            for step in steps:
+                there = tuple(a + b for a, b in zip(here, step, strict=True))
+                if all(0 <= a < n for a, n in zip(there, hu.shape, strict=True)) and above[there] and not labels[there]:
+                    labels[there] = count
+                    front.append(there)
+    return labels
+
+
+def component_rows(hu: npt.NDArray[np.int16], labels: npt.NDArray[np.int32]) -> list[dict[str, object]]:
+    """What each component adds up to, one at a time."""
+    rows: list[dict[str, object]] = []
+    for number in range(1, int(labels.max(initial=0)) + 1):
+        where = np.argwhere(labels == number)
+        values = [int(hu[tuple(v)]) for v in where]
+        rows.append(
+            {
+                "voxels": len(values),
+                "sum_hu": sum(values),
+                "max_hu": max(values),
+                "centroid_kji": where.mean(axis=0).tolist(),
+                "bbox": [[int(a.min()), int(a.max()) + 1] for a in where.T],
+            }
+        )
+    return rows

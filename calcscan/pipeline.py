@@ -62,6 +62,8 @@ def analyse(
     InputError, AtlasError, FactsError
         There is nothing to report on.
     """
+    stated = dict(context or {})
+    recommend(stated)  # wrong facts are found out before the work, not after it
     stage = _Stages(progress)
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid)
@@ -73,7 +75,8 @@ def analyse(
         found.refusal = (Flag(code=refused.code, message=str(refused)),)
     quality = judge(_flags(scan, found))
     with stage("advise"):
-        guidance = recommend(context or {}, image=image_facts(scan, found.summary, quality))
+        seen = image_facts(scan, found.summary, quality)
+        guidance = recommend(stated, image=seen)
     lesions = found.lesions
     return Result(
         scan=scan,
@@ -83,7 +86,7 @@ def analyse(
         fit=found.fit,
         summary=found.summary,
         quality=quality,
-        facts=guidance.facts,
+        facts=_joined(stated, seen),
         guidance=guidance,
         settings={"threshold_asked_hu": threshold_hu, **(lesions.settings if lesions else {})},
         timings_s=stage.timings_s,
@@ -130,6 +133,14 @@ def _withheld(lesions: LesionMap) -> LesionMap:
     """The lesions without their sites: what abstaining means."""
     bare = (replace(lesion, site=None, side=None, site_share=None, also=()) for lesion in lesions.lesions)
     return replace(lesions, lesions=tuple(bare))
+
+
+def _joined(stated: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """One set of facts in the contract's words; at each site and name, what a person stated stands before the image."""
+    sites: dict[str, dict[str, Any]] = {}
+    for finding in (*seen.get("findings", ()), *stated.get("findings", ())):
+        sites[finding["site"]] = {**sites.get(finding["site"], {}), **finding}
+    return {**seen, **stated, "findings": list(sites.values())}
 
 
 @dataclass(slots=True)

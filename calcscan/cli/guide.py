@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,15 +43,16 @@ def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
     from calcscan.guideline.ruleset import load_ruleset
-    from calcscan.guideline.text import render, render_explanation
+    from calcscan.guideline.text import WIDTH, render, render_explanation
 
+    width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
     facts = load_facts(args.facts)
     rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
     if args.explain:
         explanation = explain(args.explain, facts, rulesets=rules)
-        return _json(explanation.to_dict()) if args.json else render_explanation(explanation)
+        return _json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
     guidance = recommend(facts, rulesets=rules)
-    return _json(guidance.to_dict()) if args.json else render(guidance)
+    return _json(guidance.to_dict()) if args.json else render(guidance, width)
 
 
 def _json(plain: object) -> str:

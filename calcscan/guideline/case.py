@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from calcscan.guideline import units
 from calcscan.guideline.told import Told, Value
@@ -36,6 +37,8 @@ class Case:
     origins: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     disputes: list[Dispute] = field(default_factory=list)
+    sites: frozenset[str] = frozenset()
+    """The sites that somebody said something about."""
 
     def put(self, path: str, value: Value, origin: str, detail: str = "") -> None:
         self.values[path] = value
@@ -50,8 +53,8 @@ class Case:
 
 def build(stated: Told, measured: Told | None = None) -> Case:
     """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
-    case = Case()
     image = measured or Told()
+    case = Case(sites=stated.sites | image.sites)
     for path, value in image.values.items():
         case.put(path, value, MEASURED)
     for path, value in stated.values.items():
@@ -63,8 +66,9 @@ def build(stated: Told, measured: Told | None = None) -> Case:
     _put_labs(case, {**image.labs, **stated.labs}, stated.labs)
     _put_implied(case)
     _put_symptoms(case)
-    for site in sorted(stated.sites | image.sites):
-        _put_isolated(case, site)
+    abnormal = _abnormal(case)
+    for site in sorted(case.sites):
+        _put_isolated(case, site, abnormal)
     case.disputes.sort(key=lambda dispute: (dispute.id, dispute.sides))
     return case
 
@@ -113,8 +117,9 @@ def _put_implied(case: Case) -> None:
             case.put(first, False, DERIVED, f"no {kinds[second].label}")
 
 
-def _symptoms() -> list[str]:
-    return [path for path in vocabulary().kinds if path.startswith("symptoms.") and path != _ASYMPTOMATIC]
+@cache
+def _symptoms() -> tuple[str, ...]:
+    return tuple(path for path in vocabulary().kinds if path.startswith("symptoms.") and path != _ASYMPTOMATIC)
 
 
 def _put_symptoms(case: Case) -> None:
@@ -132,22 +137,18 @@ def _put_symptoms(case: Case) -> None:
         case.put(_ASYMPTOMATIC, False, DERIVED, f"follows from {vocabulary().kinds[shown[0]].label}")
 
 
-def _others(case: Case, site: str) -> list[str]:
-    """What else is abnormal beside the calcification at this site."""
+def _abnormal(case: Case) -> list[str]:
+    """What is known to be abnormal, physiological calcification left out."""
     values = case.values
-    other = [path for path in _ABNORMAL if values.get(path) is True]
-    for name in vocabulary().groups["ectopic"]:
-        path = f"{FINDINGS}.{name}.present"
-        if name != site and values.get(path) is True:
-            other.append(path)
-    marks = (f"{FINDINGS}.{site}.dural_{mark}" for mark in ("thickening", "enhancement"))
-    return other + [path for path in marks if values.get(path) is True]
+    present = (f"{FINDINGS}.{site}.present" for site in vocabulary().groups["ectopic"] if site in case.sites)
+    marks = (f"{FINDINGS}.dura.dural_{mark}" for mark in ("thickening", "enhancement"))
+    return [path for path in (*_ABNORMAL, *present, *marks) if values.get(path) is True]
 
 
-def _put_isolated(case: Case, site: str) -> None:
+def _put_isolated(case: Case, site: str, abnormal: Iterable[str]) -> None:
     """The image can't know that nothing else is abnormal; a person can, and then a contradiction is listed."""
     path = f"{FINDINGS}.{site}.isolated"
-    others = _others(case, site)
+    others = [other for other in abnormal if other != f"{FINDINGS}.{site}.present"]
     if not others or case.values.get(path) is False:
         return
     label = vocabulary().kinds[others[0]].label

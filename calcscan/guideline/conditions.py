@@ -1,12 +1,12 @@
 """The conditions of rules: from the tables of a rules file to a tree of frozen nodes.
 
-    { fact = "symptoms.headache" }                    the fact is true
-    { fact = "labs.calcium", is = ["low", "high"] }   it is one of these
-    { fact = "egfr", below = "egfr_reduced" }         it compares with a named threshold: below, at_least, above
-    { site = "dura", isolated = true }                a finding, of which this holds, at the site or in the group
-    { stated = "soft_tissue" }                        the same, but only if a person stated it
-    { sites_of = "brain", at_least = 2 }              findings at so many sites of the group
-    { all = […] }, { any = […] }, { not = {…} }, { concept = "…" }
+{ fact = "symptoms.headache" }                    the fact is true
+{ fact = "labs.calcium", is = ["low", "high"] }   it is one of these
+{ fact = "egfr", below = "egfr_reduced" }         it compares with a named threshold: below, at_least, above
+{ site = "dura", isolated = true }                a finding, of which this holds, at the site or in the group
+{ stated = "soft_tissue" }                        the same, but only if a person stated it
+{ sites_of = "brain", at_least = 2 }              findings at so many sites of the group
+{ all = […] }, { any = […] }, { not = {…} }, { concept = "…" }
 """
 
 from __future__ import annotations

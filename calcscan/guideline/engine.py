@@ -19,6 +19,7 @@ from calcscan.guideline.model import (
     NotApplicable,
     Recommendation,
 )
+from calcscan.guideline.program import Program
 from calcscan.guideline.rules import Rule
 from calcscan.guideline.ruleset import Divergence, Ruleset, load_ruleset
 from calcscan.guideline.told import read_told
@@ -34,29 +35,36 @@ def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None =
     return build(read_told(facts), None if image is None else read_told(image, "image"))
 
 
-def _reasons(leaves: Iterable[Leaf], case: Case) -> tuple[Because, ...]:
-    seen: dict[str, Because] = {}
-    for leaf in leaves:
-        seen.setdefault(
-            leaf.fact,
-            Because(
-                fact=leaf.fact,
-                value=case.values.get(leaf.key),
-                origin=STATED if leaf.key.endswith(".stated") else case.origins.get(leaf.key, STATED),
-                detail=case.details.get(leaf.key, ""),
-            ),
+class _Reasons:
+    """The facts of one case as reasons, each made once."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._made: dict[str, Because] = {}
+
+    def __call__(self, leaves: Iterable[Leaf]) -> tuple[Because, ...]:
+        return tuple({leaf.fact: self._made.get(leaf.key) or self._make(leaf) for leaf in leaves}.values())
+
+    def _make(self, leaf: Leaf) -> Because:
+        case = self._case
+        because = Because(
+            fact=leaf.fact,
+            value=case.values.get(leaf.key),
+            origin=STATED if leaf.key.endswith(".stated") else case.origins.get(leaf.key, STATED),
+            detail=case.details.get(leaf.key, ""),
         )
-    return tuple(seen.values())
+        self._made[leaf.key] = because
+        return because
 
 
-def _recommendation(rule: Rule, reasons: Iterable[Leaf], case: Case) -> Recommendation:
+def _recommendation(rule: Rule, because: tuple[Because, ...]) -> Recommendation:
     return Recommendation(
         id=rule.id,
         kind=rule.kind,
         text=rule.text,
         urgency=rule.urgency,
         covers=rule.covers,
-        because=_reasons(reasons, case),
+        because=because,
         source=rule.source,
     )
 
@@ -71,16 +79,21 @@ def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
     return NotApplicable(id=rule.id, because=f"{leaf.fact}: {shown}")
 
 
-def _needs(ruleset: Ruleset, truths: Sequence[Truth]) -> tuple[NeedsInput, ...]:
-    program = ruleset.program
+def _needs(open_rules: Sequence[tuple[Rule, int]], program: Program, truths: Sequence[Truth]) -> tuple[NeedsInput, ...]:
     wanted: dict[int, list[str]] = {}
-    for rule, mask in zip(ruleset.rules, program.deciders(truths), strict=False):
+    masks = program.deciders([root for _, root in open_rules], truths)
+    for (rule, _), mask in zip(open_rules, masks, strict=True):
         while mask:
             bit = mask & -mask
-            wanted.setdefault(bit.bit_length() - 1, []).append(rule.id)
+            wanted.setdefault(bit, []).append(rule.id)
             mask ^= bit
-    needs = [NeedsInput(fact=program.facts[fact], would_decide=tuple(rules)) for fact, rules in wanted.items()]
+    needs = [NeedsInput(fact=program.facts[bit.bit_length() - 1], would_decide=tuple(w)) for bit, w in wanted.items()]
     return tuple(sorted(needs, key=lambda need: (-len(need.would_decide), need.fact)))
+
+
+def _elsewhere(rule: Rule, case: Case) -> bool:
+    """If a rule is about the body outside the skull, of which nobody spoke, while findings elsewhere were given."""
+    return rule.body_only and bool(case.sites) and case.sites.isdisjoint(rule.places)
 
 
 def _divergence(item: Divergence) -> Conflict:
@@ -134,19 +147,24 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
     program, count = ruleset.program, len(ruleset.rules)
     truths = program.run(case.values)
-    apply, excluded = [], []
+    reasons = _Reasons(case)
+    apply, excluded, undecided = [], [], []
     for rule, root in zip(ruleset.rules, program.roots, strict=False):
         if truths[root] is True:
-            apply.append(_recommendation(rule, program.reasons(root, truths), case))
+            apply.append(_recommendation(rule, reasons(program.reasons(root, truths))))
         elif truths[root] is False:
             excluded.append(_not_applicable(rule, program.reasons(root, truths)[0], case))
+        elif _elsewhere(rule, case):
+            excluded.append(NotApplicable(id=rule.id, because=f"no finding was given at {', '.join(rule.sites)}"))
+        else:
+            undecided.append((rule, root))
     shown = [item for item, root in zip(ruleset.divergences, program.roots[count:], strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,
         version=ruleset.version,
         sha256=ruleset.sha256,
         recommendations=tuple(sorted(apply, key=_order)),
-        needs_input=_needs(ruleset, truths),
+        needs_input=_needs(undecided, program, truths),
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
         not_applicable=tuple(excluded),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from calcscan.guideline.case import STATED, Case
 from calcscan.guideline.conditions import Leaf, Node, truth
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import Source
+from calcscan.guideline.model import Source, source_dict
 from calcscan.guideline.rules import Rule
 from calcscan.guideline.ruleset import Ruleset, load_ruleset
 from calcscan.guideline.told import Value
@@ -47,9 +47,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, texts and numbers, ready for JSON."""
-        from dataclasses import asdict
-
-        return asdict(self)
+        plain = asdict(self)
+        return plain | {"covers": list(self.covers), "source": source_dict(self.source)}
 
 
 def question(leaf: Leaf) -> str:

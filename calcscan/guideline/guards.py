@@ -52,4 +52,3 @@ def check_guard(when: Node, text: str, intervention: str, sites: tuple[str, ...]
         hint = 'ask for a finding that a person stated, such as { stated = "skin" }'
         what = "an intervention that could follow from a calcification inside the skull"
         raise RulesetError(what, where=f"{where}.when", hint=hint)
-

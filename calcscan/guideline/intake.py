@@ -90,7 +90,7 @@ def _yaml(text: str) -> object:
         """Plain values only: no alias (so no bomb), no tag, no name twice."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             if getattr(event, "anchor", None) is not None:
                 _refuse("an anchor or alias", event)
             if getattr(event, "tag", None) is not None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from calcscan.guideline.told import Value
@@ -111,14 +110,54 @@ class Guidance:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, texts and numbers, ready for JSON."""
-        plain = _plain(asdict(self))
-        assert isinstance(plain, dict)
-        return plain
+        return {
+            "ruleset": self.ruleset,
+            "version": self.version,
+            "sha256": self.sha256,
+            "recommendations": [_recommendation(item) for item in self.recommendations],
+            "needs_input": [{"fact": n.fact, "would_decide": list(n.would_decide)} for n in self.needs_input],
+            "conflicts": [
+                {
+                    "id": item.id,
+                    "kind": item.kind,
+                    "text": item.text,
+                    "sides": [_side(side) for side in item.sides],
+                    "handling": item.handling,
+                }
+                for item in self.conflicts
+            ],
+            "not_applicable": [{"id": item.id, "because": item.because} for item in self.not_applicable],
+        }
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+def _side(side: ConflictSide) -> dict[str, Any]:
+    """Facts have a teller, sources have facts that they cover."""
+    if side.fact:
+        return {"text": side.text, "fact": side.fact, "value": side.value, "origin": side.origin}
+    return {"text": side.text, "covers": list(side.covers)}
+
+
+def source_dict(source: Source) -> dict[str, Any]:
+    """A source, ready for JSON; an unknown date is null."""
+    return {
+        "document": source.document,
+        "section": source.section,
+        "facts": list(source.facts),
+        "date": source.date or None,
+        "status": source.status,
+    }
+
+
+def _recommendation(item: Recommendation) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "text": item.text,
+        "urgency": item.urgency,
+        "covers": list(item.covers),
+        "because": [
+            {"fact": b.fact, "value": b.value, "origin": b.origin, **({"detail": b.detail} if b.detail else {})}
+            for b in item.because
+        ],
+        "source": source_dict(item.source),
+    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from calcscan.guideline.conditions import Branch, Leaf, Node
+from calcscan.guideline.conditions import Leaf, Node
 from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
 from calcscan.guideline.told import Value
 
@@ -14,8 +15,12 @@ from calcscan.guideline.told import Value
 class Step:
     """One node: a leaf, or an operation on steps before it."""
 
-    node: Node
+    op: str
     parts: tuple[int, ...] = ()
+    need: int = 0
+    """How many parts must be true for the whole to be."""
+    leaf: Leaf | None = None
+    key: str = ""
     fact: int = -1
     """For a leaf: which of the program's facts it asks for."""
 
@@ -29,87 +34,95 @@ class Program:
         self._index: dict[Node, int] = {}
         self._fact_index: dict[str, int] = {}
         self.roots = [self._add(tree) for tree in trees]
+        self._ops: list[tuple[str, str, tuple[Any, ...], Step]] = [
+            (step.leaf.op, step.key, step.leaf.values, step) if step.leaf else (step.op, "", step.parts, step)
+            for step in self.steps
+        ]
+        self._leaf_masks = {n: (1 << step.fact,) * 2 for n, step in enumerate(self.steps) if step.leaf}
 
     def _add(self, node: Node) -> int:
         known = self._index.get(node)
         if known is not None:
             return known
-        if isinstance(node, Leaf):
-            fact = self._fact_index.setdefault(node.fact, len(self.facts))
-            if fact == len(self.facts):
-                self.facts.append(node.fact)
-            step = Step(node, fact=fact)
-        else:
-            step = Step(node, parts=tuple(self._add(part) for part in node.parts))
-        self.steps.append(step)
+        self.steps.append(self._leaf(node) if isinstance(node, Leaf) else self._branch(node))
         self._index[node] = len(self.steps) - 1
         return len(self.steps) - 1
+
+    def _leaf(self, leaf: Leaf) -> Step:
+        fact = self._fact_index.setdefault(leaf.fact, len(self.facts))
+        if fact == len(self.facts):
+            self.facts.append(leaf.fact)
+        return Step("leaf", leaf=leaf, key=leaf.key, fact=fact)
+
+    def _branch(self, node: Node) -> Step:
+        assert not isinstance(node, Leaf)
+        parts = tuple(self._add(part) for part in node.parts)
+        need = {"all": len(parts), "any": 1}.get(node.op, node.count)
+        return Step(node.op, parts=parts, need=need)
 
     def run(self, values: Mapping[str, Value]) -> list[Truth]:
         """The truth of every step, for facts by address."""
         out: list[Truth] = []
         get, add = values.get, out.append
-        for step in self.steps:
-            node = step.node
-            if isinstance(node, Leaf):
-                value = get(node.key)
-                add(None if value is None else node.test(value))
-                continue
-            op = node.op
-            if op == "all":
-                add(all_of([out[part] for part in step.parts]))
+        for op, key, parts, step in self._ops:
+            if op == "is":
+                value = get(key)
+                add(None if value is None else value in parts)
+            elif op == "all":
+                add(all_of([out[part] for part in parts]))
             elif op == "any":
-                add(any_of([out[part] for part in step.parts]))
+                add(any_of([out[part] for part in parts]))
             elif op == "not":
-                add(negate(out[step.parts[0]]))
+                add(negate(out[parts[0]]))
+            elif step.leaf is None:
+                add(at_least(step.need, [out[part] for part in parts]))
             else:
-                add(at_least(node.count, [out[part] for part in step.parts]))
+                value = get(key)
+                add(None if value is None else step.leaf.test(value))
         return out
 
     def reasons(self, root: int, truths: Sequence[Truth]) -> list[Leaf]:
         """The leaves that make a tree true, or false, from left to right."""
         step, value = self.steps[root], truths[root]
-        node = step.node
-        if isinstance(node, Leaf):
-            return [node]
-        wanted = negate(value) if node.op == "not" else value
+        if step.leaf is not None:
+            return [step.leaf]
+        wanted = negate(value) if step.op == "not" else value
         return [leaf for part in step.parts if truths[part] is wanted for leaf in self.reasons(part, truths)]
 
-    def deciders(self, truths: Sequence[Truth]) -> list[int]:
-        """For every tree that is unknown, which single facts could settle it, as bits over `facts`; else 0."""
-        makes_true: list[int] = [0] * len(truths)
-        makes_false: list[int] = [0] * len(truths)
-        for n, step in enumerate(self.steps):
-            if truths[n] is not None:
-                continue
-            if step.fact >= 0:
-                makes_true[n] = makes_false[n] = 1 << step.fact
-                continue
-            node = step.node
-            assert isinstance(node, Branch)
-            open_parts = [part for part in step.parts if truths[part] is None]
-            true_masks = [makes_true[part] for part in open_parts]
-            false_masks = [makes_false[part] for part in open_parts]
-            if node.op == "not":
-                makes_true[n], makes_false[n] = false_masks[0], true_masks[0]
-                continue
-            sure = sum(truths[part] is True for part in step.parts)
-            need = len(step.parts) if node.op == "all" else 1 if node.op == "any" else node.count
-            makes_true[n] = _either(true_masks) if sure == need - 1 else _both(true_masks) if node.op == "all" else 0
-            spare = sure + len(open_parts) - need
-            makes_false[n] = _either(false_masks) if spare == 0 else _both(false_masks) if node.op == "any" else 0
-        return [makes_true[root] | makes_false[root] for root in self.roots]
+    def deciders(self, roots: Iterable[int], truths: Sequence[Truth]) -> list[int]:
+        """For each of these trees, all unknown, which single facts could settle it: bits over `facts`."""
+        known = dict(self._leaf_masks)
+        return [makes_true | makes_false for makes_true, makes_false in (self._masks(n, truths, known) for n in roots)]
 
+    def _masks(self, index: int, truths: Sequence[Truth], known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+        """The facts that could make an unknown step true, and those that could make it false, each on its own."""
+        if index in known:
+            return known[index]
+        step = self.steps[index]
+        if step.op == "not":
+            makes_true, makes_false = self._masks(step.parts[0], truths, known)
+            masks = (makes_false, makes_true)
+        else:
+            masks = self._joined(step, truths, known)
+        known[index] = masks
+        return masks
 
-def _either(masks: Iterable[int]) -> int:
-    joined = 0
-    for mask in masks:
-        joined |= mask
-    return joined
-
-
-def _both(masks: Iterable[int]) -> int:
-    joined = -1
-    for mask in masks:
-        joined &= mask
-    return max(joined, 0)
+    def _joined(self, step: Step, truths: Sequence[Truth], known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+        one_true = one_false = 0
+        every_true = every_false = -1
+        sure = unknown = 0
+        for part in step.parts:
+            truth = truths[part]
+            if truth is None:
+                unknown += 1
+                makes_true, makes_false = known.get(part) or self._masks(part, truths, known)
+                one_true |= makes_true
+                one_false |= makes_false
+                every_true &= makes_true
+                every_false &= makes_false
+            elif truth:
+                sure += 1
+        lacking, spare = step.need - sure, sure + unknown - step.need
+        makes_true = one_true if lacking == 1 else every_true if lacking == unknown else 0
+        makes_false = one_false if spare == 0 else every_false if spare == unknown - 1 else 0
+        return makes_true, makes_false

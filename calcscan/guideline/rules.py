@@ -11,9 +11,9 @@ from calcscan.errors import RulesetError
 from calcscan.guideline.conditions import Node, parse, sites_of
 from calcscan.guideline.guards import check_guard
 from calcscan.guideline.model import KINDS, URGENCIES, Source
-from calcscan.guideline.vocabulary import nearest
+from calcscan.guideline.vocabulary import nearest, vocabulary
 
-_DOCUMENT_KEYS = ("key", "title", "date", "status", "version", "facts", "origin")
+_DOCUMENT_KEYS = ("key", "title", "date", "status", "version", "facts", "origin", "stated_twice")
 _RULE_KEYS = ("id", "kind", "urgency", "covers", "section", "sites", "text", "when", "intervention", "citation")
 
 
@@ -27,6 +27,8 @@ class Document:
     status: str
     version: str
     facts: tuple[str, ...]
+    stated_twice: tuple[str, ...]
+    """The facts that two rules state on purpose."""
     origin: str
 
 
@@ -40,6 +42,10 @@ class Rule:
     text: str
     covers: tuple[str, ...]
     sites: tuple[str, ...]
+    places: frozenset[str]
+    """`sites`, with the groups among them spelt out."""
+    body_only: bool
+    """Whether all of them lie outside the skull and its vessels."""
     intervention: str
     when: Node
     source: Source
@@ -94,6 +100,7 @@ def parse_document(given: object, where: str) -> Document:
         status=_text(table, "status", where),
         version=str(table.get("version", "")),
         facts=_texts(table, "facts", where),
+        stated_twice=_texts(table, "stated_twice", where),
         origin=str(table.get("origin", "seed")),
     )
 
@@ -125,8 +132,9 @@ def parse_rule(given: object, document: Document, where: str) -> Rule:
     if not text.startswith("Consider"):
         raise RulesetError("a rule suggests, it never orders", where=f"{where}.text", hint="begin with 'Consider'")
     sites = _texts(table, "sites", where)
-    for site in sites:
-        sites_of(site, f"{where}.sites")
+    places = frozenset(place for site in sites for place in sites_of(site, f"{where}.sites"))
+    if not places:
+        raise RulesetError("a rule without sites", where=f"{where}.sites", hint="name sites or a group of sites")
     if "when" not in table:
         raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
     rule = Rule(
@@ -136,6 +144,8 @@ def parse_rule(given: object, document: Document, where: str) -> Rule:
         text=text,
         covers=_texts(table, "covers", where),
         sites=sites,
+        places=places,
+        body_only=all(vocabulary().sites[place].place == "body" for place in places),
         intervention=str(table.get("intervention", "")),
         when=parse(table["when"], f"{where}.when"),
         source=_cited(table, document, where),

@@ -22,7 +22,7 @@ _HEADINGS = {
 _MARKS = {"urgent": "!!", "soon": "! ", "routine": "- "}
 _RESULTS = {True: "yes", False: "no", None: "unknown"}
 _ASKED = 8
-WIDTH = 100
+WIDTH = 120
 
 
 def _fold(text: str, first: str, rest: str, width: int) -> str:
@@ -38,13 +38,19 @@ def _ids(covers: Sequence[str]) -> str:
     return f" [{', '.join(covers)}]" if covers else ""
 
 
+def _suggestion(item: Recommendation) -> str:
+    """A rule's text without its first word, which stands once above all of them."""
+    text = item.text.removeprefix("Consider").lstrip(" ,")
+    return text[:1].upper() + text[1:].removesuffix(".") + _ids(item.covers)
+
+
 def _grouped(items: Sequence[Recommendation], width: int) -> list[str]:
-    lines = []
+    lines = ["CONSIDER"]
     for kind, heading in _HEADINGS.items():
         of_kind = [item for item in items if item.kind == kind]
         if of_kind:
             lines.append(heading)
-            lines += [_fold(i.text + _ids(i.covers), f" {_MARKS[i.urgency]} ", "    ", width) for i in of_kind]
+            lines += [_fold(_suggestion(item), f" {_MARKS[item.urgency]} ", "    ", width) for item in of_kind]
     return lines
 
 
@@ -53,41 +59,56 @@ def _asked(needs: Sequence[NeedsInput], width: int) -> list[str]:
         return []
     places = [need for need in needs if need.fact.endswith(".present")]
     others = [need for need in needs if not need.fact.endswith(".present")]
-    lines = ["Worth knowing next (rules that it could settle)"]
+    lines = ["WORTH KNOWING NEXT (rules that it could settle)"]
     if others:
         shown = "; ".join(f"{_label(need.fact)} ({len(need.would_decide)})" for need in others[:_ASKED])
         more = f"; and {len(others) - _ASKED} more" if len(others) > _ASKED else ""
-        lines.append(_fold(shown + more, "    ", "    ", width))
+        lines.append(_fold(shown + more, " -  ", "    ", width))
     if places:
         sites = vocabulary().sites
         names = ", ".join(sites[need.fact.split(".")[1]].label for need in places)
-        lines.append(_fold(f"Not said, present or not, at: {names}", "    ", "    ", width))
+        lines.append(_fold(f"Calcification, present or not, at: {names}", " -  ", "    ", width))
     return lines
 
 
 def _disagree(conflicts: Sequence[Conflict], width: int) -> list[str]:
-    lines = ["Where facts or sources disagree"] if conflicts else []
+    lines = ["WHERE FACTS OR SOURCES DISAGREE"] if conflicts else []
     for conflict in conflicts:
-        sides = " / ".join(side.text + _ids(side.covers) for side in conflict.sides)
-        lines.append(_fold(f"{conflict.text} {sides}. {conflict.handling}", "  ~ ", "    ", width))
+        if conflict.kind == "facts":
+            sides = " / ".join(f"{side.text} ({side.origin})" for side in conflict.sides)
+        else:
+            sides = " / ".join(side.text + _ids(side.covers) for side in conflict.sides)
+        lines.append(_fold(f"{conflict.text} {sides}", " ~  ", "    ", width))
     return lines
 
 
 def render(guidance: Guidance, width: int = WIDTH) -> str:
     """Everything that guidance says, on about one screen."""
     items = guidance.recommendations
-    lines = _grouped(items, width) or ["Nothing to consider from what is known."]
+    lines = _grouped(items, width) if items else ["Nothing to consider from what is known."]
     lines += _asked(guidance.needs_input, width) + _disagree(guidance.conflicts, width)
     if items:
-        documents = sorted({f"{item.source.document} ({_dated(item)})" for item in items})
-        lines += ["Sources", *(_fold(document, "    ", "      ", width) for document in documents)]
-    lines.append(f"{guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}; !! urgent, ! soon, - routine")
+        documents = sorted({f"{_prefix(item)}  {item.source.document}{_dated(item)}" for item in items})
+        lines += ["SOURCES", *(_fold(document, " ", "     ", width) for document in documents)]
+        lines.append(
+            "!! urgent, ! soon, - routine. Why a line is there: --explain with its id, such as " + _first_id(items)
+        )
+    lines.append(f"Rules: {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}")
     lines.append(_fold(DISCLAIMER, "", "", width))
     return "\n".join(lines) + "\n"
 
 
+def _first_id(items: Sequence[Recommendation]) -> str:
+    return (*items[0].covers, items[0].id)[0]
+
+
+def _prefix(item: Recommendation) -> str:
+    """What the ids of a document's facts begin with."""
+    return item.covers[0].partition("-")[0] if item.covers else "--"
+
+
 def _dated(item: Recommendation) -> str:
-    return ", ".join(part for part in (item.source.date or "undated", item.source.status) if part)
+    return " (" + ", ".join(part for part in (item.source.date, item.source.status) if part) + ")"
 
 
 def _branches(node: Explained, depth: int, width: int) -> list[str]:
@@ -105,7 +126,7 @@ def render_explanation(explanation: Explanation, width: int = WIDTH) -> str:
     """A rule's conditions as an indented tree, each with its value and where that came from."""
     source = explanation.source
     head = {True: "applies", False: "does not apply", None: "can't be decided yet"}[explanation.result]
-    dated = ", ".join(part for part in (source.date or "undated", source.status) if part)
+    dated = ", ".join(part for part in (source.date, source.status) if part)
     return "\n".join(
         [
             f"{explanation.rule}: {head}",

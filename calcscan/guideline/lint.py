@@ -1,0 +1,128 @@
+"""Checks rules files: every problem, with file and address."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from calcscan.errors import RulesetError
+from calcscan.guideline.conditions import parse, truth
+from calcscan.guideline.engine import build_case
+from calcscan.guideline.rules import Document, Rule, load_toml, parse_document, parse_rule
+from calcscan.guideline.ruleset import SEED_FILES, parse_context, parse_divergences, read_text
+from calcscan.guideline.vocabulary import knowledge_text, vocabulary
+from calcscan.guideline.witness import witnesses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something to mend in a rules file."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+def _problem(error: RulesetError) -> Problem:
+    return Problem(where=error.where, what=error.what, hint=error.hint)
+
+
+def _comes_out(rule: Rule, wanted: bool) -> bool:
+    return any(truth(rule.when, build_case(facts).values) is wanted for facts in witnesses(rule.when, wanted))
+
+
+def _reach(rule: Rule) -> Iterator[Problem]:
+    """Rules that contradict themselves, and rules that hold whatever the facts."""
+    if not _comes_out(rule, True):
+        yield Problem(where=f"{rule.where}.when", what="unreachable: its conditions contradict each other")
+    if not _comes_out(rule, False):
+        yield Problem(where=f"{rule.where}.when", what="never fails: it holds whatever the facts are")
+
+
+def _coverage(document: Document, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
+    covered = Counter(fact for rule in rules for fact in rule.covers)
+    for fact in document.facts:
+        told = covered[fact] + (fact in context)
+        if told == 0:
+            yield Problem(where=f"{name}: document.facts", what=f"{fact} is neither a rule nor context")
+        elif told > 1 and fact not in document.stated_twice:
+            yield Problem(
+                where=f"{name}: document.facts", what=f"{fact} is covered {told} times", hint="see stated_twice"
+            )
+
+
+def _twins(rules: Iterable[Rule]) -> Iterator[Problem]:
+    seen: dict[str, Rule] = {}
+    said: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in seen:
+            yield Problem(where=rule.where, what=f"a second rule called {rule.id!r}", hint=seen[rule.id].where)
+        if rule.text in said:
+            yield Problem(where=rule.where, what=f"says the same as {said[rule.text].id!r}")
+        seen.setdefault(rule.id, rule)
+        said.setdefault(rule.text, rule)
+
+
+def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule], list[Problem]]:
+    rules: list[Rule] = []
+    problems: list[Problem] = []
+    try:
+        table = load_toml(text, name)
+        document = parse_document(table.get("document"), f"{name}: document")
+    except RulesetError as error:
+        return [], [_problem(error)]
+    given = table.get("rule", [])
+    for number, entry in enumerate(given if isinstance(given, list) else [given]):
+        try:
+            rules.append(parse_rule(entry, document, f"{name}: rule[{number}]"))
+        except RulesetError as error:
+            problems.append(_problem(error))
+    problems += [problem for rule in rules for problem in _reach(rule)]
+    if not problems:
+        problems += _coverage(document, rules, context, name)
+    return rules, problems
+
+
+def _shipped_texts() -> dict[str, str]:
+    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in (*SEED_FILES, "literature")}
+
+
+def _shared_files() -> Iterator[Problem]:
+    """The concepts of the vocabulary, and the conflicts."""
+    for name, concept in vocabulary().concepts.items():
+        try:
+            parse(concept, f"facts.toml: concept.{name}")
+        except RulesetError as error:
+            yield _problem(error)
+    try:
+        parse_divergences(knowledge_text("rules/conflicts.toml"), "conflicts.toml")
+    except RulesetError as error:
+        yield _problem(error)
+
+
+def lint(paths: Iterable[str | Path] = ()) -> list[Problem]:
+    """Every problem in the rules files named, or in the shipped ones if none is: what the loader would refuse, rules
+    without a source, unknown facts, rules that can't be reached or can't fail, doubles, and facts that no rule covers.
+
+    >>> lint()
+    []
+    """
+    files = [Path(path) for path in paths]
+    problems = [] if files else list(_shared_files())
+    context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"))
+    rules: list[Rule] = []
+    for name in [str(file) for file in files] or list(_shipped_texts()):
+        try:
+            text = read_text(Path(name)) if files else _shipped_texts()[name]
+        except RulesetError as error:
+            problems.append(_problem(error))
+            continue
+        read, found = _one_file(text, name, context)
+        rules += read
+        problems += found
+    return problems + list(_twins(rules))

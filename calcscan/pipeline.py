@@ -1,6 +1,6 @@
 """The whole job: the stages in order.
 
-    read → skull → find → register → locate → summarise → judge → facts → recommend
+read → skull → find → register → locate → summarise → judge → facts → recommend
 """
 
 from __future__ import annotations
@@ -113,9 +113,10 @@ def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found
     with stage("register"):
         found.fit = fit = register(head, atlas)
     with stage("locate"):
-        if judge(_flags(scan, found)).state != "abstain":
-            found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
+        found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
     with stage("summarise"):
+        if judge(_flags(scan, found)).state == "abstain":
+            lesions, fit = _withheld(lesions), replace(fit, accepted=False)
         found.summary = summarise(lesions, scan, head, fit, atlas)
 
 
@@ -131,7 +132,7 @@ def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:
 
 def _withheld(lesions: LesionMap) -> LesionMap:
     """The lesions without their sites: what abstaining means."""
-    bare = (replace(lesion, site=None, side=None, site_share=None, also=()) for lesion in lesions.lesions)
+    bare = (replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in lesions.lesions)
     return replace(lesions, lesions=tuple(bare))
 
 

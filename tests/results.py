@@ -83,7 +83,7 @@ def grid(
     positions_mm: Sequence[float] | None = None,
     half_mm: float = 100.0,
 ) -> Geometry:
-    """A stack about the origin: columns along `i`, rows along `j` (unit vectors), slices pushed along rows by the tilt."""
+    """A stack about the origin: columns along `i`, rows along `j` (unit vectors), slices pushed along rows by a tilt."""
     along_i, along_j = np.asarray(i, dtype=float), np.asarray(j, dtype=float)
     normal = np.cross(along_i, along_j)
     dk, dj, di = spacing_mm
@@ -173,7 +173,13 @@ def make_summary(lesions: Sequence[Lesion]) -> Summary:
             )
         )
     pair = Symmetry(
-        pair="basal_ganglia", left_mm3=1.0, right_mm3=2.0, index=-1 / 3, mirror_overlap=0.4, bilateral=True, symmetric=None
+        pair="basal_ganglia",
+        left_mm3=1.0,
+        right_mm3=2.0,
+        index=-1 / 3,
+        mirror_overlap=0.4,
+        bilateral=True,
+        symmetric=None,
     )
     scores = {
         "agatston": sum(lesion.agatston for lesion in lesions),
@@ -200,7 +206,9 @@ def make_head(inside: npt.NDArray[np.bool_]) -> Head:
     nothing = np.zeros((2, 2, 2))
     return Head(
         inside=inside,
-        coarse_hu=Coarse(values=nothing.astype(np.float32), covered=nothing.astype(np.bool_), affine=np.eye(4), spacing_mm=2.0),
+        coarse_hu=Coarse(
+            values=nothing.astype(np.float32), covered=nothing.astype(np.bool_), affine=np.eye(4), spacing_mm=2.0
+        ),
         coarse_inside=nothing.astype(bool),
         coarse_bone=nothing.astype(bool),
         depth_mm=nothing.astype(np.float32),
@@ -226,7 +234,9 @@ def make_scan(hu: npt.NDArray[np.int16], geometry: Geometry) -> Scan:
             sex="F",
         ),
         series=(
-            SeriesChoice(uid="1.2.826.0.1.99.2", description="HEAD 5mm Mustermann", images=33, chosen=True, reason="axial"),
+            SeriesChoice(
+                uid="1.2.826.0.1.99.2", description="HEAD 5mm Mustermann", images=33, chosen=True, reason="axial"
+            ),
             SeriesChoice(uid="1.2.826.0.1.99.4", description="SCOUT", images=1, chosen=False, reason="a localizer"),
         ),
     )

@@ -10,10 +10,27 @@ from hypothesis import strategies as st
 from calcscan.model import Flag
 from calcscan.quality import judge, quality_codes, severity
 
-CONTRACT = set(
-    "not_ct not_head no_brain cropped contrast thick_slices missing_slices irregular_spacing gantry_tilt duplicate_slices "
-    "sharp_kernel noisy metal not_hounsfield saturated possible_haemorrhage registration_poor laterality_unknown child".split()
-)
+CONTRACT = {
+    "not_ct",
+    "not_head",
+    "no_brain",
+    "cropped",
+    "contrast",
+    "thick_slices",
+    "missing_slices",
+    "irregular_spacing",
+    "gantry_tilt",
+    "duplicate_slices",
+    "sharp_kernel",
+    "noisy",
+    "metal",
+    "not_hounsfield",
+    "saturated",
+    "possible_haemorrhage",
+    "registration_poor",
+    "laterality_unknown",
+    "child",
+}
 FINDING = {"present", "bilateral", "symmetric", "multiple", "isolated", "volume_mm3", "progression"}
 
 
@@ -51,7 +68,9 @@ def test_the_worst_flag_decides(given_flags: list[Flag]):
     assert shown == sorted(shown)
 
 
-@pytest.mark.parametrize(("thickness", "state"), [(5.0, "caution"), (10.0, "caution"), (12.0, "abstain"), (None, "caution")])
+@pytest.mark.parametrize(
+    ("thickness", "state"), [(5.0, "caution"), (10.0, "caution"), (12.0, "abstain"), (None, "caution")]
+)
 def test_slices_can_be_too_thick_to_say_anything(thickness, state):
     assert judge([Flag(code="thick_slices", message="thick", value=thickness, limit=5.0)]).state == state
 

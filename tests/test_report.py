@@ -58,7 +58,9 @@ def test_the_schema_knows_every_site_and_code():
 
     lesion = SCHEMA["properties"]["lesions"]["items"]["properties"]
     assert lesion["site"]["enum"] == [*all_sites(), None]
-    assert SCHEMA["properties"]["quality"]["properties"]["flags"]["items"]["properties"]["code"]["enum"] == [*quality_codes()]
+    assert SCHEMA["properties"]["quality"]["properties"]["flags"]["items"]["properties"]["code"]["enum"] == [
+        *quality_codes()
+    ]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -71,7 +73,9 @@ def test_nobody_is_named_in_any_file(case):
 
 def test_free_text_that_repeats_a_name_is_struck_out(result):
     flag = Flag(code="metal", message="clip of MUSTERMANN, erika", value="HOSP-778899")
-    choice = SeriesChoice(uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout")
+    choice = SeriesChoice(
+        uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout"
+    )
     named = replace(result, scan=replace(result.scan, series=(choice,)), quality=replace(result.quality, flags=(flag,)))
     report = document(named)
     assert report["quality"]["flags"][0]["message"] == "clip of ***, ***"
@@ -136,7 +140,12 @@ def test_where_calcscan_abstains_every_site_is_unknown(case):
 
 def test_a_scan_that_was_refused_has_no_label_map(tmp_path):
     write_report(make_result(refused=True), tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["lesions.csv", "mosaic.png", "report.json", "sites.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "lesions.csv",
+        "mosaic.png",
+        "report.json",
+        "sites.csv",
+    ]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["lesions"] is None
     assert report["symmetry"] is None

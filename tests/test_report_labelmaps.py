@@ -13,7 +13,28 @@ from calcscan.report.sitelabels import label_of
 from calcscan.report.write import report_files
 
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
-UNEVEN = [-60.0, -52.0, -44.0, -40.0, -36.0, -32.0, -28.0, -24.0, -20.0, -13.0, -6.0, 0.0, 4.0, 8.0, 15.0, 22.0, 30.0, 38.0, 45.0, 52.0]
+UNEVEN = [
+    -60.0,
+    -52.0,
+    -44.0,
+    -40.0,
+    -36.0,
+    -32.0,
+    -28.0,
+    -24.0,
+    -20.0,
+    -13.0,
+    -6.0,
+    0.0,
+    4.0,
+    8.0,
+    15.0,
+    22.0,
+    30.0,
+    38.0,
+    45.0,
+    52.0,
+]
 AXES = [
     (i, j)
     for (a, b), (s, t) in product(permutations(range(3), 2), product((1, -1), repeat=2))

@@ -1,10 +1,11 @@
 """Many studies, each in a process of its own, so that what breaks one leaves the others alone.
 
-    discover  folder → studies
-    status    what is known of a study's last run, beside its results
-    work      one study, inside its process
-    processes the local runner: starts, watches and ends those processes
-    run       run_batch: puts them together, and the table of all
+discover  folder → studies
+peek      file → its study
+status    what is known of a study's last run, beside its results
+work      one study, inside its process
+processes the local runner: starts, watches and ends those processes
+run       run_batch: puts them together, and the table of all
 """
 
 from __future__ import annotations

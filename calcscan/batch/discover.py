@@ -1,7 +1,7 @@
 """Folder → studies. A study is a StudyInstanceUID, a ZIP file or a NIfTI file.
 
-One file of each folder tells the study of all that are directly in it, unless the last one of the folder says otherwise:
-then every file of that folder is asked.
+One file of each folder tells the study of all that are directly in it, unless the last one of the folder says
+otherwise: then every file of that folder is asked.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _folders(root: Path, out: Path) -> Iterator[tuple[Path, list[Path]]]:
     for place, folders, names in os.walk(root):
         folder = Path(place)
         visible = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [name for name in visible if not _same(folder / name, out) and not is_report(folder / name / REPORT)]
+        folders[:] = [
+            name for name in visible if not _same(folder / name, out) and not is_report(folder / name / REPORT)
+        ]
         yield folder, [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
@@ -78,12 +80,13 @@ def _named(root: Path, parts: dict[str, list[Path]], alone: list[Path]) -> tuple
 
 
 def _whole(paths: list[Path], parts: dict[str, list[Path]]) -> tuple[Path, ...]:
-    """One folder in place of several, where it holds nothing of another study."""
+    """One folder, where all below it is of this study; else the files themselves."""
     common = _common(paths)
     others = [path for other in parts.values() if other is not paths for path in other]
     if common.is_dir() and not any(path == common or common in path.parents for path in others):
         return (common,)
-    return tuple(paths)
+    inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+    return tuple(path for folder in inside for path in folder if path.is_file() and not path.name.startswith("."))
 
 
 def _common(paths: list[Path]) -> Path:

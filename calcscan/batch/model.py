@@ -12,7 +12,7 @@ DONE, ABSTAINED, FAILED = "done", "abstained", "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """One study: `name` is its folder in OUT; `paths` a folder, a ZIP or a NIfTI file, or several folders or files."""
+    """One study: `name` is its folder in OUT; `paths` one folder, ZIP or NIfTI file, or each of its files."""
 
     name: str
     paths: tuple[Path, ...]

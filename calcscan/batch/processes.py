@@ -1,4 +1,4 @@
-"""The local runner: one spawned process a task. A crash, a fault in C code, or a task that never ends costs that task only.
+"""The local runner: one spawned process a task. A crash, a fault in C code, or a task without end costs that task only.
 
 (A pool would not do: when one of its workers is killed, `ProcessPoolExecutor` loses every task.)
 """
@@ -57,6 +57,7 @@ class _Running:
     process: SpawnProcess
     answer: Connection
     begun: float
+    limit_s: float
     deadline: float | None
 
 
@@ -68,7 +69,9 @@ def _start(task: Task, work: Work, timeout_s: float | None) -> _Running:
     sending.close()
     begun = time.monotonic()
     deadline = begun + timeout_s if timeout_s is not None else None
-    return _Running(task=task, process=process, answer=receiving, begun=begun, deadline=deadline)
+    return _Running(
+        task=task, process=process, answer=receiving, begun=begun, limit_s=timeout_s or 0.0, deadline=deadline
+    )
 
 
 def _in_process(task: Task, work: Work, answer: Connection) -> None:
@@ -93,7 +96,7 @@ def _ended(active: list[_Running]) -> Iterator[tuple[_Running, Outcome]]:
             yield running, _answer(running)
         elif running.deadline is not None and time.monotonic() >= running.deadline:
             _stop(running)
-            yield running, _failed(running, f"took longer than {running.deadline - running.begun:g} s and was stopped")
+            yield running, _failed(running, f"took longer than {running.limit_s:g} s and was stopped")
 
 
 def _answer(running: _Running) -> Outcome:

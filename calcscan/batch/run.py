@@ -11,6 +11,7 @@ from typing import Any
 
 from calcscan.batch.discover import find_studies
 from calcscan.batch.model import FAILED, Outcome, Runner, Settings, Task
+from calcscan.batch.peek import study_of
 from calcscan.batch.processes import cores, local_processes
 from calcscan.batch.status import fingerprint, is_finished, read_status, write_status
 from calcscan.batch.work import do_study
@@ -68,14 +69,12 @@ def run_batch(
     OutputError
         `out` can't be written to.
     """
-    from calcscan.read import study_uid
-
     root, out = Path(root), Path(out)
     if not root.exists():
         raise UnreadableError("no such folder", where=str(root), hint="give the folder that holds the studies")
     check_output(out)
     wanted = settings or Settings()
-    studies = find_studies(root, out, study_uid)
+    studies = find_studies(root, out, study_of)
     if not studies:
         raise NoCTError("no study found", where=str(root), hint="give a folder with DICOM, ZIP or NIfTI files below it")
     tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in studies]
@@ -118,7 +117,7 @@ def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int,
 
 
 def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:
-    """batch.csv: one row a study that has an outcome, with its volume at every site and side. Unknown is an empty cell."""
+    """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty."""
     places = [(info.site, side) for info in all_sites().values() for side in info.sides]
     named = {place: "_".join(part for part in (*place, "mm3") if part) for place in places}
     columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *named.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,19 +37,18 @@ def _analyse(task: Task) -> str:
 
 @contextmanager
 def _one_path(paths: tuple[Path, ...]) -> Iterator[Path]:
-    """A study that is spread over folders, or shares one with others, as one folder of links."""
+    """A study that lies among others' files, as one folder of links."""
     if len(paths) == 1:
         yield paths[0]
         return
     with tempfile.TemporaryDirectory(prefix="calcscan-") as folder:
         for number, path in enumerate(paths):
-            _link(path.resolve(), Path(folder), number)
+            _link(path.resolve(), Path(folder) / f"{number:06d}-{path.name}")
         yield Path(folder)
 
 
-def _link(path: Path, folder: Path, number: int) -> None:
-    files = sorted(inner for inner in path.iterdir() if inner.is_file()) if path.is_dir() else [path]
-    place = folder / f"{number:05d}"
-    place.mkdir()
-    for file in files:
-        os.symlink(file, place / file.name)
+def _link(path: Path, at: Path) -> None:
+    try:
+        at.symlink_to(path)
+    except OSError:  # where a user may not make links
+        shutil.copyfile(path, at)

@@ -22,7 +22,9 @@ COMMANDS = {
     "batch": "many studies, each on its own; goes on where it stopped",
     "atlas": "which atlas, its sites, licences and checksums",
 }
-_ABOUT = "Find, measure and locate calcification in a non-contrast head CT, and what to consider, with reasons and sources."
+_ABOUT = (
+    "Find, measure and locate calcification in a non-contrast head CT, and what to consider, with reasons and sources."
+)
 _NOTE = "Research use only: not a medical device, not for diagnosis. 'calcscan COMMAND --help' tells more."
 
 

@@ -14,11 +14,19 @@ SOME_FAILED = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", type=Path, metavar="ROOT", help="the folder with the studies: DICOM folders, ZIPs, NIfTIs")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="a folder for each study comes here")
+    parser.add_argument(
+        "root", type=Path, metavar="ROOT", help="the folder with the studies: DICOM folders, ZIPs, NIfTIs"
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="OUT", help="a folder for each study comes here"
+    )
     parser.add_argument("--jobs", type=_count, metavar="N", help="studies at once; default: one a processor, at most 8")
-    parser.add_argument("--timeout", type=_seconds, default=1800.0, metavar="S", help="seconds for a study; default 1800")
-    parser.add_argument("--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits each scan")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=1800.0, metavar="S", help="seconds for a study; default 1800"
+    )
+    parser.add_argument(
+        "--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits each scan"
+    )
     parser.add_argument("--keep-ids", action="store_true", help="write names, numbers, dates and UIDs into the results")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
@@ -30,9 +38,7 @@ def main(args: argparse.Namespace) -> int:
     settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids)
     bar = _Bar(shown=sys.stderr.isatty() and not args.quiet)
     try:
-        result = run_batch(
-            args.root, args.out, jobs=args.jobs, timeout_s=args.timeout, settings=settings, progress=bar
-        )
+        result = run_batch(args.root, args.out, jobs=args.jobs, timeout_s=args.timeout, settings=settings, progress=bar)
     finally:
         bar.close()
     for name in result.failed:

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder for the results")
     parser.add_argument("--context", type=Path, metavar="FILE", help="facts about the person: YAML, TOML or JSON")
     parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
-    parser.add_argument("--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits the scan")
+    parser.add_argument(
+        "--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits the scan"
+    )
     parser.add_argument("--keep-ids", action="store_true", help="write name, number, date and UIDs into the results")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.add_argument("--json", action="store_true", help="report.json on standard output, instead of a summary")

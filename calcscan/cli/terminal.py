@@ -43,7 +43,7 @@ class Progress:
 
 
 def quieten_libraries() -> None:
-    """Libraries' own warnings stay off the terminal: they may quote a person's data, and calcscan flags what matters."""
+    """Libraries' own warnings stay off the terminal: they may quote a person's data; calcscan flags what matters."""
     if not os.environ.get("CALCSCAN_DEBUG"):
         warnings.simplefilter("ignore")
         logging.getLogger("pydicom").addHandler(logging.NullHandler())

@@ -1,12 +1,12 @@
 """Result → files: report.json, tables, label maps and a mosaic.
 
-    document   Result → what report.json holds
-    sitelabels the numbers that sites.nii.gz uses
-    tables     Result → lesions.csv and sites.csv
-    labelmaps  Result → NIfTI label maps
-    mosaic     Result → a picture (panes: where to look; draw: how it looks)
-    text       report.json → one screen of text
-    write      all of them into a folder, together or not at all
+document   Result → what report.json holds
+sitelabels the numbers that sites.nii.gz uses
+tables     Result → lesions.csv and sites.csv
+labelmaps  Result → NIfTI label maps
+mosaic     Result → a picture (panes: where to look; draw: how it looks)
+text       report.json → one screen of text
+write      all of them into a folder, together or not at all
 """
 
 from __future__ import annotations

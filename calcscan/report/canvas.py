@@ -13,7 +13,9 @@ BACKGROUND, PANEL, LINE = "#0d1117", "#161b22", "#30363d"
 TEXT, MUTED = "#f0f3f6", "#9aa4af"
 STATE_COLOURS = {"ok": "#2ea043", "caution": "#d29922", "abstain": "#da3633"}
 
-_GLYPHS = str.maketrans({"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"})
+_GLYPHS = str.maketrans(
+    {"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"}
+)
 
 
 @cache

@@ -21,7 +21,7 @@ from calcscan.report.sitelabels import SiteLabel, site_labels
 
 SCHEMA = "calcscan-report/1"
 DISCLAIMER = (
-    "Research use only: not a medical device, not for diagnosis or treatment. Made by a program and reviewed by nobody. "
+    "Research use only: not a medical device, not for diagnosis or treatment. Made by a program, reviewed by nobody. "
     "What is not listed was not detected, which does not mean that it is not there."
 )
 UID_SALT = "calcscan/1:"
@@ -162,7 +162,16 @@ def _sites(result: Result) -> list[dict[str, Any]]:
 
 
 def _unknown_row(label: SiteLabel) -> dict[str, Any]:
-    measured = ("volume_mm3", "volume_low_mm3", "volume_high_mm3", "volume_130_mm3", "count", "max_hu", "mean_hu", "grade")
+    measured = (
+        "volume_mm3",
+        "volume_low_mm3",
+        "volume_high_mm3",
+        "volume_130_mm3",
+        "count",
+        "max_hu",
+        "mean_hu",
+        "grade",
+    )
     return {"site": label.site, "side": label.side, "group": label.group} | dict.fromkeys(measured)
 
 

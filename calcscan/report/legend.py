@@ -119,7 +119,9 @@ def _notes(result: Result) -> list[str]:
         )
     notes.append("Radiological view: the person's right is on the left of each picture. Window 0 to 80 HU.")
     if result.fit is not None and result.fit.accepted:
-        notes.append(f"Sites from the atlas {result.atlas.name} {result.atlas.version}, overlap {result.fit.overlap:.2f}.")
+        notes.append(
+            f"Sites from the atlas {result.atlas.name} {result.atlas.version}, overlap {result.fit.overlap:.2f}."
+        )
     return notes
 
 

@@ -107,7 +107,9 @@ def _draw_header(canvas: Canvas, result: Result) -> None:
     top = 72
     if state == "abstain":
         canvas.draw.rounded_rectangle((_EDGE, top, width - _EDGE, top + 80), radius=10, fill=STATE_COLOURS["abstain"])
-        canvas.text((width / 2, top + 40), "ABSTAINED: nothing is attributed to a site", 44, "white", anchor="mm", bold=True)
+        canvas.text(
+            (width / 2, top + 40), "ABSTAINED: nothing is attributed to a site", 44, "white", anchor="mm", bold=True
+        )
         top += 96
     shown = flags if len(flags) <= 4 else flags[:3]
     for number, flag in enumerate(shown):
@@ -130,5 +132,3 @@ def _about(result: Result) -> str:
         f"{geometry.shape[0]} slices, {made.slice_thickness_mm:g} mm thick" if made.slice_thickness_mm else "",
     ]
     return " · ".join(part for part in parts if part)
-
-

@@ -27,7 +27,7 @@ _AXIAL_COSINE = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """The planes that are shown. `right`, `down`, `up`: unit vectors in LPS; `levels_mm`: where along `up`, ascending."""
+    """The planes that are shown. `right`, `down`, `up`: unit vectors in LPS; `levels_mm`: along `up`, ascending."""
 
     right: Array
     down: Array

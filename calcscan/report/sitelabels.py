@@ -32,9 +32,7 @@ def site_labels() -> Mapping[tuple[str, str], SiteLabel]:
     pairs = [(info, side) for info in all_sites().values() for side in info.sides]
     return MappingProxyType(
         {
-            (info.site, side): SiteLabel(
-                label=number, site=info.site, side=side, group=info.group, colour=info.colour
-            )
+            (info.site, side): SiteLabel(label=number, site=info.site, side=side, group=info.group, colour=info.colour)
             for number, (info, side) in enumerate(pairs, start=1)
         }
     )
@@ -52,5 +50,7 @@ def label_of(lesion: Lesion) -> SiteLabel:
         return site_labels()["unassigned", ""]
     found = site_labels().get((lesion.site, lesion.side or ""))
     if found is None:
-        raise ValueError(f"lesion {lesion.id} lies at {lesion.site!r} {lesion.side!r}, which is no site and side of ours")
+        raise ValueError(
+            f"lesion {lesion.id} lies at {lesion.site!r} {lesion.side!r}, which is no site and side of ours"
+        )
     return found

@@ -1,4 +1,4 @@
-"""The rows of lesions.csv and sites.csv, from the document of report.json: both say the same. Unknown is an empty cell."""
+"""The rows of lesions.csv and sites.csv, from the document of report.json: all say the same. Unknown is empty."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS = 16, 6, 4
 
 
 def summary_text(document: Mapping[str, Any]) -> str:
-    """The report in brief: trust, volumes by site and side, the first recommendations and the most decisive questions."""
+    """The report in brief: trust, volumes by site and side, what to consider first, and the most decisive questions."""
     blocks = (_head(document), _volumes(document), _advice(document.get("guideline") or {}))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -63,7 +63,9 @@ def _advice(guideline: Mapping[str, Any]) -> list[str]:
     given, asked = guideline.get("recommendations") or [], guideline.get("needs_input") or []
     lines: list[str] = []
     if given:
-        lines.append(f"to consider (rules {guideline['ruleset']} {guideline['version']}; the reasons are in report.json):")
+        lines.append(
+            f"to consider (rules {guideline['ruleset']} {guideline['version']}; the reasons are in report.json):"
+        )
         for item in given[:_MOST_ADVICE]:
             lines += _hanging("  - ", f"{item['text']} [{item['id']}]")
         lines += _more(len(given) - _MOST_ADVICE, "more in report.json")

@@ -50,7 +50,9 @@ def _label_maps(lesions: LesionMap | None) -> tuple[dict[str, bytes], dict[str, 
     grid = even_grid(lesions.geometry)
     labels = {"lesions.nii.gz": lesion_labels(lesions), "sites.nii.gz": site_map(lesions)}
     about = _about(lesions.geometry, grid)
-    maps = {name: nifti_bytes(on_grid(values, grid), grid.affine, f"calcscan {name}") for name, values in labels.items()}
+    maps = {
+        name: nifti_bytes(on_grid(values, grid), grid.affine, f"calcscan {name}") for name, values in labels.items()
+    }
     return maps, dict.fromkeys(maps, about)
 
 

@@ -1,0 +1,40 @@
+"""Work for batch processes in tests; a module of its own, so that a spawned process can import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from results import grid, make_result
+
+from calcscan.batch.model import ABSTAINED, DONE, Outcome, Task
+from calcscan.report import write_report
+
+SMALL = grid(spacing_mm=(10.0, 6.0, 6.0))
+
+
+def by_name(task: Task) -> Outcome:
+    """Does what the study's name says."""
+    name = task.study.name
+    if name.startswith("crash"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if name.startswith("exit"):
+        os._exit(7)
+    if name.startswith("endless"):
+        time.sleep(600)
+    if name.startswith("threads"):
+        return Outcome(state=DONE, error=f"{os.environ['NUMBA_NUM_THREADS']} {os.environ['OMP_NUM_THREADS']}")
+    if name.startswith("noisy"):
+        os.write(1, b"noise")
+        os.write(2, b"noise")
+        sys.stdout.write("noise")
+    return write_synthetic(task)
+
+
+def write_synthetic(task: Task) -> Outcome:
+    """A report without any analysis; a study named abstain… abstains."""
+    refused = task.study.name.startswith("abstain")
+    write_report(make_result(SMALL, refused=refused), task.out)
+    return Outcome(state=ABSTAINED if refused else DONE, seconds=0.1)

@@ -1,0 +1,71 @@
+"""A DICOM folder, a ZIP of one, or a NIfTI file → `Scan`. The only stage that reads images."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from calcscan.errors import InputError
+from calcscan.model import Scan
+
+__all__ = ["read_scan"]
+
+
+def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
+    """The head CT in `path`: the series best suited to finding calcification, in Hounsfield units, on its own grid.
+
+    `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
+    folder), or a NIfTI file. Of several series, thin axial ones with a soft kernel and without contrast are preferred;
+    `Scan.series` says of each why it was chosen or not. `series_uid` overrides the choice. What had to be repaired, or
+    is doubtful, is in `Scan.flags`.
+
+    Slices are ordered by position along their normal, never by number or name; tilt and uneven spacing are kept as they
+    are. Nothing is resampled.
+
+    Raises
+    ------
+    InputError
+        There is nothing at `path`, or no series of that uid.
+    NoCTError
+        There are images, but no CT to read.
+    UnreadableError
+        Files can't be opened or decoded.
+    GeometryError
+        The slices make no volume; fewer than eight, for example.
+
+    Examples
+    --------
+    >>> import nibabel, numpy, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     volume = numpy.full((16, 16, 10), -1000, dtype=numpy.int16)
+    ...     volume[4:12, 4:12] = 35
+    ...     nibabel.Nifti1Image(volume, numpy.diag([1.0, 1.0, 3.0, 1.0])).to_filename(f"{folder}/head.nii")
+    ...     scan = read_scan(f"{folder}/head.nii")
+    >>> scan.hu.shape, scan.geometry.spacing_mm
+    ((10, 16, 16), (3.0, 1.0, 1.0))
+    """
+    from calcscan.read import dicom, files, nifti
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError("there is no such file or folder", where=str(path), hint="check the path")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
+        if path.is_file() and nifti.is_nifti(path):
+            return nifti.scan_of_nifti(path)
+        if path.is_file() and not files.is_zip(path):
+            return _scan_around(path, series_uid)
+        with files.blobs_of(path) as blobs:
+            return dicom.scan_of(blobs, series_uid=series_uid, where=str(path))
+
+
+def _scan_around(path: Path, series_uid: str | None) -> Scan:
+    """One DICOM file stands for its series, a directory record for the folder that it lies in."""
+    from calcscan.read import dicom, files
+
+    blob = files.Blob(path.name, path=path)
+    own = dicom.series_of_file(blob)
+    if own is None and not dicom.is_dicom(blob):
+        return dicom.scan_of([blob], series_uid=series_uid, where=str(path))
+    with files.blobs_of(path.parent) as blobs:
+        return dicom.scan_of(blobs, series_uid=series_uid or own or None, where=str(path))

@@ -1,0 +1,164 @@
+"""The files of an input → `Scan`, by way of headers, stacks, one choice, and pixels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.errors import GeometryError, NoCTError, UnreadableError
+from calcscan.model import Flag, Scan, SeriesChoice
+from calcscan.read.choose import choose
+from calcscan.read.files import Blob
+from calcscan.read.header import Image, read_images
+from calcscan.read.pixels import stored_pixels, to_hounsfield
+from calcscan.read.plausible import hounsfield_flags
+from calcscan.read.series import Stack, stacks_of
+from calcscan.read.stack import geometry_of
+from calcscan.read.study import acquisition_of, header_flags, study_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A file that ought to be read and can't be."""
+
+    name: str
+    what: str
+
+
+def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Scan:
+    """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
+    images, lost = headers_of(blobs)
+    if not images:
+        raise _no_images(blobs, lost, where)
+    stack, choices = choose(stacks_of(images), series_uid=series_uid, where=where)
+    hu, kept, broken = _volume(stack.images)
+    if not kept:
+        raise UnreadableError(f"no slice can be decoded: {broken[0].name} {broken[0].what}", where=where)
+    try:
+        geometry, flags = geometry_of(kept, where=where)
+    except GeometryError as error:
+        if not broken:
+            raise
+        hint = f"{len(broken)} more can't be decoded: {broken[0].name} {broken[0].what}"
+        raise GeometryError(error.what, where=where, hint=hint) from error
+    first = kept[0]
+    thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
+    said = {image.patient_position for image in kept if image.patient_position}
+    flags = (
+        *header_flags(first, said),
+        *_lost_flags(broken, lost),
+        *_copies_flag(stack),
+        *flags,
+        *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
+    )
+    return Scan(
+        hu=hu,
+        geometry=geometry,
+        acquisition=acquisition_of(first, max(thicknesses, default=None)),
+        study=study_of(first),
+        series=(*choices, *(_lost_choice(one) for one in lost)),
+        flags=flags,
+        sources=tuple(image.source for image in kept),
+    )
+
+
+def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
+    """Every slice that the files hold, and every file that can't be read though it claims to be DICOM."""
+    images: list[Image] = []
+    lost: list[Lost] = []
+    for blob in blobs:
+        try:
+            found = read_images(blob)
+        except UnreadableError as error:
+            lost.append(Lost(name=blob.name, what=error.what))
+            continue
+        if not found and blob.claims_dicom and not is_dicom(blob):
+            lost.append(Lost(name=blob.name, what="is named .dcm but is not DICOM"))
+        images += found
+    return images, lost
+
+
+def is_dicom(blob: Blob) -> bool:
+    """Does it carry the preamble of a DICOM file?"""
+    with blob.open() as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> UnreadableError | NoCTError:
+    if lost:
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        what = f"no file can be read as DICOM: {lost[0].name} {lost[0].what}{more}"
+        return UnreadableError(what, where=where, hint="export the series again, or check permissions")
+    what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
+    hint = "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
+    return NoCTError(what, where=where, hint=hint)
+
+
+def _volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image], list[Lost]]:
+    """HU of every slice that can be decoded, (k, j, i); those slices; and the files of the others."""
+    hu = np.empty((len(images), images[0].rows, images[0].columns), dtype=np.int16)
+    by_blob: dict[Blob, list[int]] = defaultdict(list)
+    for index, image in enumerate(images):
+        by_blob[image.blob].append(index)
+
+    def fill(indices: list[int]) -> str:
+        members = [images[index] for index in indices]
+        done: list[int] = []
+        try:
+            for index, stored in zip(indices, stored_pixels(members[0].blob, members), strict=True):
+                to_hounsfield(stored, images[index], hu[index])
+                done.append(index)
+        except UnreadableError as error:
+            bad.extend(index for index in indices if index not in done)
+            return error.what
+        return ""
+
+    bad: list[int] = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        whats = list(pool.map(fill, by_blob.values()))
+    broken = [Lost(name=blob.name, what=what) for blob, what in zip(by_blob, whats, strict=True) if what]
+    if not bad:
+        return hu, list(images), broken
+    good = sorted(set(range(len(images))) - set(bad))
+    return hu[good], [images[index] for index in good], broken
+
+
+def _top_hu(image: Image) -> float:
+    pixels = image.pixels
+    top = (1 << (pixels.bits_stored - 1 if pixels.signed else pixels.bits_stored)) - 1
+    return top * (pixels.slope or 1.0) + (pixels.intercept or 0.0)
+
+
+def _lost_flags(broken: Sequence[Lost], lost: Sequence[Lost]) -> tuple[Flag, ...]:
+    """One flag for slices of the series that can't be decoded, one for files that may have been slices of it."""
+    flags = []
+    for files, what in ((broken, "slice"), (lost, "file that may belong to the series")):
+        if files:
+            shown = "; ".join(f"{one.name} {one.what}" for one in files[:3]) + (" …" if len(files) > 3 else "")
+            message = f"{len(files)} {what}{'s' * (len(files) > 1 and what == 'slice')} can't be read: {shown}."
+            flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
+    return tuple(flags)
+
+
+def _copies_flag(stack: Stack) -> tuple[Flag, ...]:
+    if not stack.copies and not stack.retakes:
+        return ()
+    parts = [f"{stack.copies} copies left out"] * bool(stack.copies)
+    parts += [f"at {stack.retakes} positions the last of several images was used"] * bool(stack.retakes)
+    total = float(stack.copies + stack.retakes)
+    return (Flag(code="duplicate_slices", message=f"Duplicate slices: {', '.join(parts)}.", value=total, limit=0.0),)
+
+
+def _lost_choice(lost: Lost) -> SeriesChoice:
+    return SeriesChoice(uid="", description=lost.name, images=1, chosen=False, reason=lost.what)
+
+
+def series_of_file(blob: Blob) -> str | None:
+    """The series that a single file belongs to; None if it is no DICOM image."""
+    images = read_images(blob)
+    return images[0].series_uid if images else None

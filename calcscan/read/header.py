@@ -1,0 +1,276 @@
+"""DICOM headers → `Image`: one record a slice, with nothing left of the file but what the reader needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+import pydicom
+
+from calcscan.errors import UnreadableError
+from calcscan.read.fields import (
+    PARSE_ERRORS,
+    Vector,
+    get,
+    number,
+    numbers,
+    positive,
+    stored_value,
+    text,
+    unit,
+    vector,
+    whole,
+    words,
+)
+from calcscan.read.files import Blob
+
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Header fields about the person and the study, as text."""
+
+    patient_id: str
+    name: str
+    age: str
+    birth_date: str
+    sex: str
+    study_date: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pixels:
+    """How the stored values of a slice are coded, and what makes them Hounsfield units."""
+
+    transfer_syntax: str
+    offset: int | None
+    """Where the pixel data element starts in the file; None where there is none."""
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    samples: int
+    frames: int
+    slope: float | None
+    intercept: float | None
+    rescale_type: str
+    padding: int | None
+    padding_limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One slice: a single-frame file, or a frame of a multi-frame one. Absent text is empty, absent numbers None."""
+
+    blob: Blob
+    frame: int | None
+    sop_uid: str
+    series_uid: str
+    study_uid: str
+    frame_of_reference_uid: str
+    sop_class: str
+    modality: str
+    image_type: tuple[str, ...]
+    description: str
+    study_description: str
+    body_part: str
+    series_number: float | None
+    instance: float | None
+    acquisition: float | None
+    acquired: str
+    manufacturer: str
+    model: str
+    kernel: str
+    kvp_kv: float | None
+    thickness_mm: float | None
+    agent: str
+    patient_position: str
+    patient_orientation: tuple[str, ...]
+    rows: int
+    columns: int
+    position_mm: Vector | None
+    row_cosine: Vector | None
+    column_cosine: Vector | None
+    row_spacing_mm: float | None
+    column_spacing_mm: float | None
+    assumed_axial: bool
+    """The header gave no orientation (or no position): standard axial was assumed."""
+    pixels: Pixels
+    person: Person
+
+    @property
+    def source(self) -> str:
+        """The SOP instance, or the file where it has no uid; with the frame's number from 1 on."""
+        name = self.sop_uid or self.blob.name
+        return name if self.frame is None else f"{name}#{self.frame + 1}"
+
+
+def looks_like_dicom(start: bytes) -> bool:
+    """By its first 132 bytes: the preamble, or a first element of group 2 or 8 in a file without one."""
+    if start[128:132] == b"DICM":
+        return True
+    if len(start) < 8 or start[0] not in (2, 8) or start[1] != 0 or start[3] != 0:
+        return start[:2] == b"\x00\x08" and start[4:6].isalpha()
+    return (start[4:6].isalpha() and start[4:6].isupper()) or int.from_bytes(start[4:8], "little") < 1024
+
+
+def read_images(blob: Blob) -> list[Image]:
+    """The slices that a file holds; none if it isn't DICOM, or is a directory record.
+
+    Raises
+    ------
+    UnreadableError
+        It can't be opened, or is DICOM but can't be understood.
+    """
+    with blob.open() as stream:
+        start = stream.read(132)
+        if not looks_like_dicom(start):
+            return []
+        stream.seek(0)
+        try:
+            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            offset = _pixel_offset(stream)
+        except PARSE_ERRORS as error:
+            raise UnreadableError(
+                f"is damaged ({_one_line(error)})", where=blob.name, hint="export it again"
+            ) from error
+    if _DIRECTORY in (text(dataset.file_meta, "MediaStorageSOPClassUID"), text(dataset, "SOPClassUID")):
+        return []
+    if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
+        raise UnreadableError("is cut short or no DICOM image", where=blob.name, hint="export it again")
+    return list(_images(blob, dataset, offset))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _pixel_offset(stream: BinaryIO) -> int | None:
+    at = stream.tell()
+    tag = stream.read(4)
+    return at if tag in (_PIXEL_DATA, b"\x7f\xe0\x00\x10") else None
+
+
+_GROUPS = (
+    "PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence", "PixelValueTransformationSequence",
+    "CTReconstructionSequence", "CTImageFrameTypeSequence", "CTXRayDetailsSequence", "FrameContentSequence",
+)  # fmt: skip
+
+
+def _layers(dataset: Any, frame: int | None) -> list[Any]:
+    """Where to look for an attribute: the frame's own functional groups, the shared ones, the file."""
+    if frame is None:
+        return [dataset]
+    each = get([dataset], "PerFrameFunctionalGroupsSequence")
+    shared = get([dataset], "SharedFunctionalGroupsSequence")
+    groups = ([each[frame]] if each is not None and frame < len(each) else []) + ([shared[0]] if shared else [])
+    found = [get([group], name) for group in groups for name in _GROUPS]
+    return [item[0] for item in found if item is not None] + [dataset]
+
+
+def _images(blob: Blob, dataset: Any, offset: int | None) -> Iterator[Image]:
+    frames = whole([dataset], "NumberOfFrames") or 1
+    many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
+    person = _person([dataset])
+    for frame in range(frames) if many else [None]:
+        layers = _layers(dataset, frame)
+        yield _image(blob, frame, layers, _pixels(dataset.file_meta, layers, offset, frames), person)
+
+
+def _person(layers: list[Any]) -> Person:
+    return Person(
+        patient_id=text(layers, "PatientID"),
+        name=text(layers, "PatientName"),
+        age=text(layers, "PatientAge"),
+        birth_date=text(layers, "PatientBirthDate"),
+        sex=text(layers, "PatientSex"),
+        study_date=text(layers, "StudyDate"),
+    )
+
+
+def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pixels:
+    stored = whole(layers, "BitsStored") or 16
+    return Pixels(
+        transfer_syntax=text(meta, "TransferSyntaxUID"),
+        offset=offset,
+        bits_allocated=whole(layers, "BitsAllocated") or 16,
+        bits_stored=stored,
+        signed=whole(layers, "PixelRepresentation") == 1,
+        samples=whole(layers, "SamplesPerPixel") or 1,
+        frames=frames,
+        slope=number(layers, "RescaleSlope"),
+        intercept=number(layers, "RescaleIntercept"),
+        rescale_type=text(layers, "RescaleType").upper(),
+        padding=stored_value(layers, "PixelPaddingValue"),
+        padding_limit=stored_value(layers, "PixelPaddingRangeLimit"),
+    )
+
+
+def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, person: Person) -> Image:
+    rows, columns = whole(layers, "Rows") or 0, whole(layers, "Columns") or 0
+    spacing = numbers(layers, "PixelSpacing", 2)
+    position, row, column, assumed = _place(layers, rows, columns, spacing)
+    types = words(layers, "FrameType") if frame is not None else ()
+    return Image(
+        blob=blob,
+        frame=frame,
+        sop_uid=text(layers, "SOPInstanceUID"),
+        series_uid=text(layers, "SeriesInstanceUID"),
+        study_uid=text(layers, "StudyInstanceUID"),
+        frame_of_reference_uid=text(layers, "FrameOfReferenceUID"),
+        sop_class=text(layers, "SOPClassUID"),
+        modality=text(layers, "Modality").upper(),
+        image_type=tuple(word.upper() for word in types or words(layers, "ImageType")),
+        description=text(layers, "SeriesDescription"),
+        study_description=text(layers, "StudyDescription"),
+        body_part=text(layers, "BodyPartExamined"),
+        series_number=number(layers, "SeriesNumber"),
+        instance=number(layers, "InstanceNumber") if frame is None else float(frame),
+        acquisition=number(layers, "FrameAcquisitionNumber") or number(layers, "AcquisitionNumber"),
+        acquired=text(layers, "FrameAcquisitionDateTime") or text(layers, "AcquisitionTime"),
+        manufacturer=text(layers, "Manufacturer"),
+        model=text(layers, "ManufacturerModelName"),
+        kernel=text(layers, "ConvolutionKernel"),
+        kvp_kv=number(layers, "KVP"),
+        thickness_mm=positive(number(layers, "SliceThickness")),
+        agent=_agent(layers),
+        patient_position=text(layers, "PatientPosition").upper(),
+        patient_orientation=words(layers, "PatientOrientation"),
+        rows=rows,
+        columns=columns,
+        position_mm=position,
+        row_cosine=row,
+        column_cosine=column,
+        row_spacing_mm=positive(spacing[0]) if spacing else None,
+        column_spacing_mm=positive(spacing[1]) if spacing else None,
+        assumed_axial=assumed,
+        pixels=pixels,
+        person=person,
+    )
+
+
+def _agent(layers: list[Any]) -> str:
+    agent = text(layers, "ContrastBolusAgent")
+    listed = get(layers, "ContrastBolusAgentSequence")
+    return agent or (text(listed[0], "CodeMeaning") or "contrast medium" if listed is not None else "")
+
+
+def _place(
+    layers: list[Any], rows: int, columns: int, spacing: tuple[float, ...] | None
+) -> tuple[Vector | None, Vector | None, Vector | None, bool]:
+    """Position, row and column cosines; standard axial, and True, where the header says too little."""
+    cosines = numbers(layers, "ImageOrientationPatient", 6)
+    position = numbers(layers, "ImagePositionPatient", 3)
+    assumed = False
+    if cosines is None or np.linalg.norm(np.cross(cosines[:3], cosines[3:])) < 0.5:
+        cosines, assumed = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), True
+    if position is None:
+        height, assumed = number(layers, "SliceLocation"), True
+        if height is not None and spacing is not None:
+            position = (-columns * spacing[1] / 2, -rows * spacing[0] / 2, height)
+    if position is None:
+        return None, None, None, False
+    return vector(position), unit(cosines[:3]), unit(cosines[3:]), assumed

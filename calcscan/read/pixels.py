@@ -1,0 +1,200 @@
+"""Stored values of slices, and Hounsfield units from them.
+
+Native little-endian pixels are read straight from where the header said they start; everything else goes to pydicom,
+and to SimpleITK (GDCM) where pydicom has no decoder for the transfer syntax.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom.encaps import generate_frames
+from pydicom.pixels import iter_pixels
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from calcscan.errors import UnreadableError
+from calcscan.model import AIR_HU
+from calcscan.read.fields import PARSE_ERRORS
+from calcscan.read.files import Blob
+from calcscan.read.header import Image
+from calcscan.read.rules import limit
+
+_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+_JPEG = "1.2.840.10008.1.2.4."
+Stored = npt.NDArray[np.integer[Any]]
+
+
+def stored_pixels(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
+    """The stored values, (rows, columns) integers, of some slices of one file, in the order given.
+
+    Raises
+    ------
+    UnreadableError
+        The pixels are absent, cut short, or coded in a way that nothing here decodes.
+    """
+    pixels = images[0].pixels
+    if pixels.offset is None:
+        raise UnreadableError("holds no pixels", where=blob.name, hint="export it again")
+    simple = pixels.transfer_syntax in _NATIVE and pixels.bits_allocated == 16 and pixels.samples == 1
+    return _native(blob, images) if simple else _decoded(blob, images)
+
+
+def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
+    pixels, size = images[0].pixels, images[0].rows * images[0].columns
+    explicit = pixels.transfer_syntax == ExplicitVRLittleEndian
+    kind = np.dtype("<i2" if pixels.signed else "<u2")
+    spare = 16 - pixels.bits_stored
+    with blob.open() as stream:
+        for image in images:
+            stream.seek((pixels.offset or 0) + (12 if explicit else 8) + (image.frame or 0) * size * 2)
+            values = np.frombuffer(stream.read(size * 2), dtype=np.uint8)
+            if len(values) < size * 2:
+                raise UnreadableError(
+                    f"is cut short: {len(values)} of {size * 2} bytes of a slice", where=blob.name, hint="copy it again"
+                )
+            stored = values.view(kind)
+            if 0 < spare < 16:  # bits beyond those stored may hold an overlay
+                stored = np.right_shift(np.left_shift(stored, spare), spare)
+            yield stored.reshape(image.rows, image.columns)
+
+
+def _decoded(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
+    pixels = images[0].pixels
+    encapsulated = pydicom.uid.UID(pixels.transfer_syntax).is_compressed if pixels.transfer_syntax else False
+    if encapsulated:
+        _whole_frames(blob, pixels.transfer_syntax, pixels.frames)
+    try:
+        decoded = _by_pydicom(blob, images)
+        first = next(decoded)
+    except PARSE_ERRORS as error:
+        if not encapsulated:
+            raise UnreadableError(f"can't be decoded ({error})", where=blob.name, hint="export it again") from error
+        yield from _by_simpleitk(blob, images)
+        return
+    yield first
+    try:
+        yield from decoded
+    except PARSE_ERRORS as error:
+        raise UnreadableError(f"can't be decoded ({error})", where=blob.name, hint="export it again") from error
+
+
+def _by_pydicom(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
+    with blob.open() as stream:
+        if images[0].pixels.transfer_syntax and images[0].frame is not None:
+            yield from iter_pixels(stream, indices=[image.frame or 0 for image in images])
+            return
+        dataset = pydicom.dcmread(stream, force=True)
+    if not images[0].pixels.transfer_syntax:
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = dataset.original_encoding and _guess(dataset)
+    array = dataset.pixel_array
+    for image in images:
+        yield array if image.frame is None or array.ndim == 2 else array[image.frame]
+
+
+def _guess(dataset: Any) -> str:
+    """The transfer syntax of a file without meta header, from how pydicom could read it."""
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return str(ImplicitVRLittleEndian)
+    return str(ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
+
+
+def _whole_frames(blob: Blob, syntax: str, frames: int) -> None:
+    """Refuse compressed pixels that end early: decoders may fill up what is missing, and not say so."""
+    try:
+        with blob.open() as stream:
+            data = pydicom.dcmread(stream, force=True, specific_tags=["PixelData"]).get("PixelData", b"")
+        count = 0
+        for frame in generate_frames(data, number_of_frames=frames):
+            count += 1
+            if syntax.startswith(_JPEG) and b"\xff\xd9" not in frame[-16:]:
+                raise ValueError("a compressed slice has no end")
+        if count < frames:
+            raise ValueError(f"{count} of {frames} frames")
+    except PARSE_ERRORS as error:
+        raise UnreadableError(f"is cut short ({error})", where=blob.name, hint="copy it again") from error
+
+
+def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
+    """GDCM reads every CT transfer syntax, but rescales: the stored values are got back by the header's own numbers."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        if blob.path is not None:
+            volume = sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path)))
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / "slice.dcm"
+                copy.write_bytes(blob.read())
+                volume = sitk.GetArrayFromImage(sitk.ReadImage(str(copy)))
+    except RuntimeError as error:
+        with suppress(AttributeError):
+            sitk.ProcessObject.SetGlobalWarningDisplay(True)
+        syntax = pydicom.uid.UID(images[0].pixels.transfer_syntax).name
+        raise UnreadableError(
+            f"can't be decoded ({syntax})", where=blob.name, hint="export it uncompressed, or install calcscan[codecs]"
+        ) from error
+    volume = volume.reshape(-1, *volume.shape[-2:])
+    for image in images:
+        values = volume[image.frame or 0]
+        slope, intercept = image.pixels.slope or 1.0, image.pixels.intercept or 0.0
+        yield values if (slope, intercept) == (1.0, 0.0) else np.rint((values - intercept) / slope).astype(np.int32)
+
+
+def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> None:
+    """Write the slice in HU into `out` (rows, columns): padding and all below `AIR_HU` becomes `AIR_HU`.
+
+    >>> import numpy as np
+    >>> out = np.zeros((1, 3), np.int16)
+    >>> rescale(np.array([[0, 1024, 5000]], np.uint16), 1.0, -1024.0, out)
+    >>> out.tolist()
+    [[-1024, 0, 3976]]
+    """
+    pixels = image.pixels
+    slope = 1.0 if pixels.slope is None or pixels.slope == 0.0 else pixels.slope
+    intercept = pixels.intercept or 0.0
+    rescale(stored, slope, intercept, out)
+    span = padding_range(image)
+    if span is not None and max(span) * slope + intercept > AIR_HU:
+        out[(stored >= span[0]) & (stored <= span[1])] = AIR_HU
+
+
+def rescale(stored: Stored, slope: float, intercept: float, out: npt.NDArray[np.int16]) -> None:
+    """`stored × slope + intercept`, rounded, held between `AIR_HU` and the end of int16, into `out`."""
+    if slope == 1.0 and intercept == int(intercept):
+        low, high = int(stored.min()) + int(intercept), int(stored.max()) + int(intercept)
+        if stored.dtype == np.int16 and low >= -32768 and high <= 32767:
+            np.add(stored, np.int16(intercept), out=out)
+            np.maximum(out, AIR_HU, out=out)
+            return
+        out[...] = np.clip(stored.astype(np.int32) + int(intercept), AIR_HU, 32767)
+        return
+    out[...] = np.clip(np.rint(stored * np.float64(slope) + intercept), AIR_HU, 32767)
+
+
+def padding_range(image: Image) -> tuple[int, int] | None:
+    """The stored values that mean "nothing here", first and last; None where there are none to be believed."""
+    pixels = image.pixels
+    if pixels.padding is None:
+        return None
+    ends = [_as_stored(value, image) for value in (pixels.padding, pixels.padding_limit) if value is not None]
+    low, high = min(ends), max(ends)
+    slope = pixels.slope or 1.0
+    top = max(low * slope, high * slope) + (pixels.intercept or 0.0)
+    return (low, high) if top < limit("padding_below_hu") else None
+
+
+def _as_stored(value: int, image: Image) -> int:
+    """A padding value in the pixels' own coding: its sign and its bits are often not as the pixels'."""
+    bits = image.pixels.bits_stored
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if image.pixels.signed and value >> (bits - 1) else value

@@ -1,0 +1,53 @@
+"""Do the numbers look like Hounsfield units of a head? Asked of the volume, whatever the header says."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.model import AIR_HU, Flag
+from calcscan.read.rules import limit, members
+
+
+def hounsfield_flags(
+    hu: npt.NDArray[np.int16], *, rescale_type: str = "", top_hu: float | None = None
+) -> tuple[Flag, ...]:
+    """`not_hounsfield` and `saturated`, from `hu` (k, j, i); `top_hu` is the largest value that could be stored.
+
+    >>> import numpy as np
+    >>> [flag.code for flag in hounsfield_flags(np.full((8, 16, 16), 1000, np.int16))]
+    ['not_hounsfield']
+    """
+    return (*_scale(hu, rescale_type), *_ceiling(hu, top_hu))
+
+
+def _scale(hu: npt.NDArray[np.int16], rescale_type: str) -> tuple[Flag, ...]:
+    if rescale_type not in ("", "HU", "US", "HU_MOD"):
+        message = f"The file says that its values are {rescale_type}, not Hounsfield units."
+        return (Flag(code="not_hounsfield", message=message, value=rescale_type, limit="HU"),)
+    sample = hu[:: max(1, len(hu) // 32), ::4, ::4]
+    air = float(np.percentile(sample, 1))
+    if air > limit("air_below_hu"):
+        message = f"Nothing has the value of air: the lowest 1 % reaches {air:.0f} HU."
+        return (Flag(code="not_hounsfield", message=message, value=air, limit=limit("air_below_hu")),)
+    tissue = sample[(sample > limit("tissue_from_hu")) & (sample < limit("tissue_to_hu"))]
+    low, high = limit("tissue_median_low_hu"), limit("tissue_median_high_hu")
+    middle = float(np.median(tissue)) if tissue.size else float("nan")
+    if low <= middle <= high:
+        return ()
+    seen = f"the median of soft tissue is {middle:.0f} HU" if tissue.size else "there is no soft tissue"
+    value = middle if tissue.size else None
+    message = f"The values are not those of soft tissue on the Hounsfield scale: {seen}."
+    return (Flag(code="not_hounsfield", message=message, value=value, limit=f"{low:g} to {high:g}"),)
+
+
+def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None) -> tuple[Flag, ...]:
+    top = int(hu.max())
+    ends = {*members("ceiling_hu"), float(np.iinfo(np.int16).max)} | ({top_hu} if top_hu is not None else set())
+    if top <= AIR_HU or top not in ends:
+        return ()
+    count = int(np.count_nonzero(hu == top))
+    if count < limit("saturated_voxels"):
+        return ()
+    message = f"{count} voxels sit at the end of the scale, {top} HU: what is there may be denser."
+    return (Flag(code="saturated", message=message, value=float(count), limit=limit("saturated_voxels")),)

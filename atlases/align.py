@@ -76,7 +76,9 @@ def affine_between(
     return transform
 
 
-def centred_start(fixed_mask: npt.NDArray[np.bool_], fixed: sitk.Image, moving_mask: npt.NDArray[np.bool_], moving: sitk.Image) -> sitk.AffineTransform:
+def centred_start(
+    fixed_mask: npt.NDArray[np.bool_], fixed: sitk.Image, moving_mask: npt.NDArray[np.bool_], moving: sitk.Image
+) -> sitk.AffineTransform:
     """A translation that puts one brain's centre on the other's."""
     here = fixed.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(fixed_mask))
     there = moving.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(moving_mask))
@@ -94,7 +96,9 @@ def paint_nuclei(imitation: Volume, nuclei: dict[float, npt.NDArray[np.bool_]]) 
     return out
 
 
-def settle(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre: tuple[float, float, float]) -> sitk.Transform:
+def settle(
+    fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre: tuple[float, float, float]
+) -> sitk.Transform:
     """The rigid motion that settles the deep nuclei: `fixed` points to `moving` points, centred at `centre` (LPS mm).
 
     Rigid on purpose. Measured as the contrast of each nucleus to the ring around it on the template (the mean over

@@ -60,11 +60,14 @@ def main() -> None:
         ct, brain, regions = template_in_mni(cache)
         labels = label_map(ct, brain, regions)
         grid = draw.Grid(ATLAS_SHAPE, ATLAS_AFFINE)
-        zones = (brain.astype(np.uint8) | (draw.base_shell(grid, brain).astype(np.uint8) << 1)).astype(np.uint8)
+        zones = sum(
+            zone.astype(np.uint8) << bit
+            for bit, zone in enumerate((brain, draw.base_shell(grid, brain), draw.sella(grid)))
+        )
         OUT.mkdir(exist_ok=True)
         write(OUT / "template.nii.gz", np.where(brain, np.round(ct), -1024).astype(np.int16))
         write(OUT / "labels.nii.gz", labels)
-        write(OUT / "zones.nii.gz", zones)
+        write(OUT / "zones.nii.gz", zones.astype(np.uint8))
         write_manifest(cache)
 
 
@@ -226,7 +229,11 @@ def write_manifest(cache: Path) -> None:
             "",
         ]
     for site in site_table():
-        lines += ["[[site]]", *(f"{k} = {v if isinstance(v, int) else repr(v).replace(chr(39), chr(34))}" for k, v in site.items()), ""]
+        lines += [
+            "[[site]]",
+            *(f"{k} = {v if isinstance(v, int) else repr(v).replace(chr(39), chr(34))}" for k, v in site.items()),
+            "",
+        ]
     (OUT / "manifest.toml").write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ a published position. Coordinates are (x, y, z): right, anterior, superior.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Grid:
     def tube(self, points: Sequence[Point], radius_mm: float) -> Mask:
         """Everything within `radius_mm` of a polyline."""
         near = np.full(self.shape, np.inf)
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             step = np.subtract(b, a)
             along = sum((c - m) * s for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
             t = np.clip(along / float(step @ step), 0.0, 1.0)
@@ -47,7 +48,9 @@ class Grid:
 
 def fluid(ct: Volume, brain: Mask) -> Mask:
     """Cerebrospinal fluid on the template: below 20 HU after light smoothing."""
-    return np.asarray((ndimage.gaussian_filter(np.clip(ct, 0, 60), 0.7) < 20) & ndimage.binary_erosion(brain, iterations=2))
+    return np.asarray(
+        (ndimage.gaussian_filter(np.clip(ct, 0, 60), 0.7) < 20) & ndimage.binary_erosion(brain, iterations=2)
+    )
 
 
 def lateral_ventricles(grid: Grid, ct: Volume, brain: Mask) -> Mask:
@@ -171,17 +174,26 @@ DENTATE_RADII: Point = (7.0, 11.0, 6.0)
 
 
 def base_shell(grid: Grid, brain: Mask) -> Mask:
-    """Where skull base may stand up into the head: outside the brain and in its outer 6 mm, where its surface looks
-    down or forward-down, and around the petrous ridge and the sella."""
+    """Where skull base may stand up into the head: the floors of the three fossae (outside the brain and in its outer
+    7 mm, below or where its surface looks down), the petrous ridges, the sella with its clinoids, and in the midline
+    the crista galli with the frontal crest and the internal occipital crest."""
     outside = ndimage.distance_transform_edt(~brain)
     within = ndimage.distance_transform_edt(brain)
     signed = ndimage.gaussian_filter(outside - within, 4.0)
-    down = -np.gradient(signed, axis=2)
-    faces_down = down > 0.35
-    shell = (outside <= 15.0) & (within <= 6.0)
-    petrous = ndimage.binary_dilation(
-        grid.tube([(14.0, -22.0, -32.0), (58.0, -42.0, -32.0)], 9.0)
-        | grid.tube([(-14.0, -22.0, -32.0), (-58.0, -42.0, -32.0)], 9.0)
-    )
+    faces_down = -np.gradient(signed, axis=2) > 0.35
+    shell = (outside <= 18.0) & (within <= 7.0)
+    floor = (faces_down & (grid.z < 2.0)) | ((grid.z < -8.0) & (grid.y > -30.0)) | (grid.z < -28.0)
+    ridge = ((14.0, -22.0, -33.0), (36.0, -34.0, -32.0), (58.0, -44.0, -32.0))
+    petrous = grid.tube(mirrored(ridge, "left"), 11.0) | grid.tube(mirrored(ridge, "right"), 11.0)
     sella = grid.ellipsoid((0.0, 0.0, -30.0), (24.0, 22.0, 14.0))
-    return np.asarray((shell & faces_down & (grid.z < 0.0)) | petrous | sella)
+    crests = (np.abs(grid.x) <= 7.0) & (
+        ((grid.y > 36.0) & (grid.z < 8.0)) | ((grid.y < -84.0) & (grid.z > -45.0) & (grid.z < 4.0))
+    )
+    return np.asarray((shell & floor) | petrous | sella | (crests & (outside <= 18.0)))
+
+
+def sella(grid: Grid) -> Mask:
+    """The dorsum sellae with the posterior clinoids and the floor of the sella: bone in every head."""
+    return np.asarray(
+        (np.abs(grid.x) <= 8.0) & (grid.y > -18.0) & (grid.y < 2.0) & (grid.z > -42.0) & (grid.z < -16.0)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from calcscan._kernels.resample import above_level, block_mean, sample_slices
 from calcscan.geometry import Array, Geometry
@@ -33,6 +34,13 @@ def resample(scan: Scan, spacing_mm: float) -> Coarse:
     values[~covered] = AIR_HU
     values.flags.writeable = False
     return Coarse(values=values, covered=covered, affine=affine, spacing_mm=spacing_mm)
+
+
+def sample_at(field: npt.NDArray[np.generic], affine: Array, world_mm: Array, *, nearest: bool = False) -> Array:
+    """A field on an even grid at points (n, 3) in LPS mm; 0 outside it."""
+    inverse = np.linalg.inv(affine)
+    index = world_mm @ inverse[:3, :3].T + inverse[:3, 3]
+    return np.asarray(ndimage.map_coordinates(field, index.T, order=0 if nearest else 1, cval=0), dtype=np.float64)
 
 
 def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, level: float) -> npt.NDArray[np.bool_]:

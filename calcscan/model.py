@@ -191,7 +191,7 @@ class Atlas:
     """A head CT template with sites drawn on it, in one space (LPS mm).
 
     `affine` takes (k, j, i, 1) to LPS mm for `template_hu`, `labels` and `zones` alike. `zones` holds bits: 1 the
-    template's brain, 2 where skull base may stand up into the head.
+    template's brain, 2 where skull base may stand up into the head, 4 the sella and its clinoids.
     """
 
     name: str

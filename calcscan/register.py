@@ -66,7 +66,7 @@ def _scan(head: Head, limits: Any) -> tuple[sitk.Image, sitk.Image]:
 
 def _in_fluid(hu: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], limits: Any) -> npt.NDArray[np.float32]:
     calm = np.where(hu > limits["high_hu"], limits["replacement_hu"], np.maximum(hu, limits["low_hu"]))
-    return np.where(inside, calm, limits["low_hu"]).astype(np.float32)
+    return np.asarray(np.where(inside, calm, limits["low_hu"]), dtype=np.float32)
 
 
 def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:
@@ -94,7 +94,13 @@ def _centre(mask: npt.NDArray[np.bool_], affine: Array) -> Array:
 
 
 def _best_start(
-    template: sitk.Image, brain: sitk.Image, scan: sitk.Image, covered: sitk.Image, head: Head, atlas: Atlas, limits: Any
+    template: sitk.Image,
+    brain: sitk.Image,
+    scan: sitk.Image,
+    covered: sitk.Image,
+    head: Head,
+    atlas: Atlas,
+    limits: Any,
 ) -> sitk.AffineTransform:
     """The best of several short rigid fits from different angles, on the coarsest grid."""
     spacing_mm = float(limits["coarse_mm"])
@@ -103,7 +109,7 @@ def _best_start(
     here = _centre((atlas.zones & BRAIN) > 0, atlas.affine)
     there = _centre(head.coarse_inside, head.coarse_hu.affine)
     angle = np.radians(limits["start_deg"])
-    found = []
+    found: list[tuple[float, int, sitk.Similarity3DTransform]] = []
     for pitch, roll, yaw in _angles(angle):
         motion = sitk.Similarity3DTransform()
         motion.SetCenter(here.tolist())
@@ -187,7 +193,7 @@ def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
         if not good
     )
     return AtlasFit(
-        scan_to_atlas=np.linalg.inv(matrix),
+        scan_to_atlas=np.asarray(np.linalg.inv(matrix), dtype=np.float64),
         method="affine, mean squares of brain in fluid, one thread",
         metric=rms_hu,
         overlap=overlap,

@@ -35,8 +35,8 @@ def sample_slices(
 ) -> None:
     """Trilinear samples of a stack of slices at every point of the grid `affine` × `out.shape`.
 
-    `origins` (slices, 3) is the centre of voxel (k, 0, 0); `to_plane` (3, 3) holds the unit normal and the two rows that
-    give the row and column index of a point relative to a slice's origin. Points up to half a voxel beyond the
+    `origins` (slices, 3) is the centre of voxel (k, 0, 0); `to_plane` (3, 3) holds the unit normal and the two rows
+    that give the row and column index of a point relative to a slice's origin. Points up to half a voxel beyond the
     volume take its edge, farther ones `fill`.
     """
     slices, rows, columns = volume.shape
@@ -93,7 +93,8 @@ def above_level(
 ) -> None:
     """Where a field on an even grid, interpolated at native voxel centres, exceeds `level`.
 
-    `inverse` (3, 4) takes LPS mm to the field's (k, j, i); `out` (k, j, i) has the native shape. Outside the field: False.
+    `inverse` (3, 4) takes LPS mm to the field's (k, j, i); `out` (k, j, i) has the native shape; False
+    outside the field.
     """
     nk, nj, ni = field.shape
     for k in prange(out.shape[0]):

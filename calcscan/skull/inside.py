@@ -21,6 +21,7 @@ from calcscan.coarse import on_native, resample
 from calcscan.errors import RefusedError
 from calcscan.knowledge import values
 from calcscan.model import Flag, Head, Scan
+from calcscan.skull.bone import without_bone
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -59,7 +60,9 @@ def find_skull(scan: Scan) -> Head:
         )
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
     return Head(
-        inside=on_native(depth_mm, coarse.affine, scan.geometry, 0.0),
+        inside=without_bone(
+            scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits
+        ),
         coarse_hu=coarse,
         coarse_inside=inside,
         coarse_bone=bone,
@@ -74,7 +77,7 @@ def find_skull(scan: Scan) -> Head:
 def _core(hu: Field, bone: Mask, spacing_mm: float) -> tuple[Mask, Field]:
     """The middle of the brain, and the distance of every voxel from bone and air, negative within them."""
     limits = values("skull")
-    barrier = np.pad(bone | (hu < limits["air_hu"]), 1, constant_values=True)
+    barrier = np.pad(bone | (hu < limits["fat_hu"]), 1, constant_values=True)
     to_bone_mm = _distance(barrier, spacing_mm)[1:-1, 1:-1, 1:-1]
     deepest = np.unravel_index(int(to_bone_mm.argmax()), to_bone_mm.shape)
     radius_mm = min(float(limits["core_mm"]), float(limits["core_share"]) * float(to_bone_mm[deepest]))
@@ -107,7 +110,7 @@ def _distance(mask: Mask, spacing_mm: float) -> Field:
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing((spacing_mm,) * 3)
     far: Any = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(far), np.float32(0.0))
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(far), 0.0), dtype=np.float32)
 
 
 def _largest(mask: Mask) -> Mask:
@@ -154,7 +157,10 @@ def _flags(
         (kji[:, 0] < step[0] * 0.75, "first slice"),
         (kji[:, 0] > scan.geometry.shape[0] - 1 - step[0] * 0.75, "last slice"),
         ((kji[:, 1:] < step[1:]).any(axis=1), "left or front edge of the image"),
-        ((kji[:, 1:] > np.array(scan.geometry.shape[1:]) - 1 - step[1:]).any(axis=1), "right or back edge of the image"),
+        (
+            (kji[:, 1:] > np.array(scan.geometry.shape[1:]) - 1 - step[1:]).any(axis=1),
+            "right or back edge of the image",
+        ),
     ):
         share = float(edge.mean())
         if share > limits["cropped_share"]:

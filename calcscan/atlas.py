@@ -27,7 +27,9 @@ def atlas_folder(name: str = DEFAULT) -> Path:
     for folder in (here / "_atlases" / name, here.parent / "atlases" / name):
         if (folder / "manifest.toml").is_file():
             return folder
-    raise AtlasError(f"no atlas named {name}", where=str(here), hint="install calcscan again; its wheel carries the atlas")
+    raise AtlasError(
+        f"no atlas named {name}", where=str(here), hint="install calcscan again; its wheel carries the atlas"
+    )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -36,7 +38,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise AtlasError(f"the manifest can't be read ({error})", where=str(path), hint="install calcscan again") from error
+        raise AtlasError(
+            f"the manifest can't be read ({error})", where=str(path), hint="install calcscan again"
+        ) from error
 
 
 def load_atlas(name: str = DEFAULT) -> Atlas:
@@ -62,7 +66,9 @@ def load_atlas(name: str = DEFAULT) -> Atlas:
     sites = {}
     for entry in manifest["site"]:
         if entry["site"] not in known:
-            raise AtlasError(f"unknown site {entry['site']!r} in the manifest", where=str(folder), hint="install calcscan again")
+            raise AtlasError(
+                f"unknown site {entry['site']!r} in the manifest", where=str(folder), hint="install calcscan again"
+            )
         sites[entry["label"]] = Site(group=known[entry["site"]].group, **entry)
     together = hashlib.sha256("".join(manifest["sha256"][file] for file in FILES).encode()).hexdigest()
     return Atlas(

@@ -261,6 +261,8 @@ class Summary:
     multiple: bool | None
     detection_floor_mm3: float
     flags: tuple[Flag, ...] = ()
+    deposits: Mapping[str, int] = field(default_factory=dict)
+    """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`), none counted twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

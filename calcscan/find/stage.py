@@ -1,0 +1,158 @@
+"""Find and measure calcification: Scan, Head → LesionMap."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.components import Table, lesion_table
+from calcscan.find.blood import possible_haemorrhage
+from calcscan.find.floor import detection_floor_mm3
+from calcscan.find.measure import agatston, centroid_mm, diameter_mm
+from calcscan.find.threshold import Thresholds, choose
+from calcscan.find.volume import Volume, estimate
+from calcscan.knowledge import values
+from calcscan.model import Flag, Head, Lesion, LesionMap, Scan
+
+_MARGIN = 8
+"""Voxels around a lesion that its surround is taken from."""
+
+Box = tuple[slice, slice, slice]
+
+
+def find_lesions(
+    scan: Scan, head: Head, *, threshold_hu: float | None = None, min_volume_mm3: float | None = None
+) -> LesionMap:
+    """Every calcification inside the skull, measured, not yet located.
+
+    Parameters
+    ----------
+    scan, head
+        The scan and the inside of its skull; nothing outside `head.inside` is looked at.
+    threshold_hu
+        Instead of the threshold that suits tube voltage and noise.
+    min_volume_mm3
+        Instead of the smallest volume at or above the threshold that counts.
+
+    Returns
+    -------
+    LesionMap
+        `labels` shows the voxels that are counted: 130 HU and more (or the threshold asked for) of every component of
+        the rim threshold that reaches `threshold_hu`. `settings` holds every number used, `flags` may hold
+        `noisy`, `metal`, `possible_haemorrhage`.
+
+    Raises
+    ------
+    ValueError
+        `threshold_hu` is not a finite number in the range of int16, or `min_volume_mm3` negative or not finite.
+    """
+    limits = values("thresholds")
+    smallest = float(limits["smallest_mm3"]) if min_volume_mm3 is None else float(min_volume_mm3)
+    if not (np.isfinite(smallest) and smallest >= 0):
+        raise ValueError(f"min_volume_mm3 must be finite and not negative, not {min_volume_mm3!r}")
+    if threshold_hu is not None and not np.isfinite(threshold_hu):
+        raise ValueError(f"threshold_hu must be a finite number, not {threshold_hu!r}")
+    levels = choose(scan, head, threshold_hu)
+    parts, table = lesion_table(scan.hu, levels.rim_hu, mask=head.inside)
+    ceiling = _ceiling_hu(scan)
+    metal = table["max_hu"] >= ceiling
+    labels = np.zeros(scan.hu.shape, np.int32)
+    lesions: list[Lesion] = []
+    for number in np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1:
+        lesion = _lesion(scan, head, parts, table, int(number), len(lesions) + 1, levels, smallest, labels)
+        if lesion is not None:
+            lesions.append(lesion)
+    flags = levels.flags + _metal_flags(table[metal], ceiling) + possible_haemorrhage(head)
+    labels.flags.writeable = False
+    return LesionMap(
+        labels=labels,
+        geometry=scan.geometry,
+        lesions=tuple(lesions),
+        threshold_hu=levels.found_hu,
+        settings={
+            "threshold_hu": levels.found_hu,
+            "nominal_threshold_hu": levels.nominal_hu,
+            "counted_from_hu": levels.counted_hu,
+            "rim_from_hu": levels.rim_hu,
+            "smallest_mm3": smallest,
+            "smallest_voxels": float(limits["smallest_voxels"]),
+            "metal_from_hu": float(ceiling),
+            "detection_floor_mm3": detection_floor_mm3(scan, levels.found_hu, smallest, head.brain_hu),
+        },
+        flags=flags,
+    )
+
+
+def _lesion(
+    scan: Scan,
+    head: Head,
+    parts: npt.NDArray[np.int32],
+    table: Table,
+    number: int,
+    new: int,
+    levels: Thresholds,
+    smallest_mm3: float,
+    labels: npt.NDArray[np.int32],
+) -> Lesion | None:
+    """Measure one component and write it into `labels`; None if it is too small to count."""
+    geometry = scan.geometry
+    box = _box(table["bbox"][number - 1], scan.hu.shape, 0)
+    hu, part = scan.hu[box], parts[box] == number
+    first = np.array([s.start for s in box])
+    reaching = np.argwhere(part & (hu >= levels.found_hu)) + first
+    at_threshold_mm3 = float(geometry.voxel_mm3[reaching[:, 0]].sum())
+    if at_threshold_mm3 < smallest_mm3 or len(reaching) < values("thresholds")["smallest_voxels"]:
+        return None
+    counted = part & (hu >= levels.counted_hu)
+    kji = np.argwhere(counted) + first
+    density = hu[counted]
+    mm3 = geometry.voxel_mm3[kji[:, 0]]
+    volume_130_mm3 = float(mm3[density >= values("thresholds")["counted_hu"]].sum())
+    volume = _volume(scan, head, parts, table["bbox"][number - 1], number)
+    labels[box][counted] = new
+    centre = centroid_mm(kji, geometry)
+    low, high = kji.min(axis=0), kji.max(axis=0) + 1
+    return Lesion(
+        id=new,
+        voxels=len(kji),
+        volume_mm3=volume.best_mm3,
+        volume_low_mm3=volume.low_mm3,
+        volume_high_mm3=volume.high_mm3,
+        volume_130_mm3=volume_130_mm3,
+        mean_hu=float(density @ mm3 / mm3.sum()),
+        max_hu=int(density.max()),
+        mass_hu_mm3=float(density @ mm3),
+        agatston=agatston(kji, density, geometry),
+        diameter_mm=diameter_mm(kji, geometry),
+        centroid_lps_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
+        centroid_kji=tuple(float(x) for x in kji.mean(axis=0)),  # type: ignore[arg-type]
+        bbox_kji=tuple((int(a), int(b)) for a, b in zip(low, high, strict=True)),  # type: ignore[arg-type]
+    )
+
+
+def _volume(scan: Scan, head: Head, parts: npt.NDArray[np.int32], bbox: npt.NDArray[np.int32], number: int) -> Volume:
+    box = _box(bbox, scan.hu.shape, _MARGIN)
+    lesion = parts[box] == number
+    usable = head.inside[box] & (lesion | (parts[box] == 0))
+    return estimate(scan.hu[box].astype(np.float32), lesion, usable, scan.geometry.voxel_mm3[box[0]])
+
+
+def _box(bbox: npt.NDArray[np.int32], shape: tuple[int, ...], margin: int) -> Box:
+    k, j, i = (slice(max(int(a) - margin, 0), min(int(b) + margin, n)) for (a, b), n in zip(bbox, shape, strict=True))
+    return (k, j, i)
+
+
+def _ceiling_hu(scan: Scan) -> int:
+    """From where on a voxel is metal or saturated."""
+    limits = values("thresholds")
+    top = int(scan.hu.max(initial=-1024))
+    clipped = top >= limits["saturation_hu"] and int((scan.hu == top).sum()) >= limits["saturation_voxels"]
+    return min(int(limits["metal_hu"]), top) if clipped else int(limits["metal_hu"])
+
+
+def _metal_flags(metal: Table, ceiling: int) -> tuple[Flag, ...]:
+    if len(metal) == 0:
+        return ()
+    top = int(metal["max_hu"].max())
+    message = f"{len(metal)} object(s) of {ceiling} HU or more inside the skull were set apart and not measured"
+    return (Flag(code="metal", message=message, value=top, limit=ceiling),)

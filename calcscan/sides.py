@@ -1,0 +1,31 @@
+"""Left against right, as a judgement on two volumes. Unknown is None: what could have been missed can't be compared."""
+
+from __future__ import annotations
+
+from calcscan.knowledge import values
+from calcscan.model import Symmetry
+
+
+def compare(pair: str, left_mm3: float, right_mm3: float, floor_mm3: float, overlap: float | None = None) -> Symmetry:
+    """Two volumes, and what can be said of them with a detection floor of `floor_mm3`.
+
+    >>> compare("pallidum", 300.0, 250.0, 5.0).symmetric, compare("pallidum", 300.0, 0.0, 5.0).bilateral
+    (True, False)
+    >>> compare("pallidum", 0.0, 0.0, 5.0).bilateral is None, compare("pallidum", 8.0, 0.0, 5.0).symmetric is None
+    (True, True)
+    """
+    limits = values("burden")
+    total, most, least = left_mm3 + right_mm3, max(left_mm3, right_mm3), min(left_mm3, right_mm3)
+    index = (left_mm3 - right_mm3) / total if total > 0 else None
+    measurable = most >= limits["measurable_floors"] * floor_mm3
+    bilateral = True if least >= floor_mm3 else False if measurable and least == 0 else None
+    symmetric = abs(index) <= limits["symmetric_index"] if index is not None and measurable else None
+    return Symmetry(
+        pair=pair,
+        left_mm3=left_mm3,
+        right_mm3=right_mm3,
+        index=index,
+        mirror_overlap=overlap,
+        bilateral=bilateral,
+        symmetric=symmetric,
+    )

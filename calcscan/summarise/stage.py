@@ -1,0 +1,72 @@
+"""Volume, density, symmetry and scores of the whole head: LesionMap → Summary."""
+
+from __future__ import annotations
+
+from calcscan.knowledge import table
+from calcscan.model import Atlas, AtlasFit, Head, LesionMap, Scan, Summary
+from calcscan.sites import all_sites
+from calcscan.summarise.burden import Part, Place, shared_out, site_rows
+from calcscan.summarise.scores import scores
+from calcscan.summarise.symmetry import symmetries
+
+
+def summarise(
+    lesions: LesionMap,
+    scan: Scan | None = None,
+    head: Head | None = None,
+    fit: AtlasFit | None = None,
+    atlas: Atlas | None = None,
+    *,
+    located: bool | None = None,
+) -> Summary:
+    """What the lesions add up to, site by site and side by side.
+
+    Parameters
+    ----------
+    lesions
+        With their sites, if they were located.
+    scan, head, atlas
+        Not needed for anything yet; taken so that every stage is called alike.
+    fit
+        For the mirror overlap; where it was not accepted nothing counts as located.
+    located
+        Whether sites may be told; else as `fit` says.
+
+    Returns
+    -------
+    Summary
+        `sites` holds a row for every site and side of `calcscan.sites`: volume 0 and grade `none_detected` where
+        nothing was found above `detection_floor_mm3`, None in every measure where nothing was located.
+    """
+    told = located if located is not None else fit is not None and fit.accepted
+    places = shared_out(lesions.lesions)
+    matrix = fit.scan_to_atlas if fit is not None else None
+    floor_mm3 = float(lesions.settings["detection_floor_mm3"])
+    return Summary(
+        sites=site_rows(places, located=told),
+        symmetry=symmetries(places, lesions, matrix, floor_mm3, located=told),
+        scores=scores(lesions, places, matrix, located=told),
+        multiple=_multiple(places) if told else None,
+        detection_floor_mm3=floor_mm3,
+        deposits=_deposits(places) if told else {},
+    )
+
+
+def _deposits(places: dict[Place, list[Part]]) -> dict[str, int]:
+    """The number of lesions at each site as the guideline names it, none counted twice."""
+    lying: dict[str, set[int]] = {}
+    for (site, _), parts in places.items():
+        lying.setdefault(all_sites()[site].fact, set()).update(part.lesion.id for part in parts)
+    return {fact: len(numbers) for fact, numbers in lying.items() if fact}
+
+
+def _multiple(places: dict[Place, list[Part]]) -> bool | None:
+    """More than one deposit beside those that healthy people have; None where deposits without a site would decide."""
+    excluded = set(table("burden")["multiple"]["not_counted"])
+    group = {name: site.group for name, site in all_sites().items()}
+    counted = {p.lesion.id for (site, _), parts in places.items() if group[site] not in excluded for p in parts}
+    spread = {place for place, parts in places.items() if group[place[0]] not in excluded and parts}
+    if len(counted) > 1 or len(spread) > 1:
+        return True
+    unplaced = {p.lesion.id for p in places.get(("unassigned", ""), ())}
+    return None if unplaced else False

@@ -1,0 +1,78 @@
+"""Left against right. Unknown is None: what could have been missed can't be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.geometry import Array
+from calcscan.knowledge import values
+from calcscan.model import LesionMap, Symmetry
+from calcscan.sides import compare
+from calcscan.sites import all_sites
+from calcscan.summarise.burden import Part, Place
+
+BASAL_GANGLIA = "basal_ganglia"
+
+
+def pairs() -> dict[str, tuple[str, ...]]:
+    """Each paired site by itself, and the basal ganglia as a whole."""
+    sites = all_sites()
+    whole = tuple(name for name, site in sites.items() if site.group == BASAL_GANGLIA)
+    return {**{name: (name,) for name, site in sites.items() if site.paired}, BASAL_GANGLIA: whole}
+
+
+def symmetries(
+    places: Mapping[Place, Sequence[Part]],
+    lesions: LesionMap,
+    scan_to_atlas: Array | None,
+    floor_mm3: float,
+    *,
+    located: bool,
+) -> tuple[Symmetry, ...]:
+    """One row for each of `pairs()`."""
+    if not located:
+        return tuple(_unknown(pair) for pair in pairs())
+    out = []
+    for pair, sites in pairs().items():
+        left, right = (
+            sum(p.share * p.lesion.volume_mm3 for site in sites for p in places.get((site, side), ()))
+            for side in ("left", "right")
+        )
+        overlap = None
+        if scan_to_atlas is not None and left > 0 and right > 0:
+            numbers = tuple(
+                {p.lesion.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
+            )
+            overlap = _mirror_overlap(lesions, scan_to_atlas, numbers[0], numbers[1])
+        out.append(compare(pair, float(left), float(right), floor_mm3, overlap))
+    return tuple(out)
+
+
+def _mirror_overlap(lesions: LesionMap, scan_to_atlas: Array, left: set[int], right: set[int]) -> float:
+    """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas, on a coarse grid."""
+    one, other = (_cells(lesions, scan_to_atlas, numbers, sign) for numbers, sign in ((left, 1.0), (right, -1.0)))
+    return 2 * len(one & other) / (len(one) + len(other))
+
+
+def _cells(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int], sign: float) -> set[tuple[int, int, int]]:
+    """The cells of the atlas's space, mirrored by `sign`, that the lesions touch."""
+    where: list[npt.NDArray[np.int64]] = []
+    for lesion in lesions.lesions:
+        if lesion.id in numbers:
+            box = tuple(slice(a, b) for a, b in lesion.bbox_kji)
+            first = [a for a, _ in lesion.bbox_kji]
+            where.append(np.argwhere(lesions.labels[box] == lesion.id) + first)
+    world = lesions.geometry.to_world(np.concatenate(where))
+    there = world @ scan_to_atlas[:3, :3].T + scan_to_atlas[:3, 3]
+    there[:, 0] *= sign
+    step_mm = 2 * values("burden")["mirror_tolerance_mm"]
+    return {(int(a), int(b), int(c)) for a, b, c in np.unique(np.round(there / step_mm).astype(np.int64), axis=0)}
+
+
+def _unknown(pair: str) -> Symmetry:
+    return Symmetry(
+        pair=pair, left_mm3=None, right_mm3=None, index=None, mirror_overlap=None, bilateral=None, symmetric=None
+    )

@@ -81,12 +81,11 @@ def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:
 
 
 def _at(image: sitk.Image, spacing_mm: float, *, mask: bool = False) -> sitk.Image:
-    """The image on a grid of about `spacing_mm`, smoothed to it."""
+    """The image on a grid of about `spacing_mm`, averaged onto it and lightly smoothed."""
     factor = [max(1, round(spacing_mm / s)) for s in image.GetSpacing()]
     if mask:
         return sitk.Cast(sitk.BinShrink(sitk.Cast(image, sitk.sitkFloat32), factor) > 0.5, sitk.sitkUInt8)
-    smooth = sitk.SmoothingRecursiveGaussian(image, spacing_mm * 0.5)
-    return sitk.BinShrink(smooth, factor)
+    return sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, factor), spacing_mm * 0.5)
 
 
 def _centre(mask: npt.NDArray[np.bool_], affine: Array) -> Array:

@@ -20,7 +20,7 @@ from scipy import ndimage
 from calcscan.coarse import on_native, resample
 from calcscan.errors import RefusedError
 from calcscan.knowledge import values
-from calcscan.model import Flag, Head, Scan
+from calcscan.model import Coarse, Flag, Head, Scan
 from calcscan.skull.bone import without_bone
 
 Mask = npt.NDArray[np.bool_]
@@ -41,6 +41,7 @@ def find_skull(scan: Scan) -> Head:
     bone = _largest(coarse.values > limits["bone_hu"])
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
+    coarse, bone = _around_bone(coarse, bone)
     core, to_bone_mm = _core(coarse.values, bone, spacing_mm)
     brain_hu = float(np.median(coarse.values[core]))
     if not limits["brain_low_hu"] <= brain_hu <= limits["brain_high_hu"]:
@@ -72,6 +73,20 @@ def find_skull(scan: Scan) -> Head:
         brain_hu=brain_hu,
         flags=_flags(scan, coarse.affine, inside, intracranial_ml, limits),
     )
+
+
+def _around_bone(coarse: Coarse, bone: Mask) -> tuple[Coarse, Mask]:
+    """Only the box around the skull, with a margin: what follows takes half the time."""
+    margin = 3
+    box = tuple(
+        slice(max(part.start - margin, 0), part.stop + margin) for part in ndimage.find_objects(bone.astype(np.int8))[0]
+    )
+    affine = coarse.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
+    values = np.ascontiguousarray(coarse.values[box])
+    values.flags.writeable = False
+    covered = np.ascontiguousarray(coarse.covered[box])
+    return Coarse(values=values, covered=covered, affine=affine, spacing_mm=coarse.spacing_mm), bone[box]
 
 
 def _core(hu: Field, bone: Mask, spacing_mm: float) -> tuple[Mask, Field]:
@@ -123,17 +138,19 @@ def _largest(mask: Mask) -> Mask:
 
 
 def _noise(scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field) -> float | None:
-    """Standard deviation of the noise in HU, from differences of neighbouring voxels deep in the brain.
+    """Standard deviation of the noise in HU, from differences of voxels four columns apart deep in the brain.
 
-    Differences two columns apart cancel anatomy; the median makes edges and calcifications harmless. None where there
-    is too little to say.
+    Differences cancel anatomy; the median makes edges and calcifications harmless. Points of the coarse grid are taken
+    to their nearest voxels. None where there is too little to say.
     """
-    deep = on_native(to_bone_mm, affine, scan.geometry, 15.0)
-    middle = scan.hu[:, :, 4:][deep[:, :, 4:] & deep[:, :, :-4]].astype(np.int32)
-    other = scan.hu[:, :, :-4][deep[:, :, 4:] & deep[:, :, :-4]].astype(np.int32)
-    if middle.size < 1000:
+    deep = np.argwhere(to_bone_mm > values("skull")["noise_depth_mm"]) @ affine[:3, :3].T + affine[:3, 3]
+    kji = np.rint(scan.geometry.to_index(deep)).astype(np.int64)
+    kji = kji[((kji >= 0) & (kji < np.array(scan.geometry.shape) - (0, 0, 4))).all(axis=1)]
+    if len(kji) < 1000:
         return None
-    return float(np.median(np.abs(middle - other))) * 1.4826 / float(np.sqrt(2.0))
+    here = scan.hu[kji[:, 0], kji[:, 1], kji[:, 2]].astype(np.int32)
+    there = scan.hu[kji[:, 0], kji[:, 1], kji[:, 2] + 4]
+    return float(np.median(np.abs(here - there))) * 1.4826 / float(np.sqrt(2.0))
 
 
 def _flags(

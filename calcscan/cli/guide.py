@@ -48,10 +48,13 @@ def _answer(args: argparse.Namespace) -> str:
     width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
     facts = load_facts(args.facts)
     rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
-    if args.explain:
-        explanation = explain(args.explain, facts, rulesets=rules)
-        return _json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
-    guidance = recommend(facts, rulesets=rules)
+    try:
+        if args.explain:
+            explanation = explain(args.explain, facts, rulesets=rules)
+            return _json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
+        guidance = recommend(facts, rulesets=rules)
+    except FactsError as error:
+        raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     return _json(guidance.to_dict()) if args.json else render(guidance, width)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -50,9 +49,10 @@ def read_value(kind: FactKind, value: object, where: str) -> Value | None:
 def _read_number(kind: FactKind, value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FactsError(f"{value!r} is not a number", where=where, hint=f"give {kind.label} in {kind.unit}")
-    if not (math.isfinite(value) and kind.low <= value <= kind.high):
+    if not kind.low <= value <= kind.high:  # which nan never is
         limits = f"{kind.low:g} to {kind.high:g} {kind.unit}"
-        raise FactsError(f"{kind.label} of {value:.6g} is not possible", where=where, hint=f"it lies within {limits}")
+        shown = str(value) if abs(value) < 1e6 else "so much"
+        raise FactsError(f"{kind.label} of {shown} is not possible", where=where, hint=f"it lies within {limits}")
     return float(value)
 
 
@@ -106,7 +106,8 @@ def _join(values: list[dict[str, Value]]) -> Iterator[tuple[str, Value]]:
         if not held:
             continue
         if kind.kind == "yes_no":
-            if True in held or (len(held) == len(values)):
+            each_on_one_side = name == "bilateral" and len(values) > 1  # which may be one on either side
+            if True in held or (len(held) == len(values) and not each_on_one_side):
                 yield name, True in held
         elif kind.kind == "choice":
             yield name, "progressive" if "progressive" in held else held[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from calcscan.errors import FactsError
 from calcscan.guideline.vocabulary import knowledge_text, nearest
 
 LEVELS = ("low", "normal", "high")
+_LARGEST = 1e9
 _WRITTEN = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*([^\s\d].*?)\s*")
 
 
@@ -112,8 +112,8 @@ def _factor(analyte: Analyte, unit: object, where: str) -> float:
 
 
 def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise FactsError(f"{value!r} is not a number", where=where, hint="give a value such as 2.1")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        raise FactsError("not a number that a laboratory reports", where=where, hint="give a value such as 2.1")
     return float(value)
 
 

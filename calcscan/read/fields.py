@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import struct
+import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import BaseTag
 
 PARSE_ERRORS = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError, OSError, RuntimeError,
-    InvalidDicomError,
+    struct.error, zlib.error, InvalidDicomError,
 )  # fmt: skip
 """What pydicom raises on damaged files: it declares none."""
 
+_TEXT_VRS = {"AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
 Vector = tuple[float, float, float]
 
 
@@ -30,11 +38,37 @@ def get(layers: Sequence[Any], keyword: str) -> Any:
     return None
 
 
-def text(layers: Any, keyword: str) -> str:
-    value = get(layers if isinstance(layers, list) else [layers], keyword)
-    if value is None:
+@cache
+def _tag(keyword: str) -> Any:
+    found = tag_for_keyword(keyword)
+    if found is None:
+        raise ValueError(f"{keyword} is no DICOM attribute")
+    return BaseTag(found)
+
+
+def _plain_text(layer: Any, keyword: str) -> str | None:
+    """An attribute of plain ASCII text, unparsed: pydicom's own way costs more than reading the pixels."""
+    raw = layer.get_item(_tag(keyword))
+    if raw is None:
         return ""
-    return "\\".join(map(str, value)).strip() if isinstance(value, pydicom.multival.MultiValue) else str(value).strip()
+    if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes) or b"\x1b" in raw.value:
+        return None
+    if (raw.VR or dictionary_VR(raw.tag)) not in _TEXT_VRS or not raw.value.isascii():
+        return None
+    return raw.value.decode("ascii").strip(" \0\r\n\t")
+
+
+def text(layers: Any, keyword: str) -> str:
+    """The value as text; several values stand between backslashes."""
+    for layer in layers if isinstance(layers, list) else [layers]:
+        found = _plain_text(layer, keyword)
+        if found is None:
+            value = get([layer], keyword)
+            several = isinstance(value, pydicom.multival.MultiValue)
+            found = "" if value is None else "\\".join(map(str, value)) if several else str(value)
+        if found.strip():
+            return found.strip()
+    return ""
 
 
 def words(layers: list[Any], keyword: str) -> tuple[str, ...]:
@@ -42,12 +76,12 @@ def words(layers: list[Any], keyword: str) -> tuple[str, ...]:
 
 
 def numbers(layers: list[Any], keyword: str, count: int) -> tuple[float, ...] | None:
-    value = get(layers, keyword)
+    """Exactly `count` finite numbers, or None."""
     try:
-        found = tuple(float(one) for one in (value if count > 1 else [value]))
-    except PARSE_ERRORS:
+        found = tuple(float(one) for one in text(layers, keyword).split("\\"))
+    except ValueError:
         return None
-    return found if len(found) == count and np.isfinite(found).all() else None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
 
 
 def number(layers: list[Any], keyword: str) -> float | None:

@@ -30,7 +30,7 @@ class Spacing:
         """The different spacings that occur, missing slices aside, in ascending order."""
         found: list[list[float]] = []
         for gap in np.sort(self.gaps_mm[~self.missing]):
-            if found and gap - found[-1][0] <= tolerance_mm(gap):
+            if found and gap - found[-1][-1] <= tolerance_mm(gap):  # a spread without a step is jitter
                 found[-1].append(float(gap))
             else:
                 found.append([float(gap)])

@@ -1,0 +1,100 @@
+"""Laboratory values: units, limits, adjustment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from calcscan.guideline import recommend
+from calcscan.guideline.told import read_told
+from calcscan.guideline.units import analytes, judge, read_result
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("calcium", (2.5, "mmol/L"), (10.02, "mg/dL")),
+        ("calcium", (2.5, "mmol/L"), (5.0, "mEq/L")),
+        ("phosphate", (1.0, "mmol/L"), (3.097, "mg/dL")),
+        ("magnesium", (0.8, "mmol/L"), (1.944, "mg/dL")),
+        ("magnesium", (0.8, "mmol/L"), (1.6, "mEq/L")),
+        ("pth", (40, "pg/mL"), (40, "ng/L")),
+        ("pth", (40, "pg/mL"), (4.244, "pmol/L")),
+        ("vitamin_d", (75, "nmol/L"), (30.05, "ng/mL")),
+        ("vitamin_d", (75, "nmol/L"), (30.05, "µg/L")),
+        ("albumin", (40, "g/L"), (4.0, "g/dL")),
+        ("ionised_calcium", (1.2, "mmol/L"), (4.81, "mg/dL")),
+    ],
+)
+def test_the_same_amount_in_two_units(name: str, first: tuple[float, str], second: tuple[float, str]) -> None:
+    one, other = (read_result(name, {"value": v, "unit": u}, "x").value for v, u in (first, second))
+    assert one == pytest.approx(other, rel=2e-3)
+
+
+def level(name: str, value: float, unit: str, **more: Any) -> str | None:
+    result = read_result(name, {"value": value, "unit": unit, **more}, "x")
+    return judge({name: result}, 40)[name][0]
+
+
+@pytest.mark.parametrize("name", sorted(analytes()))
+def test_low_normal_high_at_the_limits(name: str) -> None:
+    analyte = analytes()[name]
+    step = (analyte.high - analyte.low) / 100
+    told = [
+        level(name, value, analyte.unit)
+        for value in (analyte.low - step, analyte.low, analyte.high, analyte.high + step)
+    ]
+    assert told == ["low", "normal", "normal", "high"]
+    assert len(analyte.source) > 20
+
+
+def test_the_laboratorys_own_range_goes_first() -> None:
+    assert level("pth", 70, "pg/mL") == "high"
+    assert level("pth", 70, "pg/mL", range=[12, 88]) == "normal"
+    assert level("calcium", 8.4, "mg/dL", range=[8.6, 10.2]) == "low"
+
+
+def test_ranges_for_adults_are_not_used_for_children() -> None:
+    phosphate = {"value": 1.7, "unit": "mmol/L"}
+    facts = {"findings": [{"site": "dura", "present": True}], "labs": {"phosphate": phosphate}}
+    assert "phosphate" in str(recommend({**facts, "age_years": 30}).to_dict()["recommendations"])
+    child = recommend({**facts, "age_years": 4})
+    assert "labs.phosphate" in {need.fact for need in child.needs_input}
+    own = {**facts, "age_years": 4, "labs": {"phosphate": {**phosphate, "range": [1.1, 1.8]}}}
+    assert "labs.phosphate" not in {need.fact for need in recommend(own).needs_input}
+
+
+def test_calcium_is_adjusted_for_albumin() -> None:
+    calcium = read_result("calcium", "2.05 mmol/L", "x")
+    low, normal = (read_result("albumin", {"value": v, "unit": "g/L"}, "x") for v in (25, 40))
+    assert judge({"calcium": calcium, "albumin": normal}, None)["calcium"][0] == "low"
+    adjusted, detail = judge({"calcium": calcium, "albumin": low}, None)["calcium"]
+    assert adjusted == "normal"
+    assert "albumin-adjusted calcium 2.35 mmol/L" in detail
+    assert judge({"calcium": calcium, "albumin": read_result("albumin", "low", "x")}, None)["calcium"][0] == "low"
+
+
+def test_ionised_calcium_stands_in_for_total_and_a_difference_is_shown() -> None:
+    facts: dict[str, Any] = {"findings": [{"site": "dura", "present": True}], "labs": {"ionised_calcium": "1.0 mmol/L"}}
+    assert "calcinosis-low-calcium" in {item.id for item in recommend(facts).recommendations}
+    facts["labs"]["calcium"] = "high"
+    told = recommend(facts)
+    assert "calcinosis-high-calcium" in {item.id for item in told.recommendations}
+    assert "facts:labs.calcium" in {item.id for item in told.conflicts}
+
+
+def test_several_findings_at_one_site_are_put_together() -> None:
+    told = read_told(
+        {
+            "findings": [
+                {"site": "skin", "present": True, "volume_mm3": 10, "diameter_mm": 4, "progression": "stable"},
+                {"site": "skin", "present": False, "volume_mm3": 5, "diameter_mm": 6, "progression": "progressive"},
+            ]
+        }
+    ).values
+    assert told["findings.skin.present"] is True
+    assert told["findings.skin.volume_mm3"] == 15
+    assert told["findings.skin.diameter_mm"] == 6
+    assert told["findings.skin.progression"] == "progressive"
+    assert "findings.skin.multiple" not in told

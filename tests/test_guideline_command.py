@@ -98,3 +98,9 @@ def test_left_out_and_literature_on_the_command_line(facts_file: str, capsys: py
     ids = {item["id"] for item in json.loads(capsys.readouterr().out)["recommendations"]}
     assert "bg-mineral-labs" not in ids
     assert "lit-more-labs" in ids
+
+
+@pytest.mark.parametrize(("form", "key"), [("cards", "cards"), ("fhir", "entry")])
+def test_export_on_the_command_line(facts_file: str, capsys: pytest.CaptureFixture[str], form: str, key: str) -> None:
+    assert run(facts_file, "--export", form) == 0
+    assert json.loads(capsys.readouterr().out)[key]

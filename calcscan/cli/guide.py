@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from calcscan.cli import terminal
 from calcscan.errors import FactsError, RulesetError
 
 
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
     add("--json", action="store_true", help="write the report's guideline object")
+    add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
     add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
     add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
@@ -32,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
         if args.facts is None:
             print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
             return 2
-        sys.stdout.write(_answer(args))
+        terminal.write_text(_answer(args))
     except (FactsError, RulesetError) as error:
         print(f"calcscan guide: {error}", file=sys.stderr)
         return 2
@@ -55,11 +57,15 @@ def _answer(args: argparse.Namespace) -> str:
         guidance = recommend(facts, rulesets=rules)
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
+    if args.export:
+        from calcscan.guideline import export
+
+        return _json(export.cards(guidance) if args.export == "cards" else export.fhir(guidance))
     return _json(guidance.to_dict()) if args.json else render(guidance, width)
 
 
 def _json(plain: object) -> str:
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(plain, indent=2) + "\n"
 
 
 def _lint(args: argparse.Namespace) -> int:

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from calcscan.find import find_lesions as find_lesions
     from calcscan.geometry import Geometry as Geometry
     from calcscan.guideline import recommend as recommend
-    from calcscan.locate import locate as locate  # type: ignore[misc]
+    from calcscan.locate import locate as locate
     from calcscan.model import Result as Result
     from calcscan.model import Scan as Scan
     from calcscan.pipeline import analyse as analyse
     from calcscan.quality import judge as judge
     from calcscan.read import read_scan as read_scan
-    from calcscan.register import register as register  # type: ignore[misc]
+    from calcscan.register import register as register
     from calcscan.report import write_report as write_report
     from calcscan.skull import find_skull as find_skull
-    from calcscan.summarise import summarise as summarise  # type: ignore[misc]
+    from calcscan.summarise import summarise as summarise
 
 __version__ = "0.1.0"
 

@@ -115,9 +115,9 @@ def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found
     with stage("locate"):
         found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
     with stage("summarise"):
-        if judge(_flags(scan, found)).state == "abstain":
-            lesions, fit = _withheld(lesions), replace(fit, accepted=False)
-        found.summary = summarise(lesions, scan, head, fit, atlas)
+        located = judge(_flags(scan, found)).state != "abstain"
+        lesions = lesions if located else _withheld(lesions)
+        found.summary = summarise(lesions, scan, head, fit, atlas, located=located)
 
 
 def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:

@@ -83,7 +83,7 @@ def grid(
     positions_mm: Sequence[float] | None = None,
     half_mm: float = 100.0,
 ) -> Geometry:
-    """A stack about the origin: columns along `i`, rows along `j` (unit vectors), slices pushed along rows by a tilt."""
+    """A stack about the origin: columns along `i`, rows along `j` (unit vectors), slices pushed by a tilt."""
     along_i, along_j = np.asarray(i, dtype=float), np.asarray(j, dtype=float)
     normal = np.cross(along_i, along_j)
     dk, dj, di = spacing_mm

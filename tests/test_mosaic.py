@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from test_report_labelmaps import GRIDS, UNEVEN
 
 from calcscan.model import Flag
 from calcscan.report.canvas import Canvas, outlined
-from calcscan.report.legend import found_sites
+from calcscan.report.legend import elsewhere, found_sites
 from calcscan.report.mosaic import _panes, mosaic_png
 from calcscan.report.panes import APART_MM, choose_levels, find_crop, make_frame, volume_by_level
 
@@ -133,7 +134,7 @@ def test_many_flags_are_fitted():
     flags = [Flag(code="metal", message=f"number {n} ≥ 3 " + "very long " * 60) for n in range(9)]
     picture = open_png(mosaic_png(make_result(GRIDS["axes 0"], flags=flags)))
     assert picture.shape[0] < 1700
-    assert picture[:, -24:].std(axis=(0, 1)).max() < 1.0
+    assert picture[:, -20:].std(axis=(0, 1)).max() < 1.0
 
 
 def test_one_slice_alone_is_drawn():
@@ -148,6 +149,25 @@ def test_the_legend_adds_up():
     assert set(rows["pallidum"].by_side) == {"left", "right"}
     total = sum(volume for row in rows.values() for volume in row.by_side.values())
     assert total == pytest.approx(sum(lesion.volume_mm3 for lesion in result.lesions.lesions))
+
+
+@pytest.mark.parametrize("given", [{"accepted": False}, {"flags": [Flag(code="contrast", message="contrast")]}])
+def test_the_legend_attributes_nothing_where_calcscan_abstains(given):
+    result = make_result(**given)
+    (row,) = found_sites(result)
+    assert row.site == "unassigned"
+    assert row.by_side == {"": pytest.approx(sum(lesion.volume_mm3 for lesion in result.lesions.lesions))}
+    tiles = open_png(mosaic_png(result))[240:, :1304]
+    assert not (np.abs(tiles - [0xFF, 0x2F, 0xA0]).sum(axis=2) < 30).any()
+
+
+def test_what_was_not_examined_is_not_said_to_hold_nothing():
+    summary = make_result().summary
+    rows = [replace(row, count=None) if (row.site, row.side) == ("caudate", "left") else row for row in summary.sites]
+    told = elsewhere(replace(summary, sites=tuple(rows)))
+    assert told["Not examined, or not wholly"] == ["caudate"]
+    assert "putamen" in told["Nothing detected"]
+    assert not {"caudate", "pallidum", "unassigned"} & set(told["Nothing detected"])
 
 
 def test_an_outline_surrounds_and_never_covers():

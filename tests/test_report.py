@@ -72,7 +72,7 @@ def test_nobody_is_named_in_any_file(case):
 
 
 def test_free_text_that_repeats_a_name_is_struck_out(result):
-    flag = Flag(code="metal", message="clip of MUSTERMANN, erika", value="HOSP-778899")
+    flag = Flag(code="metal", message="clip of MUSTERMANN, Erika", value="HOSP-778899")
     choice = SeriesChoice(
         uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout"
     )

@@ -130,7 +130,7 @@ def _stop(running: _Running) -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """So many threads for the processes started here, unless the user said otherwise; read by libraries as they load."""
+    """So many threads for the processes started here, unless the user said otherwise; read as libraries load."""
     ours = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(ours, str(count)))
     try:

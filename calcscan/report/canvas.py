@@ -11,6 +11,7 @@ from scipy import ndimage
 
 BACKGROUND, PANEL, LINE = "#0d1117", "#161b22", "#30363d"
 TEXT, MUTED = "#f0f3f6", "#9aa4af"
+_RING_PX, _SMALL_PX = 16, 110
 STATE_COLOURS = {"ok": "#2ea043", "caution": "#d29922", "abstain": "#da3633"}
 
 _GLYPHS = str.maketrans(
@@ -97,18 +98,36 @@ def grey(hu: npt.NDArray[np.float32], centre: float, width: float) -> npt.NDArra
 def outlined(
     picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], colours: dict[int, str], thickness: float = 2.5
 ) -> npt.NDArray[np.uint8]:
-    """The picture with a smooth coloured line around each label, outside it, so that what it surrounds stays seen."""
+    """The picture with a smooth coloured line around each label, outside it, so that what it surrounds stays seen. What
+    is too small to catch the eye has a ring about it."""
     out = picture.astype(np.float64)
     for label in np.unique(labels[labels > 0]):
-        rows, columns = np.nonzero(labels == label)
-        pad = int(thickness) + 3
-        box = (
-            slice(max(0, rows.min() - pad), rows.max() + pad + 1),
-            slice(max(0, columns.min() - pad), columns.max() + pad + 1),
-        )
-        away = ndimage.distance_transform_edt(labels[box] != label)
-        smooth = ndimage.gaussian_filter(away, 0.7)
-        alpha = np.clip(thickness + 1.0 - smooth, 0.0, 1.0) * np.clip(smooth - 0.3, 0.0, 1.0) * (away > 0)
+        box = _box(labels == label, 2 * _RING_PX)
+        here = labels[box] == label
+        alpha = _line(ndimage.distance_transform_edt(~here), thickness)
+        if here.sum() < _SMALL_PX:
+            alpha = np.maximum(alpha, _ring(here))
         ink = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
         out[box] = out[box] * (1 - alpha[..., None]) + ink * alpha[..., None]
     return out.round().astype(np.uint8)
+
+
+def _box(mask: npt.NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
+    rows, columns = np.nonzero(mask)
+    return (
+        slice(max(0, int(rows.min()) - pad), int(rows.max()) + pad + 1),
+        slice(max(0, int(columns.min()) - pad), int(columns.max()) + pad + 1),
+    )
+
+
+def _line(away: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:
+    """How much ink, 0 to 1, from the distance to what is outlined: none on it, smooth on both edges."""
+    smooth = ndimage.gaussian_filter(away, 0.7)
+    return np.asarray(np.clip(thickness + 1.0 - smooth, 0.0, 1.0) * np.clip(smooth - 0.3, 0.0, 1.0) * (away > 0))
+
+
+def _ring(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    middle = np.argwhere(mask).mean(axis=0)
+    rows, columns = np.indices(mask.shape)
+    away = np.hypot(rows - middle[0], columns - middle[1])
+    return np.asarray(np.clip(1.5 - np.abs(away - _RING_PX), 0.0, 1.0) * ~mask)

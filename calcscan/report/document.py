@@ -176,13 +176,15 @@ def _unknown_row(label: SiteLabel) -> dict[str, Any]:
 
 
 def _cleaner(study: Study) -> Callable[[str], str]:
-    """Strikes identifiers, and each part of the name long enough to be one, out of free text."""
+    """Strikes identifiers, and each part of the name long enough to be one, out of free text; a word in small letters
+    is taken for a word (a person may be called Head)."""
     parts = re.split(r"[\s^=,]+", study.patient_name)
     uids = (study.study_uid, study.series_uid, study.frame_of_reference_uid)
     words = {word for word in (study.patient_id, study.study_date, *uids, *parts) if len(word) >= 3}
-    if not words:
+    forms = {form for word in words for form in (word, word.upper(), word.capitalize())}
+    if not forms:
         return str
-    pattern = re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)), re.IGNORECASE)
+    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
     return lambda text: pattern.sub("***", text)
 
 

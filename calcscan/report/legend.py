@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calcscan.model import Result
+from calcscan.model import Result, Summary
 from calcscan.report.canvas import LINE, MUTED, PANEL, TEXT, Canvas
-from calcscan.report.sitelabels import label_of
 from calcscan.sites import all_sites
 
 PANEL_WIDTH = 470
@@ -22,26 +21,28 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Volume and number of lesions by side at one site."""
+    """Volume by side at one site."""
 
     site: str
     group: str
     colour: str
     by_side: dict[str, float]
-    count: int
 
 
 def found_sites(result: Result) -> list[Found]:
-    """Each site that has a lesion, in the order of the report."""
+    """Each site that has calcification, in the order of the report, as sites.csv has it; where nothing is attributed,
+    what there is."""
     volumes: dict[str, dict[str, float]] = {}
-    counts: dict[str, int] = {}
-    for lesion in result.lesions.lesions if result.lesions else ():
-        label = label_of(lesion)
-        sides = volumes.setdefault(label.site, {})
-        sides[label.side] = sides.get(label.side, 0.0) + lesion.volume_mm3
-        counts[label.site] = counts.get(label.site, 0) + 1
+    if result.summary is not None and result.quality.state != "abstain":
+        for row in result.summary.sites:
+            if row.count and row.volume_mm3 is not None:
+                volumes.setdefault(row.site, {})[row.side] = row.volume_mm3
+    else:
+        for lesion in result.lesions.lesions if result.lesions else ():
+            sides = volumes.setdefault("unassigned", {})
+            sides[""] = sides.get("", 0.0) + lesion.volume_mm3
     return [
-        Found(site=name, group=info.group, colour=info.colour, by_side=volumes[name], count=counts[name])
+        Found(site=name, group=info.group, colour=info.colour, by_side=volumes[name])
         for name, info in all_sites().items()
         if name in volumes
     ]
@@ -61,8 +62,9 @@ def draw_panel(canvas: Canvas, result: Result, left: int, top: int) -> None:
             group = row.group
         at += _ROW
         _draw_row(canvas, left, at, row)
-    at = _draw_total(canvas, left, at + 16, found) if found else _draw_nothing(canvas, result, left, at + 44)
-    _draw_notes(canvas, result, left, max(at, 0), bottom)
+    at = _draw_total(canvas, result, left, at + 16) if found else _draw_nothing(canvas, result, left, at + 44)
+    at = _draw_elsewhere(canvas, result, left, at)
+    _draw_notes(canvas, result, left, at, bottom)
 
 
 def _draw_title(canvas: Canvas, left: int, top: int, found: list[Found]) -> int:
@@ -82,10 +84,10 @@ def _draw_row(canvas: Canvas, left: int, at: int, row: Found) -> None:
         canvas.text((left + _COLUMNS[side], at), short(volume), 18, TEXT, anchor="rs", bold=True)
 
 
-def _draw_total(canvas: Canvas, left: int, at: int, found: list[Found]) -> int:
+def _draw_total(canvas: Canvas, result: Result, left: int, at: int) -> int:
     canvas.draw.line((left + _PAD, at, left + PANEL_WIDTH - _PAD, at), fill=LINE)
-    count = sum(row.count for row in found)
-    total = sum(sum(row.by_side.values()) for row in found)
+    lesions = result.lesions.lesions if result.lesions else ()
+    count, total = len(lesions), sum(lesion.volume_mm3 for lesion in lesions)
     words = f"{count} lesion{'s' if count != 1 else ''}"
     canvas.text((left + _PAD, at + 28), words, 18)
     canvas.mm3(left + _COLUMNS["left"], at + 28, 18)
@@ -97,6 +99,34 @@ def _draw_nothing(canvas: Canvas, result: Result, left: int, at: int) -> int:
     words = "No calcification was detected." if result.lesions is not None else "The scan was not analysed."
     canvas.text((left + _PAD, at), words, 20)
     return at + 10
+
+
+def _draw_elsewhere(canvas: Canvas, result: Result, left: int, at: int) -> int:
+    """Where nothing was detected, and what could not be examined, if that can be told."""
+    if result.summary is None or result.quality.state == "abstain":
+        return at
+    for title, sites in elsewhere(result.summary).items():
+        if sites:
+            canvas.text((left + _PAD, at + 36), title, 16, MUTED, bold=True)
+            at += 38
+            words = ", ".join(name.replace("_", " ") for name in sites)
+            for line in canvas.wrapped(words, 16, PANEL_WIDTH - 2 * _PAD):
+                at += 23
+                canvas.text((left + _PAD, at), line, 16, MUTED)
+    return at
+
+
+def elsewhere(summary: Summary) -> dict[str, list[str]]:
+    """The sites without a lesion: those that were looked at on every side, and the others."""
+    counts: dict[str, list[int | None]] = {}
+    for row in summary.sites:
+        if row.group != "unassigned":
+            counts.setdefault(row.site, []).append(row.count)
+    empty = {site: sides for site, sides in counts.items() if not any(sides)}
+    return {
+        "Nothing detected": [site for site, sides in empty.items() if None not in sides],
+        "Not examined, or not wholly": [site for site, sides in empty.items() if None in sides],
+    }
 
 
 def _draw_notes(canvas: Canvas, result: Result, left: int, top: int, bottom: int) -> None:

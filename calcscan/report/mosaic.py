@@ -40,7 +40,7 @@ def mosaic_png(result: Result) -> bytes:
     body = rows * height + (rows - 1) * _GAP
     canvas = Canvas(_EDGE * 3 + _PANES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
     _draw_header(canvas, result)
-    colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions} if result.lesions else {}
+    colours = _colours(result)
     letters = _letters(result)
     for number, pane in enumerate(panes):
         row, column = divmod(number, columns)
@@ -60,6 +60,13 @@ def _panes(result: Result, frame: Frame, crop: Crop) -> tuple[list[Pane], int]:
     width = (_PANES_WIDTH - (columns - 1) * _GAP) // columns
     volumes = [float(table[slab(frame, level)].sum()) for level in levels]
     return [cut(result, frame, crop, level, width, mm3) for level, mm3 in zip(levels, volumes, strict=True)], columns
+
+
+def _colours(result: Result) -> dict[int, str]:
+    """Of each lesion by its site; white, as everything that has none, where calcscan abstains."""
+    if result.lesions is None or result.quality.state == "abstain":
+        return {}
+    return {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions}
 
 
 def _letters(result: Result) -> tuple[str, str]:
@@ -83,10 +90,11 @@ def _draw_pane(
 
 def _draw_scale(canvas: Canvas, middle: float, bottom: int, pixel_mm: float) -> None:
     half = 25.0 / pixel_mm
+    canvas.draw.rectangle((middle - half - 6, bottom - 32, middle + half + 6, bottom - 2), fill="black")
     canvas.draw.line((middle - half, bottom - 10, middle + half, bottom - 10), fill="#d0d7de", width=2)
     for x in (middle - half, middle + half):
         canvas.draw.line((x, bottom - 14, x, bottom - 6), fill="#d0d7de", width=2)
-    canvas.text((middle, bottom - 16), "5 cm", 14, "#d0d7de", anchor="ms", halo=True)
+    canvas.text((middle, bottom - 16), "5 cm", 14, "#d0d7de", anchor="ms")
 
 
 def _header_height(result: Result) -> int:

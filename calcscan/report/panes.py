@@ -125,7 +125,8 @@ def find_crop(result: Result, frame: Frame) -> Crop:
 
 
 def volume_by_level(lesions: LesionMap | None, frame: Frame) -> npt.NDArray[np.float64]:
-    """mm³ of each lesion at each level, shape (levels, lesions), in the order of `lesions.lesions`."""
+    """mm³ of each lesion at each level, shape (levels, lesions), in the order of `lesions.lesions`: its volume, as its
+    voxels share it out."""
     if lesions is None or not lesions.lesions:
         return np.zeros((len(frame.levels_mm), 0))
     column = {lesion.id: number for number, lesion in enumerate(lesions.lesions)}
@@ -137,7 +138,8 @@ def volume_by_level(lesions: LesionMap | None, frame: Frame) -> npt.NDArray[np.f
     number = np.array([column.get(int(label), -1) for label in lesions.labels[tuple(where.T)]])
     known = number >= 0
     np.add.at(table, (level[known], number[known]), lesions.geometry.voxel_mm3[where[known, 0]])
-    return table
+    measured = np.array([lesion.volume_mm3 for lesion in lesions.lesions])
+    return np.asarray(table / np.maximum(table.sum(axis=0), 1e-9) * measured)
 
 
 def choose_levels(table: npt.NDArray[np.float64], frame: Frame, inside: tuple[float, float], limit: int) -> list[int]:

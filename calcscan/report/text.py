@@ -30,7 +30,8 @@ def _volumes(document: Mapping[str, Any]) -> list[str]:
     if document["lesions"] is None:
         return ["The scan was not analysed."]
     if not document["lesions"]:
-        return [f"No calcification was detected{_floor(document)}. Not detected does not mean that it is not there."]
+        words = "Not detected does not mean that it is not there."
+        return [f"No calcification was detected{_floor(document)}. {words}", *_not_examined(document)]
     sides: dict[str, dict[str, tuple[float, str | None]]] = {}
     for row in document["sites"]:
         if row["count"]:
@@ -44,7 +45,12 @@ def _volumes(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"{site:<24}{cells}   {_grades(found)}")
     if len(sides) > _MOST_SITES:
         lines.append(f"and {len(sides) - _MOST_SITES} more sites in sites.csv")
-    return [*lines, f"Elsewhere nothing was detected{_floor(document)}."]
+    return [*lines, f"Elsewhere nothing was detected{_floor(document)}.", *_not_examined(document)]
+
+
+def _not_examined(document: Mapping[str, Any]) -> list[str]:
+    sites = dict.fromkeys(row["site"] for row in document["sites"] if row["count"] is None)
+    return _hanging("Not examined, or not wholly: ", ", ".join(sites) + ".") if sites else []
 
 
 def _grades(found: Mapping[str, tuple[float, str | None]]) -> str:

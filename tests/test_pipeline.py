@@ -1,0 +1,126 @@
+"""The order of the stages and what is made of what they say; the stages themselves are replaced by what they return."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from results import make_atlas, make_result
+
+from calcscan import pipeline
+from calcscan.errors import FactsError, NoCTError, RefusedError
+from calcscan.model import Flag
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Every stage, answering from one synthetic Result; an exception in its place is raised instead."""
+    good = make_result()
+    answers = {
+        "read_scan": good.scan,
+        "load_atlas": make_atlas(),
+        "find_skull": good.head,
+        "find_lesions": good.lesions,
+        "register": good.fit,
+        "locate": good.lesions,
+        "summarise": good.summary,
+        "image_facts": {
+            "age_years": 52.0,
+            "findings": [{"site": "basal_ganglia", "present": True, "volume_mm3": 900.0}],
+        },
+    }
+    calls: list[tuple[str, tuple, dict]] = []
+
+    def stage(name):
+        def run(*arguments, **named):
+            calls.append((name, arguments, named))
+            if isinstance(answers[name], BaseException):
+                raise answers[name]
+            return answers[name]
+
+        return run
+
+    for name in answers:
+        monkeypatch.setattr(pipeline, name, stage(name))
+    return answers, calls
+
+
+def test_the_stages_run_in_order_and_are_timed(stages):
+    seen: list[str] = []
+    result = pipeline.analyse("scan", progress=seen.append)
+    assert seen == ["read", "skull", "find", "register", "locate", "summarise", "advise"]
+    assert list(result.timings_s) == seen
+    names = [name for name, _, _ in stages[1]]
+    assert names == [
+        "read_scan", "load_atlas", "find_skull", "find_lesions", "register", "locate", "summarise", "image_facts",
+    ]  # fmt: skip
+    assert result.quality.state == "ok"
+    assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}
+    assert result.guidance.recommendations
+
+
+def test_what_is_asked_reaches_the_stages(stages):
+    pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0)
+    named = {name: kwargs for name, _, kwargs in stages[1]}
+    assert named["read_scan"] == {"series_uid": "1.2"}
+    assert named["find_lesions"] == {"threshold_hu": 100.0}
+
+
+@pytest.mark.parametrize("code", ["not_head", "no_brain"])
+def test_a_refused_head_is_a_result_that_abstains(stages, code):
+    stages[0]["find_skull"] = RefusedError("no head in it", code=code)
+    stages[0]["image_facts"] = {}
+    result = pipeline.analyse("scan")
+    assert result.quality.state == "abstain"
+    assert [flag.code for flag in result.quality.flags] == [code]
+    assert (result.head, result.lesions, result.fit, result.summary) == (None, None, None, None)
+
+
+def test_a_registration_that_is_not_accepted_always_abstains(stages):
+    stages[0]["register"] = replace(stages[0]["register"], accepted=False, reason="overlap 0.61", flags=())
+    result = pipeline.analyse("scan")
+    assert result.quality.state == "abstain"
+    assert [flag.code for flag in result.quality.flags] == ["registration_poor"]
+    assert {(lesion.site, lesion.side) for lesion in result.lesions.lesions} == {("unassigned", "")}
+
+
+def test_where_calcscan_abstains_nothing_is_attributed_nor_summed_by_site(stages):
+    stages[0]["read_scan"] = replace(stages[0]["read_scan"], flags=(Flag(code="contrast", message="contrast"),))
+    result = pipeline.analyse("scan")
+    assert result.quality.state == "abstain"
+    assert all(lesion.site == "unassigned" and not lesion.also for lesion in result.lesions.lesions)
+    lesions, named = next((args[0], named) for name, args, named in stages[1] if name == "summarise")
+    assert all(lesion.site == "unassigned" for lesion in lesions.lesions)
+    assert named == {"located": False}
+    assert result.fit.accepted
+
+
+def test_every_stage_may_raise_a_flag_and_each_is_told_once(stages):
+    tilt, noise = Flag(code="gantry_tilt", message="tilt"), Flag(code="noisy", message="noise")
+    for name in ("read_scan", "find_skull", "find_lesions", "register", "summarise"):
+        stages[0][name] = replace(stages[0][name], flags=(tilt, noise))
+    stages[0]["locate"] = stages[0]["find_lesions"]
+    assert pipeline.analyse("scan").quality.flags == (noise, tilt)
+
+
+def test_a_person_knows_better_than_the_image(stages):
+    finding = {"site": "basal_ganglia", "progression": "stable"}
+    dura = {"site": "dura", "present": True}
+    result = pipeline.analyse("scan", context={"age_years": 53.0, "family_history": False, "findings": [finding, dura]})
+    assert result.facts == {
+        "age_years": 53.0,
+        "family_history": False,
+        "findings": [{"site": "basal_ganglia", "present": True, "volume_mm3": 900.0, "progression": "stable"}, dura],
+    }
+
+
+def test_wrong_facts_are_found_out_before_the_work(stages):
+    with pytest.raises(FactsError, match="age_yaers"):
+        pipeline.analyse("scan", context={"age_yaers": 52})
+    assert stages[1] == []
+
+
+def test_an_input_without_a_ct_is_an_error(stages):
+    stages[0]["read_scan"] = NoCTError("no CT in it")
+    with pytest.raises(NoCTError):
+        pipeline.analyse("scan")

@@ -7,14 +7,22 @@ whatever the slices' orientation or spacing, the ball stays where it is.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Many
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+    generate_uid,
+)
 
 BALL_MM = (12.0, -10.0, 4.0)
 RADIUS_MM = 14.0
@@ -45,7 +53,7 @@ def series(
     *,
     slices: int = 28,
     spacing_mm: float = 5.0,
-    positions_mm: Sequence[float] | None = None,
+    positions_mm: Many[float] | None = None,
     plane: str = "axial",
     tilt_deg: float = 0.0,
     rows: int = 48,
@@ -192,6 +200,52 @@ def in_study_of(images: Series, others: Iterable[Dataset]) -> Series:
 def localizer(*, plane: str = "coronal") -> Series:
     return series(slices=1, plane=plane, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], SeriesDescription="Topogram",
                   ConvolutionKernel="T20s", SeriesNumber=1)  # fmt: skip
+
+
+def directory_record() -> Dataset:
+    """What a DICOMDIR holds, as far as a reader of images cares."""
+    record = Dataset()
+    record.SOPClassUID = record.SOPInstanceUID = MediaStorageDirectoryStorage
+    record.FileSetID = "X"
+    record.DirectoryRecordSequence = Sequence()
+    return record
+
+
+def multi_frame(images: Series) -> Dataset:
+    """One Enhanced CT instance of the slices, each attribute where the standard puts it."""
+    first = images[0]
+    whole = Dataset()
+    moved = ("SOPClassUID", "SOPInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
+             "SliceThickness", "SliceLocation", "RescaleSlope", "RescaleIntercept", "RescaleType", "ConvolutionKernel",
+             "KVP", "InstanceNumber", "PixelData", "ImageType")  # fmt: skip
+    whole.update({element.tag: element for element in first if element.keyword not in moved})
+    whole.SOPClassUID, whole.SOPInstanceUID = EnhancedCTImageStorage, generate_uid()
+    whole.ImageType, whole.NumberOfFrames = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], len(images)
+    shared = _groups(
+        first,
+        PlaneOrientationSequence=["ImageOrientationPatient"],
+        PixelMeasuresSequence=["PixelSpacing", "SliceThickness"],
+        CTReconstructionSequence=["ConvolutionKernel"],
+        CTXRayDetailsSequence=["KVP"],
+    )
+    whole.SharedFunctionalGroupsSequence = Sequence([shared])
+    values = ["RescaleSlope", "RescaleIntercept", "RescaleType"]
+    whole.PerFrameFunctionalGroupsSequence = Sequence(
+        _groups(image, PlanePositionSequence=["ImagePositionPatient"], PixelValueTransformationSequence=values)
+        for image in images
+    )
+    whole.PixelData = b"".join(image.PixelData for image in images)
+    return whole
+
+
+def _groups(image: Dataset, **groups: list[str]) -> Dataset:
+    item = Dataset()
+    for name, keywords in groups.items():
+        part = Dataset()
+        for keyword in keywords:
+            setattr(part, keyword, image[keyword].value)
+        setattr(item, name, Sequence([part]))
+    return item
 
 
 # --- files ---

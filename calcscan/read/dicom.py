@@ -21,6 +21,8 @@ from calcscan.read.series import Stack, stacks_of
 from calcscan.read.stack import geometry_of
 from calcscan.read.study import acquisition_of, header_flags, study_of
 
+_CT_CLASSES = tuple("1.2.840.10008.5.1.4.1.1.2" + end for end in ("", ".1", ".2"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
@@ -28,6 +30,8 @@ class Lost:
 
     name: str
     what: str
+    series_uid: str = ""
+    """The series that it belongs to; empty where the header doesn't tell."""
 
 
 def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Scan:
@@ -51,7 +55,7 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
         *header_flags(first, said),
-        *_lost_flags(broken, lost),
+        *_lost_flags(broken, [one for one in lost if one.series_uid in ("", first.series_uid)]),
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
@@ -79,8 +83,17 @@ def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
             continue
         if not found and blob.claims_dicom and not is_dicom(blob):
             lost.append(Lost(name=blob.name, what="is named .dcm but is not DICOM"))
-        images += found
+        whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
+        if len(whole) < len(found):
+            uid = found[0].series_uid
+            lost.append(Lost(name=blob.name, what="holds no pixels, it may be cut short", series_uid=uid))
+        images += whole
     return images, lost
+
+
+def _is_ct_class(image: Image) -> bool:
+    """Is it a CT image by its class (plain, enhanced, converted), or by modality if its class is not told?"""
+    return image.sop_class in _CT_CLASSES or (not image.sop_class and image.modality == "CT")
 
 
 def is_dicom(blob: Blob) -> bool:
@@ -107,6 +120,7 @@ def _volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image]
         by_blob[image.blob].append(index)
 
     def fill(indices: list[int]) -> str:
+        indices = sorted(indices, key=lambda index: images[index].frame or 0)  # as stored: what is cut off is the end
         members = [images[index] for index in indices]
         done: list[int] = []
         try:

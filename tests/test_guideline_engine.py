@@ -84,6 +84,16 @@ def test_the_image_cannot_know_that_nothing_else_is_abnormal() -> None:
     assert "dura-monitor" in ids(recommend(stated, image=image))
 
 
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_symmetry_rules_no_cause_out(symmetric: bool) -> None:
+    finding = {"site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": symmetric, "multiple": True}
+    given = recommend({"findings": [finding]})
+    causes = {"bg-inherited-causes", "brain-infection-causes"}
+    assert not causes & {item.id for item in given.not_applicable}
+    assert ("bg-inherited-causes" in ids(given)) is symmetric
+    assert "symmetry" in {item.id for item in given.conflicts}
+
+
 def test_a_person_who_contradicts_himself_is_shown_both() -> None:
     given = recommend({"symptoms": {"headache": False, "severe_headache": True}})
     assert [item.id for item in given.conflicts] == ["facts:symptoms.severe_headache"]

@@ -73,6 +73,14 @@ def _order(item: Recommendation) -> tuple[int, int, str]:
     return URGENCIES.index(item.urgency), KINDS.index(item.kind), item.id
 
 
+_PATTERN = (".symmetric", ".bilateral")
+
+
+def _by_pattern_alone(rule: Rule, reasons: Iterable[Leaf]) -> bool:
+    """If only the pattern speaks against a cause: a hint that rules no cause out, so that the rule stays unsaid."""
+    return rule.kind == "cause" and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
+
+
 def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
     value = case.values.get(leaf.key)
     shown = ("yes" if value else "no") if isinstance(value, bool) else str(value)
@@ -153,7 +161,9 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
         if truths[root] is True:
             apply.append(_recommendation(rule, reasons(program.reasons(root, truths))))
         elif truths[root] is False:
-            excluded.append(_not_applicable(rule, program.reasons(root, truths)[0], case))
+            against = program.reasons(root, truths)
+            if not _by_pattern_alone(rule, against):
+                excluded.append(_not_applicable(rule, against[0], case))
         elif _elsewhere(rule, case):
             excluded.append(NotApplicable(id=rule.id, because=f"no finding was given at {', '.join(rule.sites)}"))
         else:

@@ -63,19 +63,19 @@ class Program:
     def run(self, values: Mapping[str, Value]) -> list[Truth]:
         """The truth of every step, for facts by address."""
         out: list[Truth] = []
-        get, add = values.get, out.append
+        get, add, at = values.get, out.append, out.__getitem__
         for op, key, parts, step in self._ops:
             if op == "is":
                 value = get(key)
                 add(None if value is None else value in parts)
             elif op == "all":
-                add(all_of([out[part] for part in parts]))
+                add(all_of(map(at, parts)))
             elif op == "any":
-                add(any_of([out[part] for part in parts]))
+                add(any_of(map(at, parts)))
             elif op == "not":
                 add(negate(out[parts[0]]))
             elif step.leaf is None:
-                add(at_least(step.need, [out[part] for part in parts]))
+                add(at_least(step.need, map(at, parts)))
             else:
                 value = get(key)
                 add(None if value is None else step.leaf.test(value))

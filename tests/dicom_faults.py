@@ -257,8 +257,9 @@ def write(
     """One file an image, named by its place in the list."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
+    there = len(list(folder.iterdir()))
     for number, image in enumerate(images):
-        path = folder / f"{len(list(folder.iterdir())):03d}_{number:03d}{suffix}"
+        path = folder / f"{there + number:03d}{suffix}"
         image.file_meta = FileMetaDataset()
         image.file_meta.TransferSyntaxUID = syntax
         image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID

@@ -66,7 +66,7 @@ def test_nested_without_extension_or_preamble_among_other_files(clean: Scan, fol
     faults.write(series[:10], tmp_path / "a" / "b", suffix="", preamble=False)
     faults.write(series[10:], tmp_path / "c d", suffix="")
     (tmp_path / "readme.txt").write_text("hello")
-    (tmp_path / "a" / "._000_000.dcm").write_bytes(b"\0\5\26\7")
+    (tmp_path / "a" / "._000.dcm").write_bytes(b"\0\5\26\7")
     (tmp_path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (tmp_path / "empty").write_bytes(b"")
     scan = read_scan(tmp_path)
@@ -167,6 +167,20 @@ def test_a_folder_of_other_files(tmp_path: Path) -> None:
     with pytest.raises(NoCTError) as caught:
         read_scan(tmp_path)
     assert "DICOM" in one_line(caught.value)
+
+
+def test_a_folder_with_a_nifti_file_says_what_to_give(tmp_path: Path) -> None:
+    (tmp_path / "head.nii.gz").write_bytes(b"\x1f\x8b" + b"x" * 1000)
+    with pytest.raises(NoCTError, match=r"head\.nii\.gz"):
+        read_scan(tmp_path)
+
+
+def test_a_file_of_another_series_that_has_no_pixels_is_no_concern(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "in")
+    faults.write(faults.series(slices=1, PixelData=None), tmp_path / "in")
+    scan = read_scan(tmp_path / "in")
+    assert not scan.flags
+    assert scan.series[-1].reason.startswith("holds no pixels")
 
 
 def test_a_file_that_is_nothing_of_the_kind(tmp_path: Path) -> None:

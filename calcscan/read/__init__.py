@@ -67,5 +67,5 @@ def _scan_around(path: Path, series_uid: str | None) -> Scan:
     own = dicom.series_of_file(blob)
     if own is None and not dicom.is_dicom(blob):
         return dicom.scan_of([blob], series_uid=series_uid, where=str(path))
-    with files.blobs_of(path.parent) as blobs:
+    with files.blobs_of(path.parent, nested=own is None) as blobs:
         return dicom.scan_of(blobs, series_uid=series_uid or own or None, where=str(path))

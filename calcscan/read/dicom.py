@@ -31,7 +31,7 @@ class Lost:
     name: str
     what: str
     series_uid: str = ""
-    """The series that it belongs to; empty where the header doesn't tell."""
+    """The series that it belongs to; empty, or the beginning of its uid, where the header is cut short."""
 
 
 def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Scan:
@@ -55,7 +55,7 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
         *header_flags(first, said),
-        *_lost_flags(broken, [one for one in lost if one.series_uid in ("", first.series_uid)]),
+        *_lost_flags(broken, [one for one in lost if first.series_uid.startswith(one.series_uid)]),
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
@@ -109,6 +109,9 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
         return UnreadableError(what, where=where, hint="export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     hint = "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
+    volumes = [blob.name for blob in blobs if blob.name.lower().endswith((".nii", ".nii.gz"))]
+    if volumes:
+        hint = f"to read a NIfTI file give the file itself, here {volumes[0]}"
     return NoCTError(what, where=where, hint=hint)
 
 

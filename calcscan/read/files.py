@@ -78,8 +78,8 @@ def is_hidden(name: str) -> bool:
 
 
 @contextmanager
-def blobs_of(path: Path) -> Iterator[list[Blob]]:
-    """Every file of a folder or ZIP, by name; the archive stays open inside the `with`.
+def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
+    """Every file of a folder (and, if `nested`, of those in it) or ZIP, by name; the archive stays open in the `with`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def blobs_of(path: Path) -> Iterator[list[Blob]]:
     if not path.exists():
         raise InputError("there is no such file or folder", where=str(path), hint="check the path")
     if path.is_dir():
-        found = list(_walk(path))
+        found = list(_walk(path, nested))
         if not found:
             raise InputError("the folder is empty", where=str(path), hint="give the folder that holds the DICOM files")
         yield found
@@ -120,12 +120,12 @@ def is_zip(path: Path) -> bool:
         raise UnreadableError(_plain(error), where=str(path), hint="check its permissions") from error
 
 
-def _walk(root: Path) -> Iterator[Blob]:
+def _walk(root: Path, nested: bool) -> Iterator[Blob]:
     def refuse(error: OSError) -> None:
         raise UnreadableError(_plain(error), where=str(error.filename), hint="check its permissions") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        folders[:] = sorted(name for name in folders if nested and not is_hidden(name))
         for name in sorted(names):
             path = Path(folder) / name
             if not is_hidden(name) and path.is_file():

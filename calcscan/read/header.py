@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
 from calcscan.read.fields import (
@@ -48,7 +49,7 @@ class Pixels:
 
     transfer_syntax: str
     offset: int | None
-    """Where the pixel data element starts in the file; None where there is none."""
+    """Where the pixel data element starts in the file (0 in a deflated one); None where there is none."""
     bits_allocated: int
     bits_stored: int
     signed: bool
@@ -132,7 +133,8 @@ def read_images(blob: Blob) -> list[Image]:
         stream.seek(0)
         try:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-            offset = _pixel_offset(stream)
+            deflated = text(dataset.file_meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+            offset = 0 if deflated else _pixel_offset(stream)
         except PARSE_ERRORS as error:
             raise UnreadableError(
                 f"is damaged ({_one_line(error)})", where=blob.name, hint="export it again"

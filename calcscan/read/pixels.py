@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from calcscan.read.rules import limit
 
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _JPEG = "1.2.840.10008.1.2.4."
+_QUIET = Lock()
+"""ITK's warnings are switched for the whole process: one thread at a time."""
 Stored = npt.NDArray[np.integer[Any]]
 
 
@@ -125,20 +127,9 @@ def _whole_frames(blob: Blob, syntax: str, frames: int) -> None:
 
 def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     """GDCM reads every CT transfer syntax, but rescales: the stored values are got back by the header's own numbers."""
-    import SimpleITK as sitk
-
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        if blob.path is not None:
-            volume = sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path)))
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                copy = Path(folder) / "slice.dcm"
-                copy.write_bytes(blob.read())
-                volume = sitk.GetArrayFromImage(sitk.ReadImage(str(copy)))
+        volume = _read_by_simpleitk(blob)
     except RuntimeError as error:
-        with suppress(AttributeError):
-            sitk.ProcessObject.SetGlobalWarningDisplay(True)
         syntax = pydicom.uid.UID(images[0].pixels.transfer_syntax).name
         raise UnreadableError(
             f"can't be decoded ({syntax})", where=blob.name, hint="export it uncompressed, or install calcscan[codecs]"
@@ -148,6 +139,23 @@ def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
         values = volume[image.frame or 0]
         slope, intercept = image.pixels.slope or 1.0, image.pixels.intercept or 0.0
         yield values if (slope, intercept) == (1.0, 0.0) else np.rint((values - intercept) / slope).astype(np.int32)
+
+
+def _read_by_simpleitk(blob: Blob) -> npt.NDArray[Any]:
+    import SimpleITK as sitk
+
+    with _QUIET:
+        loud = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        try:
+            if blob.path is not None:
+                return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path))))
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / "slice.dcm"
+                copy.write_bytes(blob.read())
+                return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(copy))))
+        finally:
+            sitk.ProcessObject.SetGlobalWarningDisplay(loud)
 
 
 def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> None:

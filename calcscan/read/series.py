@@ -15,6 +15,14 @@ from calcscan.read.pixels import stored_pixels
 from calcscan.read.rules import limit, members
 from calcscan.read.stack import ascending, normal_of, positions_of
 
+_PASS_KEYS: tuple[Callable[[Image], Hashable], ...] = (
+    lambda image: image.thickness_mm,
+    lambda image: image.kvp_kv,
+    lambda image: image.acquisition,
+    lambda image: image.acquired,
+)
+"""What may tell two images at one position apart."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stack:
@@ -121,15 +129,25 @@ def _places(images: Sequence[Image]) -> list[list[Image]]:
 
 
 def _different(place: list[Image]) -> list[Image]:
-    """Of the images at one position, those that differ: neither the same instance nor the same pixels."""
+    """Of the images at one position, those that differ: not the same instance, and not the same pixels.
+
+    Pixels are compared only where nothing in the header tells the images apart.
+    """
     if len(place) == 1:
         return place
     by_uid: dict[Hashable, Image] = {}
     for image in place:
         by_uid.setdefault((image.sop_uid or image.blob.name, image.frame), image)
-    if len(by_uid) == 1:
-        return list(by_uid.values())
-    return list({_digest(image): image for image in reversed(by_uid.values())}.values())[::-1]
+    alike: dict[Hashable, list[Image]] = defaultdict(list)
+    for image in by_uid.values():
+        alike[tuple(key(image) for key in _PASS_KEYS)].append(image)
+    different: list[Image] = []
+    for group in alike.values():
+        seen: dict[bytes, Image] = {}
+        for image in group if len(group) > 1 else ():
+            seen.setdefault(_digest(image), image)
+        different += seen.values() or group
+    return different
 
 
 def _digest(image: Image) -> bytes:
@@ -143,17 +161,12 @@ def _digest(image: Image) -> bytes:
 
 def _by_pass(images: Sequence[Image], places: Sequence[Sequence[Image]]) -> list[list[Image]]:
     """Split by what tells passes apart: thickness, voltage, acquisition or time; else by turns at each position."""
-    keys: tuple[Callable[[Image], Hashable], ...] = (
-        lambda image: image.thickness_mm,
-        lambda image: image.kvp_kv,
-        lambda image: image.acquisition,
-        lambda image: image.acquired,
-    )
-    for key in keys:
+    most = max(len(place) for place in places)
+    for key in _PASS_KEYS:
         groups: dict[Hashable, list[Image]] = defaultdict(list)
         for image in images:
             groups[key(image)].append(image)
-        if len(groups) > 1 and all(len(_places(group)) == len(group) for group in groups.values()):
+        if 1 < len(groups) <= most and all(len(_places(group)) == len(group) for group in groups.values()):
             return list(groups.values())
     turns: dict[int, list[Image]] = defaultdict(list)
     for place in places:

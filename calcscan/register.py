@@ -18,6 +18,7 @@ import numpy.typing as npt
 import SimpleITK as sitk
 from scipy import ndimage
 
+from calcscan.coarse import sample_at
 from calcscan.geometry import Array
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Flag, Head
@@ -174,17 +175,23 @@ def _matrix(transform: sitk.AffineTransform) -> Array:
 
 
 def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
-    """Overlap, difference, stretch and rotation against their limits."""
-    overlap, rms_hu = _agreement(matrix, head, atlas, limits)
+    """Correlation, overlap, stretch and rotation against their limits."""
+    overlap, correlation = _agreement(matrix, head, atlas, limits)
     u, stretch, v = np.linalg.svd(matrix[:3, :3])
     turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
+    handed = np.linalg.det(matrix[:3, :3])
     checks = [
-        ("the brain outlines overlap too little", overlap, limits["overlap"], overlap >= limits["overlap"]),
-        ("the brains differ too much", rms_hu, limits["rms_hu"], rms_hu <= limits["rms_hu"]),
+        (
+            "the brains' insides agree too little",
+            correlation,
+            limits["correlation"],
+            correlation >= limits["correlation"],
+        ),
+        ("the brains' outlines overlap too little", overlap, limits["overlap"], overlap >= limits["overlap"]),
         ("the head would be too small", stretch.min(), limits["stretch_low"], stretch.min() >= limits["stretch_low"]),
         ("the head would be too large", stretch.max(), limits["stretch_high"], stretch.max() <= limits["stretch_high"]),
         ("the head would be turned too far", turn, limits["rotation_deg"], turn <= limits["rotation_deg"]),
-        ("left and right would be swapped", np.linalg.det(matrix[:3, :3]), 0.0, np.linalg.det(matrix[:3, :3]) > 0),
+        ("left and right would be swapped", handed, 0.0, handed > 0),
     ]
     flags = tuple(
         Flag(code="registration_poor", message=what, value=round(float(value), 3), limit=float(limit))
@@ -193,8 +200,8 @@ def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
     )
     return AtlasFit(
         scan_to_atlas=np.asarray(np.linalg.inv(matrix), dtype=np.float64),
-        method="affine, mean squares of brain in fluid, one thread",
-        metric=rms_hu,
+        method="affine, mean squares of brain in fluid, one thread; metric: correlation inside the brain",
+        metric=correlation,
         overlap=overlap,
         accepted=not flags,
         reason="; ".join(flag.message for flag in flags) or "within all limits",
@@ -203,26 +210,30 @@ def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
 
 
 def _agreement(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> tuple[float, float]:
-    """Dice of the template's brain with the inside of the skull, and the root mean square difference within it, on
-    every third atlas voxel that the scan covers."""
+    """Dice of the template's brain with the inside of the skull, and the correlation of the two within the brain, away
+    from its edge, on every third atlas voxel that the scan covers; (0, 0) where that says nothing."""
     step = 3
-    brain = ((atlas.zones & BRAIN) > 0)[::step, ::step, ::step]
-    kji = np.stack(np.meshgrid(*[np.arange(0, n, step) for n in atlas.zones.shape], indexing="ij"), axis=-1)
+    whole = (atlas.zones & BRAIN) > 0
+    inner = ndimage.binary_erosion(whole, iterations=round(limits["inner_mm"]))[::step, ::step, ::step]
+    brain = whole[::step, ::step, ::step]
+    kji = np.stack(np.meshgrid(*[np.arange(0, n, step) for n in whole.shape], indexing="ij"), axis=-1)
     world = kji @ atlas.affine[:3, :3].T + atlas.affine[:3, 3]
-    there = world @ matrix[:3, :3].T + matrix[:3, 3]
-    inverse = np.linalg.inv(head.coarse_hu.affine)
-    index = np.moveaxis(there @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    there = (world @ matrix[:3, :3].T + matrix[:3, 3]).reshape(-1, 3)
 
-    def sampled(volume: npt.NDArray[Any], order: int) -> npt.NDArray[np.float32]:
-        return np.asarray(ndimage.map_coordinates(volume.astype(np.float32), index, order=order, cval=0.0))
+    def sampled(volume: npt.NDArray[Any], *, nearest: bool) -> Array:
+        return sample_at(volume, head.coarse_hu.affine, there, nearest=nearest).reshape(brain.shape)
 
-    covered = sampled(head.coarse_hu.covered, 0) > 0.5
-    inside = (sampled(head.coarse_inside, 0) > 0.5) & covered
-    brain = brain & covered
-    if not brain.any():
-        return 0.0, float("inf")
+    covered = sampled(head.coarse_hu.covered.astype(np.uint8), nearest=True) > 0
+    inside = (sampled(head.coarse_inside.astype(np.uint8), nearest=True) > 0) & covered
+    brain, inner = brain & covered, inner & covered
+    if not inner.any():
+        return 0.0, 0.0
     overlap = 2.0 * float((brain & inside).sum()) / float(brain.sum() + inside.sum())
-    calm = ndimage.gaussian_filter(_in_fluid(head.coarse_hu.values, head.coarse_inside, limits), 1.0)
-    seen = ndimage.gaussian_filter(_in_fluid(atlas.template_hu, (atlas.zones & BRAIN) > 0, limits), 1.5)
-    difference = (sampled(calm, 1) - seen[::step, ::step, ::step])[brain]
-    return overlap, float(np.sqrt(np.mean(difference**2)))
+    smooth_mm = float(limits["smooth_mm"])
+    scan = _in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
+    scan = sampled(ndimage.gaussian_filter(scan, smooth_mm / head.coarse_hu.spacing_mm), nearest=False)[inner]
+    template = ndimage.gaussian_filter(_in_fluid(atlas.template_hu, whole, limits), smooth_mm)
+    template = template[::step, ::step, ::step][inner]
+    spread = float(scan.std() * template.std())
+    correlation = float(np.mean((scan - scan.mean()) * (template - template.mean()))) / spread if spread > 0 else 0.0
+    return overlap, correlation

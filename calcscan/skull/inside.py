@@ -43,6 +43,12 @@ def find_skull(scan: Scan) -> Head:
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
     coarse, bone = _around_bone(coarse, bone)
     core, to_bone_mm = _core(coarse.values, bone, spacing_mm)
+    if to_bone_mm.max() < limits["deepest_mm"]:
+        raise RefusedError(
+            f"nothing like brain lies more than {to_bone_mm.max():.0f} mm from bone, air and fat",
+            code="no_brain",
+            hint="calcscan reads CTs of a living head only",
+        )
     brain_hu = float(np.median(coarse.values[core]))
     if not limits["brain_low_hu"] <= brain_hu <= limits["brain_high_hu"]:
         raise RefusedError(

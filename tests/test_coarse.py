@@ -1,0 +1,92 @@
+"""The coarse grid and its kernels, against plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from calcscan._kernels import resample as kernels
+from calcscan._kernels.touching import touches_outside
+from calcscan.coarse import on_native, resample, sample_at
+from calcscan.geometry import Geometry
+from calcscan.model import AIR_HU, Scan
+
+RNG = np.random.default_rng(7)
+
+
+def uneven_tilted() -> Geometry:
+    heights = np.array([0.0, 1.0, 5.0, 9.0, 16.0, 23.0])
+    return Geometry(
+        origins_mm=np.stack([np.full(6, -10.0), 0.3 * heights, heights], axis=1),
+        step_i_mm=np.array([0.5, 0.02, 0.0]),
+        step_j_mm=np.array([-0.02, 0.5, 0.0]),
+        slab_mm=np.array([1.0, 2.5, 4.0, 5.5, 7.0, 7.0]),
+        rows=40,
+        columns=44,
+    )
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_block_mean_is_the_mean_of_blocks(compiled: bool) -> None:
+    hu = RNG.integers(-1000, 2000, (3, 7, 10)).astype(np.int16)
+    out = np.empty((3, 2, 3), np.float32)
+    (kernels.block_mean if compiled else kernels.block_mean.py_func)(hu, 3, out)
+    naive = [
+        [[hu[k, 3 * j : 3 * j + 3, 3 * i : 3 * i + 3].mean() for i in range(3)] for j in range(2)] for k in range(3)
+    ]
+    np.testing.assert_allclose(out, naive, rtol=1e-6)
+
+
+def test_a_plane_in_space_survives_resampling_of_a_tilted_uneven_stack() -> None:
+    """HU that are linear in space come back exactly, wherever the slices lie."""
+    grid = uneven_tilted()
+    kji = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
+    slope = np.array([11.0, -7.0, 13.0])
+    hu = np.rint(grid.to_world(kji) @ slope).astype(np.int16)
+    coarse = resample(Scan(hu=hu, geometry=grid), 1.0)
+    where = np.argwhere(coarse.covered)
+    world = where @ coarse.affine[:3, :3].T + coarse.affine[:3, 3]
+    index = grid.to_index(world)
+    within = ((index > 0.5) & (index < np.array(grid.shape) - 2)).all(axis=1)
+    assert within.sum() > 500
+    np.testing.assert_allclose(coarse.values[tuple(where[within].T)], world[within] @ slope, atol=1.5)
+
+
+def test_what_the_scan_did_not_reach_is_not_covered() -> None:
+    grid = uneven_tilted()
+    coarse = resample(Scan(hu=np.full(grid.shape, 40, np.int16), geometry=grid), 1.5)
+    assert not coarse.covered.all()
+    assert (coarse.values[~coarse.covered] == AIR_HU).all()
+    np.testing.assert_allclose(coarse.values[coarse.covered], 40.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_mask_goes_back_to_the_native_voxels(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled:
+        monkeypatch.setattr("calcscan.coarse.above_level", kernels.above_level.py_func)
+    grid = uneven_tilted()
+    affine = np.zeros((4, 4))
+    affine[0, 2] = affine[1, 1] = affine[2, 0] = 1.0
+    affine[:3, 3], affine[3, 3] = [-12.0, -3.0, -2.0], 1.0
+    field = ndimage.gaussian_filter(RNG.normal(size=(28, 35, 30)).astype(np.float32), 2.0)
+    kji = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1).reshape(-1, 3)
+    naive = sample_at(field, affine, grid.to_world(kji)).reshape(grid.shape)
+    clear = np.abs(naive) > 1e-4
+    assert clear.mean() > 0.3
+    np.testing.assert_array_equal(on_native(field, affine, grid, 0.0)[clear], (naive > 0.0)[clear])
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_touching_finds_the_components_that_hang_on_something_outside(compiled: bool) -> None:
+    hu = np.zeros((5, 6, 7), np.int16)
+    inside = np.ones(hu.shape, np.bool_)
+    inside[:, :, 5:] = False
+    labels = np.zeros(hu.shape, np.int32)
+    for number, place in ((1, (2, 2, 4)), (2, (0, 0, 0)), (3, (4, 5, 4))):
+        hu[place], labels[place] = 500, number
+    hu[1, 1, 5] = 900  # dense, outside, at the corner of component 1
+    hu[4, 4, 5] = 90  # outside but not dense, beside component 3
+    out = np.zeros(4, np.bool_)
+    (touches_outside if compiled else touches_outside.py_func)(hu, inside, labels, 130, out)
+    assert out.tolist() == [False, True, False, False]

@@ -9,13 +9,11 @@ from calcscan.components import Table, lesion_table
 from calcscan.find.blood import possible_haemorrhage
 from calcscan.find.floor import detection_floor_mm3
 from calcscan.find.measure import agatston, centroid_mm, diameter_mm
+from calcscan.find.surround import patch
 from calcscan.find.threshold import Thresholds, choose
-from calcscan.find.volume import Volume, estimate
+from calcscan.find.volume import estimate
 from calcscan.knowledge import values
 from calcscan.model import Flag, Head, Lesion, LesionMap, Scan
-
-_MARGIN = 8
-"""Voxels around a lesion that its surround is taken from."""
 
 Box = tuple[slice, slice, slice]
 
@@ -96,7 +94,7 @@ def _lesion(
 ) -> Lesion | None:
     """Measure one component and write it into `labels`; None if it is too small to count."""
     geometry = scan.geometry
-    box = _box(table["bbox"][number - 1], scan.hu.shape, 0)
+    box = _box(table["bbox"][number - 1])
     hu, part = scan.hu[box], parts[box] == number
     first = np.array([s.start for s in box])
     reaching = np.argwhere(part & (hu >= levels.found_hu)) + first
@@ -108,7 +106,8 @@ def _lesion(
     density = hu[counted]
     mm3 = geometry.voxel_mm3[kji[:, 0]]
     volume_130_mm3 = float(mm3[density >= values("thresholds")["counted_hu"]].sum())
-    volume = _volume(scan, head, parts, table["bbox"][number - 1], number)
+    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
+    volume = estimate(patch(scan, head, parts, table, number, levels.rim_hu), head.noise_hu, sharp=sharp)
     labels[box][counted] = new
     centre = centroid_mm(kji, geometry)
     low, high = kji.min(axis=0), kji.max(axis=0) + 1
@@ -130,15 +129,8 @@ def _lesion(
     )
 
 
-def _volume(scan: Scan, head: Head, parts: npt.NDArray[np.int32], bbox: npt.NDArray[np.int32], number: int) -> Volume:
-    box = _box(bbox, scan.hu.shape, _MARGIN)
-    lesion = parts[box] == number
-    usable = head.inside[box] & (lesion | (parts[box] == 0))
-    return estimate(scan.hu[box].astype(np.float32), lesion, usable, scan.geometry.voxel_mm3[box[0]])
-
-
-def _box(bbox: npt.NDArray[np.int32], shape: tuple[int, ...], margin: int) -> Box:
-    k, j, i = (slice(max(int(a) - margin, 0), min(int(b) + margin, n)) for (a, b), n in zip(bbox, shape, strict=True))
+def _box(bbox: npt.NDArray[np.int32]) -> Box:
+    k, j, i = (slice(int(a), int(b)) for a, b in bbox)
     return (k, j, i)
 
 

@@ -1,0 +1,92 @@
+"""What lies around a lesion: how far its blur reaches, and what it lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.components import Table
+from calcscan.knowledge import values
+from calcscan.model import Head, Scan
+
+Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.float64]
+_SLICES = 2
+"""Slices looked at beyond the lesion's own, and beyond those that its slab may reach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """A lesion and its surround, cut out of the scan. Arrays (k, j, i) unless said otherwise.
+
+    `signal` is HU above background within `near`, 0 elsewhere. `at_mm`, `slab_mm`, `thick_mm` (k,): position along the
+    normal, the slab a slice stands for, and the thickness it averages over.
+    """
+
+    signal: Field
+    lesion: Mask
+    near: Mask
+    background_hu: float
+    at_mm: Field
+    slab_mm: Field
+    thick_mm: Field
+    pixel_mm: tuple[float, float]
+
+
+def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, number: int, rim_hu: float) -> Patch:
+    """Cut out component `number` of the label map `parts`; other components and all outside `head.inside` are not
+    looked at, nor the blur of bone."""
+    limits, geometry = values("volume"), scan.geometry
+    thick_mm = _thickness_mm(scan)
+    pixel_mm = geometry.spacing_mm[1:]
+    between = geometry.spacing_mm[0]
+    reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
+    wide_mm = limits["near_mm"] + limits["shell_mm"] + limits["bone_clear_mm"]
+    margin = (reach, *(int(np.ceil(wide_mm / step)) + 1 for step in pixel_mm))
+    box = tuple(
+        slice(max(int(a) - m, 0), min(int(b) + m, n))
+        for (a, b), m, n in zip(table["bbox"][number - 1], margin, scan.hu.shape, strict=True)
+    )
+    hu = scan.hu[box].astype(np.float64)
+    lesion = parts[box] == number
+    inside = head.inside[box]
+    dense = (hu >= rim_hu) & ~inside
+    usable = inside & (parts[box] == 0) & ~_within(dense, limits["bone_clear_mm"], pixel_mm) | lesion
+    slices = max(1, round(float(np.median(thick_mm)) / between / 2))
+    tall = ndimage.binary_dilation(lesion, np.ones((3, 1, 1), np.bool_), iterations=slices)
+    near = _within(tall, limits["near_mm"], pixel_mm) & usable
+    shell = _within(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
+    if shell.sum() < limits["shell_voxels"]:
+        shell = usable & ~near
+    enough = shell.sum() >= limits["shell_voxels"]
+    background = float(np.median(hu[shell])) if enough else float(head.brain_hu or 0.0)
+    return Patch(
+        signal=np.where(near, hu - background, 0.0),
+        lesion=lesion,
+        near=near,
+        background_hu=background,
+        at_mm=geometry.positions_mm[box[0]],
+        slab_mm=geometry.slab_mm[box[0]],
+        thick_mm=thick_mm[box[0]],
+        pixel_mm=(pixel_mm[0], pixel_mm[1]),
+    )
+
+
+def _within(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:
+    """Voxels no farther than this from one of the mask in the same slice."""
+    out = np.zeros_like(mask)
+    for k in np.flatnonzero(mask.any(axis=(1, 2))):
+        out[k] = ndimage.distance_transform_edt(~mask[k], sampling=pixel_mm) <= distance_mm
+    return out
+
+
+def _thickness_mm(scan: Scan) -> Field:
+    """What each slice averages over: the thickness of the header if it can be true, else the slab it stands for."""
+    slab_mm = scan.geometry.slab_mm
+    stated = scan.acquisition.slice_thickness_mm
+    if stated is None or not 0.3 * np.median(slab_mm) <= stated <= 3.0 * np.median(slab_mm):
+        return slab_mm
+    return np.full_like(slab_mm, stated)

@@ -7,6 +7,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from calcscan.geometry import Geometry
+
 
 def components(
     hu: npt.NDArray[np.int16], threshold: float, mask: npt.NDArray[np.bool_] | None, connectivity: int
@@ -51,3 +53,30 @@ def component_rows(hu: npt.NDArray[np.int16], labels: npt.NDArray[np.int32]) -> 
             }
         )
     return rows
+
+
+def lesion_measures(hu: npt.NDArray[np.int16], lesion: npt.NDArray[np.bool_], grid: Geometry) -> dict[str, float]:
+    """Plain numbers of one lesion, voxel by voxel and slice by slice."""
+    volume = mass = 0.0
+    values: list[int] = []
+    by_slice: dict[int, list[int]] = {}
+    for k, j, i in np.argwhere(lesion):
+        value = int(hu[k, j, i])
+        values.append(value)
+        by_slice.setdefault(int(k), []).append(value)
+        volume += float(grid.voxel_mm3[k])
+        mass += value * float(grid.voxel_mm3[k])
+    area_mm2 = float(np.linalg.norm(np.cross(grid.step_i_mm, grid.step_j_mm)))
+    agatston = 0.0
+    for k, here in by_slice.items():
+        peak = max(here)
+        weight = 4 if peak >= 400 else 3 if peak >= 300 else 2 if peak >= 200 else 1
+        agatston += len(here) * area_mm2 * weight * float(grid.slab_mm[k]) / 3.0
+    return {
+        "voxels": len(values),
+        "volume_130_mm3": volume,
+        "mass_hu_mm3": mass,
+        "mean_hu": mass / volume,
+        "max_hu": max(values),
+        "agatston": agatston,
+    }

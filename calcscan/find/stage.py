@@ -48,8 +48,8 @@ def find_lesions(
     smallest = float(limits["smallest_mm3"]) if min_volume_mm3 is None else float(min_volume_mm3)
     if not (np.isfinite(smallest) and smallest >= 0):
         raise ValueError(f"min_volume_mm3 must be finite and not negative, not {min_volume_mm3!r}")
-    if threshold_hu is not None and not np.isfinite(threshold_hu):
-        raise ValueError(f"threshold_hu must be a finite number, not {threshold_hu!r}")
+    if threshold_hu is not None and not -32768 <= threshold_hu <= 32767:
+        raise ValueError(f"threshold_hu must lie in the range of int16, not {threshold_hu!r}")
     levels = choose(scan, head, threshold_hu)
     parts, table = lesion_table(scan.hu, levels.rim_hu, mask=head.inside)
     ceiling = _ceiling_hu(scan)

@@ -1,0 +1,149 @@
+"""Scans of a piece of brain with deposits of known volume, as a scanner would show them: averaged over the slice,
+blurred within it, noisy. Positions in LPS mm; the piece of brain is centred on 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.coarse import resample
+from calcscan.geometry import Geometry
+from calcscan.model import Acquisition, Flag, Head, Scan
+
+BRAIN_HU = 34.0
+_SPLIT = (8, 4, 4)
+"""Samples of a voxel along the normal, row and column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ball:
+    """A round deposit."""
+
+    centre_mm: tuple[float, float, float]
+    volume_mm3: float
+    hu: float
+
+    def holds(self, xyz_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        radius_mm = (3 * self.volume_mm3 / (4 * np.pi)) ** (1 / 3)
+        return ((xyz_mm - self.centre_mm) ** 2).sum(-1) < radius_mm**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Any other shape: `test` takes LPS mm (…, 3) to bool."""
+
+    test: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
+    hu: float
+
+    def holds(self, xyz_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        return self.test(xyz_mm)
+
+
+def stack(
+    spacing_mm: tuple[float, float, float] = (1.25, 0.5, 0.5),
+    size_mm: tuple[float, float, float] = (40.0, 44.0, 44.0),
+    *,
+    tilt_deg: float = 0.0,
+    positions_mm: Sequence[float] | None = None,
+) -> Geometry:
+    """Slices about the origin; with a tilt they are pushed along the rows from one to the next."""
+    dk, dj, di = spacing_mm
+    rows, columns = int(size_mm[1] / dj), int(size_mm[2] / di)
+    at = np.arange(-size_mm[0] / 2, size_mm[0] / 2, dk) + 0.3 if positions_mm is None else np.asarray(positions_mm)
+    push = np.tan(np.radians(tilt_deg)) * at
+    origins = np.column_stack([np.full(len(at), -di * (columns - 1) / 2), push - dj * (rows - 1) / 2, at])
+    slab = np.full(len(at), dk) if positions_mm is None else np.gradient(at)
+    return Geometry(
+        origins_mm=origins,
+        step_i_mm=np.array([di, 0, 0]),
+        step_j_mm=np.array([0, dj, 0]),
+        slab_mm=slab,
+        rows=rows,
+        columns=columns,
+    )
+
+
+def phantom(
+    things: Sequence[Ball | Region] = (),
+    grid: Geometry | None = None,
+    *,
+    thickness_mm: float | None = None,
+    psf_mm: float = 0.5,
+    noise_hu: float = 4.0,
+    kvp_kv: float | None = 120.0,
+    inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
+    flags: tuple[Flag, ...] = (),
+    seed: int = 0,
+) -> tuple[Scan, Head]:
+    """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given."""
+    grid = grid or stack()
+    hu = np.full(grid.shape, BRAIN_HU)
+    for thing in things:
+        share = _share(thing, grid, thickness_mm)
+        hu += share * (thing.hu - hu)
+    pixel = grid.spacing_mm[1:]
+    hu = ndimage.gaussian_filter(hu, (0, psf_mm / pixel[0], psf_mm / pixel[1]))
+    hu += _noise(grid, noise_hu, seed)
+    scan = Scan(
+        hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
+        geometry=grid,
+        acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=thickness_mm),
+        flags=flags,
+    )
+    return scan, head_of(scan, noise_hu, inside)
+
+
+def head_of(
+    scan: Scan,
+    noise_hu: float | None,
+    inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
+) -> Head:
+    """A Head for a piece of brain that lies deep inside."""
+    coarse = resample(scan, 1.5)
+    everywhere = np.ones(scan.hu.shape, np.bool_)
+    centres = np.moveaxis(np.indices(scan.hu.shape), 0, -1)
+    return Head(
+        inside=everywhere if inside is None else inside(scan.geometry.to_world(centres)),
+        coarse_hu=coarse,
+        coarse_inside=np.ones(coarse.values.shape, np.bool_),
+        coarse_bone=np.zeros(coarse.values.shape, np.bool_),
+        depth_mm=np.full(coarse.values.shape, 40.0, np.float32),
+        intracranial_ml=1400.0,
+        noise_hu=noise_hu,
+        brain_hu=BRAIN_HU,
+    )
+
+
+def _share(thing: Ball | Region, grid: Geometry, thickness_mm: float | None) -> npt.NDArray[np.float64]:
+    """How much of each voxel the thing fills, by sampling it."""
+    share = np.zeros(grid.shape)
+    index = np.moveaxis(np.indices(grid.shape), 0, -1).astype(float)
+    centres = grid.to_world(index)
+    thick = np.full(grid.shape[0], thickness_mm) if thickness_mm is not None else grid.slab_mm
+    steps = [(np.arange(n) + 0.5) / n - 0.5 for n in _SPLIT]
+    near = ndimage.binary_dilation(thing.holds(centres), iterations=max(3, int(4 / grid.spacing_mm[0])))
+    if not near.any():
+        near[:] = True
+    at, along = centres[near], thick[np.nonzero(near)[0]]
+    total = np.zeros(len(at))
+    for u in steps[0]:
+        for v in steps[1]:
+            for w in steps[2]:
+                moved = at + np.outer(u * along, grid.normal) + v * grid.step_j_mm + w * grid.step_i_mm
+                total += thing.holds(moved)
+    share[near] = total / np.prod(_SPLIT)
+    return share
+
+
+def _noise(grid: Geometry, noise_hu: float, seed: int) -> npt.NDArray[np.float64]:
+    """Noise with the grain of a soft kernel: neighbours within a slice are alike."""
+    if noise_hu == 0:
+        return np.zeros(grid.shape)
+    white = np.random.default_rng(seed).standard_normal(grid.shape)
+    pixel = grid.spacing_mm[1:]
+    grain = ndimage.gaussian_filter(white, (0, 0.45 / pixel[0], 0.45 / pixel[1]))
+    return np.asarray(grain / grain.std() * noise_hu)

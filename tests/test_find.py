@@ -1,0 +1,300 @@
+"""Finding and measuring, on deposits of known volume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from naive import lesion_measures
+from phantoms import Ball, Region, head_of, phantom, stack
+
+from calcscan.find import find_lesions
+from calcscan.find.threshold import nominal_hu
+from calcscan.geometry import Geometry
+from calcscan.model import Flag
+
+CENTRE = (0.3, -0.4, 0.2)
+
+
+def codes(found):
+    return [flag.code for flag in found.flags]
+
+
+@pytest.mark.parametrize(("volume_mm3", "hu"), [(30.0, 700.0), (60.0, 300.0), (200.0, 500.0), (800.0, 250.0)])
+@pytest.mark.parametrize(
+    ("spacing_mm", "within"),
+    [((0.7, 0.5, 0.5), 0.1), ((1.25, 0.45, 0.45), 0.1), ((2.5, 0.5, 0.5), 0.2), ((5.0, 0.5, 0.5), 0.3)],
+)
+def test_volume_of_a_ball(volume_mm3, hu, spacing_mm, within):
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=volume_mm3, hu=hu)], stack(spacing_mm), seed=1)
+    (lesion,) = find_lesions(scan, head).lesions
+    allowed = within if volume_mm3 >= 50 else 2 * within
+    assert lesion.volume_mm3 == pytest.approx(volume_mm3, rel=allowed)
+    assert lesion.volume_low_mm3 <= volume_mm3 <= lesion.volume_high_mm3
+    assert lesion.centroid_lps_mm == pytest.approx(CENTRE, abs=0.3 if spacing_mm[0] < 2 else 1.2)
+
+
+def test_overlapping_slices_count_once():
+    """1.25 mm slices every 0.625 mm: the slab, not the thickness, is what a slice stands for."""
+    ball = Ball(centre_mm=CENTRE, volume_mm3=150.0, hu=450.0)
+    scan, head = phantom([ball], stack((0.625, 0.5, 0.5)), thickness_mm=1.25)
+    (lesion,) = find_lesions(scan, head).lesions
+    assert lesion.volume_mm3 == pytest.approx(150.0, rel=0.08)
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 20.0])
+def test_a_tilted_gantry_changes_neither_volume_nor_place(tilt_deg):
+    ball = Ball(centre_mm=(1.0, 2.0, 5.0), volume_mm3=300.0, hu=400.0)
+    scan, head = phantom([ball], stack((1.5, 0.5, 0.5), tilt_deg=tilt_deg))
+    (lesion,) = find_lesions(scan, head).lesions
+    assert lesion.volume_mm3 == pytest.approx(300.0, rel=0.08)
+    assert lesion.centroid_lps_mm == pytest.approx(ball.centre_mm, abs=0.2)
+
+
+def test_unevenly_spaced_slices():
+    at = np.concatenate([np.arange(-18, 0, 1.0), np.arange(0, 18, 3.0)])
+    scan, head = phantom([Ball(centre_mm=(0.0, 0.0, -0.5), volume_mm3=400.0, hu=450.0)], stack(positions_mm=at))
+    found = find_lesions(scan, head)
+    (lesion,) = found.lesions
+    k = np.nonzero(found.labels)[0]
+    assert lesion.volume_130_mm3 == pytest.approx(scan.geometry.voxel_mm3[k].sum())
+    assert lesion.volume_mm3 == pytest.approx(400.0, rel=0.15)
+
+
+def test_the_same_head_thin_and_thick():
+    rng = np.random.default_rng(4)
+    balls = [
+        Ball(centre_mm=(x + rng.uniform(-1, 1), y, rng.uniform(-6, 6)), volume_mm3=volume, hu=hu)
+        for x, y, volume, hu in ((-12, -12, 60, 600), (-12, 12, 150, 300), (12, -12, 250, 450), (12, 12, 500, 350))
+    ]
+    total = []
+    for spacing in (1.0, 5.0):
+        scan, head = phantom(balls, stack((spacing, 0.5, 0.5)))
+        total.append(sum(lesion.volume_mm3 for lesion in find_lesions(scan, head).lesions))
+    assert total[0] == pytest.approx(960.0, rel=0.05)
+    assert total[1] == pytest.approx(total[0], rel=0.1)
+
+
+def test_plain_measures_against_the_naive_twin():
+    grid = stack((2.0, 0.6, 0.5), (30.0, 30.0, 30.0))
+    things = [Ball(centre_mm=(-5, 0, 0), volume_mm3=90, hu=260), Ball(centre_mm=(6, 3, 4), volume_mm3=300, hu=900)]
+    scan, head = phantom(things, grid)
+    found = find_lesions(scan, head)
+    assert len(found.lesions) == 2
+    for lesion in found.lesions:
+        expected = lesion_measures(scan.hu, found.labels == lesion.id, grid)
+        for name, value in expected.items():
+            assert getattr(lesion, name) == pytest.approx(value, rel=1e-9), name
+        assert lesion.diameter_mm >= max(np.ptp(np.argwhere(found.labels == lesion.id) * grid.spacing_mm, axis=0))
+
+
+def test_diameter_of_a_long_one_is_its_length():
+    grid = Geometry.regular(shape=(12, 12, 80), spacing_mm=(1.0, 0.5, 0.5))
+    hu = np.full(grid.shape, 34, np.int16)
+    hu[5, 4:8, 10:70] = 300
+    scan, head = phantom([], grid, noise_hu=0.0)
+    (lesion,) = find_lesions(replace(scan, hu=hu), head).lesions
+    assert lesion.diameter_mm == pytest.approx(np.hypot(59 * 0.5, 3 * 0.5) + 0.5, abs=0.05)
+
+
+def test_labels_hold_what_is_counted_and_nothing_else():
+    scan, head = phantom(
+        [Ball(centre_mm=CENTRE, volume_mm3=200, hu=500), Ball(centre_mm=(12, 12, 5), volume_mm3=80, hu=300)]
+    )
+    found = find_lesions(scan, head)
+    assert [lesion.id for lesion in found.lesions] == [1, 2]
+    assert set(np.unique(found.labels)) == {0, 1, 2}
+    assert (scan.hu[found.labels > 0] >= 130).all()
+    assert not found.labels.flags.writeable
+    assert found.labels.dtype == np.int32
+    for lesion in found.lesions:
+        assert (found.labels == lesion.id).sum() == lesion.voxels
+        where = np.argwhere(found.labels == lesion.id)
+        assert [tuple(x) for x in lesion.bbox_kji] == [(a.min(), a.max() + 1) for a in where.T]
+
+
+def test_faint_alone_is_nothing_but_the_faint_rim_of_a_dense_one_joins_it():
+    faint = Ball(centre_mm=(-10, 0, 0), volume_mm3=300, hu=112)
+    core = Ball(centre_mm=(10, 0, 0), volume_mm3=60, hu=500)
+    rim = Region(test=lambda x: (np.abs(x - [10, 0, 0]) < [6, 1.5, 3]).all(-1), hu=115)
+    scan, head = phantom([faint, rim, core], noise_hu=1.0)
+    found = find_lesions(scan, head)
+    (lesion,) = found.lesions
+    assert lesion.centroid_lps_mm[0] > 5
+    assert (scan.hu[found.labels == 1] >= 130).all()
+
+
+def test_two_cores_on_one_faint_bridge_are_one():
+    cores = [Ball(centre_mm=(x, 0, 0), volume_mm3=60, hu=400) for x in (-4, 4)]
+    bridge = Region(test=lambda x: (np.abs(x) < [5, 1.5, 2]).all(-1), hu=118)
+    scan, head = phantom([bridge, *cores], noise_hu=1.0)
+    assert len(find_lesions(scan, head).lesions) == 1
+
+
+@pytest.mark.parametrize(
+    ("kvp_kv", "threshold"),
+    [(120.0, 130.0), (None, 130.0), (80.0, 167.0), (100.0, 148.5), (140.0, 130.0), (70.0, 167.0)],
+)
+def test_tube_voltage(kvp_kv, threshold):
+    assert nominal_hu(kvp_kv) == threshold
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=100, hu=155)], kvp_kv=kvp_kv, noise_hu=1.0)
+    found = find_lesions(scan, head)
+    assert found.threshold_hu == found.settings["threshold_hu"] == threshold
+    assert len(found.lesions) == (0 if threshold > 160 else 1)
+
+
+def test_noise_raises_the_threshold_and_says_so():
+    scan, head = phantom([], noise_hu=30.0)
+    found = find_lesions(scan, head)
+    assert found.threshold_hu == pytest.approx(34 + 4.5 * 30)
+    assert codes(found) == ["noisy"]
+    assert found.flags[0].value == 30.0
+    assert len(found.lesions) <= 2
+    assert codes(find_lesions(scan, replace(head, noise_hu=None))) == []
+
+
+def test_threshold_asked_for_is_the_one_used():
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=200, hu=300)], noise_hu=30.0)
+    for asked in (90.0, 220.0):
+        found = find_lesions(scan, head, threshold_hu=asked)
+        assert found.threshold_hu == asked
+        assert scan.hu[found.labels > 0].min() >= asked
+        assert codes(found) == ["noisy"]
+
+
+def test_smallest_volume_is_explicit():
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=40, hu=400)])
+    assert find_lesions(scan, head).settings["smallest_mm3"] == 2.0
+    assert len(find_lesions(scan, head, min_volume_mm3=20.0).lesions) == 1
+    found = find_lesions(scan, head, min_volume_mm3=500.0)
+    assert found.lesions == ()
+    assert not found.labels.any()
+    assert found.settings["smallest_mm3"] == 500.0
+
+
+@pytest.mark.parametrize("hu", [2600.0, 6000.0])
+def test_metal_is_set_apart(hu):
+    things = [Ball(centre_mm=(-10, 0, 0), volume_mm3=150, hu=hu), Ball(centre_mm=(10, 0, 0), volume_mm3=100, hu=400)]
+    found = find_lesions(*phantom(things))
+    assert codes(found) == ["metal"]
+    (lesion,) = found.lesions
+    assert lesion.centroid_lps_mm[0] > 5
+
+
+def test_saturation_counts_as_metal():
+    scan, head = phantom([Ball(centre_mm=(-10, 0, 0), volume_mm3=150, hu=3000)])
+    found = find_lesions(replace(scan, hu=np.minimum(scan.hu, 2100)), head)
+    assert codes(found) == ["metal"]
+    assert found.lesions == ()
+
+
+def test_bone_beside_a_lesion_does_not_leak_into_it():
+    ball = Ball(centre_mm=(0.0, 0.0, 0.0), volume_mm3=200, hu=400)
+    plate = Region(test=lambda x: x[..., 0] > 5.6, hu=1200)
+    alone = find_lesions(*phantom([ball])).lesions[0]
+    (beside,) = find_lesions(*phantom([ball, plate], inside=lambda x: x[..., 0] < 4.6)).lesions
+    assert beside.volume_130_mm3 == pytest.approx(alone.volume_130_mm3, rel=0.01)
+    assert beside.volume_mm3 == pytest.approx(alone.volume_mm3, rel=0.05)
+
+
+def test_nothing_outside_the_skull_is_looked_at():
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=100, hu=400)], inside=lambda x: x[..., 0] > 8)
+    assert find_lesions(scan, head).lesions == ()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_flipping_the_volume_changes_no_volume(axis):
+    scan, head = phantom(
+        [Ball(centre_mm=CENTRE, volume_mm3=120, hu=350)],
+        Geometry.regular(shape=(24, 40, 40), spacing_mm=(1.0, 0.5, 0.5), origin_mm=(-10, -10, -12)),
+    )
+    flipped = replace(scan, hu=np.flip(scan.hu, axis))
+    one, other = find_lesions(scan, head).lesions[0], find_lesions(flipped, head).lesions[0]
+    assert other.volume_mm3 == pytest.approx(one.volume_mm3, rel=1e-6)
+    assert other.volume_130_mm3 == pytest.approx(one.volume_130_mm3)
+    assert other.agatston == pytest.approx(one.agatston)
+
+
+class TestBlood:
+    def test_a_clot_is_flagged_and_not_counted(self):
+        found = find_lesions(*phantom([Ball(centre_mm=CENTRE, volume_mm3=600, hu=72)]))
+        assert codes(found) == ["possible_haemorrhage"]
+        assert found.lesions == ()
+        assert found.flags[0].value == pytest.approx(0.6, abs=0.25)
+
+    @pytest.mark.parametrize(
+        "thing",
+        [
+            Ball(centre_mm=CENTRE, volume_mm3=5000, hu=44),
+            Ball(centre_mm=CENTRE, volume_mm3=60, hu=80),
+            Region(test=lambda x: np.abs(x[..., 0]) < 1.2, hu=65),
+            Ball(centre_mm=CENTRE, volume_mm3=900, hu=500),
+        ],
+        ids=["grey matter", "a speck", "falx", "the blur of calcium"],
+    )
+    def test_what_healthy_heads_hold_is_not(self, thing):
+        assert "possible_haemorrhage" not in codes(find_lesions(*phantom([thing])))
+
+    def test_near_the_inner_table_it_may_be_a_sinus(self):
+        scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=600, hu=72)])
+        shallow = replace(head, depth_mm=np.full_like(head.depth_mm, 5.0))
+        assert codes(find_lesions(scan, shallow)) == []
+
+
+def test_detection_floor_grows_with_the_slab():
+    floors = [find_lesions(*phantom([], stack((s, 0.5, 0.5)))).settings["detection_floor_mm3"] for s in (1.0, 2.5, 5.0)]
+    assert floors == sorted(floors)
+    assert floors[0] < 5
+    assert 10 < floors[2] < 60
+
+
+def test_sharp_kernel_means_less_blur():
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=20, hu=400)], psf_mm=0.3)
+    sharp = replace(scan, flags=(Flag(code="sharp_kernel", message=""),))
+    assert find_lesions(sharp, head).lesions[0].volume_mm3 > find_lesions(scan, head).lesions[0].volume_mm3
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"threshold_hu": float("nan")}, "threshold_hu"),
+        ({"threshold_hu": 40000.0}, "threshold_hu"),
+        ({"min_volume_mm3": -1.0}, "min_volume_mm3"),
+        ({"min_volume_mm3": float("inf")}, "min_volume_mm3"),
+    ],
+)
+def test_wrong_arguments_are_named(options, name):
+    scan, head = phantom([], stack((5.0, 1.0, 1.0)))
+    with pytest.raises(ValueError, match=name):
+        find_lesions(scan, head, **options)
+
+
+def test_a_single_slice_is_measured_too():
+    grid = Geometry.regular(shape=(1, 40, 40), spacing_mm=(5.0, 0.5, 0.5))
+    hu = np.full(grid.shape, 34, np.int16)
+    hu[0, 15:25, 15:25] = 300
+    scan, _ = phantom([], stack((5.0, 1.0, 1.0)))
+    one = replace(scan, hu=hu, geometry=grid)
+    (lesion,) = find_lesions(one, replace(head_of(scan, 4.0), inside=np.ones(grid.shape, np.bool_))).lesions
+    assert lesion.volume_130_mm3 == pytest.approx(125.0)
+    assert 0 < lesion.volume_low_mm3 < lesion.volume_mm3 < lesion.volume_high_mm3
+
+
+def test_real_pineal_and_plexus(real_scans):
+    from calcscan.read import read_scan
+    from calcscan.skull import find_skull
+
+    scan = read_scan(real_scans / "thin_pineal_choroid")
+    found = find_lesions(scan, find_skull(scan))
+    assert "possible_haemorrhage" not in codes(found)
+    at = {"pineal": (-7, 6, 50), "plexus left": (16, 22, 57), "plexus right": (-35, 22, 51)}
+    near = {
+        name: min(found.lesions, key=lambda lesion: np.linalg.norm(np.subtract(lesion.centroid_lps_mm, place)))
+        for name, place in at.items()
+    }
+    assert near["pineal"].max_hu == 1000
+    assert near["pineal"].volume_130_mm3 == pytest.approx(81, rel=0.05)
+    assert 30 < near["pineal"].volume_mm3 < 81
+    assert 20 < near["plexus left"].volume_130_mm3 < 30
+    assert 12 < near["plexus right"].volume_130_mm3 < 22

@@ -102,6 +102,10 @@ def grid(
     )
 
 
+SMALL = grid(spacing_mm=(10.0, 6.0, 6.0))
+"""A grid for tests that need any Result at all."""
+
+
 def world(geometry: Geometry) -> npt.NDArray[np.float64]:
     """LPS mm of each voxel, shape (k, j, i, 3)."""
     return geometry.to_world(np.moveaxis(np.indices(geometry.shape), 0, -1))

@@ -7,7 +7,7 @@ import types
 from pathlib import Path
 
 import pytest
-from results import make_result
+from results import SMALL, make_result
 
 from calcscan.cli import COMMANDS, main
 from calcscan.cli.terminal import Progress, write_text
@@ -18,7 +18,7 @@ from calcscan.errors import NoCTError, RefusedError
 def analysed(monkeypatch):
     """The pipeline replaced by one that answers with a synthetic Result, and what it was asked."""
     asked: list[dict] = []
-    given = {"result": make_result()}
+    given = {"result": make_result(SMALL)}
 
     def analyse(path, **named):
         asked.append({"path": path, **named})
@@ -30,6 +30,7 @@ def analysed(monkeypatch):
         return answer
 
     monkeypatch.setitem(sys.modules, "calcscan.pipeline", types.SimpleNamespace(analyse=analyse))
+    monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result: b"not what is tested here")
     return types.SimpleNamespace(asked=asked, answer=given)
 
 
@@ -79,7 +80,7 @@ def test_identifiers_only_when_asked_for(analysed, tmp_path, capsys):
 
 @pytest.mark.parametrize("given", [{"accepted": False}, {"refused": True}])
 def test_abstaining_is_status_4_and_a_report(analysed, tmp_path, capsys, given):
-    analysed.answer["result"] = make_result(**given)
+    analysed.answer["result"] = make_result(SMALL, **given)
     assert main(["run", "scan", "-o", str(tmp_path / "out")]) == 4
     assert json.loads((tmp_path / "out" / "report.json").read_text())["quality"]["state"] == "abstain"
     assert "ABSTAINS" in capsys.readouterr().out

@@ -10,14 +10,15 @@ from results import Ball, grid, make_result
 from test_report_labelmaps import GRIDS, UNEVEN
 
 from calcscan.model import Flag
+from calcscan.report import mosaic
 from calcscan.report.canvas import Canvas, outlined
 from calcscan.report.legend import elsewhere, found_sites
 from calcscan.report.mosaic import _panes, mosaic_png
 from calcscan.report.panes import APART_MM, choose_levels, find_crop, make_frame, volume_by_level
 
+THICK = {"spacing_mm": (8.0, 3.0, 3.0)}
 LEFT = Ball(site="putamen", side="left", centre_mm=(30.0, -30.0, 2.0), radius_mm=8.0)
 BACK = Ball(site="dentate", side="right", centre_mm=(-18.0, 40.0, -20.0), radius_mm=8.0)
-FINE = {"spacing_mm": (5.0, 1.6, 1.6)}
 
 
 def open_png(content: bytes) -> np.ndarray:
@@ -25,8 +26,9 @@ def open_png(content: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_left_and_back_are_where_a_radiologist_looks_for_them(name):
+def test_left_and_back_are_where_a_radiologist_looks_for_them(name, monkeypatch):
     """On any grid, a lesion is drawn on the pane where its place in the world says: left is right, back is down."""
+    monkeypatch.setattr(mosaic, "_PANES_WIDTH", 480)
     result = make_result(GRIDS[name], balls=(LEFT, BACK))
     frame = make_frame(result.scan.geometry)
     crop = find_crop(result, frame)
@@ -60,7 +62,7 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
 
 
 def test_the_caption_names_the_slice_as_the_tables_do():
-    for geometry in (grid(), grid((1, 0, 0), (0, -1, 0))):
+    for geometry in (grid(**THICK), grid((1, 0, 0), (0, -1, 0), **THICK)):
         result = make_result(geometry, balls=(LEFT,))
         frame = make_frame(geometry)
         panes, _ = _panes(result, frame, find_crop(result, frame))
@@ -70,7 +72,7 @@ def test_the_caption_names_the_slice_as_the_tables_do():
 
 
 def test_volumes_by_level_add_up_to_the_lesions():
-    for geometry in (grid(), grid(tilt_deg=15), grid(positions_mm=UNEVEN), grid((1, 0, 0), (0, 0, -1))):
+    for geometry in (grid(**THICK), grid(tilt_deg=15, **THICK), grid(positions_mm=UNEVEN, **THICK), GRIDS["axes 7"]):
         result = make_result(geometry)
         table = volume_by_level(result.lesions, make_frame(geometry))
         assert table.sum(axis=0) == pytest.approx([lesion.volume_mm3 for lesion in result.lesions.lesions])
@@ -107,7 +109,7 @@ def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
 
 def test_the_crop_holds_the_head_and_little_else():
     for refused in (False, True):
-        result = make_result(grid(half_mm=160.0), refused=refused)
+        result = make_result(grid(half_mm=160.0, **THICK), refused=refused)
         frame = make_frame(result.scan.geometry)
         crop = find_crop(result, frame)
         assert 130 < crop.width < 180

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from importlib.resources import files
 
+import jsonschema
 import pytest
 from results import make_atlas, make_result
 
 from calcscan import pipeline
 from calcscan.errors import FactsError, NoCTError, RefusedError
 from calcscan.model import Flag
+from calcscan.report import write_report
 
 
 @pytest.fixture
@@ -124,3 +128,21 @@ def test_an_input_without_a_ct_is_an_error(stages):
     stages[0]["read_scan"] = NoCTError("no CT in it")
     with pytest.raises(NoCTError):
         pipeline.analyse("scan")
+
+
+@pytest.mark.parametrize(
+    ("name", "state"), [("thin_pineal_choroid", ("ok", "caution")), ("plastic_phantom", ("abstain",))]
+)
+def test_a_real_scan_from_files_to_files(real_scans, tmp_path, name, state):
+    result = pipeline.analyse(real_scans / name)
+    write_report(result, tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("calcscan") / "knowledge" / "report.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema, cls=jsonschema.Draft202012Validator)
+    assert report["quality"]["state"] in state
+    if report["lesions"] is not None:
+        volume = {(row["site"], row["side"]): row["volume_mm3"] for row in report["sites"]}
+        assert 30 < volume["pineal", "midline"] < 150
+        assert volume["choroid_plexus", "left"] > 20
+        assert volume["choroid_plexus", "right"] > 15
+        assert volume["putamen", "left"] == volume["putamen", "right"] == 0

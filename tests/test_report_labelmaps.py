@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import cache
 from itertools import permutations, product
 
 import nibabel as nib
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 from results import BALLS, grid, make_result
 
+from calcscan.model import Result
 from calcscan.report.labelmaps import even_grid
 from calcscan.report.sitelabels import label_of
-from calcscan.report.write import report_files
+from calcscan.report.write import label_maps
 
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 UNEVEN = [
@@ -50,6 +52,15 @@ GRIDS = {f"axes {n}": grid(i, j, **SMALL) for n, (i, j) in enumerate(AXES)} | {
 }
 
 
+@cache
+def result_on(name: str) -> Result:
+    return make_result(GRIDS[name])
+
+
+def maps(name: str) -> dict[str, bytes]:
+    return label_maps(result_on(name).lesions)[0]
+
+
 def load(content: bytes) -> nib.Nifti1Image:
     return nib.Nifti1Image.from_bytes(gzip.decompress(content))
 
@@ -62,11 +73,10 @@ def centre(image: nib.Nifti1Image, label: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_labels_lie_in_the_world_where_the_lesions_do(name):
-    geometry = GRIDS[name]
-    files = report_files(make_result(geometry))
+    files = maps(name)
     lesions, sites = load(files["lesions.nii.gz"]), load(files["sites.nii.gz"])
     tolerance = np.array([3.0, 3.0, 3.0]) if "uneven" in name else np.array([1e-3] * 3)
-    for lesion in make_result(geometry).lesions.lesions:
+    for lesion in result_on(name).lesions.lesions:
         expected = np.array(lesion.centroid_lps_mm) * LPS_TO_RAS
         assert (np.abs(centre(lesions, lesion.id) - expected) <= tolerance).all()
         assert label_of(lesion).label in np.unique(sites.dataobj)
@@ -76,8 +86,8 @@ def test_labels_lie_in_the_world_where_the_lesions_do(name):
 
 @pytest.mark.parametrize("name", [name for name in GRIDS if "uneven" not in name])
 def test_an_even_stack_keeps_every_voxel(name):
-    result = make_result(GRIDS[name])
-    image = load(report_files(result)["lesions.nii.gz"])
+    result = result_on(name)
+    image = load(maps(name)["lesions.nii.gz"])
     assert np.array_equal(np.asarray(image.dataobj).transpose(2, 1, 0), result.lesions.labels)
     index = np.array([[2, 5, 7], [0, 0, 0], [9, 1, 3]])
     world = nib.affines.apply_affine(image.affine, index[:, ::-1])
@@ -85,10 +95,10 @@ def test_an_even_stack_keeps_every_voxel(name):
 
 
 def test_a_tilted_stack_has_its_shear_in_the_sform_and_no_qform():
-    image = load(report_files(make_result(GRIDS["tilted"]))["sites.nii.gz"])
+    image = load(maps("tilted")["sites.nii.gz"])
     assert int(image.header["sform_code"]) == 1
     assert int(image.header["qform_code"]) == 0
-    upright = load(report_files(make_result(GRIDS["axes 0"]))["sites.nii.gz"])
+    upright = load(maps("axes 0")["sites.nii.gz"])
     assert int(upright.header["qform_code"]) == 1
     assert np.allclose(upright.get_qform(), upright.get_sform(), atol=1e-4)
 
@@ -96,9 +106,9 @@ def test_a_tilted_stack_has_its_shear_in_the_sform_and_no_qform():
 @pytest.mark.parametrize("name", ["uneven", "uneven and tilted", "uneven, feet first"])
 def test_each_new_slice_copies_the_nearest_native_one(name):
     """Naive twin: every voxel of the new grid takes the native voxel nearest to it in the world."""
-    result = make_result(GRIDS[name])
+    result = result_on(name)
     geometry, labels = result.scan.geometry, result.lesions.labels
-    image = load(report_files(result)["lesions.nii.gz"])
+    image = load(maps(name)["lesions.nii.gz"])
     stored = np.asarray(image.dataobj)
     assert stored.shape[2] == len(even_grid(geometry).source) > geometry.shape[0]
     somewhere = np.random.default_rng(3).integers(0, stored.shape, size=(4000, 3))
@@ -122,7 +132,6 @@ def test_ends_of_an_uneven_stack_are_covered():
 
 
 def test_lesions_keep_their_numbers_beyond_small_types():
-    result = make_result(GRIDS["axes 0"])
-    image = load(report_files(result)["lesions.nii.gz"])
+    image = load(maps("axes 0")["lesions.nii.gz"])
     assert image.get_data_dtype() == np.uint16
     assert set(np.unique(image.dataobj)) == {0, *range(1, len(BALLS) + 1)}

@@ -49,7 +49,7 @@ def mosaic_png(result: Result) -> bytes:
     _draw_scale(canvas, _EDGE + width / 2, header + height, crop.width / width)
     draw_panel(canvas, result, _EDGE * 2 + _PANES_WIDTH, header)
     file = io.BytesIO()
-    canvas.image.save(file, "PNG", optimize=True)
+    canvas.image.save(file, "PNG", compress_level=6)
     return file.getvalue()
 
 

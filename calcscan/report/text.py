@@ -87,7 +87,9 @@ def _more(count: int, words: str) -> Iterable[str]:
 
 
 def _hanging(first: str, text: str) -> list[str]:
-    return wrap(str(text), _WIDTH, initial_indent=first, subsequent_indent=" " * 4) or [first.rstrip()]
+    return wrap(str(text), _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
+        first.rstrip()
+    ]
 
 
 def _number(value: float) -> str:

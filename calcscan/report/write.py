@@ -32,7 +32,7 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False) -> None:
 
 def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     """Every file of the report, by name."""
-    maps, about = _label_maps(result.lesions)
+    maps, about = label_maps(result.lesions)
     written = {"lesions.csv": {}, "sites.csv": {}, "mosaic.png": {}} | about
     content = document(result, keep_ids=keep_ids, written=written)
     return {
@@ -44,7 +44,8 @@ def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     }
 
 
-def _label_maps(lesions: LesionMap | None) -> tuple[dict[str, bytes], dict[str, Any]]:
+def label_maps(lesions: LesionMap | None) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The NIfTI files, by name, and what report.json says of them; nothing where there are no lesions to speak of."""
     if lesions is None:
         return {}, {}
     grid = even_grid(lesions.geometry)

@@ -230,3 +230,25 @@ def test_an_enhanced_multi_frame_file(clean: Scan, folder: Path, tmp_path: Path)
     short = read_scan(tmp_path)
     assert any(cut.name in flag.message for flag in short.flags)
     assert 14 < len(short.hu) < 28
+
+
+def test_no_damage_ends_in_anything_but_a_scan_or_an_error_of_ours(tmp_path: Path) -> None:
+    images = faults.series(slices=9, spacing_mm=15, rows=12, columns=11, pixel_mm=(18.0, 17.0))
+    paths = faults.write(images, tmp_path)
+    whole = [path.read_bytes() for path in paths]
+    chance = np.random.default_rng(5)
+    read = 0
+    for _ in range(40):
+        every = chance.random() < 0.5
+        places, values = chance.integers(132, len(whole[0]) - 264, 4), chance.integers(0, 256, 4)
+        for number, (path, content) in enumerate(zip(paths, whole, strict=True)):
+            damaged = bytearray(content)
+            for place, value in zip(places, values, strict=True):
+                if every or number == 4:
+                    damaged[place] = value
+            path.write_bytes(damaged)
+        try:
+            read += len(read_scan(tmp_path).hu) > 0
+        except CalcscanError as error:
+            one_line(error)
+    assert read > 10

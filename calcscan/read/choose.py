@@ -139,7 +139,7 @@ CRITERIA = (
 
 def _day(stack: Stack) -> float:
     digits = stack.first.person.study_date.replace("-", "").replace(".", "")
-    return float(digits) if digits.isdigit() else 0.0
+    return float(digits) if digits.isdecimal() else 0.0
 
 
 def _rank(stack: Stack) -> tuple[float | str, ...]:
@@ -187,7 +187,8 @@ def _asked_for(stacks: Sequence[Stack], refusals: Sequence[str], series_uid: str
 
 def _nothing(stacks: Sequence[Stack], refusals: Sequence[str], where: str) -> InputError:
     reasons = [no or unwanted(stack) for stack, no in zip(stacks, refusals, strict=True)]
-    found = "; ".join(dict.fromkeys(reasons)) or "no DICOM images"
+    distinct = list(dict.fromkeys(reasons))
+    found = "; ".join(distinct[:5]) + (" …" if len(distinct) > 5 else "")
     if any(reason.startswith("too few") for reason in reasons):
         hint = "give the folder of the whole series"
         return GeometryError(f"no series has enough slices (found: {found})", where=where, hint=hint)

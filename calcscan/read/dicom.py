@@ -42,7 +42,8 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     stack, choices = choose(stacks_of(images), series_uid=series_uid, where=where)
     hu, kept, broken = _volume(stack.images)
     if not kept:
-        raise UnreadableError(f"no slice can be decoded: {broken[0].name} {broken[0].what}", where=where)
+        what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
+        raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
     try:
         geometry, flags = geometry_of(kept, where=where)
     except GeometryError as error:

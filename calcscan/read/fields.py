@@ -13,12 +13,12 @@ import numpy as np
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import BaseTag
 
 PARSE_ERRORS = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError, OSError, RuntimeError,
-    struct.error, zlib.error, InvalidDicomError,
+    struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """What pydicom raises on damaged files: it declares none."""
 

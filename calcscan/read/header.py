@@ -194,11 +194,13 @@ def _person(layers: list[Any]) -> Person:
 
 
 def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pixels:
-    stored = whole(layers, "BitsStored") or 16
+    allocated, stored = whole(layers, "BitsAllocated"), whole(layers, "BitsStored")
+    allocated = allocated if allocated in (8, 16, 32) else 16
+    stored = stored if stored is not None and 0 < stored <= allocated else allocated
     return Pixels(
         transfer_syntax=text(meta, "TransferSyntaxUID"),
         offset=offset,
-        bits_allocated=whole(layers, "BitsAllocated") or 16,
+        bits_allocated=allocated,
         bits_stored=stored,
         signed=whole(layers, "PixelRepresentation") == 1,
         samples=whole(layers, "SamplesPerPixel") or 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from calcscan.read.stack import thick_flag_for, tilt_flag
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _TO_MM = {"meter": 1000.0, "micron": 0.001}
 _PLAINLY_THICKER = 1.2
+_READ_ERRORS = (OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError, zlib.error)
 
 
 def is_nifti(path: Path) -> bool:
@@ -27,16 +30,7 @@ def is_nifti(path: Path) -> bool:
 
 def scan_of_nifti(path: Path) -> Scan:
     """Read one volume. Errors as `calcscan.read.read_scan`."""
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
-    try:
-        image = nibabel.load(path)
-        raw = _raw(image, path)
-        hu = _hounsfield(raw, image.dataobj)
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
-        what = f"can't be read as NIfTI ({' '.join(str(error).split())[:120]})"
-        raise UnreadableError(what, where=str(path), hint="copy or convert it again") from error
+    image, hu = _load(path)
     affine = _RAS_TO_LPS @ _affine(image, str(path))
     hu, matrix = _as_slices(hu, affine)
     if min(hu.shape) < limit("min_slices"):
@@ -58,6 +52,25 @@ def scan_of_nifti(path: Path) -> Scan:
         flags=(*_sides(image), *tilt_flag(geometry), *thick_flag_for(thickest), *hounsfield_flags(hu)),
         sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
     )
+
+
+def _load(path: Path) -> tuple[Any, npt.NDArray[np.int16]]:
+    """The nibabel image, and its values as HU (k, j, i)."""
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    talk = logging.getLogger("nibabel.global")  # tells on stderr what it mends
+    level = talk.level
+    talk.setLevel(logging.CRITICAL)
+    try:
+        image = nibabel.load(path)
+        return image, _hounsfield(_raw(image, path), image.dataobj)
+    except (*_READ_ERRORS, ImageFileError, HeaderDataError) as error:
+        what = f"can't be read as NIfTI ({' '.join(str(error).split())[:120]})"
+        raise UnreadableError(what, where=str(path), hint="copy or convert it again") from error
+    finally:
+        talk.setLevel(level)
 
 
 def _raw(image: Any, path: Path) -> npt.NDArray[Any]:
@@ -84,7 +97,10 @@ def _hounsfield(raw: npt.NDArray[Any], scaling: Any) -> npt.NDArray[np.int16]:
 def _affine(image: Any, where: str) -> Array:
     """(i, j, k, 1) to RAS mm."""
     affine = np.array(image.affine, dtype=np.float64)
-    units = image.header.get_xyzt_units()[0] if hasattr(image.header, "get_xyzt_units") else "mm"
+    try:
+        units = image.header.get_xyzt_units()[0]
+    except (AttributeError, KeyError):  # Analyze has none; a damaged header has a code that means nothing
+        units = "mm"
     affine[:3] *= _TO_MM.get(units, 1.0)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise GeometryError("the affine is singular", where=where, hint="convert it again")

@@ -69,7 +69,10 @@ def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
 
 def _decoded(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     pixels = images[0].pixels
-    encapsulated = pydicom.uid.UID(pixels.transfer_syntax).is_compressed if pixels.transfer_syntax else False
+    syntax = pydicom.uid.UID(pixels.transfer_syntax)
+    if syntax and not syntax.is_transfer_syntax:
+        raise UnreadableError(f"has an unknown transfer syntax ({syntax})", where=blob.name, hint="export it again")
+    encapsulated = bool(syntax) and syntax.is_compressed
     if encapsulated:
         _whole_frames(blob, pixels.transfer_syntax, pixels.frames)
     try:

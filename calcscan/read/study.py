@@ -27,7 +27,7 @@ def study_of(image: Image) -> Study:
 def age_years(person: Person) -> float | None:
     """Age at the scan: as written (`052Y`, `018M`, `003W`, `010D`), else from birth and study date."""
     written = person.age.strip().upper()
-    if len(written) >= 2 and written[-1] in _YEARS and written[:-1].isdigit():
+    if len(written) >= 2 and written[-1] in _YEARS and written[:-1].isdecimal():
         return round(int(written[:-1]) * _YEARS[written[-1]], 2)
     born, scanned = _date(person.birth_date), _date(person.study_date)
     if born is None or scanned is None or scanned < born:
@@ -37,7 +37,7 @@ def age_years(person: Person) -> float | None:
 
 def _date(text: str) -> tuple[int, int, int] | None:
     digits = text.replace("-", "").replace(".", "")
-    if len(digits) < 8 or not digits[:8].isdigit():
+    if len(digits) < 8 or not digits[:8].isdecimal():
         return None
     return (int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
 

@@ -21,7 +21,8 @@ def geometries(draw: st.DrawFn) -> Geometry:
     tilt = np.tan(np.radians(draw(st.floats(-30.0, 30.0))))
     gaps = np.array([draw(spacings) for _ in range(draw(st.integers(1, 6)))])
     heights = np.concatenate([[0.0], np.cumsum(gaps)])
-    origins = np.stack([np.zeros_like(heights), heights * tilt, heights], axis=1) + [draw(st.floats(-200, 200)), 0, 0]
+    away = np.full_like(heights, draw(st.floats(-200, 200)))
+    origins = np.stack([away, heights * tilt, heights], axis=1)
     return Geometry(
         origins_mm=origins @ turn.T,
         step_i_mm=turn @ [draw(spacings), 0, 0],

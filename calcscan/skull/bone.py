@@ -25,7 +25,17 @@ def without_bone(
     scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, limits: Mapping[str, float]
 ) -> Mask:
     """`inside` less every voxel that belongs to the skull; `depth_mm` on the grid `affine` is the distance to the
-    inner table."""
+    inner table.
+
+    Twice: cutting the roots lets a large piece of the skull base fall into small ones, which are then judged alone.
+    """
+    once = _cut(scan, inside, depth_mm, affine, limits)
+    return _cut(scan, once, depth_mm, affine, limits)
+
+
+def _cut(
+    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, limits: Mapping[str, float]
+) -> Mask:
     dense_hu = int(limits["attached_hu"])
     labels, table = lesion_table(scan.hu, dense_hu, mask=inside)
     if len(table) == 0:
@@ -37,7 +47,10 @@ def without_bone(
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji))
     deepest = np.zeros(len(table) + 1, dtype=np.float32)
     np.maximum.at(deepest, owner, depth)
-    shallow = deepest < np.where(attached, limits["protrusion_mm"], limits["edge_mm"])
+    thickest = np.zeros(len(table) + 1)
+    np.maximum.at(thickest, owner, scan.geometry.slab_mm[kji[:, 0]])
+    blur_mm = limits["blur_share"] * thickest
+    shallow = deepest < np.where(attached, limits["protrusion_mm"], limits["edge_mm"]) + blur_mm
     root = attached[owner] & (depth < limits["root_mm"])
     out = inside.copy()
     out[tuple(kji[shallow[owner] | root].T)] = False

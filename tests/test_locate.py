@@ -1,0 +1,162 @@
+"""Where each calcification lies: in a head that is the atlas itself, so that the right answer is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calcscan.atlas import load_atlas
+from calcscan.components import lesion_table
+from calcscan.geometry import Geometry
+from calcscan.locate import locate
+from calcscan.model import AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
+
+FIT = AtlasFit(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
+PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site not in ("convexity_dura", "scalp")]
+
+
+def grid() -> Geometry:
+    """The atlas's own grid, right way round: columns to the left, rows to the back."""
+    atlas = load_atlas()
+    k, j, i = atlas.labels.shape
+    corner = atlas.affine @ [0, j - 1, i - 1, 1]
+    return Geometry.regular(shape=(k, j, i), spacing_mm=(1.0, 1.0, 1.0), origin_mm=tuple(corner[:3]))
+
+
+def middle_lps_mm(site: str, side: str) -> np.ndarray:
+    """The drawn voxel that lies deepest within the structure."""
+    from scipy import ndimage
+
+    atlas = load_atlas()
+    number = next(n for n, s in atlas.sites.items() if (s.site, s.side) == (site, side))
+    depth = ndimage.distance_transform_edt(atlas.labels == number)
+    kji = np.unravel_index(int(depth.argmax()), depth.shape)
+    return atlas.affine[:3, :3] @ kji + atlas.affine[:3, 3]
+
+
+def head(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Head:
+    """A head in which everything is inside, `depth_mm` deep."""
+    geometry = grid()
+    inside = np.ones(geometry.shape, np.bool_) if inside is None else inside
+    small = (2, 2, 2)
+    affine = np.zeros((4, 4))
+    affine[0, 2] = affine[1, 1] = affine[2, 0] = 400.0
+    affine[:3, 3], affine[3, 3] = -200.0, 1.0
+    ones = np.ones(small, np.bool_)
+    coarse = Coarse(values=np.full(small, 35, np.float32), covered=ones, affine=affine, spacing_mm=400.0)
+    return Head(
+        inside=inside,
+        coarse_hu=coarse,
+        coarse_inside=ones,
+        coarse_bone=~ones,
+        depth_mm=np.full(small, depth_mm, np.float32),
+        intracranial_ml=1500.0,
+        noise_hu=4.0,
+        brain_hu=30.0,
+    )
+
+
+def with_deposits(*centres_mm: np.ndarray, radius: int = 2) -> tuple[LesionMap, Scan]:
+    geometry = grid()
+    hu = np.full(geometry.shape, 35, np.int16)
+    offsets = np.argwhere(sum(g**2 for g in np.indices((9, 9, 9)) - 4) <= radius**2) - 4
+    for centre in centres_mm:
+        kji = np.rint(geometry.to_index(centre)).astype(int) + offsets
+        hu[tuple(kji.T)] = 400
+    labels, table = lesion_table(hu, 130)
+    lesions = tuple(
+        Lesion(
+            id=n,
+            voxels=int(row["voxels"]),
+            volume_mm3=float(row["voxels"]),
+            volume_low_mm3=0.0,
+            volume_high_mm3=0.0,
+            volume_130_mm3=float(row["voxels"]),
+            mean_hu=400.0,
+            max_hu=400,
+            mass_hu_mm3=0.0,
+            agatston=0.0,
+            diameter_mm=4.0,
+            centroid_lps_mm=(0.0, 0.0, 0.0),
+            centroid_kji=(0.0, 0.0, 0.0),
+            bbox_kji=((0, 1), (0, 1), (0, 1)),
+        )
+        for n, row in enumerate(table, start=1)
+    )
+    scan = Scan(hu=hu, geometry=geometry)
+    return LesionMap(labels=labels, geometry=geometry, lesions=lesions, threshold_hu=130, settings={}), scan
+
+
+def test_a_deposit_in_the_middle_of_each_site_is_said_to_lie_there() -> None:
+    centres = {place: middle_lps_mm(*place) for place in PLACES}
+    lesions, scan = with_deposits(*centres.values())
+    found = locate(lesions, scan, head(), FIT, load_atlas())
+    assert len(found.lesions) == len(PLACES)
+    for (site, side), centre in centres.items():
+        number = found.labels[tuple(np.rint(scan.geometry.to_index(centre)).astype(int))]
+        lesion = found.lesions[number - 1]
+        assert (lesion.site, lesion.side) == (site, side)
+        assert lesion.site_share is not None
+        assert lesion.site_share > 0.4, (site, side)
+
+
+def test_what_a_person_turned_round_still_has_left_on_the_left() -> None:
+    """The same deposit in a scan whose rows and columns run the other way."""
+    lesions, scan = with_deposits(middle_lps_mm("putamen", "left"))
+    g = scan.geometry
+    turned = Geometry(
+        origins_mm=g.origins_mm + (g.rows - 1) * g.step_j_mm + (g.columns - 1) * g.step_i_mm,
+        step_i_mm=-g.step_i_mm,
+        step_j_mm=-g.step_j_mm,
+        slab_mm=g.slab_mm,
+        rows=g.rows,
+        columns=g.columns,
+    )
+    flip = (slice(None), slice(None, None, -1), slice(None, None, -1))
+    other = Scan(hu=np.ascontiguousarray(scan.hu[flip]), geometry=turned)
+    back = replace(lesions, labels=np.ascontiguousarray(lesions.labels[flip]), geometry=turned)
+    found = locate(back, other, head(), FIT, load_atlas())
+    assert [(lesion.site, lesion.side) for lesion in found.lesions] == [("putamen", "left")]
+
+
+def test_flat_under_the_vault_is_dura() -> None:
+    lesions, scan = with_deposits(np.array([45.0, 20.0, 45.0]), np.array([-45.0, 20.0, 45.0]))
+    shallow = locate(lesions, scan, head(depth_mm=4.0), FIT, load_atlas())
+    assert {(lesion.site, lesion.side) for lesion in shallow.lesions} == {
+        ("convexity_dura", "left"),
+        ("convexity_dura", "right"),
+    }
+    deep = locate(lesions, scan, head(depth_mm=20.0), FIT, load_atlas())
+    assert {lesion.site for lesion in deep.lesions} <= {"cortex", "white_matter"}
+
+
+def test_what_hangs_on_the_skull_base_is_bone_and_is_told() -> None:
+    petrous = np.array([40.0, 36.0, -32.0])
+    pallidum = middle_lps_mm("pallidum", "right")
+    lesions, scan = with_deposits(petrous, pallidum)
+    inside = np.ones(scan.geometry.shape, np.bool_)
+    k, j, i = np.rint(scan.geometry.to_index(petrous)).astype(int)
+    inside[k - 3 : k - 1, j - 3 : j + 4, i - 3 : i + 4] = False  # the deposit's foot stands outside
+    hu = np.array(scan.hu)
+    found = locate(lesions, Scan(hu=hu, geometry=scan.geometry), head(inside=inside), FIT, load_atlas())
+    assert [(lesion.id, lesion.site) for lesion in found.lesions] == [(1, "pallidum")]
+    assert found.settings["bone_dropped_mm3"] > 20
+    assert set(np.unique(found.labels)) == {0, 1}
+    at = tuple(np.rint(scan.geometry.to_index(pallidum)).astype(int))
+    assert found.labels[at] == 1
+
+
+def test_a_deposit_on_a_border_names_both_sides_of_it() -> None:
+    inner, outer = middle_lps_mm("pallidum", "left"), middle_lps_mm("putamen", "left")
+    lesions, scan = with_deposits(0.6 * inner + 0.4 * outer, radius=4)
+    (lesion,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    assert {lesion.site, *(site for site, _, _ in lesion.also)} >= {"pallidum", "putamen"}
+    assert sum((lesion.site_share or 0.0, *(share for *_, share in lesion.also))) == pytest.approx(1.0, abs=0.15)
+
+
+def test_without_an_accepted_fit_nothing_is_attributed() -> None:
+    lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
+    found = locate(lesions, scan, head(), replace(FIT, accepted=False), load_atlas())
+    assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]

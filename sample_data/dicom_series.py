@@ -1,4 +1,4 @@
-"""Writes a scan as a DICOM series: CT Image Storage, JPEG 2000 lossless, one file a slice, every UID derived from the name."""
+"""Writes a scan as a DICOM series: CT Image Storage, JPEG 2000 lossless, one file a slice, UIDs from the name."""
 
 from __future__ import annotations
 

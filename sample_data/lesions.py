@@ -12,7 +12,7 @@ from shapes import Field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
-    """One calcification: an ellipsoid in template millimetres, its surface made uneven by `roughness` (share of the radius)."""
+    """One calcification: an ellipsoid in template mm, its surface made uneven by `roughness` (share of the radius)."""
 
     site: str
     side: str

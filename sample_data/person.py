@@ -57,13 +57,13 @@ class Warp:
 
 
 def _displacement(build: Build) -> list[Field]:
-    """Two octaves of smooth noise, and the tissue around the ventricles pushed outwards (pulled inwards if negative)."""
+    """Two octaves of smooth noise; the tissue around the ventricles pushed outwards, or inwards if negative."""
     rng = np.random.default_rng(build.seed)
     shape = tuple(int(np.ceil(n / CONTROL_SPACING_MM)) + 1 for n in GRID_SHAPE)
     axes = [np.arange(n) * CONTROL_SPACING_MM + o for n, o in zip(shape, GRID_ORIGIN_MM, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     field = np.zeros((3, *shape))
-    for sigma_mm, share in ((28.0, 1.0), (11.0, 0.35)):
+    for sigma_mm, share in ((28.0, 1.0), (11.0, 0.4)):
         for component in field:
             noise = ndi.gaussian_filter(rng.standard_normal(shape), sigma_mm / CONTROL_SPACING_MM, mode="wrap")
             component += build.wobble_mm * share * noise / noise.std()

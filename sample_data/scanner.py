@@ -25,10 +25,10 @@ INTERCEPT_HU = -1024
 class Protocol:
     """How the scan was acquired. With a tilted gantry the table still moves along z."""
 
-    matrix: int
-    pixel_mm: float
+    matrix: int = 256
+    pixel_mm: float = 0.9375
     slices: int
-    table_step_mm: float
+    table_step_mm: float = 2.0
     tilt_deg: float
     first_z_mm: float
     noise_hu: float
@@ -102,6 +102,7 @@ def _slice(
 def _sampled(anatomy: Anatomy, mni_mm: Field, textures: Sequence[Field]) -> tuple[Field, Field]:
     """HU and cavity depth at template points (n, n, 3); only points in or near the head are worked out."""
     index = np.moveaxis(mni_mm - GRID_ORIGIN_MM.astype(np.float32), -1, 0)
+    index[2] = np.maximum(index[2], 0)  # below the template the neck goes on as it was
     head = ndi.map_coordinates(anatomy.head, index, order=1, mode="constant", cval=50.0)
     near = head < 1.0
     at = index[:, near]
@@ -147,7 +148,7 @@ def _cupping(hu: Field, depth: Field, protocol: Protocol) -> Field:
 
 
 def _noise(rng: np.random.Generator, hu: Field, protocol: Protocol) -> Field:
-    """Noise with the grain of a soft kernel: little at the lowest and at the highest frequencies; more behind more bone."""
+    """Noise with the grain of a soft kernel: little at the lowest and highest frequencies; more behind more bone."""
     n = protocol.matrix
     frequency = np.hypot(np.fft.fftfreq(n, protocol.pixel_mm)[:, None], np.fft.rfftfreq(n, protocol.pixel_mm)[None, :])
     shape = (0.03 + frequency) * np.exp(-((frequency / 0.30) ** 2))

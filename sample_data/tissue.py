@@ -16,8 +16,9 @@ SOFT_HU = (35, 45, 55, 52, 5, -75, -95)
 
 PALLIDUM_HU, STRIATUM_HU, THALAMUS_HU = 37.0, 39.0, 35.5
 DURA_HU, BLOOD_HU, PLEXUS_HU = 48.0, 52.0, 38.0
-CORTICAL_HU, DIPLOE_HU, PETROUS_HU, CELL_HU = 1350.0, 480.0, 1150.0, -550.0
-VITREOUS_HU, LENS_HU, SCLERA_HU, SKIN_HU, AIR_HU = 9.0, 75.0, 48.0, 25.0, -1000.0
+CORTICAL_HU, DIPLOE_HU, PETROUS_HU, OTIC_HU = 1350.0, 480.0, 1150.0, 1750.0
+VITREOUS_HU, LENS_HU, SCLERA_HU, ORBIT_FAT_HU = 9.0, 75.0, 48.0, -88.0
+SKIN_HU, AIR_HU = 25.0, -1000.0
 
 CORTEX_MM = 1.4
 SCALP_MM = 3.2
@@ -25,7 +26,8 @@ SCALP_MM = 3.2
 
 def hounsfield(f: Mapping[str, Field], texture: Field, fine_texture: Field) -> Field:
     """HU of points with sampled fields `f` (names as in `Anatomy`); textures are smooth unit noise."""
-    hu = np.interp(f["t1"], SOFT_T1, SOFT_HU).astype(np.float32) + 6 * texture
+    streaked = f["t1"] + 5 * texture + 2 * fine_texture
+    hu = np.interp(streaked, SOFT_T1, SOFT_HU).astype(np.float32)
     hu[f["head"] > -1.6] = SKIN_HU
     _orbit(hu, f)
     _air_and_face(hu, f, fine_texture)
@@ -48,6 +50,7 @@ def _brain(f: Mapping[str, Field]) -> Field:
 
 
 def _orbit(hu: Field, f: Mapping[str, Field]) -> None:
+    hu[f["orbit_fat"] < 0] = ORBIT_FAT_HU
     hu[f["globe"] < 0] = VITREOUS_HU
     hu[np.abs(f["globe"] + 0.5) < 0.8] = SCLERA_HU
     hu[f["lens"] < 0] = LENS_HU
@@ -57,8 +60,7 @@ def _air_and_face(hu: Field, f: Mapping[str, Field], fine_texture: Field) -> Non
     bone = f["base"] < 0
     depth = np.clip(-f["base"], 0, 4)
     hu[bone] = (PETROUS_HU - 90 * depth + 130 * fine_texture)[bone]
-    cells = bone & (f["cells"] > 0.4) & (fine_texture > -0.15)
-    hu[cells] = CELL_HU - 300
+    hu[bone & (f["otic"] < 0)] = OTIC_HU
     wall = (f["air"] > 0) & (f["air"] < 1.0) & (f["head"] < -5)
     hu[wall] = np.maximum(hu[wall], 520)
     hu[(f["air"] <= 0) & (f["cavity"] > 1.2)] = AIR_HU

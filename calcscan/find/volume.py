@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcscan.find.contrast import Contrast, find_contrast
+from calcscan.find.shares import filled
 from calcscan.find.surround import Patch
 from calcscan.knowledge import values
 
@@ -44,13 +45,17 @@ def estimate(lesion: Patch, noise_hu: float | None, *, sharp: bool = False) -> V
     contrast = find_contrast(lesion, noise_hu or 0.0, psf_mm)
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
-    best = signal / contrast.hu
-    error = _error(lesion, contrast, signal, noise_hu or 0.0, psf_mm)
+    shares = filled(lesion, contrast.hu, noise_hu or 0.0)
+    best = shares.volume_mm3
+    error = _error(lesion, contrast, signal, noise_hu or 0.0, psf_mm, shares.unevenness)
     return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=best * float(np.exp(error)))
 
 
-def _error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float) -> float:
-    """Half the 95 % interval of the logarithm of the volume: contrast, background, noise, smallness, and a floor."""
+def _error(
+    lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float, unevenness: float
+) -> float:
+    """Half the 95 % interval of the logarithm of the volume: contrast, background, noise, smallness, unevenness,
+    and a floor."""
     limits = values("volume")
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     near_mm3 = float((lesion.near.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
@@ -61,6 +66,7 @@ def _error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, ps
         limits["interval_contrast"] * contrast.spread,
         limits["interval_small"] * psf_mm / contrast.width_mm,
         limits["background_error_hu"] * near_mm3 / signal,
+        limits["interval_uneven"] * unevenness,
         noise / signal,
     )
     return _Z95 * float(np.sqrt(sum(part**2 for part in parts)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from calcscan.geometry import Array
 from calcscan.knowledge import values
@@ -15,6 +16,7 @@ from calcscan.sites import all_sites
 from calcscan.summarise.burden import Part, Place
 
 BASAL_GANGLIA = "basal_ganglia"
+_POINTS = 4000
 
 
 def pairs() -> dict[str, tuple[str, ...]]:
@@ -51,25 +53,31 @@ def symmetries(
     return tuple(out)
 
 
-def _mirror_overlap(lesions: LesionMap, scan_to_atlas: Array, left: set[int], right: set[int]) -> float:
-    """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas, on a coarse grid."""
-    one, other = (_cells(lesions, scan_to_atlas, numbers, sign) for numbers, sign in ((left, 1.0), (right, -1.0)))
-    return 2 * len(one & other) / (len(one) + len(other))
+def _mirror_overlap(lesions: LesionMap, scan_to_atlas: Array, left: set[int], right: set[int]) -> float | None:
+    """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas: the share of the
+    voxels of both that have one of the other within the tolerance. None if either has no voxel in the label map."""
+    one, other = _points(lesions, scan_to_atlas, left), _points(lesions, scan_to_atlas, right)
+    if len(one) == 0 or len(other) == 0:
+        return None
+    other[:, 0] *= -1.0
+    near_mm = values("burden")["mirror_tolerance_mm"]
+    met = sum(
+        int(np.isfinite(cKDTree(there).query(here, distance_upper_bound=near_mm)[0]).sum())
+        for here, there in ((one, other), (other, one))
+    )
+    return met / (len(one) + len(other))
 
 
-def _cells(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int], sign: float) -> set[tuple[int, int, int]]:
-    """The cells of the atlas's space, mirrored by `sign`, that the lesions touch."""
-    where: list[npt.NDArray[np.int64]] = []
+def _points(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int]) -> Array:
+    """Where the voxels of the lesions lie in the atlas, mm; evenly thinned out if there are many."""
+    where: list[npt.NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
     for lesion in lesions.lesions:
         if lesion.id in numbers:
             box = tuple(slice(a, b) for a, b in lesion.bbox_kji)
-            first = [a for a, _ in lesion.bbox_kji]
-            where.append(np.argwhere(lesions.labels[box] == lesion.id) + first)
-    world = lesions.geometry.to_world(np.concatenate(where))
-    there = world @ scan_to_atlas[:3, :3].T + scan_to_atlas[:3, 3]
-    there[:, 0] *= sign
-    step_mm = 2 * values("burden")["mirror_tolerance_mm"]
-    return {(int(a), int(b), int(c)) for a, b, c in np.unique(np.round(there / step_mm).astype(np.int64), axis=0)}
+            where.append(np.argwhere(lesions.labels[box] == lesion.id) + np.array([a for a, _ in lesion.bbox_kji]))
+    kji = np.concatenate(where)
+    world = lesions.geometry.to_world(kji[:: max(1, len(kji) // _POINTS)])
+    return np.asarray(world @ scan_to_atlas[:3, :3].T + scan_to_atlas[:3, 3])
 
 
 def _unknown(pair: str) -> Symmetry:

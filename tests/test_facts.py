@@ -1,0 +1,144 @@
+"""What the image says, in the guideline's words: known, or left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_summarise import fit, lesion, lesion_map
+
+from calcscan.facts import image_facts
+from calcscan.geometry import Geometry
+from calcscan.knowledge import table
+from calcscan.model import Flag, Quality, Scan, Study
+from calcscan.quality import judge, quality_codes
+from calcscan.summarise import summarise
+
+OK = Quality(state="ok", flags=())
+
+
+def scan(**study):
+    grid = Geometry.regular(shape=(2, 2, 2), spacing_mm=(1, 1, 1))
+    return Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid, study=Study(**study))
+
+
+def facts(*lesions, flags=(), **study):
+    return image_facts(scan(**study), summarise(lesion_map(*lesions), fit=fit()), judge(flags))
+
+
+def finding(told, site):
+    found = [f for f in told.get("findings", ()) if f["site"] == site]
+    return found[0] if found else None
+
+
+def test_basal_ganglia_on_both_sides():
+    told = facts(lesion(1, "pallidum", "left", 300.0), lesion(2, "putamen", "right", 250.0), age_years=52.0, sex="M")
+    assert (told["age_years"], told["sex"]) == (52.0, "M")
+    assert finding(told, "basal_ganglia") == {
+        "site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": True, "multiple": True,
+        "volume_mm3": 550.0,
+    }  # fmt: skip
+    assert finding(told, "thalamus") == {"site": "thalamus", "present": False}
+
+
+def test_the_dura_is_one_site_of_four():
+    told = facts(lesion(1, "falx", "midline", 90.0), lesion(2, "tentorium", "left", 60.0))
+    assert finding(told, "dura") == {
+        "site": "dura", "present": True, "bilateral": False, "symmetric": False, "multiple": True, "volume_mm3": 150.0
+    }  # fmt: skip
+
+
+def test_midline_alone_has_no_sides():
+    assert finding(facts(lesion(1, "falx", "midline", 90.0)), "dura") == {
+        "site": "dura", "present": True, "multiple": False, "volume_mm3": 90.0
+    }  # fmt: skip
+
+
+def test_a_long_lesion_over_two_nuclei_is_one_deposit():
+    long = lesion(1, "pallidum", "left", 900.0, 20.0, site_share=0.6, also=(("putamen", "left", 0.4),))
+    assert finding(facts(long), "basal_ganglia")["multiple"] is False
+
+
+def test_below_what_can_be_measured_nothing_is_said_of_sides():
+    told = finding(facts(lesion(1, "thalamus", "left", 6.0)), "thalamus")
+    assert told == {"site": "thalamus", "present": True, "multiple": False, "volume_mm3": 6.0}
+
+
+def test_artery_walls_and_scalp_are_never_absent():
+    told = facts()
+    assert finding(told, "vascular") is None
+    assert finding(told, "skin") is None
+    assert finding(facts(lesion(1, "carotid_siphon", "left", 50.0)), "vascular")["present"] is True
+
+
+def test_nothing_is_said_that_the_image_cannot_know():
+    told = facts(lesion(1, "pallidum", "left", 300.0))
+    assert not {"isolated", "progression", "dural_thickening"} & set().union(*told["findings"])
+    assert "age_years" not in told
+    assert "sex" not in told
+    assert "imaging" not in told
+
+
+@pytest.mark.parametrize(
+    ("sex", "told"), [("F", "F"), ("m", "M"), ("O", "O"), ("", None), ("unknown", None), (None, None)]
+)
+def test_sex(sex, told):
+    assert facts(sex=sex).get("sex") == told
+
+
+def test_abstaining_and_refusing_leave_no_finding():
+    poor = (Flag(code="registration_poor", message=""),)
+    assert "findings" not in facts(lesion(1, "pallidum", "left"), flags=poor, age_years=4.0)
+    assert facts(flags=poor, age_years=4.0)["age_years"] == 4.0
+    assert image_facts(scan(), None, OK) == {}
+    unlocated = summarise(lesion_map(lesion(1, None, None)), fit=fit(accepted=False))
+    assert image_facts(scan(), unlocated, OK) == {}
+
+
+@pytest.mark.parametrize("code", list(quality_codes()))
+def test_every_flag_drops_what_its_data_say_and_never_turns_anything_false(code):
+    lesions = (lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 90.0), lesion(3, "falx", "midline"))
+    clean, flagged = facts(*lesions), facts(*lesions, flags=(Flag(code=code, message=""),))
+    abstains = judge((Flag(code=code, message=""),)).state == "abstain"
+    rule = quality_codes()[code]
+    for before in clean["findings"]:
+        after = finding(flagged, before["site"]) or {}
+        for key, value in before.items():
+            dropped = key in rule.drops or (value is False and key in rule.drops_false)
+            if abstains or dropped:
+                assert key not in after or key == "site"
+            elif key != "site":
+                assert after[key] == value
+        assert set(after) <= set(before)
+
+
+def test_possible_blood_is_told():
+    told = facts(flags=(Flag(code="possible_haemorrhage", message=""),))
+    assert told["imaging"] == {"possible_haemorrhage": True}
+
+
+def test_every_word_is_in_the_vocabulary():
+    words = table("facts")
+    sites = [
+        "pallidum",
+        "thalamus",
+        "dentate",
+        "cortex",
+        "white_matter",
+        "cerebellum",
+        "convexity_dura",
+        "choroid_plexus",
+    ]
+    lesions = [lesion(n, s, "left", 200.0) for n, s in enumerate(sites, start=1)]
+    lesions += [lesion(20, "pineal", "midline"), lesion(21, "habenula", "midline"), lesion(22, "brainstem", "midline")]
+    told = facts(*lesions, lesion(23, "vertebral", "right"), age_years=70.0, sex="F")
+    assert len(told["findings"]) == 12
+    for one in told["findings"]:
+        assert one["site"] in words["site"]
+        assert set(one) - {"site"} <= set(words["finding"])
+
+
+def test_the_guideline_takes_them():
+    from calcscan.guideline import recommend
+
+    told = facts(lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 290.0), age_years=52.0, sex="F")
+    assert recommend({}, image=told).to_dict()["recommendations"]

@@ -194,6 +194,4 @@ def base_shell(grid: Grid, brain: Mask) -> Mask:
 
 def sella(grid: Grid) -> Mask:
     """The dorsum sellae with the posterior clinoids and the floor of the sella: bone in every head."""
-    return np.asarray(
-        (np.abs(grid.x) <= 8.0) & (grid.y > -18.0) & (grid.y < 2.0) & (grid.z > -42.0) & (grid.z < -16.0)
-    )
+    return np.asarray((np.abs(grid.x) <= 8.0) & (grid.y > -18.0) & (grid.y < 2.0) & (grid.z > -42.0) & (grid.z < -16.0))

@@ -19,9 +19,14 @@ Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
-_NONE, _ALL = np.uint64(0), np.uint64(0x0101010101010101)
-"""Eight voxels' marks as one word; of one type with the word, for numba compares mixed integers as floats."""
+# Eight voxels' marks are read as one word. Its constants are of its own type: numba compares mixed integers as floats.
 _WORD = 8
+_NONE, _ONE, _BYTE, _TOP_BYTE = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(56)
+_PRIME = np.uint64(19)
+_WHICH_BYTE = np.zeros(19, np.uint8)
+"""Which byte of a word is 1, all others being 0, by the word modulo 19: the powers of 256 differ there."""
+for _byte in range(_WORD):
+    _WHICH_BYTE[256**_byte % 19] = _byte
 
 
 @kernel
@@ -75,7 +80,7 @@ def fill_runs(
     """
     rows = hu.shape[1]
     masked = mask.size > 0
-    words = above.view(np.uint64)
+    words, edges = above.view(np.uint64), run_edge.reshape(-1)
     for k in range(first, last):
         for j in range(rows):
             row = k * rows + j
@@ -83,15 +88,15 @@ def fill_runs(
             if row_start[row + 1] == run:
                 continue
             _mark(hu, mask, masked, k, j, threshold, above)
-            within = False
+            carry, edge = _NONE, 2 * run
             for w in range(len(words)):
-                if words[w] == (_ALL if within else _NONE):
-                    continue
-                for i in range(w * _WORD, w * _WORD + _WORD):
-                    if (above[i] != 0) != within:
-                        run_edge[run, 1 if within else 0] = i
-                        run += 1 if within else 0
-                        within = not within
+                change = words[w] ^ ((words[w] << _BYTE) | carry)
+                carry = words[w] >> _TOP_BYTE
+                while change != _NONE:
+                    lowest = change & (~change + _ONE)
+                    edges[edge] = w * _WORD + _WHICH_BYTE[lowest % _PRIME]
+                    edge += 1
+                    change ^= lowest
             line = hu[k, j]
             for r in range(row_start[row], row_start[row + 1]):
                 total, top = np.int64(0), line[run_edge[r, 0]]
@@ -113,15 +118,25 @@ def _root(parent: Ints, run: int) -> int:
 @kernel
 def _join_rows(run_edge: Ints, parent: Ints, here: int, here_end: int, there: int, there_end: int, reach: int) -> None:
     """Join the runs of two rows that overlap, or touch by a corner if `reach` is 1."""
-    while here < here_end and there < there_end:
-        meet = run_edge[here, 0] < run_edge[there, 1] + reach and run_edge[there, 0] < run_edge[here, 1] + reach
+    if there == there_end:
+        return
+    here_first, here_last = run_edge[here, 0], run_edge[here, 1]
+    there_first, there_last = run_edge[there, 0], run_edge[there, 1]
+    while True:
+        meet = here_first < there_last + reach and there_first < here_last + reach
         if meet and parent[here] != parent[there]:
             one, other = _root(parent, here), _root(parent, there)
             parent[here] = parent[there] = parent[max(one, other)] = min(one, other)
-        if run_edge[here, 1] < run_edge[there, 1]:
+        if here_last < there_last:
             here += 1
+            if here == here_end:
+                return
+            here_first, here_last = run_edge[here, 0], run_edge[here, 1]
         else:
             there += 1
+            if there == there_end:
+                return
+            there_first, there_last = run_edge[there, 0], run_edge[there, 1]
 
 
 @kernel

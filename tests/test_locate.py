@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
@@ -27,12 +28,11 @@ def grid() -> Geometry:
 
 def middle_lps_mm(site: str, side: str) -> np.ndarray:
     """The drawn voxel that lies deepest within the structure."""
-    from scipy import ndimage
-
     atlas = load_atlas()
     number = next(n for n, s in atlas.sites.items() if (s.site, s.side) == (site, side))
-    depth = ndimage.distance_transform_edt(atlas.labels == number)
-    kji = np.unravel_index(int(depth.argmax()), depth.shape)
+    (box,) = ndimage.find_objects((atlas.labels == number).astype(np.int8))
+    depth = ndimage.distance_transform_edt(np.pad(atlas.labels[box] == number, 1))
+    kji = np.unravel_index(int(depth.argmax()), depth.shape) + np.array([b.start - 1 for b in box])
     return atlas.affine[:3, :3] @ kji + atlas.affine[:3, 3]
 
 

@@ -1,0 +1,83 @@
+"""Does the atlas come to the same place from any head position?
+
+    python benchmarks/starts.py INPUT [--starts 20] [--seed 0]
+
+Turns the scan by up to 30° about each axis and shifts it by up to 60 mm (exactly: only its geometry changes), crops
+some at base or vertex, and compares with the unmoved scan where points of the head come to lie in the atlas, and which
+sites are found.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+import calcscan
+from calcscan.geometry import Geometry
+from calcscan.model import AtlasFit, Scan
+
+
+def moved(scan: Scan, turn: np.ndarray, shift_mm: np.ndarray, first: int, last: int) -> Scan:
+    """The scan's slices first … last, turned and shifted."""
+    g = scan.geometry
+    return Scan(
+        hu=np.array(scan.hu[first:last]),
+        geometry=Geometry(
+            origins_mm=(g.origins_mm @ turn.T + shift_mm)[first:last],
+            step_i_mm=turn @ g.step_i_mm,
+            step_j_mm=turn @ g.step_j_mm,
+            slab_mm=g.slab_mm[first:last],
+            rows=g.rows,
+            columns=g.columns,
+        ),
+        acquisition=scan.acquisition,
+        study=scan.study,
+    )
+
+
+def examined(scan: Scan) -> tuple[AtlasFit, list[str]]:
+    atlas = calcscan.load_atlas()
+    head = calcscan.find_skull(scan)
+    fit = calcscan.register(head, atlas)
+    located = calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas)
+    large = [lesion for lesion in located.lesions if lesion.volume_130_mm3 >= 10.0]
+    return fit, sorted(f"{lesion.site} {lesion.side}" for lesion in large)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("input")
+    parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    scan = calcscan.read_scan(arguments.input)
+    reference, sites = examined(scan)
+    size = np.array(scan.geometry.shape)
+    points = scan.geometry.to_world(
+        size * np.array([[0.5, 0.5, 0.5], [0.6, 0.4, 0.4], [0.6, 0.6, 0.6], [0.4, 0.5, 0.4]])
+    )
+    here = points @ reference.scan_to_atlas[:3, :3].T + reference.scan_to_atlas[:3, 3]
+    print(f"unmoved: {', '.join(sites) or 'nothing'} of 10 mm3 and more; correlation {reference.metric:.2f}")
+    rng = np.random.default_rng(arguments.seed)
+    same = flagged = 0
+    worst_mm = 0.0
+    for n in range(arguments.starts):
+        angles, shift_mm = rng.uniform(-30, 30, 3), rng.uniform(-60, 60, 3)
+        turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        cut = int(0.1 * size[0])
+        first, last = [(0, size[0]), (cut, size[0]), (0, size[0] - cut)][n % 3]
+        fit, found = examined(moved(scan, turn, shift_mm, first, last))
+        there = (points @ turn.T + shift_mm) @ fit.scan_to_atlas[:3, :3].T + fit.scan_to_atlas[:3, 3]
+        away_mm = float(np.linalg.norm(there - here, axis=1).max())
+        flagged += not fit.accepted
+        same += fit.accepted and found == sites
+        worst_mm = max(worst_mm, away_mm if fit.accepted else 0.0)
+        if not fit.accepted or found != sites:
+            print(f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, {fit.reason}: {found}")
+    print(f"{arguments.starts} starts: {same} the same sites, {flagged} flagged, at most {worst_mm:.1f} mm off")
+
+
+if __name__ == "__main__":
+    main()

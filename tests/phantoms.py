@@ -73,20 +73,27 @@ def phantom(
     *,
     thickness_mm: float | None = None,
     psf_mm: float = 0.5,
+    overshoot: float = 0.0,
+    texture_hu: float = 0.0,
     noise_hu: float = 4.0,
     kvp_kv: float | None = 120.0,
     inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
     flags: tuple[Flag, ...] = (),
     seed: int = 0,
 ) -> tuple[Scan, Head]:
-    """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given."""
+    """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given.
+
+    `overshoot` is the share of a wider blur that is taken off, as sharp kernels do; `texture_hu` the standard deviation
+    of the brain itself, over some millimetres.
+    """
     grid = grid or stack()
-    hu = np.full(grid.shape, BRAIN_HU)
+    hu = BRAIN_HU + _texture(grid, texture_hu, seed)
     for thing in things:
         share = _share(thing, grid, thickness_mm)
         hu += share * (thing.hu - hu)
     pixel = grid.spacing_mm[1:]
-    hu = ndimage.gaussian_filter(hu, (0, psf_mm / pixel[0], psf_mm / pixel[1]))
+    soft, wide = (ndimage.gaussian_filter(hu, (0, s * psf_mm / pixel[0], s * psf_mm / pixel[1])) for s in (1, 2))
+    hu = (1 + overshoot) * soft - overshoot * wide
     hu += _noise(grid, noise_hu, seed)
     scan = Scan(
         hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
@@ -147,3 +154,11 @@ def _noise(grid: Geometry, noise_hu: float, seed: int) -> npt.NDArray[np.float64
     pixel = grid.spacing_mm[1:]
     grain = ndimage.gaussian_filter(white, (0, 0.45 / pixel[0], 0.45 / pixel[1]))
     return np.asarray(grain / grain.std() * noise_hu)
+
+
+def _texture(grid: Geometry, texture_hu: float, seed: int) -> npt.NDArray[np.float64]:
+    if texture_hu == 0:
+        return np.zeros(grid.shape)
+    white = np.random.default_rng(seed + 1).standard_normal(grid.shape)
+    smooth = ndimage.gaussian_filter(white, 3.0 / np.asarray(grid.spacing_mm))
+    return np.asarray(smooth / smooth.std() * texture_hu)

@@ -24,11 +24,14 @@ _COLUMNS = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """HU above background; `spread` is the standard deviation of its logarithm; `width_mm` of the footprint."""
+    """HU above background; `spread` is the standard deviation of its logarithm.
+
+    `narrow_mm` is the width of the footprint where a disk still fits.
+    """
 
     hu: float
     spread: float
-    width_mm: float
+    narrow_mm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class _Columns:
     slope: Field
     peak_hu_mm: float
     width_mm: float
+    narrow_mm: float
     thinned: int
 
 
@@ -63,8 +67,8 @@ def find_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast:
     weight /= weight.sum()
     mean = float(weight @ np.log(tried))
     spread = float(np.sqrt(weight @ (np.log(tried) - mean) ** 2))
-    small = 1.0 + limits["deblur_contrast"] * (psf_mm / columns.width_mm) ** 2
-    return Contrast(hu=float(np.exp(mean)) * small, spread=spread, width_mm=columns.width_mm)
+    small = 1.0 + limits["deblur_contrast"] * (psf_mm / columns.narrow_mm) ** 2
+    return Contrast(hu=float(np.exp(mean)) * small, spread=spread, narrow_mm=columns.narrow_mm)
 
 
 def _share(columns: _Columns, contrast: float, lesion: Patch) -> npt.NDArray[np.float64]:
@@ -84,8 +88,9 @@ def _columns(lesion: Patch, psf_mm: float) -> _Columns:
     smooth = ndimage.gaussian_filter(total, limits["smooth_mm"] / pixel)
     under = lesion.lesion.any(axis=0)
     peak = float(np.percentile(smooth[under], 95) if under.sum() > 20 else smooth[under].max())
-    footprint_mm2 = float((smooth >= 0.5 * peak).sum() * pixel.prod())
-    width2_mm2 = 4 * footprint_mm2 / np.pi
+    footprint = smooth >= 0.5 * peak
+    width2_mm2 = 4 * float(footprint.sum() * pixel.prod()) / np.pi
+    narrow_mm = 2 * float(ndimage.distance_transform_edt(np.pad(footprint, 1), sampling=pixel).max())
     blur2_mm2 = psf_mm**2 + limits["smooth_mm"] ** 2
     width2_mm2 = max(width2_mm2 - limits["deblur_width"] * blur2_mm2, 0.3 * width2_mm2)
     wide = 1.0 / pixel
@@ -102,5 +107,6 @@ def _columns(lesion: Patch, psf_mm: float) -> _Columns:
         slope=slope.reshape(len(lesion.at_mm), -1)[:, core],
         peak_hu_mm=peak * (1 + limits["deblur_peak"] * 4 * blur2_mm2 / width2_mm2),
         width_mm=float(np.sqrt(width2_mm2)),
+        narrow_mm=min(narrow_mm, float(np.sqrt(width2_mm2))),
         thinned=thinned,
     )

@@ -64,7 +64,7 @@ def _error(
     parts = (
         limits["interval_floor"],
         limits["interval_contrast"] * contrast.spread,
-        limits["interval_small"] * psf_mm / contrast.width_mm,
+        limits["interval_small"] * psf_mm / contrast.narrow_mm,
         limits["background_error_hu"] * near_mm3 / signal,
         limits["interval_uneven"] * unevenness,
         noise / signal,

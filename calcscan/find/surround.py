@@ -64,7 +64,7 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     enough = shell.sum() >= limits["shell_voxels"]
     background = float(np.median(hu[shell])) if enough else float(head.brain_hu or 0.0)
     return Patch(
-        signal=np.where(near, hu - background, 0.0),
+        signal=np.where(near, hu - _field(hu, shell, background, geometry.slab_mm[box[0]], pixel_mm), 0.0),
         lesion=lesion,
         near=near,
         background_hu=background,
@@ -73,6 +73,17 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
         thick_mm=thick_mm[box[0]],
         pixel_mm=(pixel_mm[0], pixel_mm[1]),
     )
+
+
+def _field(hu: Field, shell: Mask, background_hu: float, slab_mm: Field, pixel_mm: tuple[float, ...]) -> Field:
+    """The background as it changes around the lesion: the shell's voxels nearby, and a little of its median."""
+    limits = values("volume")
+    reach = limits["field_reach_mm"] / np.array([np.median(slab_mm), *pixel_mm])
+    clipped = np.clip(hu, limits["field_low_hu"], limits["field_high_hu"])
+    weight = ndimage.gaussian_filter(shell.astype(np.float64), reach, mode="constant")
+    total = ndimage.gaussian_filter(np.where(shell, clipped, 0.0), reach, mode="constant")
+    few = limits["field_faint"]
+    return np.asarray((total + few * background_hu) / (weight + few))
 
 
 def _within(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:

@@ -298,3 +298,31 @@ def test_real_pineal_and_plexus(real_scans):
     assert 30 < near["pineal"].volume_mm3 < 81
     assert 20 < near["plexus left"].volume_130_mm3 < 30
     assert 12 < near["plexus right"].volume_130_mm3 < 22
+
+
+def test_what_does_not_stand_out_is_counted_and_unsure():
+    """Dense tissue all around, so that there is no background to hold it against."""
+    scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=60, hu=250)], stack((5.0, 0.5, 0.5)), noise_hu=1.0)
+    around = Region(test=lambda x: np.linalg.norm(x - CENTRE, axis=-1) > 3.5, hu=600)
+    walled, _ = phantom([Ball(centre_mm=CENTRE, volume_mm3=60, hu=250), around], stack((5.0, 0.5, 0.5)), noise_hu=1.0)
+    narrow = replace(head, inside=np.linalg.norm(_world(scan) - CENTRE, axis=-1) < 3.0)
+    for lesion in find_lesions(walled, narrow).lesions:
+        assert 0 < lesion.volume_low_mm3 <= lesion.volume_mm3 <= lesion.volume_high_mm3 < np.inf
+
+
+def _world(scan):
+    return scan.geometry.to_world(np.moveaxis(np.indices(scan.hu.shape), 0, -1))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_numbers_are_finite_whatever_there_is(seed):
+    """Blocks of any density, half of them outside: nothing negative, nothing infinite, no warning."""
+    rng = np.random.default_rng(seed)
+    scan, head = phantom([], stack((3.0, 1.0, 1.0)), noise_hu=0.0)
+    coarse = rng.choice([-900, -100, 10, 40, 90, 120, 200, 700, 1500], tuple(n // 3 + 1 for n in scan.hu.shape))
+    blocks = coarse.repeat(3, 0).repeat(3, 1).repeat(3, 2)[tuple(slice(n) for n in scan.hu.shape)]
+    wild = replace(scan, hu=blocks.astype(np.int16))
+    found = find_lesions(wild, replace(head, inside=rng.random(scan.hu.shape) < 0.7))
+    assert found.lesions
+    for lesion in found.lesions:
+        assert 0 < lesion.volume_low_mm3 <= lesion.volume_mm3 <= lesion.volume_high_mm3 < np.inf

@@ -48,11 +48,13 @@ class _Columns:
     thinned: int
 
 
-def find_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast:
-    """The contrast that explains the slices best, and how sure it is."""
+def find_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast | None:
+    """The contrast that explains the slices best, and how sure it is; None if the lesion doesn't stand out."""
     limits = values("volume")
     columns = _columns(lesion, psf_mm)
     upper = float(np.percentile(lesion.signal[lesion.lesion], 97))
+    if upper <= 0 or columns.peak_hu_mm <= 0:
+        return None
     tried = upper * np.exp(np.linspace(limits["contrast_low"], limits["contrast_high"], _TRIED))
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     alike = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2 / columns.thinned)

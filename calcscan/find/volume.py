@@ -14,7 +14,7 @@ import numpy as np
 from calcscan.find.contrast import Contrast, find_contrast
 from calcscan.find.shares import filled
 from calcscan.find.surround import Patch
-from calcscan.knowledge import values
+from calcscan.knowledge import table, values
 
 _Z95 = 1.96
 
@@ -43,12 +43,32 @@ def estimate(lesion: Patch, noise_hu: float | None, *, sharp: bool = False) -> V
     limits = values("volume")
     psf_mm = limits["psf_sharp_mm" if sharp else "psf_soft_mm"]
     contrast = find_contrast(lesion, noise_hu or 0.0, psf_mm)
+    if contrast is None:
+        return _as_counted(lesion)
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
     shares = filled(lesion, contrast.hu, noise_hu or 0.0)
     best = shares.volume_mm3
+    if signal <= 0 or best <= 0:
+        return _as_counted(lesion)
     error = _error(lesion, contrast, signal, noise_hu or 0.0, psf_mm, shares.unevenness)
-    return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=best * float(np.exp(error)))
+    most = limits["rim_most"] * _rim_mm3(lesion)
+    best = min(best, most)
+    high = max(best, min(best * float(np.exp(error)), limits["rim_most_high"] / limits["rim_most"] * most))
+    return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=high)
+
+
+def _as_counted(lesion: Patch) -> Volume:
+    """For what stands out from no surround, as beside bone: its rim as it is, and a wide interval."""
+    low, high = (table("volume")["unsure"][name] for name in ("low", "high"))
+    rim_mm3 = _rim_mm3(lesion)
+    return Volume(best_mm3=rim_mm3, low_mm3=low * rim_mm3, high_mm3=high * rim_mm3)
+
+
+def _rim_mm3(lesion: Patch) -> float:
+    """The plain volume of the lesion with its faint rim."""
+    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
+    return float((lesion.lesion.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
 
 
 def _error(

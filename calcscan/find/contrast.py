@@ -58,11 +58,11 @@ def find_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast | N
     tried = upper * np.exp(np.linspace(limits["contrast_low"], limits["contrast_high"], _TRIED))
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     alike = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2 / columns.thinned)
-    known = noise_hu**2 + (limits["edge_error"] * psf_mm * columns.slope) ** 2
+    known = noise_hu**2 + (limits["edge_error"] * psf_mm * columns.slope) ** 2 + (limits["model_error"] * upper) ** 2
     score = np.empty(_TRIED)
     for n, contrast in enumerate(tried):
         misfit = columns.signal - contrast * _share(columns, contrast, lesion)
-        fit = float((misfit**2 / (known + (limits["model_error"] * contrast) ** 2)).sum()) / alike
+        fit = float((misfit**2 / known).sum()) / alike
         elongation = np.log(columns.peak_hu_mm / contrast / columns.width_mm) - limits["elongation"]
         score[n] = -0.5 * fit - 0.5 * (elongation / limits["elongation_spread"]) ** 2
     weight = np.exp(score - score.max())

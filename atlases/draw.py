@@ -152,8 +152,9 @@ def mirrored(points: Sequence[Point], side: str) -> list[Point]:
     return [(sign * x, y, z) for x, y, z in points]
 
 
-PETROCLINOID = ((8.0, -13.0, -27.0), (14.0, -20.0, -30.0), (19.0, -26.0, -31.0))
-"""Posterior clinoid process to petrous apex. Position: from the sella and the petrous apex in MNI space."""
+PETROCLINOID = ((14.5, -14.0, -28.0), (18.5, -16.5, -29.0), (23.0, -21.0, -31.0))
+"""From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space; the middle is
+where two real heads have calcified ligaments, seen on their CTs."""
 
 CAROTID_SIPHON = (
     (16.0, -16.0, -38.0),

@@ -107,7 +107,8 @@ def _lesion(
     mm3 = geometry.voxel_mm3[kji[:, 0]]
     volume_130_mm3 = float(mm3[density >= values("thresholds")["counted_hu"]].sum())
     sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
-    volume = estimate(patch(scan, head, parts, table, number, levels.rim_hu), head.noise_hu, sharp=sharp)
+    around = patch(scan, head, parts, table, number, levels)
+    volume = estimate(around, head.noise_hu, least_hu=min(levels.nominal_hu, levels.found_hu), sharp=sharp)
     labels[box][counted] = new
     centre = centroid_mm(kji, geometry)
     low, high = kji.min(axis=0), kji.max(axis=0) + 1

@@ -9,11 +9,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.components import Table
+from calcscan.find.threshold import Thresholds
 from calcscan.knowledge import values
 from calcscan.model import Head, Scan
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float64]
+_UPRIGHT = np.ones((3, 1, 1), np.bool_)
 _SLICES = 2
 """Slices looked at beyond the lesion's own, and beyond those that its slab may reach."""
 
@@ -36,9 +38,9 @@ class Patch:
     pixel_mm: tuple[float, float]
 
 
-def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, number: int, rim_hu: float) -> Patch:
+def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, number: int, levels: Thresholds) -> Patch:
     """Cut out component `number` of the label map `parts`; other components and all outside `head.inside` are not
-    looked at, nor the blur of bone."""
+    looked at, nor the blur of bone; faint rim there is taken for that blur."""
     limits, geometry = values("volume"), scan.geometry
     thick_mm = _thickness_mm(scan)
     pixel_mm = geometry.spacing_mm[1:]
@@ -53,10 +55,12 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     hu = scan.hu[box].astype(np.float64)
     lesion = parts[box] == number
     inside = head.inside[box]
-    dense = (hu >= rim_hu) & ~inside
-    usable = inside & (parts[box] == 0) & ~_within(dense, limits["bone_clear_mm"], pixel_mm) | lesion
+    bone = ndimage.binary_dilation((hu >= levels.rim_hu) & ~inside, _UPRIGHT)
+    blurred = _within(bone, limits["bone_clear_mm"], pixel_mm)
+    lesion &= ~blurred | (hu >= levels.counted_hu)
+    usable = inside & (parts[box] == 0) & ~blurred | lesion
     slices = max(1, round(float(np.median(thick_mm)) / between / 2))
-    tall = ndimage.binary_dilation(lesion, np.ones((3, 1, 1), np.bool_), iterations=slices)
+    tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
     near = _within(tall, limits["near_mm"], pixel_mm) & usable
     shell = _within(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
     if shell.sum() < limits["shell_voxels"]:

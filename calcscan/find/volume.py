@@ -7,7 +7,7 @@ to slice thickness follows the share of the slab that is filled (Monnin et al. 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Volume:
     high_mm3: float
 
 
-def estimate(lesion: Patch, noise_hu: float | None, *, sharp: bool = False) -> Volume:
+def estimate(lesion: Patch, noise_hu: float | None, *, least_hu: float, sharp: bool = False) -> Volume:
     """The volume of the lesion of a patch.
 
     Parameters
@@ -37,6 +37,8 @@ def estimate(lesion: Patch, noise_hu: float | None, *, sharp: bool = False) -> V
         Cut out by `calcscan.find.surround.patch`.
     noise_hu
         Standard deviation of the noise; unknown counts as none.
+    least_hu
+        What no calcification is fainter than: the threshold that finds it.
     sharp
         Whether the kernel is sharp: then the blur is less.
     """
@@ -45,6 +47,7 @@ def estimate(lesion: Patch, noise_hu: float | None, *, sharp: bool = False) -> V
     contrast = find_contrast(lesion, noise_hu or 0.0, psf_mm)
     if contrast is None:
         return _as_counted(lesion)
+    contrast = replace(contrast, hu=max(contrast.hu, least_hu - lesion.background_hu))
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
     shares = filled(lesion, contrast.hu, noise_hu or 0.0)

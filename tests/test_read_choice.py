@@ -271,3 +271,21 @@ def test_the_sagittal_reformat_of_the_real_folder_lacks_slices(real_scans: Path)
     scan = read_scan(real_scans / "mixed_folder", series_uid=uid)
     assert "missing_slices" in {flag.code for flag in scan.flags}
     assert scan.geometry.slab_mm == pytest.approx(np.full(len(scan.hu), 3.0), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("written", "birth", "expected"),
+    [
+        ("052Y", "", 52),
+        ("018M", "", 1.5),
+        ("", "19720301", 51),
+        ("999Y", "", None),
+        ("", "18000101", None),
+        ("", "", None),
+    ],
+)
+def test_age_as_written_or_from_dates_and_never_a_placeholder(
+    tmp_path: Path, written: str, birth: str, expected: float | None
+) -> None:
+    faults.write(faults.series(PatientAge=written, PatientBirthDate=birth, StudyDate="20240229"), tmp_path)
+    assert read_scan(tmp_path).study.age_years == expected

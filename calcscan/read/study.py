@@ -25,14 +25,21 @@ def study_of(image: Image) -> Study:
 
 
 def age_years(person: Person) -> float | None:
-    """Age at the scan: as written (`052Y`, `018M`, `003W`, `010D`), else from birth and study date."""
-    written = person.age.strip().upper()
-    if len(written) >= 2 and written[-1] in _YEARS and written[:-1].isdecimal():
-        return round(int(written[:-1]) * _YEARS[written[-1]], 2)
-    born, scanned = _date(person.birth_date), _date(person.study_date)
-    if born is None or scanned is None or scanned < born:
-        return None
-    return float(scanned[0] - born[0] - (scanned[1:] < born[1:]))
+    """Age at the scan: as written (`052Y`, `018M`, `003W`, `010D`), else from birth and study date; None where neither
+    tells or nobody is that old (`999Y` is some scanners' way to leave it open)."""
+    age = _age_written(person.age.strip().upper())
+    if age is None:
+        born, scanned = _date(person.birth_date), _date(person.study_date)
+        if born is None or scanned is None or scanned < born:
+            return None
+        age = float(scanned[0] - born[0] - (scanned[1:] < born[1:]))
+    return age if age <= limit("oldest_years") else None
+
+
+def _age_written(text: str) -> float | None:
+    if len(text) >= 2 and text[-1] in _YEARS and text[:-1].isdecimal():
+        return round(int(text[:-1]) * _YEARS[text[-1]], 2)
+    return None
 
 
 def _date(text: str) -> tuple[int, int, int] | None:

@@ -47,18 +47,18 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
 
 
 def _findings(summary: Summary) -> list[dict[str, Any]]:
-    """One for each site of the guideline of which every row is known."""
+    """One for each site of the guideline at which something was found, or of which every row is known."""
     rows: dict[str, list[SiteBurden]] = {}
     for row in summary.sites:
         rows.setdefault(all_sites()[row.site].fact, []).append(row)
     never_false = table("burden")["never_false"]["facts"]
     out = []
     for fact, here in rows.items():
-        if not fact or any(row.volume_mm3 is None for row in here):
-            continue
-        if any(row.count for row in here):
-            out.append(_present(fact, here, summary))
-        elif fact not in never_false:
+        wholly = all(row.volume_mm3 is not None for row in here)
+        if fact and any(row.count for row in here):
+            told = _present(fact, here, summary)
+            out.append({key: value for key, value in told.items() if wholly or value is not False})
+        elif fact and wholly and fact not in never_false:
             out.append({"site": fact, "present": False})
     return out
 

@@ -43,14 +43,19 @@ def _shares(lesion: Lesion) -> Mapping[Place, float]:
     return {place: vote / total for place, vote in votes.items()}
 
 
-def site_rows(places: Mapping[Place, Sequence[Part]], *, located: bool) -> tuple[SiteBurden, ...]:
-    """A row for every site and side; what was not located or not examined is None."""
+def site_rows(
+    places: Mapping[Place, Sequence[Part]], *, located: bool, covered: Mapping[Place, float]
+) -> tuple[SiteBurden, ...]:
+    """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
+    site within the scan) is None."""
     hidden = set(table("burden")["not_examined"]["groups"])
+    enough = values("burden")["coverage"]
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
-            known = located and (bool(parts) or site.group not in hidden)
+            seen = site.group not in hidden and covered.get((site.site, side), 1.0) >= enough
+            known = located and (bool(parts) or seen)
             rows.append(_row(site.site, side, site.group, parts) if known else _unknown(site.site, side, site.group))
     return tuple(rows)
 

@@ -6,6 +6,7 @@ from calcscan.knowledge import table
 from calcscan.model import Atlas, AtlasFit, Head, LesionMap, Scan, Summary
 from calcscan.sites import all_sites
 from calcscan.summarise.burden import Part, Place, shared_out, site_rows
+from calcscan.summarise.coverage import coverage
 from calcscan.summarise.scores import scores
 from calcscan.summarise.symmetry import symmetries
 
@@ -25,10 +26,12 @@ def summarise(
     ----------
     lesions
         With their sites, if they were located.
-    scan, head, atlas
+    scan, atlas
+        With `fit`, to tell which sites the scan reaches; without them all count as scanned.
+    head
         Not needed for anything yet; taken so that every stage is called alike.
     fit
-        For the mirror overlap; where it was not accepted nothing counts as located.
+        For the mirror overlap too; where it was not accepted nothing counts as located.
     located
         Whether sites may be told; else as `fit` says.
 
@@ -36,14 +39,15 @@ def summarise(
     -------
     Summary
         `sites` holds a row for every site and side of `calcscan.sites`: volume 0 and grade `none_detected` where
-        nothing was found above `detection_floor_mm3`, None in every measure where nothing was located.
+        nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned.
     """
     told = located if located is not None else fit is not None and fit.accepted
     places = shared_out(lesions.lesions)
     matrix = fit.scan_to_atlas if fit is not None else None
     floor_mm3 = float(lesions.settings["detection_floor_mm3"])
+    covered = coverage(scan, fit, atlas) if told and scan is not None and fit is not None and atlas is not None else {}
     return Summary(
-        sites=site_rows(places, located=told),
+        sites=site_rows(places, located=told, covered=covered),
         symmetry=symmetries(places, lesions, matrix, floor_mm3, located=told),
         scores=scores(lesions, places, matrix, located=told),
         multiple=_multiple(places) if told else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from fhir.resources.R4B.bundle import Bundle
 from guideline_facts import FACTS
 
 from calcscan.guideline import recommend
@@ -40,7 +42,14 @@ def test_fhir_holds_proposals_reasons_sources_and_questions() -> None:
     assert [action["id"] for action in group["action"]] == [item.id for item in GUIDANCE.recommendations]
     for action in group["action"]:
         assert action["priority"] in ("routine", "urgent", "asap", "stat")
-        assert action["reason"]
+        assert "because " in action["textEquivalent"]
         assert action["documentation"][0]["type"] == "citation"
     texts = " ".join(note["text"] for note in response["note"])
     assert all(conflict.text in texts for conflict in GUIDANCE.conflicts)
+
+
+@pytest.mark.parametrize("facts", [{}, FACTS], ids=["nothing known", "much known"])
+def test_fhir_keeps_to_the_specification(facts: dict[str, object]) -> None:
+    """As fhir.resources reads it, which holds the definitions of R4B (no resource used here differs from R4)."""
+    bundle = Bundle(**fhir(recommend(facts)))
+    assert len(bundle.entry) == (2 if facts else 1)

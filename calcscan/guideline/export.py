@@ -62,7 +62,7 @@ def _action(item: Recommendation) -> dict[str, Any]:
         "title": item.kind.replace("_", " "),
         "description": item.text,
         "priority": _PRIORITIES[item.urgency],
-        "reason": [{"text": _reason(because)} for because in item.because],
+        "textEquivalent": "; ".join([item.text, *(f"because {_reason(because)}" for because in item.because)]),
         "documentation": [{"type": "citation", "citation": _citation(item)}],
     }
 

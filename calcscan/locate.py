@@ -32,25 +32,45 @@ Shares = Mapping[tuple[str, str], float]
 def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atlas) -> LesionMap:
     """Give every lesion its site, side and share, and drop what is skull.
 
-    Lesions of an unaccepted fit come back `unassigned`. Dropped bone is told by the setting `bone_dropped_mm3`.
+    Lesions of an unaccepted fit come back `unassigned`, and all that touches the skull or lies close under it is
+    dropped. Dropped bone is told by the setting `bone_dropped_mm3`.
     """
-    if not fit.accepted:
-        bare = (replace(lesion, site="unassigned", side="", site_share=None) for lesion in lesions.lesions)
-        return replace(lesions, lesions=tuple(bare))
     limits = values("locating")
     on_bone = _on_bone(lesions, scan, head)
     ballot = _Ballot(atlas, fit, table("locating")["prior"], float(limits["uncertainty_mm"]))
-    kept, dropped_mm3 = [], 0.0
     order = _voxels_by_lesion(lesions)
+    kept, dropped_mm3 = [], 0.0
     for lesion in lesions.lesions:
         world = lesions.geometry.to_world(order[lesion.id])
-        evidence = _evidence(world, head, fit, atlas)
-        shares = ballot.shares(world)
-        if _is_bone(evidence, bool(on_bone[lesion.id]), _ranked(shares)[0][0][0], limits):
+        told: Lesion | None
+        if fit.accepted:
+            told = _placed(lesion, ballot.shares(world), _evidence(world, head, fit, atlas), on_bone, limits)
+        else:
+            told = _unplaced(lesion, world, head, on_bone, limits)
+        if told is None:
             dropped_mm3 += lesion.volume_130_mm3
         else:
-            kept.append(_with_site(lesion, shares, evidence, limits))
+            kept.append(told)
     return _renumbered(lesions, kept, dropped_mm3)
+
+
+def _placed(
+    lesion: Lesion, shares: Shares, evidence: _Evidence, on_bone: npt.NDArray[np.bool_], limits: Mapping[str, float]
+) -> Lesion | None:
+    """The lesion with its site; None if it is bone."""
+    if _is_bone(evidence, bool(on_bone[lesion.id]), _ranked(shares)[0][0][0], limits):
+        return None
+    return _with_site(lesion, shares, evidence, limits)
+
+
+def _unplaced(
+    lesion: Lesion, world: Array, head: Head, on_bone: npt.NDArray[np.bool_], limits: Mapping[str, float]
+) -> Lesion | None:
+    """The lesion where no atlas can be believed; None if it touches the skull or lies close under it."""
+    deepest_mm = float(sample_at(head.depth_mm, head.coarse_hu.affine, world).max())
+    if on_bone[lesion.id] or deepest_mm < limits["base_depth_mm"]:
+        return None
+    return replace(lesion, site="unassigned", side="", site_share=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

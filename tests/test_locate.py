@@ -160,3 +160,10 @@ def test_without_an_accepted_fit_nothing_is_attributed() -> None:
     lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
     found = locate(lesions, scan, head(), replace(FIT, accepted=False), load_atlas())
     assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]
+
+
+def test_without_an_accepted_fit_what_lies_close_under_the_skull_is_left_out() -> None:
+    lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
+    found = locate(lesions, scan, head(depth_mm=3.0), replace(FIT, accepted=False), load_atlas())
+    assert found.lesions == ()
+    assert found.settings["bone_dropped_mm3"] > 20

@@ -58,9 +58,10 @@ def _answer(args: argparse.Namespace) -> str:
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
-        from calcscan.guideline import export
+        from calcscan.guideline.cards import cards
+        from calcscan.guideline.fhir import fhir
 
-        return _json(export.cards(guidance) if args.export == "cards" else export.fhir(guidance))
+        return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
     return _json(guidance.to_dict()) if args.json else render(guidance, width)
 
 

@@ -1,8 +1,8 @@
 """Numba kernels: arrays and scalars in, numbers out; no unit, no file, no object of ours.
 
 Every kernel is made by one of the two decorators here, so that caching and threads are decided in one place.
-Volumes come in read-only (a frozen `Scan` holds them so) and a read-only array is another type to numba: declare the
-inputs' types by annotation of the public wrapper, and pass `np.ascontiguousarray` views.
+Volumes come in read-only (a frozen `Scan` holds them so) and a read-only array is another type to numba, compiled for
+anew: a wrapper should always hand its kernel the same one of the two.
 
 `CALCSCAN_NUMBA_CACHE=0` turns the on-disk cache off (default 1).
 """
@@ -29,6 +29,6 @@ def kernel(function: F) -> F:
 
 
 def parallel_kernel(function: F) -> F:
-    """Compile with `prange` over threads. Threads write private slices, integers only, so that the answer is the
-    same for any number of them."""
+    """Compile with `prange` over threads. Each turn of the loop writes its own part of the output and adds to nothing
+    that others add to, so that the answer is the same for any number of threads."""
     return cast(F, numba.njit(cache=_CACHE, nogil=True, fastmath=False, parallel=True)(function))

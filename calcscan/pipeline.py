@@ -117,7 +117,7 @@ def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found
     with stage("summarise"):
         located = judge(_flags(scan, found)).state != "abstain"
         lesions = lesions if located else _withheld(lesions)
-        found.summary = summarise(lesions, scan, head, fit, atlas, located=located)
+        found.summary = summarise(lesions, scan, fit, atlas, located=located)
 
 
 def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:

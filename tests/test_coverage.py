@@ -26,7 +26,7 @@ def summary(first_mm: float, *lesions) -> tuple[Summary, Scan]:
         threshold_hu=130.0,
         settings={"detection_floor_mm3": FLOOR_MM3},
     )
-    return summarise(found, scan, None, FIT, load_atlas()), scan
+    return summarise(found, scan, FIT, load_atlas()), scan
 
 
 def rows(told: Summary) -> dict[tuple[str, str], float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calcscan.knowledge import table
-from calcscan.model import Atlas, AtlasFit, Head, LesionMap, Scan, Summary
+from calcscan.model import Atlas, AtlasFit, LesionMap, Scan, Summary
 from calcscan.sites import all_sites
 from calcscan.summarise.burden import Part, Place, shared_out, site_rows
 from calcscan.summarise.coverage import coverage
@@ -14,7 +14,6 @@ from calcscan.summarise.symmetry import symmetries
 def summarise(
     lesions: LesionMap,
     scan: Scan | None = None,
-    head: Head | None = None,
     fit: AtlasFit | None = None,
     atlas: Atlas | None = None,
     *,
@@ -28,8 +27,6 @@ def summarise(
         With their sites, if they were located.
     scan, atlas
         With `fit`, to tell which sites the scan reaches; without them all count as scanned.
-    head
-        Not needed for anything yet; taken so that every stage is called alike.
     fit
         For the mirror overlap too; where it was not accepted nothing counts as located.
     located

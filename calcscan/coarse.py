@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan._kernels.resample import above_level, block_mean, sample_slices
-from calcscan.geometry import Array, Geometry
+from calcscan.geometry import Array, Geometry, apply
 from calcscan.model import AIR_HU, Coarse, Scan
 
 _NOT_COVERED = -30000.0
@@ -38,8 +38,7 @@ def resample(scan: Scan, spacing_mm: float) -> Coarse:
 
 def sample_at(field: npt.NDArray[np.generic], affine: Array, world_mm: Array, *, nearest: bool = False) -> Array:
     """A field on an even grid at points (n, 3) in LPS mm; 0 outside it."""
-    inverse = np.linalg.inv(affine)
-    index = world_mm @ inverse[:3, :3].T + inverse[:3, 3]
+    index = apply(np.linalg.inv(affine), world_mm)
     return np.asarray(ndimage.map_coordinates(field, index.T, order=0 if nearest else 1, cval=0), dtype=np.float64)
 
 

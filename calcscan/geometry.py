@@ -11,11 +11,21 @@ its own origin and the slab that it stands for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+
+def apply(matrix: npt.NDArray[np.floating[Any]], points: npt.ArrayLike) -> Array:
+    """Points (…, 3) through a 4×4 matrix.
+
+    >>> apply(np.diag([2.0, 3.0, 4.0, 1.0]), [1.0, 1.0, 1.0])
+    array([2., 3., 4.])
+    """
+    return np.asarray(np.asarray(points) @ matrix[:3, :3].T + matrix[:3, 3], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

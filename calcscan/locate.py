@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from calcscan._kernels.touching import touches_outside
 from calcscan.coarse import sample_at
-from calcscan.geometry import Array
+from calcscan.geometry import Array, apply
 from calcscan.knowledge import table, values
 from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
 
@@ -85,7 +85,7 @@ class _Evidence:
 
 
 def _evidence(world: Array, head: Head, fit: AtlasFit, atlas: Atlas) -> _Evidence:
-    there = world @ fit.scan_to_atlas[:3, :3].T + fit.scan_to_atlas[:3, 3]
+    there = apply(fit.scan_to_atlas, world)
     zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
     labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
     depth = sample_at(head.depth_mm, head.coarse_hu.affine, world)
@@ -144,7 +144,7 @@ class _Ballot:
     def shares(self, world: Array) -> dict[tuple[str, str], float]:
         """Share of the vote of every site and side that gets any; `unassigned` where there is none."""
         points = world[:: max(1, len(world) // 400)]
-        there = points @ self._matrix[:3, :3].T + self._matrix[:3, 3]
+        there = apply(self._matrix, points)
         around = (there[:, None] + self._offsets).reshape(-1, 3)
         labels = sample_at(self._atlas.labels, self._atlas.affine, around, nearest=True).astype(np.uint8)
         votes = self._prior[labels].reshape(len(points), -1) * self._weights

@@ -121,14 +121,13 @@ class Coarse:
 class Head:
     """The inside of the skull, on the scan's grid and on a coarse one.
 
-    `inside` (k, j, i) bool: within the inner table, dura included, bone not. `coarse_hu`, `coarse_inside` and
-    `coarse_bone` share one grid; `depth_mm` on it is the distance to the inner table, positive inside.
+    `inside` (k, j, i) bool: within the inner table, dura included, bone not. `coarse_hu` and
+    `coarse_inside` share one grid; `depth_mm` on it is the distance to the inner table, positive inside.
     """
 
     inside: npt.NDArray[np.bool_]
     coarse_hu: Coarse
     coarse_inside: npt.NDArray[np.bool_]
-    coarse_bone: npt.NDArray[np.bool_]
     depth_mm: npt.NDArray[np.float32]
     intracranial_ml: float
     noise_hu: float | None

@@ -19,7 +19,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from calcscan.coarse import sample_at
-from calcscan.geometry import Array
+from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Flag, Head
 
@@ -217,8 +217,7 @@ def _agreement(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> tuple[fl
     inner = ndimage.binary_erosion(whole, iterations=round(limits["inner_mm"]))[::step, ::step, ::step]
     brain = whole[::step, ::step, ::step]
     kji = np.stack(np.meshgrid(*[np.arange(0, n, step) for n in whole.shape], indexing="ij"), axis=-1)
-    world = kji @ atlas.affine[:3, :3].T + atlas.affine[:3, 3]
-    there = (world @ matrix[:3, :3].T + matrix[:3, 3]).reshape(-1, 3)
+    there = apply(matrix, apply(atlas.affine, kji)).reshape(-1, 3)
 
     def sampled(volume: npt.NDArray[Any], *, nearest: bool) -> Array:
         return sample_at(volume, head.coarse_hu.affine, there, nearest=nearest).reshape(brain.shape)

@@ -117,7 +117,6 @@ def head_of(
         inside=everywhere if inside is None else inside(scan.geometry.to_world(centres)),
         coarse_hu=coarse,
         coarse_inside=np.ones(coarse.values.shape, np.bool_),
-        coarse_bone=np.zeros(coarse.values.shape, np.bool_),
         depth_mm=np.full(coarse.values.shape, 40.0, np.float32),
         intracranial_ml=1400.0,
         noise_hu=noise_hu,

@@ -214,7 +214,6 @@ def make_head(inside: npt.NDArray[np.bool_]) -> Head:
             values=nothing.astype(np.float32), covered=nothing.astype(np.bool_), affine=np.eye(4), spacing_mm=2.0
         ),
         coarse_inside=nothing.astype(bool),
-        coarse_bone=nothing.astype(bool),
         depth_mm=nothing.astype(np.float32),
         intracranial_ml=1400.0,
         noise_hu=4.0,

@@ -50,7 +50,6 @@ def head(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Head:
         inside=inside,
         coarse_hu=coarse,
         coarse_inside=ones,
-        coarse_bone=~ones,
         depth_mm=np.full(small, depth_mm, np.float32),
         intracranial_ml=1500.0,
         noise_hu=4.0,

@@ -19,6 +19,7 @@ from scipy import ndimage
 
 from calcscan.coarse import on_native, resample
 from calcscan.errors import RefusedError
+from calcscan.geometry import apply
 from calcscan.knowledge import values
 from calcscan.model import Coarse, Flag, Head, Scan
 from calcscan.skull.bone import without_bone
@@ -72,7 +73,6 @@ def find_skull(scan: Scan) -> Head:
         ),
         coarse_hu=coarse,
         coarse_inside=inside,
-        coarse_bone=bone,
         depth_mm=depth_mm,
         intracranial_ml=intracranial_ml,
         noise_hu=_noise(scan, coarse.affine, to_bone_mm),
@@ -149,7 +149,7 @@ def _noise(scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field) -> fl
     Differences cancel anatomy; the median makes edges and calcifications harmless. Points of the coarse grid are taken
     to their nearest voxels. None where there is too little to say.
     """
-    deep = np.argwhere(to_bone_mm > values("skull")["noise_depth_mm"]) @ affine[:3, :3].T + affine[:3, 3]
+    deep = apply(affine, np.argwhere(to_bone_mm > values("skull")["noise_depth_mm"]))
     kji = np.rint(scan.geometry.to_index(deep)).astype(np.int64)
     kji = kji[((kji >= 0) & (kji < np.array(scan.geometry.shape) - (0, 0, 4))).all(axis=1)]
     if len(kji) < 1000:
@@ -173,7 +173,7 @@ def _flags(
             )
         )
     index = np.argwhere(inside & ~ndimage.binary_erosion(inside))
-    world = index @ affine[:3, :3].T + affine[:3, 3]
+    world = apply(affine, index)
     kji = scan.geometry.to_index(world)
     step = np.array([1.0, limits["grid_mm"], limits["grid_mm"]]) / np.array([1.0, *scan.geometry.spacing_mm[1:]])
     for edge, name in (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from calcscan.geometry import apply
 from calcscan.knowledge import table
 from calcscan.model import Atlas, AtlasFit, Scan
 from calcscan.summarise.burden import Place
@@ -19,9 +20,8 @@ def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
-    there = kji * _STEP @ atlas.affine[:3, :3].T + atlas.affine[:3, 3]
-    back = np.linalg.inv(fit.scan_to_atlas)
-    index = scan.geometry.to_index(there @ back[:3, :3].T + back[:3, 3])
+    there = apply(atlas.affine, kji * _STEP)
+    index = scan.geometry.to_index(apply(np.linalg.inv(fit.scan_to_atlas), there))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from calcscan.geometry import Array
+from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import LesionMap, Symmetry
 from calcscan.sides import compare
@@ -77,7 +77,7 @@ def _points(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int]) -> Arra
             where.append(np.argwhere(lesions.labels[box] == lesion.id) + np.array([a for a, _ in lesion.bbox_kji]))
     kji = np.concatenate(where)
     world = lesions.geometry.to_world(kji[:: max(1, len(kji) // _POINTS)])
-    return np.asarray(world @ scan_to_atlas[:3, :3].T + scan_to_atlas[:3, 3])
+    return apply(scan_to_atlas, world)
 
 
 def _unknown(pair: str) -> Symmetry:

@@ -142,12 +142,17 @@ class Geometry:
 
     @property
     def tilt_deg(self) -> float:
-        """Angle between the normal and the way from the first slice to the last; 0 for an upright stack."""
-        along = self.origins_mm[-1] - self.origins_mm[0]
-        length = float(np.linalg.norm(along))
-        if length == 0.0:
+        """Angle between the normal and the way from slice to slice; 0 for an upright stack.
+
+        The median way: a field of view moved once within the stack is no tilt.
+        """
+        if len(self.origins_mm) < 2:
             return 0.0
-        return float(np.degrees(np.arccos(np.clip(along @ self.normal / length, -1.0, 1.0))))
+        lag = max(1, len(self.origins_mm) // 4)
+        along = self.origins_mm[lag:] - self.origins_mm[:-lag]
+        heights = along @ self.normal
+        push = np.median(along / heights[:, None] - self.normal, axis=0)
+        return float(np.degrees(np.arctan(np.linalg.norm(push))))
 
     def irregularity_mm(self) -> float:
         """The farthest that any slice lies from where an evenly spaced stack would have it."""

@@ -1,7 +1,6 @@
 """Small synthetic CT series with named faults. A series is a list of datasets; a fault changes it; `write` makes files.
 
-The phantom is a head of brain (35 HU) in a skull (900 HU) in air, with one ball of 400 HU at `BALL_MM`, in the world:
-whatever the slices' orientation or spacing, the ball stays where it is.
+The phantom is the head with a ball of `ball_phantom`.
 """
 
 from __future__ import annotations
@@ -10,35 +9,37 @@ import zipfile
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Many
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from ball_phantom import BALL_HU, Vectors, voxels_hu
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    JPEG2000,
     CTImageStorage,
     EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     MediaStorageDirectoryStorage,
+    XRayRadiationDoseSRStorage,
     generate_uid,
 )
 
-BALL_MM = (12.0, -10.0, 4.0)
-RADIUS_MM = 14.0
-HEAD_MM = (70.0, 85.0, 70.0)
 INTERCEPT = -1024
 
 Series = list[Dataset]
-Vectors = npt.NDArray[np.float64]
-
-
-def head_hu(xyz_mm: Vectors) -> npt.NDArray[np.float64]:
-    """The phantom's values at points (…, 3) in LPS mm."""
-    shell = np.sqrt(((xyz_mm / np.array(HEAD_MM)) ** 2).sum(axis=-1))
-    hu = np.where(shell < 1.0, np.where(shell < 0.92, 35.0, 900.0), -1000.0)
-    ball = np.linalg.norm(xyz_mm - np.array(BALL_MM), axis=-1) < RADIUS_MM
-    return np.asarray(np.where(ball, 400.0, hu))
 
 
 def orientation(plane: str = "axial", tilt_deg: float = 0.0) -> tuple[Vectors, Vectors]:
@@ -59,29 +60,39 @@ def series(
     rows: int = 48,
     columns: int = 44,
     pixel_mm: tuple[float, float] = (4.5, 4.2),
+    cosines: tuple[Many[float], Many[float]] | None = None,
+    thickness_mm: float | Many[float] | None = None,
+    shift_mm: Many[float] = (0.0, 0.0, 0.0),
+    ball_hu: float = BALL_HU,
     **tags: object,
 ) -> Series:
-    """A clean series. `positions_mm` are table positions (along the plane's own axis before tilt); `tags` overwrite."""
-    row, column = orientation(plane, tilt_deg)
-    table = np.cross(*orientation(plane))
+    """A clean series. `positions_mm` are table positions (along the plane's own axis before tilt); `tags` overwrite.
+
+    `cosines` are row and column directions instead of `plane`; `shift_mm` moves the field of view. A slice shows the average over its thickness, which is
+    the spacing unless `thickness_mm` says otherwise (for all, or for each).
+    """
+    row, column = orientation(plane, tilt_deg) if cosines is None else (np.asarray(one, float) for one in cosines)
+    table = np.cross(*orientation(plane)) if cosines is None else np.cross(row, column)
     at = (np.arange(slices) - (slices - 1) / 2) * spacing_mm if positions_mm is None else np.asarray(positions_mm)
     corner = -row * pixel_mm[1] * (columns - 1) / 2 - column * pixel_mm[0] * (rows - 1) / 2
     uids = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")}
+    thick = np.broadcast_to(spacing_mm if thickness_mm is None else np.asarray(thickness_mm, float), len(at))
     made = []
-    for number, height in enumerate(at):
-        origin = corner + table * height
+    for number, (height, thickness) in enumerate(zip(at, thick, strict=True)):
+        origin = corner + table * height + np.asarray(shift_mm)
         grid = (
             origin
             + np.arange(rows)[:, None, None] * pixel_mm[0] * column
             + np.arange(columns)[None, :, None] * pixel_mm[1] * row
         )
-        image = _image(head_hu(grid))
+        sides = np.stack([thickness * np.cross(row, column), pixel_mm[0] * column, pixel_mm[1] * row])
+        image = _image(voxels_hu(grid, sides, ball_hu))
         image.update(uids)
         image.InstanceNumber = number + 1
         image.ImagePositionPatient = [f"{value:.6f}" for value in origin]
         image.ImageOrientationPatient = [f"{value:.8f}" for value in (*row, *column)]
         image.PixelSpacing = list(pixel_mm)
-        image.SliceThickness = spacing_mm
+        image.SliceThickness = f"{thickness:g}"
         image.SliceLocation = f"{height:.4f}"
         made.append(image)
     return with_tags(made, **tags)
@@ -202,6 +213,15 @@ def localizer(*, plane: str = "coronal") -> Series:
                   ConvolutionKernel="T20s", SeriesNumber=1)  # fmt: skip
 
 
+def dose_report() -> Dataset:
+    """A structured report of the dose: no image."""
+    report = Dataset()
+    report.SOPClassUID, report.SOPInstanceUID = XRayRadiationDoseSRStorage, generate_uid()
+    report.Modality, report.SeriesDescription, report.SeriesNumber = "SR", "Dose Report", 999
+    report.StudyInstanceUID, report.SeriesInstanceUID = generate_uid(), generate_uid()
+    return report
+
+
 def directory_record() -> Dataset:
     """What a DICOMDIR holds, as far as a reader of images cares."""
     record = Dataset()
@@ -248,6 +268,59 @@ def _groups(image: Dataset, **groups: list[str]) -> Dataset:
     return item
 
 
+# --- compressed pixels ---
+
+
+class Coding(NamedTuple):
+    """How slices are stored in a compressed fixture of `encoded/`."""
+
+    syntax: str
+    bits: int
+    signed: bool = False
+    slope: int = 1
+    intercept: int = INTERCEPT
+
+
+CODINGS = {
+    "jpeg_baseline": Coding(JPEGBaseline8Bit, 8, slope=16),
+    "jpeg_extended_12": Coding(JPEGExtended12Bit, 12),
+    "jpeg_lossless_p14": Coding(JPEGLossless, 16),
+    "jpeg_lossless_sv1": Coding(JPEGLosslessSV1, 16, signed=True, intercept=0),
+    "jpeg_ls": Coding(JPEGLSLossless, 16),
+    "jpeg_ls_near": Coding(JPEGLSNearLossless, 16),
+    "jpeg_2000": Coding(JPEG2000Lossless, 16, signed=True, intercept=0),
+    "jpeg_2000_lossy": Coding(JPEG2000, 16),
+    "htj2k": Coding(HTJ2KLossless, 16),
+}
+
+
+def coded(images: Series, name: str) -> list[npt.NDArray[np.generic]]:
+    """The slices' stored values as a coding has them, to be compressed; two's complement where they are signed."""
+    coding = CODINGS[name]
+    kind = np.uint8 if coding.bits == 8 else np.int16 if coding.signed and "2000" in name else np.uint16
+    hu = [stored_of(image) + INTERCEPT for image in images]
+    return [np.rint((values - coding.intercept) / coding.slope).astype(np.int64).astype(kind) for values in hu]
+
+
+def compressed(images: Series, name: str) -> Series:
+    """The slices of `series()` with their pixels as `encoded/frames.zip` holds them; to be written with `syntax`."""
+    coding = CODINGS[name]
+    with zipfile.ZipFile(Path(__file__).parent / "encoded" / "frames.zip") as frames:
+        for number, image in enumerate(images):
+            image.PixelData = encapsulate([frames.read(f"{name}/{number:03d}")])
+            image["PixelData"].VR = "OB"
+            image["PixelData"].is_undefined_length = True
+    return with_tags(
+        images,
+        BitsAllocated=8 if coding.bits == 8 else 16,
+        BitsStored=coding.bits,
+        HighBit=coding.bits - 1,
+        PixelRepresentation=int(coding.signed),
+        RescaleSlope=coding.slope,
+        RescaleIntercept=coding.intercept,
+    )
+
+
 # --- files ---
 
 
@@ -271,6 +344,19 @@ def write(
             image.save_as(path, implicit_vr=True, little_endian=True)
         paths.append(path)
     return paths
+
+
+def write_big_endian(images: Series, folder: Path) -> None:
+    """As `write`, every value's bytes the other way round."""
+    for path in write(images, folder):
+        image = dcmread(path)
+        image.PixelData = np.frombuffer(image.PixelData, "<i2").astype(">i2").tobytes()
+        big = Dataset()
+        big.update({element.tag: element for element in image})
+        big.file_meta = image.file_meta
+        big.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        big["PixelData"].VR = "OW"
+        big.save_as(path, enforce_file_format=True)
 
 
 def cut_short(path: Path, share: float = 0.6) -> None:

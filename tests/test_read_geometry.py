@@ -7,6 +7,7 @@ from pathlib import Path
 import dicom_faults as faults
 import numpy as np
 import pytest
+from ball_phantom import measured
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,18 +21,12 @@ def codes(scan: Scan) -> set[str]:
     return {flag.code for flag in scan.flags}
 
 
-def ball(scan: Scan) -> tuple[np.ndarray, float]:
-    """Centre (LPS mm) and volume (mm3) of everything between 250 and 600 HU, by slabs."""
-    index = np.argwhere((scan.hu > 250) & (scan.hu < 600))
-    weight = scan.geometry.voxel_mm3[index[:, 0]]
-    centre = (scan.geometry.to_world(index) * weight[:, None]).sum(axis=0) / weight.sum()
-    return centre, float(weight.sum())
-
-
-def assert_ball(scan: Scan, *, within_mm: float = 0.8, share: float = 0.08) -> None:
-    centre, volume = ball(scan)
-    assert np.linalg.norm(centre - faults.BALL_MM) < within_mm
-    assert volume == pytest.approx(4 / 3 * np.pi * faults.RADIUS_MM**3, rel=share)
+def assert_ball(scan: Scan, *, within_mm: float = 0.3, share: float = 0.01) -> None:
+    places = scan.geometry.to_world(np.moveaxis(np.indices(scan.hu.shape), 0, -1))
+    ball = measured(scan.hu, places, scan.geometry.voxel_mm3[:, None, None])
+    assert ball is not None
+    assert ball.error_mm < within_mm
+    assert ball.volume_ratio == pytest.approx(1, abs=share)
 
 
 @pytest.mark.parametrize(

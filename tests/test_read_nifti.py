@@ -10,6 +10,7 @@ import dicom_faults as faults
 import nibabel
 import numpy as np
 import pytest
+from ball_phantom import BALL_MM, CORE_HU, grid_of, voxels_hu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,9 +25,8 @@ SHAPE = (44, 48, 28)
 
 def head(affine: np.ndarray, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:  # type: ignore[type-arg]
     """The phantom on a NIfTI grid: `affine` takes (i, j, k, 1) to RAS mm."""
-    index = np.moveaxis(np.indices(shape), 0, -1)
-    ras = index @ affine[:3, :3].T + affine[:3, 3]
-    return faults.head_hu(ras * [-1, -1, 1])
+    lps = RAS @ affine
+    return voxels_hu(grid_of(shape, lps), lps[:3, :3].T[::-1])
 
 
 def centred(steps: np.ndarray, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:  # type: ignore[type-arg]
@@ -49,7 +49,7 @@ def codes(scan: Scan) -> set[str]:
 
 
 def ball(scan: Scan) -> np.ndarray:  # type: ignore[type-arg]
-    index = np.argwhere((scan.hu > 250) & (scan.hu < 600))
+    index = np.argwhere(scan.hu > CORE_HU)
     return scan.geometry.to_world(index).mean(axis=0)
 
 
@@ -72,7 +72,7 @@ def test_any_order_and_direction_of_axes(tmp_path: Path, order: tuple[int, ...],
     shape = tuple(SHAPE[axis] for axis in order)
     affine = centred((np.diag([-4.2, -4.5, 5.0]) @ np.diag(signs))[:, list(order)], shape)  # type: ignore[arg-type]
     scan = read_scan(save(tmp_path / "head.nii", head(affine, shape).astype(np.int16), affine))  # type: ignore[arg-type]
-    assert np.linalg.norm(ball(scan) - faults.BALL_MM) < 1.0
+    assert np.linalg.norm(ball(scan) - BALL_MM) < 1.0
     assert len(scan.hu) == 28 or order[2] != 2
     assert not scan.flags
 
@@ -83,7 +83,7 @@ def test_shear_and_rotation(tmp_path: Path) -> None:
     turn = np.array([[np.cos(0.3), -np.sin(0.3), 0], [np.sin(0.3), np.cos(0.3), 0], [0, 0, 1]])
     affine = centred(turn @ steps)
     scan = read_scan(save(tmp_path / "head.nii", head(affine).astype(np.int16), affine))
-    assert np.linalg.norm(ball(scan) - faults.BALL_MM) < 1.0
+    assert np.linalg.norm(ball(scan) - BALL_MM) < 1.0
     assert codes(scan) == {"gantry_tilt"}
     assert scan.geometry.tilt_deg == pytest.approx(20, abs=0.01)
     assert scan.geometry.voxel_mm3 == pytest.approx(np.full(28, abs(np.linalg.det(affine[:3, :3]))))
@@ -116,7 +116,7 @@ def test_units(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(head(PLAIN).astype(np.int16), metres)
     image.header.set_xyzt_units("meter")
     image.to_filename(tmp_path / "m.nii")
-    assert np.linalg.norm(ball(read_scan(tmp_path / "m.nii")) - faults.BALL_MM) < 1.0
+    assert np.linalg.norm(ball(read_scan(tmp_path / "m.nii")) - BALL_MM) < 1.0
 
 
 def test_without_orientation_or_with_two_that_disagree(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_tissue_far_from_water_is_not_hounsfield(tmp_path: Path) -> None:
 
 def test_a_ceiling_is_flagged(tmp_path: Path) -> None:
     def implant(stored: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        return np.where(stored == 400 - faults.INTERCEPT, 3071 - faults.INTERCEPT, stored)
+        return np.where(stored == 1500 - faults.INTERCEPT, 3071 - faults.INTERCEPT, stored)
 
     faults.write(faults.recode(faults.series(), implant), tmp_path)
     assert codes(read_scan(tmp_path)) == {"saturated"}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from calcscan.errors import GeometryError, NoCTError, UnreadableError
 from calcscan.model import Flag, Scan, SeriesChoice
+from calcscan.read.beyond import beyond_flag
 from calcscan.read.choose import choose
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, read_images
@@ -39,7 +40,8 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     images, lost = headers_of(blobs)
     if not images:
         raise _no_images(blobs, lost, where)
-    stack, choices = choose(stacks_of(images), series_uid=series_uid, where=where)
+    stacks = stacks_of(images)
+    stack, choices = choose(stacks, series_uid=series_uid, where=where)
     hu, kept, broken = _volume(stack.images)
     if not kept:
         what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
@@ -57,6 +59,7 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     flags = (
         *header_flags(first, said),
         *_lost_flags(broken, [one for one in lost if first.series_uid.startswith(one.series_uid)]),
+        *beyond_flag(stack, stacks),
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),

@@ -52,6 +52,7 @@ class Pixels:
     """Where the pixel data element starts in the file (0 in a deflated one); None where there is none."""
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     signed: bool
     samples: int
     frames: int
@@ -197,11 +198,13 @@ def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pi
     allocated, stored = whole(layers, "BitsAllocated"), whole(layers, "BitsStored")
     allocated = allocated if allocated in (8, 16, 32) else 16
     stored = stored if stored is not None and 0 < stored <= allocated else allocated
+    high = whole(layers, "HighBit")
     return Pixels(
         transfer_syntax=text(meta, "TransferSyntaxUID"),
         offset=offset,
         bits_allocated=allocated,
         bits_stored=stored,
+        high_bit=high if high is not None and stored <= high + 1 <= allocated else stored - 1,
         signed=whole(layers, "PixelRepresentation") == 1,
         samples=whole(layers, "SamplesPerPixel") or 1,
         frames=frames,

@@ -6,8 +6,11 @@ and to SimpleITK (GDCM) where pydicom has no decoder for the transfer syntax.
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,13 +26,13 @@ from calcscan.errors import UnreadableError
 from calcscan.model import AIR_HU
 from calcscan.read.fields import PARSE_ERRORS
 from calcscan.read.files import Blob
-from calcscan.read.header import Image
+from calcscan.read.header import Image, Pixels
 from calcscan.read.rules import limit
 
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _JPEG = "1.2.840.10008.1.2.4."
 _QUIET = Lock()
-"""ITK's warnings are switched for the whole process: one thread at a time."""
+"""stderr belongs to the whole process: one thread at a time."""
 Stored = npt.NDArray[np.integer[Any]]
 
 
@@ -52,7 +55,6 @@ def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     pixels, size = images[0].pixels, images[0].rows * images[0].columns
     explicit = pixels.transfer_syntax == ExplicitVRLittleEndian
     kind = np.dtype("<i2" if pixels.signed else "<u2")
-    spare = 16 - pixels.bits_stored
     with blob.open() as stream:
         for image in images:
             stream.seek((pixels.offset or 0) + (12 if explicit else 8) + (image.frame or 0) * size * 2)
@@ -61,10 +63,15 @@ def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
                 raise UnreadableError(
                     f"is cut short: {len(values)} of {size * 2} bytes of a slice", where=blob.name, hint="copy it again"
                 )
-            stored = values.view(kind)
-            if 0 < spare < 16:  # bits beyond those stored may hold an overlay
-                stored = np.right_shift(np.left_shift(stored, spare), spare)
-            yield stored.reshape(image.rows, image.columns)
+            yield _stored_bits(values.view(kind), pixels).reshape(image.rows, image.columns)
+
+
+def _stored_bits(values: Stored, pixels: Pixels) -> Stored:
+    """The bits that hold the value, of 16-bit words; those beside them may hold an overlay."""
+    above, spare = 15 - pixels.high_bit, 16 - pixels.bits_stored
+    if values.dtype.itemsize != 2 or pixels.bits_allocated != 16 or not spare:
+        return values
+    return np.right_shift(np.left_shift(values, above), spare)
 
 
 def _decoded(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
@@ -101,7 +108,8 @@ def _by_pydicom(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
         dataset.file_meta.TransferSyntaxUID = dataset.original_encoding and _guess(dataset)
     array = dataset.pixel_array
     for image in images:
-        yield array if image.frame is None or array.ndim == 2 else array[image.frame]
+        stored = array if image.frame is None or array.ndim == 2 else array[image.frame]
+        yield stored if images[0].pixels.transfer_syntax.startswith(_JPEG) else _stored_bits(stored, images[0].pixels)
 
 
 def _guess(dataset: Any) -> str:
@@ -147,18 +155,27 @@ def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
 def _read_by_simpleitk(blob: Blob) -> npt.NDArray[Any]:
     import SimpleITK as sitk
 
-    with _QUIET:
-        loud = sitk.ProcessObject.GetGlobalWarningDisplay()
-        sitk.ProcessObject.SetGlobalWarningDisplay(False)
-        try:
-            if blob.path is not None:
-                return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path))))
-            with tempfile.TemporaryDirectory() as folder:
-                copy = Path(folder) / "slice.dcm"
-                copy.write_bytes(blob.read())
-                return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(copy))))
-        finally:
-            sitk.ProcessObject.SetGlobalWarningDisplay(loud)
+    with _QUIET, _silent():
+        if blob.path is not None:
+            return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path))))
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "slice.dcm"
+            copy.write_bytes(blob.read())
+            return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(copy))))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing on stderr: ITK and the JPEG library within it tell there what they tried, several lines a slice."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(own, 2)
+        os.close(own)
 
 
 def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcscan.errors import UnreadableError
+from calcscan.geometry import Array
 from calcscan.read.header import Image
 from calcscan.read.pixels import stored_pixels
 from calcscan.read.rules import limit, members
@@ -70,11 +71,35 @@ def _kind(image: Image) -> Hashable:
 
 
 def _alike(images: Sequence[Image]) -> list[list[Image]]:
-    """Split by kind, then by orientation."""
+    """Split by kind, then by orientation, then thick ones from thin ones where they lie within each other."""
     kinds: dict[Hashable, list[Image]] = defaultdict(list)
     for image in images:
         kinds[_kind(image)].append(image)
-    return [group for kind in kinds.values() for group in _parallel(kind)]
+    return [part for kind in kinds.values() for group in _parallel(kind) for part in _by_thickness(group)]
+
+
+def _by_thickness(images: list[Image]) -> list[list[Image]]:
+    """Fossa and vertex follow each other and stay together; thick and thin ones of one stretch are two series."""
+    groups: dict[Hashable, list[Image]] = defaultdict(list)
+    for image in images:
+        groups[image.thickness_mm].append(image)
+    enough = all(len(group) >= limit("min_slices") for group in groups.values())
+    if images[0].position_mm is None or len(groups) < 2 or not enough:
+        return [images]
+    normal = normal_of(images[0])
+    ends = [_ends(group, normal) for group in groups.values()]
+    shared = limit("shared_stretch_share")
+    for index, (low, high) in enumerate(ends):
+        for other_low, other_high in ends[index + 1 :]:
+            common = min(high, other_high) - max(low, other_low)
+            if common > shared * min(high - low, other_high - other_low):
+                return list(groups.values())
+    return [images]
+
+
+def _ends(images: Sequence[Image], normal: Array) -> tuple[float, float]:
+    at = [float(np.dot(image.position_mm or (), normal)) for image in images]
+    return min(at), max(at)
 
 
 def _parallel(images: Sequence[Image]) -> list[list[Image]]:

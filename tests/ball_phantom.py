@@ -36,7 +36,7 @@ def head_hu(xyz_mm: Vectors, ball_hu: float = BALL_HU) -> Vectors:
 
 
 def voxels_hu(centres_mm: Vectors, sides_mm: Vectors, ball_hu: float = BALL_HU) -> Vectors:
-    """The head's values averaged over voxels at `centres_mm` (…, 3), in whole HU; `sides_mm` (3, 3) holds a voxel's three edges.
+    """The head's values averaged over voxels at `centres_mm` (…, 3), in whole HU; `sides_mm` (3, 3) is a voxel's edges.
 
     Only voxels that the ball touches are averaged; elsewhere the value at the centre stands for the voxel.
     """

@@ -9,29 +9,19 @@ import zipfile
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Many
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ball_phantom import BALL_HU, Vectors, voxels_hu
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
-    JPEG2000,
     CTImageStorage,
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    HTJ2KLossless,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
     MediaStorageDirectoryStorage,
     XRayRadiationDoseSRStorage,
     generate_uid,
@@ -68,8 +58,8 @@ def series(
 ) -> Series:
     """A clean series. `positions_mm` are table positions (along the plane's own axis before tilt); `tags` overwrite.
 
-    `cosines` are row and column directions instead of `plane`; `shift_mm` moves the field of view. A slice shows the average over its thickness, which is
-    the spacing unless `thickness_mm` says otherwise (for all, or for each).
+    `cosines` are row and column directions instead of `plane`; `shift_mm` moves the field of view. A slice shows
+    the average over its thickness, which is the spacing unless `thickness_mm` says otherwise (for all, or for each).
     """
     row, column = orientation(plane, tilt_deg) if cosines is None else (np.asarray(one, float) for one in cosines)
     table = np.cross(*orientation(plane)) if cosines is None else np.cross(row, column)
@@ -198,9 +188,13 @@ def jittered(images: Series, by_mm: float = 0.05) -> Series:
 
 
 def in_series_of(images: Series, others: Iterable[Dataset]) -> Series:
-    """The others, under the first series' and study's uids."""
+    """The others, under the first series' and study's uids; their numbers go on where the first ones end."""
+    others = list(others)
+    for image in others:
+        if "InstanceNumber" in image:
+            image.InstanceNumber = int(image.InstanceNumber) + len(images)
     keep = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
-    return [*images, *with_tags(list(others), **{keyword: images[0][keyword].value for keyword in keep})]
+    return [*images, *with_tags(others, **{keyword: images[0][keyword].value for keyword in keep})]
 
 
 def in_study_of(images: Series, others: Iterable[Dataset]) -> Series:
@@ -266,59 +260,6 @@ def _groups(image: Dataset, **groups: list[str]) -> Dataset:
             setattr(part, keyword, image[keyword].value)
         setattr(item, name, Sequence([part]))
     return item
-
-
-# --- compressed pixels ---
-
-
-class Coding(NamedTuple):
-    """How slices are stored in a compressed fixture of `encoded/`."""
-
-    syntax: str
-    bits: int
-    signed: bool = False
-    slope: int = 1
-    intercept: int = INTERCEPT
-
-
-CODINGS = {
-    "jpeg_baseline": Coding(JPEGBaseline8Bit, 8, slope=16),
-    "jpeg_extended_12": Coding(JPEGExtended12Bit, 12),
-    "jpeg_lossless_p14": Coding(JPEGLossless, 16),
-    "jpeg_lossless_sv1": Coding(JPEGLosslessSV1, 16, signed=True, intercept=0),
-    "jpeg_ls": Coding(JPEGLSLossless, 16),
-    "jpeg_ls_near": Coding(JPEGLSNearLossless, 16),
-    "jpeg_2000": Coding(JPEG2000Lossless, 16, signed=True, intercept=0),
-    "jpeg_2000_lossy": Coding(JPEG2000, 16),
-    "htj2k": Coding(HTJ2KLossless, 16),
-}
-
-
-def coded(images: Series, name: str) -> list[npt.NDArray[np.generic]]:
-    """The slices' stored values as a coding has them, to be compressed; two's complement where they are signed."""
-    coding = CODINGS[name]
-    kind = np.uint8 if coding.bits == 8 else np.int16 if coding.signed and "2000" in name else np.uint16
-    hu = [stored_of(image) + INTERCEPT for image in images]
-    return [np.rint((values - coding.intercept) / coding.slope).astype(np.int64).astype(kind) for values in hu]
-
-
-def compressed(images: Series, name: str) -> Series:
-    """The slices of `series()` with their pixels as `encoded/frames.zip` holds them; to be written with `syntax`."""
-    coding = CODINGS[name]
-    with zipfile.ZipFile(Path(__file__).parent / "encoded" / "frames.zip") as frames:
-        for number, image in enumerate(images):
-            image.PixelData = encapsulate([frames.read(f"{name}/{number:03d}")])
-            image["PixelData"].VR = "OB"
-            image["PixelData"].is_undefined_length = True
-    return with_tags(
-        images,
-        BitsAllocated=8 if coding.bits == 8 else 16,
-        BitsStored=coding.bits,
-        HighBit=coding.bits - 1,
-        PixelRepresentation=int(coding.signed),
-        RescaleSlope=coding.slope,
-        RescaleIntercept=coding.intercept,
-    )
 
 
 # --- files ---

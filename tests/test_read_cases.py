@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reading_cases import CASES, Case, read_by_calcscan
+from reading_case import Case, read_by_calcscan
+from reading_cases import CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

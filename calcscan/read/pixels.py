@@ -24,7 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
 from calcscan.model import AIR_HU
-from calcscan.read.fields import PARSE_ERRORS
+from calcscan.read.fields import PARSE_ERRORS, text
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, Pixels
 from calcscan.read.rules import limit
@@ -140,7 +140,7 @@ def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     """GDCM reads every CT transfer syntax, but rescales: the stored values are got back by the header's own numbers."""
     try:
         volume = _read_by_simpleitk(blob)
-    except RuntimeError as error:
+    except PARSE_ERRORS as error:
         syntax = pydicom.uid.UID(images[0].pixels.transfer_syntax).name
         raise UnreadableError(
             f"can't be decoded ({syntax})", where=blob.name, hint="export it uncompressed, or install calcscan[codecs]"
@@ -156,11 +156,18 @@ def _read_by_simpleitk(blob: Blob) -> npt.NDArray[Any]:
     import SimpleITK as sitk
 
     with _QUIET, _silent():
-        if blob.path is not None:
+        with blob.open() as stream:
+            dataset = pydicom.dcmread(stream, force=True, specific_tags=["PhotometricInterpretation"])
+        inverts = text(dataset, "PhotometricInterpretation") == "MONOCHROME1"  # GDCM would turn the values round
+        if blob.path is not None and not inverts:
             return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(blob.path))))
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "slice.dcm"
             copy.write_bytes(blob.read())
+            if inverts:
+                dataset = pydicom.dcmread(copy, force=True)
+                dataset.PhotometricInterpretation = "MONOCHROME2"
+                dataset.save_as(copy)
             return np.asarray(sitk.GetArrayFromImage(sitk.ReadImage(str(copy))))
 
 

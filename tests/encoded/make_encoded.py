@@ -1,9 +1,9 @@
-"""Makes frames.zip: the slices of `dicom_faults.series()` in the compressions that no dependency of calcscan can write.
+"""Makes frames.zip: the slices of `dicom_series()` in the compressions that no dependency of calcscan can write.
 
-    pip install imagecodecs pydicom && python tests/encoded/make_encoded.py
+    pip install imagecodecs pydicom scipy && python tests/encoded/make_encoded.py
 
-Each member `NAME/NNN` is the code stream of one slice; `dicom_faults.CODINGS` says how its values are stored. To be run
-again whenever that series changes (a test compares).
+Each member `NAME/NNN` is the code stream of one slice; `dicom_codings.CODINGS` says how its values are stored.
+To be run again whenever that series changes: the cases with these slices would no longer be right.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy.typing as npt
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-import dicom_faults as faults
+from dicom_codings import coded  # noqa: E402
+from dicom_faults import series  # noqa: E402
 
 Coder = Callable[[npt.NDArray[np.generic]], bytes]
 CODERS: dict[str, Coder] = {
@@ -37,10 +38,10 @@ CODERS: dict[str, Coder] = {
 
 
 def main() -> None:
-    images = faults.series()
+    images = series()
     with zipfile.ZipFile(HERE / "frames.zip", "w", zipfile.ZIP_DEFLATED) as target:
         for name, coder in CODERS.items():
-            for number, stored in enumerate(faults.coded(images, name)):
+            for number, stored in enumerate(coded(images, name)):
                 member = zipfile.ZipInfo(f"{name}/{number:03d}")  # without a date: the same bytes each time
                 target.writestr(member, coder(stored), zipfile.ZIP_DEFLATED)
 

@@ -1,0 +1,2 @@
+"""A site's own acceptance test: calcifications of known size, density and place put into the user's own scan, and how
+well they are found, measured and located."""

@@ -34,10 +34,10 @@ class Ball:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Any other shape: `test` takes LPS mm (…, 3) to bool."""
+    """Any other shape: `test` takes LPS mm (…, 3) to bool. `hu` is its density, or takes LPS mm to it."""
 
     test: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
-    hu: float
+    hu: float | Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
     def holds(self, xyz_mm: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         return self.test(xyz_mm)
@@ -89,8 +89,8 @@ def phantom(
     grid = grid or stack()
     hu = BRAIN_HU + _texture(grid, texture_hu, seed)
     for thing in things:
-        share = _share(thing, grid, thickness_mm)
-        hu += share * (thing.hu - hu)
+        share, filling = _share(thing, grid, thickness_mm)
+        hu = (1 - share) * hu + filling
     pixel = grid.spacing_mm[1:]
     soft, wide = (ndimage.gaussian_filter(hu, (0, s * psf_mm / pixel[0], s * psf_mm / pixel[1])) for s in (1, 2))
     hu = (1 + overshoot) * soft - overshoot * wide
@@ -124,9 +124,11 @@ def head_of(
     )
 
 
-def _share(thing: Ball | Region, grid: Geometry, thickness_mm: float | None) -> npt.NDArray[np.float64]:
-    """How much of each voxel the thing fills, by sampling it."""
-    share = np.zeros(grid.shape)
+def _share(
+    thing: Ball | Region, grid: Geometry, thickness_mm: float | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How much of each voxel the thing fills, and that share times its density, by sampling it."""
+    share, filling = np.zeros(grid.shape), np.zeros(grid.shape)
     index = np.moveaxis(np.indices(grid.shape), 0, -1).astype(float)
     centres = grid.to_world(index)
     thick = np.full(grid.shape[0], thickness_mm) if thickness_mm is not None else grid.slab_mm
@@ -135,14 +137,17 @@ def _share(thing: Ball | Region, grid: Geometry, thickness_mm: float | None) -> 
     if not near.any():
         near[:] = True
     at, along = centres[near], thick[np.nonzero(near)[0]]
-    total = np.zeros(len(at))
+    total, dense = np.zeros(len(at)), np.zeros(len(at))
     for u in steps[0]:
         for v in steps[1]:
             for w in steps[2]:
                 moved = at + np.outer(u * along, grid.normal) + v * grid.step_j_mm + w * grid.step_i_mm
-                total += thing.holds(moved)
+                held = thing.holds(moved)
+                total += held
+                dense += held * (thing.hu(moved) if callable(thing.hu) else thing.hu)
     share[near] = total / np.prod(_SPLIT)
-    return share
+    filling[near] = dense / np.prod(_SPLIT)
+    return share, filling
 
 
 def _noise(grid: Geometry, noise_hu: float, seed: int) -> npt.NDArray[np.float64]:

@@ -35,6 +35,39 @@ def test_volume_of_a_ball(volume_mm3, hu, spacing_mm, within):
     assert lesion.centroid_lps_mm == pytest.approx(CENTRE, abs=0.3 if spacing_mm[0] < 2 else 1.2)
 
 
+def falling(volume_mm3, core_hu=800.0, rim_hu=200.0):
+    """A ball whose density falls from the core to the rim."""
+    radius = (3 * volume_mm3 / (4 * np.pi)) ** (1 / 3)
+    depth = lambda x: np.linalg.norm(x - CENTRE, axis=-1) / radius  # noqa: E731
+    return Region(test=lambda x: depth(x) < 1, hu=lambda x: core_hu + (rim_hu - core_hu) * depth(x))
+
+
+def layered(volume_mm3, core_hu=800.0, rim_hu=200.0):
+    """A dense ball within a shell."""
+    radius = (3 * volume_mm3 / (4 * np.pi)) ** (1 / 3)
+    depth = lambda x: np.linalg.norm(x - CENTRE, axis=-1) / radius  # noqa: E731
+    return Region(test=lambda x: depth(x) < 1, hu=lambda x: np.where(depth(x) < 0.6, core_hu, rim_hu))
+
+
+@pytest.mark.parametrize("kind", [falling, layered])
+@pytest.mark.parametrize(("volume_mm3", "slice_mm"), [(120.0, 0.7), (120.0, 1.25), (500.0, 1.25), (500.0, 2.5)])
+def test_a_denser_middle_does_not_shrink_a_deposit(kind, volume_mm3, slice_mm):
+    (lesion,) = find_lesions(*phantom([kind(volume_mm3)], stack((slice_mm, 0.5, 0.5)))).lesions
+    assert lesion.volume_mm3 == pytest.approx(volume_mm3, rel=0.2)
+    assert lesion.volume_low_mm3 <= volume_mm3 <= lesion.volume_high_mm3
+
+
+def test_a_denser_middle_that_thick_slices_hide_is_allowed_for():
+    scan, head = phantom([falling(60.0)], stack((5.0, 0.5, 0.5)))
+    (lesion,) = find_lesions(scan, head).lesions
+    assert lesion.volume_low_mm3 <= 60 <= lesion.volume_high_mm3
+
+
+def test_a_large_even_deposit_in_thin_slices_has_a_narrow_interval():
+    (lesion,) = find_lesions(*phantom([Ball(centre_mm=CENTRE, volume_mm3=500, hu=500)], stack((0.7, 0.5, 0.5)))).lesions
+    assert lesion.volume_high_mm3 / lesion.volume_low_mm3 < 1.1
+
+
 def test_overlapping_slices_count_once():
     """1.25 mm slices every 0.625 mm: the slab, not the thickness, is what a slice stands for."""
     ball = Ball(centre_mm=CENTRE, volume_mm3=150.0, hu=450.0)

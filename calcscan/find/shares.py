@@ -7,8 +7,6 @@ none is full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -17,15 +15,7 @@ from calcscan.find.surround import Field, Mask, Patch
 from calcscan.knowledge import values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """`unevenness` is the standard deviation of the full voxels' density beyond noise, over the contrast."""
-
-    volume_mm3: float
-    unevenness: float
-
-
-def filled(lesion: Patch, contrast_hu: float, noise_hu: float) -> Filled:
+def filled_mm3(lesion: Patch, contrast_hu: float) -> float:
     """The volume that the lesion fills, given the contrast of its substance."""
     limits = values("volume")
     pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
@@ -36,12 +26,7 @@ def filled(lesion: Patch, contrast_hu: float, noise_hu: float) -> Filled:
     faint = limits["full_faint"]
     nearby = (density + faint * contrast_hu) / (weight + faint)
     share = np.where(full, 1.0, lesion.signal / nearby)
-    inner = lesion.signal[full]
-    beyond = max(0.0, float(inner.var()) - noise_hu**2) if len(inner) >= limits["full_voxels"] else 0.0
-    return Filled(
-        volume_mm3=float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2),
-        unevenness=float(np.sqrt(beyond)) / contrast_hu,
-    )
+    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
 
 
 def _full(lesion: Patch, contrast_hu: float) -> Mask:

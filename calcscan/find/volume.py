@@ -7,12 +7,13 @@ to slice thickness follows the share of the slab that is filled (Monnin et al. 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from calcscan.find.contrast import Contrast, find_contrast
-from calcscan.find.shares import filled
+from calcscan.find.extent import find_extent
+from calcscan.find.shares import filled_mm3
 from calcscan.find.surround import Patch
 from calcscan.knowledge import table, values
 
@@ -44,20 +45,30 @@ def estimate(lesion: Patch, noise_hu: float | None, *, least_hu: float, sharp: b
     """
     limits = values("volume")
     psf_mm = limits["psf_sharp_mm" if sharp else "psf_soft_mm"]
-    contrast = find_contrast(lesion, noise_hu or 0.0, psf_mm)
-    if contrast is None:
+    noise_hu = noise_hu or 0.0
+    contrast = find_contrast(lesion, noise_hu, psf_mm)
+    least_contrast = least_hu - lesion.background_hu
+    extent = find_extent(lesion, psf_mm, least_contrast)
+    if contrast is None or extent is None:
         return _as_counted(lesion)
-    contrast = replace(contrast, hu=max(contrast.hu, least_hu - lesion.background_hu))
-    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
-    signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
-    shares = filled(lesion, contrast.hu, noise_hu or 0.0)
-    best = shares.volume_mm3
-    if signal <= 0 or best <= 0:
+    even_mm3 = filled_mm3(lesion, max(contrast.hu, least_contrast))
+    signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
+    if signal <= 0 or even_mm3 <= 0:
         return _as_counted(lesion)
-    error = _error(lesion, contrast, signal, noise_hu or 0.0, psf_mm, shares.unevenness)
+    larger = max(0.0, float(np.log(extent.volume_mm3 / even_mm3)))
+    uneven = float(np.interp(extent.misfit, [limits["uneven_from"], limits["uneven_sure"]], [0.0, 1.0]))
+    best = even_mm3 * float(np.exp(uneven * larger))
+    error = _Z95 * np.sqrt(
+        ((1 - uneven) * _even_error(lesion, contrast, signal, noise_hu, psf_mm)) ** 2
+        + uneven**2 * (extent.spread**2 + limits["extent_floor"] ** 2)
+        + uneven * (1 - uneven) * larger**2
+    )
+    hidden = limits["interval_hidden"] * (1 - uneven) * larger
     most = limits["rim_most"] * _rim_mm3(lesion)
     best = min(best, most)
-    high = max(best, min(best * float(np.exp(error)), limits["rim_most_high"] / limits["rim_most"] * most))
+    high = max(
+        best, min(best * float(np.exp(np.hypot(error, hidden))), limits["rim_most_high"] / limits["rim_most"] * most)
+    )
     return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=high)
 
 
@@ -70,26 +81,22 @@ def _as_counted(lesion: Patch) -> Volume:
 
 def _rim_mm3(lesion: Patch) -> float:
     """The plain volume of the lesion with its faint rim."""
-    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
-    return float((lesion.lesion.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
+    return float((lesion.lesion.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
 
 
-def _error(
-    lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float, unevenness: float
-) -> float:
-    """Half the 95 % interval of the logarithm of the volume: contrast, background, noise, smallness, unevenness,
-    and a floor."""
+def _even_error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float) -> float:
+    """Standard error of the logarithm of an even lesion's volume: contrast, background, noise, smallness, and a
+    floor."""
     limits = values("volume")
-    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
+    pixel_mm2 = float(np.prod(lesion.pixel_mm))
     near_mm3 = float((lesion.near.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
     grain = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2)
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     parts = (
         limits["interval_floor"],
         limits["interval_contrast"] * contrast.spread,
-        limits["interval_small"] * psf_mm / contrast.narrow_mm,
+        limits["interval_small"] * (psf_mm / contrast.narrow_mm) ** 2,
         limits["background_error_hu"] * near_mm3 / signal,
-        limits["interval_uneven"] * unevenness,
-        noise / signal,
+        limits["interval_noise"] * noise / signal,
     )
-    return _Z95 * float(np.sqrt(sum(part**2 for part in parts)))
+    return float(np.sqrt(sum(part**2 for part in parts)))

@@ -1,0 +1,228 @@
+"""Does a calcification come to the right site and side?
+
+    python benchmarks/sites.py INPUT... [--volume 100] [--hu 600]
+
+Puts deposits at places known without calcscan: in a real scan at the points of `landmarks.toml` (marked by eye, by the
+folder's name), in a sample head at published MNI positions taken through the very warp that made it. Several far apart
+at a time; skull, registration and all the rest run anew. A deposit of the falx or tentorium is a flat one, of the
+convexity a plaque of 3.5 mm on the inner table. Told are the share of each deposit's voxels that are found under the
+right site and side, and how far the atlas's structure lies from the point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+import calcscan
+from calcscan.geometry import apply
+from calcscan.model import Atlas, AtlasFit, Scan
+
+HERE = Path(__file__).resolve().parent
+SAMPLES = HERE.parent / "sample_data"
+APART_MM = 25.0
+PLAQUE_MM = 3.5
+BLUR_MM = 0.6
+MNI_MM = {
+    "caudate": (13.0, 11.0, 9.0),
+    "putamen": (26.0, 3.0, 1.0),
+    "pallidum": (20.0, -4.0, -2.0),
+    "thalamus": (11.0, -18.0, 7.0),
+    "dentate": (15.0, -60.0, -34.0),
+    "choroid_plexus": (25.0, -42.0, 8.0),
+}
+"""Published centres of the nuclei in MNI152 (right side)."""
+MIDLINE_MNI_MM = (
+    ("pineal", (0.0, -29.0, 1.2)),
+    ("falx", (0.0, 48.0, 28.0)),
+    ("falx", (0.0, -20.0, 68.0)),
+    ("falx", (0.0, -80.0, 30.0)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    site: str
+    side: str
+    lps_mm: tuple[float, float, float]
+
+
+def places_of(path: Path) -> list[Place]:
+    """Where deposits go in this scan; empty where nothing is known of it."""
+    marked = tomllib.loads((HERE / "landmarks.toml").read_text(encoding="utf-8"))
+    if path.name in marked:
+        return [
+            Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"])) for p in marked[path.name]["points"]
+        ]
+    sys.path.insert(0, str(SAMPLES))
+    from heads import HEADS
+    from person import Warp
+
+    builds = {head.name: head.build for head in HEADS}
+    if path.name not in builds:
+        return []
+    rows = [
+        (site, side, (x if side == "right" else -x, y, z))
+        for site, (x, y, z) in MNI_MM.items()
+        for side in ("right", "left")
+    ]
+    rows += [(site, "midline", point) for site, point in MIDLINE_MNI_MM]
+    there = Warp(builds[path.name]).to_scanner(np.array([point for *_, point in rows]))
+    return [
+        Place(site=site, side=side, lps_mm=(float(p[0]), float(p[1]), float(p[2])))
+        for (site, side, _), p in zip(rows, there, strict=True)
+    ]
+
+
+def with_deposits(scan: Scan, places: list[Place], volume_mm3: float, hu: float) -> tuple[Scan, np.ndarray]:
+    """The scan with a deposit at each place, and which voxels each one filled by half or reached 130 HU in (1…n)."""
+    out = scan.hu.astype(np.float32)
+    owner = np.zeros(scan.hu.shape, np.int16)
+    for n, place in enumerate(places, start=1):
+        box, share = _filled(scan, place, volume_mm3)
+        block = out[box]
+        before = block.copy()
+        block += share * np.maximum(hu - block, 0.0)
+        owner[box][(block >= 130.0) & (before < 130.0) & (share > 0.02)] = n
+    again = Scan(
+        hu=np.rint(out).astype(np.int16),
+        geometry=scan.geometry,
+        acquisition=scan.acquisition,
+        study=scan.study,
+        series=scan.series,
+        flags=scan.flags,
+    )
+    return again, owner
+
+
+def _filled(scan: Scan, place: Place, volume_mm3: float) -> tuple[tuple[slice, ...], np.ndarray]:
+    """The share of each voxel of a box that the deposit fills, blurred in plane."""
+    grid = scan.geometry
+    middle = np.array(place.lps_mm)
+    nearest = np.rint(grid.to_index(middle[None])[0]).astype(int)
+    reach = np.ceil(14.0 / np.array([np.diff(grid.positions_mm).min(), *grid.spacing_mm[1:]])).astype(int)
+    low, high = np.maximum(nearest - reach, 0), np.minimum(nearest + reach + 1, grid.shape)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    index = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"), axis=-1)
+    world = grid.to_world(index.reshape(-1, 3))
+    slab = np.repeat(grid.slab_mm[low[0] : high[0]], index[0, ..., 0].size)
+    share = np.zeros(len(world))
+    steps = [(a, b, c) for a in np.linspace(-0.45, 0.45, 7) for b in (-0.25, 0.25) for c in (-0.25, 0.25)]
+    for a, b, c in steps:
+        points = world + a * slab[:, None] * grid.normal + b * grid.step_j_mm + c * grid.step_i_mm
+        share += _within(points - middle, place, volume_mm3) / len(steps)
+    filled = share.reshape(index.shape[:3])
+    if place.site == "convexity_dura":
+        filled = filled * _on_the_table(scan, box)
+    return box, ndimage.gaussian_filter(filled, (0.0, *(BLUR_MM / np.array(grid.spacing_mm[1:]))))
+
+
+def _within(offset: np.ndarray, place: Place, volume_mm3: float) -> np.ndarray:
+    """Which points lie in the deposit: a ball, or flat along the dura."""
+    radius = (volume_mm3 * 0.75 / np.pi) ** (1 / 3)
+    thin, wide = 0.5 * radius, radius * np.sqrt(2.0)
+    if place.site == "convexity_dura":
+        return np.linalg.norm(offset, axis=1) <= 1.5 * wide
+    radii = {"falx": (thin, wide, wide), "tentorium": (wide, wide, thin)}.get(place.site, (radius,) * 3)
+    return np.linalg.norm(offset / np.array(radii), axis=1) <= 1.0
+
+
+def _on_the_table(scan: Scan, box: tuple[slice, ...]) -> np.ndarray:
+    """Within PLAQUE_MM of the vault's bone, on its inner side: the side on which the head's middle lies."""
+    bone = ndimage.binary_opening(scan.hu[box] > 300, iterations=1)
+    away = ndimage.distance_transform_edt(~bone, sampling=(float(scan.geometry.slab_mm.mean()), *scan.geometry.spacing_mm[1:]))
+    pieces, _ = ndimage.label(~bone)
+    middle = (np.array(scan.geometry.shape) / 2)[1:]
+    corners = [(j, i) for j in (0, bone.shape[1] - 1) for i in (0, bone.shape[2] - 1)]
+    start = np.array([box[1].start, box[2].start])
+    j, i = min(corners, key=lambda c: float(np.linalg.norm(start + c - middle)))
+    inner = pieces == pieces[bone.shape[0] // 2, j, i]
+    return (away <= PLAQUE_MM) & inner & ~bone
+
+
+def batches(places: list[Place]) -> list[list[Place]]:
+    """Places of one batch lie far from each other."""
+    out: list[list[Place]] = []
+    for place in places:
+        for batch in out:
+            if all(np.linalg.norm(np.subtract(place.lps_mm, p.lps_mm)) >= APART_MM for p in batch):
+                batch.append(place)
+                break
+        else:
+            out.append([place])
+    return out
+
+
+def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
+    """From the point to the nearest voxel of its site in the atlas; None for what is not drawn."""
+    numbers = [n for n, s in atlas.sites.items() if (s.site, s.side) == (place.site, place.side)]
+    kji = np.argwhere(np.isin(atlas.labels, numbers))
+    if len(kji) == 0:
+        return None
+    there = apply(fit.scan_to_atlas, np.array(place.lps_mm))
+    gap = float(np.linalg.norm(apply(atlas.affine, kji) - there, axis=1).min())
+    return 0.0 if gap < 1.0 else gap
+
+
+def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[str, list[tuple[float, float]]]:
+    """For each site (volume filled, volume right) of every deposit; prints a line each."""
+    scan = calcscan.read_scan(path)
+    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for batch in batches(places_of(path)):
+        changed, owner = with_deposits(scan, batch, volume_mm3, hu)
+        head = calcscan.find_skull(changed)
+        found = calcscan.find_lesions(changed, head)
+        fit = calcscan.register(head, atlas)
+        located = calcscan.locate(found, changed, head, fit, atlas)
+        for n, place in enumerate(batch, start=1):
+            here = np.argwhere(owner == n)
+            mm3 = scan.geometry.voxel_mm3[here[:, 0]]
+            lesion = located.labels[tuple(here.T)]
+            told = defaultdict(float)
+            for number in np.unique(lesion):
+                name = "missed" if number == 0 else " ".join(_told(located.lesions[number - 1]))
+                told[name] += float(mm3[lesion == number].sum())
+            total, right = float(mm3.sum()), told[f"{place.site} {place.side}"]
+            sums[place.site].append((total, right))
+            gap = off_mm(place, fit, atlas)
+            print(
+                f"{path.name:24} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%} of {total:4.0f} mm3"
+                f"   atlas {'-' if gap is None else f'{gap:.1f} mm off'}   "
+                + ", ".join(f"{name} {mm3:.0f}" for name, mm3 in told.items()),
+                flush=True,
+            )
+    return sums
+
+
+def _told(lesion: calcscan.model.Lesion) -> tuple[str, str]:
+    return lesion.site or "", lesion.side or ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("inputs", nargs="+", type=Path)
+    parser.add_argument("--volume", type=float, default=100.0, help="mm3")
+    parser.add_argument("--hu", type=float, default=600.0)
+    arguments = parser.parse_args()
+    atlas = calcscan.load_atlas()
+    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for path in arguments.inputs:
+        for site, pairs in examine(path, arguments.volume, arguments.hu, atlas).items():
+            sums[site] += pairs
+    print()
+    for site, pairs in sums.items():
+        total, right = (sum(column) for column in zip(*pairs, strict=True))
+        print(f"{site:15} {len(pairs):3} deposits, {right / total:4.0%} of the volume right")
+    total, right = (sum(p[n] for pairs in sums.values() for p in pairs) for n in (0, 1))
+    print(f"all             {sum(map(len, sums.values())):3} deposits, {right / total:4.0%}")
+
+
+if __name__ == "__main__":
+    main()

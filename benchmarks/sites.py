@@ -29,6 +29,8 @@ HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_data"
 APART_MM = 25.0
 PLAQUE_MM = 3.5
+NARROW = ("carotid_siphon", "petroclinoid")
+"""Sites between bones with no room for more than 30 mm3."""
 BLUR_MM = 0.6
 MNI_MM = {
     "caudate": (13.0, 11.0, 9.0),
@@ -126,7 +128,7 @@ def _filled(scan: Scan, place: Place, volume_mm3: float) -> tuple[tuple[slice, .
 
 def _within(offset: np.ndarray, place: Place, volume_mm3: float) -> np.ndarray:
     """Which points lie in the deposit: a ball, or flat along the dura."""
-    radius = (volume_mm3 * 0.75 / np.pi) ** (1 / 3)
+    radius = ((30.0 if place.site in NARROW else volume_mm3) * 0.75 / np.pi) ** (1 / 3)
     thin, wide = 0.5 * radius, radius * np.sqrt(2.0)
     if place.site == "convexity_dura":
         return np.linalg.norm(offset, axis=1) <= 1.5 * wide

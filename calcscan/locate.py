@@ -37,6 +37,7 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
     """
     limits = values("locating")
     on_bone = _on_bone(lesions, scan, head)
+    in_plaque = _in_plaque(lesions, head)
     ballot = _Ballot(atlas, fit, table("locating")["prior"], float(limits["uncertainty_mm"]))
     order = _voxels_by_lesion(lesions)
     kept, dropped_mm3 = [], 0.0
@@ -44,7 +45,8 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
         world = lesions.geometry.to_world(order[lesion.id])
         told: Lesion | None
         if fit.accepted:
-            told = _placed(lesion, ballot.shares(world), _evidence(world, head, fit, atlas), on_bone, limits)
+            evidence = _evidence(world, head, fit, atlas, bool(on_bone[lesion.id]), bool(in_plaque[lesion.id]))
+            told = _placed(lesion, ballot.shares(world), evidence, limits)
         else:
             told = _unplaced(lesion, world, head, on_bone, limits)
         if told is None:
@@ -54,11 +56,9 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
     return _renumbered(lesions, kept, dropped_mm3)
 
 
-def _placed(
-    lesion: Lesion, shares: Shares, evidence: _Evidence, on_bone: npt.NDArray[np.bool_], limits: Mapping[str, float]
-) -> Lesion | None:
+def _placed(lesion: Lesion, shares: Shares, evidence: _Evidence, limits: Mapping[str, float]) -> Lesion | None:
     """The lesion with its site; None if it is bone."""
-    if _is_bone(evidence, bool(on_bone[lesion.id]), _ranked(shares)[0][0][0], limits):
+    if _is_bone(evidence, _ranked(shares)[0][0][0], limits):
         return None
     return _with_site(lesion, shares, evidence, limits)
 
@@ -77,6 +77,10 @@ def _unplaced(
 class _Evidence:
     """What this head's own anatomy says about one lesion."""
 
+    on_bone: bool
+    """It touches dense tissue outside the inside of the skull."""
+    in_plaque: bool
+    """The skull stage has told it from the vault that it hangs on."""
     deepest_mm: float
     base_share: float
     outside_share: float
@@ -84,12 +88,14 @@ class _Evidence:
     atlas_x_mm: float
 
 
-def _evidence(world: Array, head: Head, fit: AtlasFit, atlas: Atlas) -> _Evidence:
+def _evidence(world: Array, head: Head, fit: AtlasFit, atlas: Atlas, on_bone: bool, in_plaque: bool) -> _Evidence:
     there = apply(fit.scan_to_atlas, world)
     zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
     labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
     depth = sample_at(head.depth_mm, head.coarse_hu.affine, world)
     return _Evidence(
+        on_bone=on_bone,
+        in_plaque=in_plaque,
         deepest_mm=float(depth.max()),
         base_share=float(((zones & BASE) > 0).mean()),
         sella_share=float(((zones & SELLA) > 0).mean()),
@@ -98,19 +104,20 @@ def _evidence(world: Array, head: Head, fit: AtlasFit, atlas: Atlas) -> _Evidenc
     )
 
 
-def _is_bone(evidence: _Evidence, on_bone: bool, site: str, limits: Mapping[str, float]) -> bool:
-    if evidence.outside_share >= limits["outside_share"] and (on_bone or evidence.deepest_mm < limits["base_depth_mm"]):
+def _is_bone(evidence: _Evidence, site: str, limits: Mapping[str, float]) -> bool:
+    shallow = evidence.on_bone or evidence.deepest_mm < limits["base_depth_mm"]
+    if evidence.outside_share >= limits["outside_share"] and shallow and not evidence.in_plaque:
         return True
     if evidence.sella_share >= limits["base_share"]:
         return True
-    if on_bone:
+    if evidence.on_bone:
         return evidence.base_share >= limits["bone_share"]
     in_base = evidence.base_share >= limits["base_share"]
     return in_base and (evidence.deepest_mm < limits["base_depth_mm"] or site in PARENCHYMA)
 
 
 def _is_dura(evidence: _Evidence, site: str, limits: Mapping[str, float]) -> bool:
-    return site in CEREBRAL and evidence.deepest_mm <= limits["convexity_depth_mm"]
+    return site in CEREBRAL and (evidence.in_plaque or evidence.deepest_mm <= limits["convexity_depth_mm"])
 
 
 def _with_site(lesion: Lesion, shares: Shares, evidence: _Evidence, limits: Mapping[str, float]) -> Lesion:
@@ -167,6 +174,13 @@ def _on_bone(lesions: LesionMap, scan: Scan, head: Head) -> npt.NDArray[np.bool_
     dense_hu = int(values("skull")["attached_hu"])
     touches_outside(scan.hu, head.inside, np.ascontiguousarray(lesions.labels), dense_hu, out)
     return out
+
+
+def _in_plaque(lesions: LesionMap, head: Head) -> npt.NDArray[np.bool_]:
+    """For each lesion number, whether most of it lies in the plaques of the vault."""
+    size = int(lesions.labels.max(initial=0)) + 1
+    held = np.bincount(lesions.labels[tuple(head.plaques_kji.T)], minlength=size)
+    return np.asarray(2 * held > np.bincount(lesions.labels.ravel(), minlength=size))
 
 
 def _voxels_by_lesion(lesions: LesionMap) -> dict[int, npt.NDArray[Any]]:

@@ -133,6 +133,8 @@ class Head:
     noise_hu: float | None
     brain_hu: float | None
     flags: tuple[Flag, ...] = ()
+    plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
+    """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from calcscan.geometry import apply
 from calcscan.knowledge import values
 from calcscan.model import Coarse, Flag, Head, Scan
 from calcscan.skull.bone import without_bone
+from calcscan.skull.vault import find_plaques
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -67,10 +68,14 @@ def find_skull(scan: Scan) -> Head:
             hint=f"a head holds at least {limits['smallest_ml']} ml; is this a whole head?",
         )
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
+    native = without_bone(
+        scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits
+    )
+    plaques = find_plaques(scan, inside, depth_mm, coarse.affine, limits)
+    native[tuple(plaques.T)] = True
     return Head(
-        inside=without_bone(
-            scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits
-        ),
+        inside=native,
+        plaques_kji=plaques,
         coarse_hu=coarse,
         coarse_inside=inside,
         depth_mm=depth_mm,

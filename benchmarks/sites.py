@@ -60,9 +60,7 @@ def places_of(path: Path) -> list[Place]:
     """Where deposits go in this scan; empty where nothing is known of it."""
     marked = tomllib.loads((HERE / "landmarks.toml").read_text(encoding="utf-8"))
     if path.name in marked:
-        return [
-            Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"])) for p in marked[path.name]["points"]
-        ]
+        return [Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"])) for p in marked[path.name]["points"]]
     sys.path.insert(0, str(SAMPLES))
     from heads import HEADS
     from person import Warp
@@ -139,7 +137,9 @@ def _within(offset: np.ndarray, place: Place, volume_mm3: float) -> np.ndarray:
 def _on_the_table(scan: Scan, box: tuple[slice, ...]) -> np.ndarray:
     """Within PLAQUE_MM of the vault's bone, on its inner side: the side on which the head's middle lies."""
     bone = ndimage.binary_opening(scan.hu[box] > 300, iterations=1)
-    away = ndimage.distance_transform_edt(~bone, sampling=(float(scan.geometry.slab_mm.mean()), *scan.geometry.spacing_mm[1:]))
+    away = ndimage.distance_transform_edt(
+        ~bone, sampling=(float(scan.geometry.slab_mm.mean()), *scan.geometry.spacing_mm[1:])
+    )
     pieces, _ = ndimage.label(~bone)
     middle = (np.array(scan.geometry.shape) / 2)[1:]
     corners = [(j, i) for j in (0, bone.shape[1] - 1) for i in (0, bone.shape[2] - 1)]

@@ -77,10 +77,12 @@ def _with_roots(
     affine: Array,
     limits: Mapping[str, float],
 ) -> Mask:
-    """Give back every root voxel from whose place the way straight inwards meets dense tissue that stayed."""
+    """Give back every root voxel from whose place the way straight inwards meets tissue that stayed, about as dense:
+    bone grows denser towards its root."""
     world = scan.geometry.to_world(roots_kji)
     depth = sample_at(depth_mm, affine, world)
-    world, kji, depth = (part[depth >= limits["stump_mm"]] for part in (world, roots_kji, depth))
+    keep = depth >= limits["stump_mm"]
+    world, kji, depth = world[keep], roots_kji[keep], depth[keep]
     step_mm = float(affine[0, 2])
     inwards = np.stack(
         [
@@ -93,7 +95,10 @@ def _with_roots(
     beyond = world + inwards * (limits["root_mm"] - depth + step_mm / 2)[:, None]
     there = np.rint(scan.geometry.to_index(beyond)).astype(np.int64)
     there = np.clip(there, 0, np.array(inside.shape) - 1)
-    meets = inside[tuple(there.T)] & (scan.hu[tuple(there.T)] >= limits["attached_hu"])
+    tip_hu = scan.hu[tuple(there.T)]
+    meets = inside[tuple(there.T)] & (tip_hu >= limits["attached_hu"])
+    root_hu = scan.hu[tuple(kji.T)]
+    meets &= (root_hu <= limits["root_ratio"] * tip_hu) & (root_hu < limits["cortical_hu"])
     out = inside.copy()
     out[tuple(kji[meets].T)] = True
     return out

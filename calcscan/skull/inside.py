@@ -68,9 +68,7 @@ def find_skull(scan: Scan) -> Head:
             hint=f"a head holds at least {limits['smallest_ml']} ml; is this a whole head?",
         )
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
-    native = without_bone(
-        scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits
-    )
+    native = without_bone(scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits)
     plaques = find_plaques(scan, inside, depth_mm, coarse.affine, limits)
     native[tuple(plaques.T)] = True
     return Head(

@@ -1,0 +1,159 @@
+"""What this head's own anatomy says about one lesion, and whether that makes it bone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan._kernels.touching import touches_outside
+from calcscan.coarse import sample_at
+from calcscan.geometry import Array, apply
+from calcscan.knowledge import values
+from calcscan.locate.ballot import Place
+from calcscan.model import Atlas, AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
+
+BRAIN, BASE, SELLA = 1, 2, 4
+"""Bits of `Atlas.zones`."""
+
+CEREBRAL = ("cortex", "white_matter", "unassigned")
+PARENCHYMA = (*CEREBRAL, "cerebellum", "brainstem")
+AT_THE_BASE = ("carotid_siphon", "petroclinoid", "vertebral")
+"""Sites between the bones of the skull base."""
+
+_AROUND = np.ones((3, 3, 3), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What this head's own anatomy says about one lesion."""
+
+    on_bone: bool
+    """It touches dense tissue outside the inside of the skull."""
+    in_plaque: bool
+    """The skull stage has told it from the vault that it hangs on."""
+    thick: bool
+    """The slices are thick enough to smear bone into their neighbours."""
+    joined: float
+    """How high the way to bone stays, from the brain (0) to the lesion's peak (1); see `_joined`."""
+    fluid_share: float
+    """Share of its surround that is fluid."""
+    deepest_mm: float
+    base_share: float
+    outside_share: float
+    sella_share: float
+    atlas_x_mm: float
+
+
+class Evidences:
+    """Gathers the evidence about lesion after lesion of one head."""
+
+    def __init__(self, lesions: LesionMap, scan: Scan, head: Head) -> None:
+        self._lesions, self._scan, self._head = lesions, scan, head
+        self._on_bone = _on_bone(lesions, scan, head)
+        self._in_plaque = _in_plaque(lesions, head)
+
+    def deepest_mm(self, world: Array) -> float:
+        return float(sample_at(self._head.depth_mm, self._head.coarse_hu.affine, world).max())
+
+    def on_bone(self, lesion: Lesion) -> bool:
+        return bool(self._on_bone[lesion.id])
+
+    def of(self, lesion: Lesion, world: Array, fit: AtlasFit, atlas: Atlas) -> Evidence:
+        """`world` (n, 3): the lesion's voxels."""
+        there = apply(fit.scan_to_atlas, world)
+        zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
+        labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
+        base_share = float(((zones & BASE) > 0).mean())
+        (first, last), *_ = lesion.bbox_kji
+        thickest_mm = float(self._scan.geometry.slab_mm[first:last].max())
+        in_base = base_share >= values("locating")["bone_share"]
+        return Evidence(
+            on_bone=self.on_bone(lesion),
+            in_plaque=bool(self._in_plaque[lesion.id]),
+            thick=thickest_mm > values("locating")["thick_mm"],
+            joined=_joined(lesion, self._lesions.labels, self._scan, self._head) if in_base else 0.0,
+            fluid_share=_fluid_share(world, self._head.coarse_hu),
+            deepest_mm=self.deepest_mm(world),
+            base_share=base_share,
+            sella_share=float(((zones & SELLA) > 0).mean()),
+            outside_share=float((((zones & BRAIN) == 0) & (labels == 0)).mean()),
+            atlas_x_mm=float(there[:, 0].mean()),
+        )
+
+
+def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str, float]) -> bool:
+    """Whether a lesion is skull; `first` and `share` are what the atlas says of it."""
+    shallow = evidence.on_bone or evidence.deepest_mm < limits["base_depth_mm"]
+    if evidence.outside_share >= limits["outside_share"] and shallow and not evidence.in_plaque:
+        return True
+    if evidence.sella_share >= limits["base_share"]:
+        return True
+    in_base = evidence.base_share >= limits["bone_share"]
+    if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick):
+        return evidence.joined >= limits["joined"] or share < limits["known_share"]
+    if evidence.on_bone:
+        return in_base
+    mostly = evidence.base_share >= limits["base_share"]
+    return mostly and (evidence.deepest_mm < limits["base_depth_mm"] or first[0] in PARENCHYMA)
+
+
+def is_dura(evidence: Evidence, site: str, limits: Mapping[str, float]) -> bool:
+    """Whether what the atlas calls brain lies on the inner table."""
+    return site in CEREBRAL and (evidence.in_plaque or evidence.deepest_mm <= limits["convexity_depth_mm"])
+
+
+def _joined(lesion: Lesion, labels: npt.NDArray[np.int32], scan: Scan, head: Head) -> float:
+    """The highest density at which the lesion's peak still hangs together with bone nearby, as a share of the peak
+    above brain: near 1 a spur of bone, low where the tissue between is only their blur."""
+    limits = values("locating")
+    margin = np.ceil(limits["joined_mm"] / np.array(scan.geometry.spacing_mm)).astype(int)
+    box = tuple(slice(max(a - m, 0), b + m) for (a, b), m in zip(lesion.bbox_kji, margin, strict=True))
+    hu = scan.hu[box]
+    bone = (hu >= limits["surely_bone_hu"]) & ~head.inside[box]
+    peak = (labels[box] == lesion.id) & (hu >= lesion.max_hu)
+    brain_hu = float(head.brain_hu or 0.0)
+    low, high = brain_hu, float(lesion.max_hu)
+    while high - low > limits["joined_step_hu"]:
+        level = (low + high) / 2
+        pieces, _ = ndimage.label(hu >= level, _AROUND)
+        if (bone & np.isin(pieces, np.unique(pieces[peak]))).any():
+            low = level
+        else:
+            high = level
+    return (low - brain_hu) / (lesion.max_hu - brain_hu)
+
+
+def _fluid_share(world: Array, coarse: Coarse) -> float:
+    """Share of fluid in a shell around the lesion on the coarse grid, clear of its blur."""
+    limits = values("locating")
+    index = np.rint(apply(np.linalg.inv(coarse.affine), world)).astype(int)
+    margin = int(np.ceil(limits["shell_outer_mm"] / coarse.spacing_mm)) + 1
+    low = np.maximum(index.min(axis=0) - margin, 0)
+    high = np.minimum(index.max(axis=0) + margin + 1, coarse.values.shape)
+    free = np.ones(np.maximum(high - low, 1), dtype=np.bool_)
+    free[tuple(np.clip(index - low, 0, np.array(free.shape) - 1).T)] = False
+    away_mm = ndimage.distance_transform_edt(free, sampling=coarse.spacing_mm)
+    shell = (away_mm > limits["shell_inner_mm"]) & (away_mm <= limits["shell_outer_mm"])
+    hu = coarse.values[tuple(slice(a, a + n) for a, n in zip(low, free.shape, strict=True))]
+    return float((hu[shell] < limits["fluid_hu"]).mean()) if shell.any() else 0.0
+
+
+def _on_bone(lesions: LesionMap, scan: Scan, head: Head) -> npt.NDArray[np.bool_]:
+    """For each lesion number, whether it touches dense tissue outside the inside of the skull."""
+    out = np.zeros(max((lesion.id for lesion in lesions.lesions), default=0) + 1, dtype=np.bool_)
+    dense_hu = int(values("skull")["attached_hu"])
+    touches_outside(scan.hu, head.inside, np.ascontiguousarray(lesions.labels), dense_hu, out)
+    return out
+
+
+def _in_plaque(lesions: LesionMap, head: Head) -> npt.NDArray[np.bool_]:
+    """For each lesion number, whether most of it lies in the plaques of the vault."""
+    held = np.bincount(lesions.labels[tuple(head.plaques_kji.T)], minlength=len(lesions.lesions) + 1)
+    voxels = np.zeros(len(held))
+    for lesion in lesions.lesions:
+        voxels[lesion.id] = lesion.voxels
+    return np.asarray(2 * held > voxels)

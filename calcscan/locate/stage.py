@@ -1,0 +1,100 @@
+"""Say where each calcification lies: LesionMap, Scan, Head, AtlasFit, Atlas → LesionMap with sites.
+
+Each voxel of a lesion votes for the sites around its place in the atlas, spread by the registration's uncertainty and
+weighted by how often each site calcifies. What the anatomy of this head says comes first: dense tissue that hangs on
+the skull base is bone and no lesion; what lies flat under the vault is dura; plexus lies in fluid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.geometry import Array
+from calcscan.knowledge import table, values
+from calcscan.locate.ballot import Ballot, Shares, ranked
+from calcscan.locate.evidence import Evidence, Evidences, is_bone, is_dura
+from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
+
+
+def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atlas) -> LesionMap:
+    """Give every lesion its site, side and share, and drop what is skull.
+
+    Lesions of an unaccepted fit come back `unassigned`, and all that touches the skull or lies close under it is
+    dropped. Dropped bone is told by the setting `bone_dropped_mm3`.
+    """
+    limits = values("locating")
+    evidences = Evidences(lesions, scan, head)
+    ballot = Ballot(atlas, fit, table("locating")["prior"], float(limits["uncertainty_mm"]))
+    order = _voxels_by_lesion(lesions)
+    kept, dropped_mm3 = [], 0.0
+    for lesion in lesions.lesions:
+        world = lesions.geometry.to_world(order[lesion.id])
+        told: Lesion | None
+        if fit.accepted:
+            told = _placed(lesion, ballot.shares(world), evidences.of(lesion, world, fit, atlas), limits)
+        else:
+            told = _unplaced(lesion, world, evidences, limits)
+        if told is None:
+            dropped_mm3 += lesion.volume_130_mm3
+        else:
+            kept.append(told)
+    return _renumbered(lesions, kept, dropped_mm3)
+
+
+def _placed(lesion: Lesion, shares: Shares, evidence: Evidence, limits: Mapping[str, float]) -> Lesion | None:
+    """The lesion with its site; None if it is bone."""
+    order = ranked(_weighed(shares, evidence, limits))
+    first, share = order[0]
+    if is_bone(evidence, first, share, limits):
+        return None
+    also = tuple((site, side, round(part, 3)) for (site, side), part in order if part >= limits["also_share"])
+    if is_dura(evidence, first[0], limits):
+        side = "left" if evidence.atlas_x_mm > 0 else "right"
+        return replace(lesion, site="convexity_dura", side=side, site_share=None, also=also)
+    return replace(lesion, site=first[0], side=first[1], site_share=round(share, 3), also=also[1:])
+
+
+def _weighed(shares: Shares, evidence: Evidence, limits: Mapping[str, float]) -> Shares:
+    """The vote, with the plexus heard louder where fluid lies around the lesion."""
+    if evidence.fluid_share < limits["fluid_share"]:
+        return shares
+    weighed = {
+        place: share * (limits["fluid_weight"] if place[0] == "choroid_plexus" else 1.0)
+        for place, share in shares.items()
+    }
+    total = sum(weighed.values())
+    return {place: share / total for place, share in weighed.items()}
+
+
+def _unplaced(lesion: Lesion, world: Array, evidences: Evidences, limits: Mapping[str, float]) -> Lesion | None:
+    """The lesion where no atlas can be believed; None if it touches the skull or lies close under it."""
+    if evidences.on_bone(lesion) or evidences.deepest_mm(world) < limits["base_depth_mm"]:
+        return None
+    return replace(lesion, site="unassigned", side="", site_share=None)
+
+
+def _voxels_by_lesion(lesions: LesionMap) -> dict[int, npt.NDArray[Any]]:
+    """The (k, j, i) of every lesion's voxels."""
+    kji = np.argwhere(lesions.labels > 0)
+    owner = lesions.labels[tuple(kji.T)]
+    order = np.argsort(owner, kind="stable")
+    numbers, starts = np.unique(owner[order], return_index=True)
+    return dict(zip(numbers.tolist(), np.split(kji[order], starts[1:]), strict=True))
+
+
+def _renumbered(lesions: LesionMap, kept: list[Lesion], dropped_mm3: float) -> LesionMap:
+    """Only the lesions kept, numbered 1…n again, in the label map too."""
+    numbers = np.zeros(int(lesions.labels.max(initial=0)) + 1, dtype=np.int32)
+    out = []
+    for new, lesion in enumerate(kept, start=1):
+        numbers[lesion.id] = new
+        out.append(replace(lesion, id=new))
+    labels = numbers[lesions.labels]
+    labels.flags.writeable = False
+    settings = {**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)}
+    return replace(lesions, labels=labels, lesions=tuple(out), settings=settings)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from calcscan.geometry import Geometry
+from calcscan.geometry import Geometry, apply
 from calcscan.model import Head, Scan
 from calcscan.read import read_scan
 from calcscan.skull import find_skull
@@ -74,3 +75,112 @@ def egg(*, brain_hu: int = 32, skull_mm: float = 6.0) -> np.ndarray:
     hu[ball(shape, 40.0)] = 1000
     hu[ball(shape, 40.0 - skull_mm / 2)] = brain_hu
     return hu
+
+
+def edited(scan: Scan, hu: np.ndarray) -> Scan:
+    """The same person with other voxels."""
+    return Scan(
+        hu=np.asarray(hu, dtype=np.int16), geometry=scan.geometry, acquisition=scan.acquisition, study=scan.study
+    )
+
+
+def cropped(scan: Scan, first: int, last: int) -> Scan:
+    """Only the slices first … last."""
+    g = scan.geometry
+    return Scan(
+        hu=np.array(scan.hu[first:last]),
+        geometry=Geometry(
+            origins_mm=g.origins_mm[first:last],
+            step_i_mm=g.step_i_mm,
+            step_j_mm=g.step_j_mm,
+            slab_mm=g.slab_mm[first:last],
+            rows=g.rows,
+            columns=g.columns,
+        ),
+        acquisition=scan.acquisition,
+        study=scan.study,
+    )
+
+
+def shrunk(scan: Scan, factor: float) -> Scan:
+    """A smaller head: every length times `factor`."""
+    g = scan.geometry
+    return Scan(
+        hu=np.array(scan.hu),
+        geometry=Geometry(
+            origins_mm=g.origins_mm * factor,
+            step_i_mm=g.step_i_mm * factor,
+            step_j_mm=g.step_j_mm * factor,
+            slab_mm=g.slab_mm * factor,
+            rows=g.rows,
+            columns=g.columns,
+        ),
+        acquisition=scan.acquisition,
+        study=scan.study,
+    )
+
+
+def vault_point(scan: Scan, head: Head, *, forward: float, up: float, side: float) -> np.ndarray:
+    """The inner table in a direction from the middle of the head (LPS, side to the left), LPS mm."""
+    coarse = head.coarse_hu
+    middle = apply(coarse.affine, np.argwhere(head.coarse_inside)).mean(axis=0)
+    way = np.array([side, -forward, up]) / np.linalg.norm([side, forward, up])
+    steps_mm = np.arange(30.0, 120.0, 0.25)
+    kji = np.rint(scan.geometry.to_index(middle + steps_mm[:, None] * way)).astype(int)
+    kji = np.clip(kji, 0, np.array(scan.hu.shape) - 1)
+    return middle + steps_mm[np.argmax(scan.hu[tuple(kji.T)] > 400)] * way
+
+
+def away_mm(scan: Scan, point_mm: np.ndarray) -> np.ndarray:
+    """Distance of every voxel from a point."""
+    g = scan.geometry
+    k, j, i = (np.arange(n) for n in g.shape)
+    world = g.origins_mm[k][:, None, None] + j[None, :, None, None] * g.step_j_mm + i[None, None, :, None] * g.step_i_mm
+    return np.asarray(np.linalg.norm(world - point_mm, axis=-1))
+
+
+def without_a_piece_of_vault(scan: Scan, head: Head, *, flap: bool) -> Scan:
+    """After a craniotomy: a hole of 5 cm filled with soft tissue, or with `flap` only a gap of 4 mm around the flap."""
+    far = away_mm(scan, vault_point(scan, head, forward=0.3, up=0.6, side=1.0))
+    hole = (np.abs(far - 25.0) < 2.0) if flap else far < 25.0
+    return edited(scan, np.where(hole & (scan.hu > 80), 45, scan.hu))
+
+
+def with_hyperostosis(scan: Scan, head: Head) -> Scan:
+    """Nodules of cortical bone on the inner side of the frontal bone, 12 to 20 mm wide and up to 6 mm high."""
+    hu = np.array(scan.hu)
+    for side, up, radius_mm, high_mm in ((0.35, 0.5, 10.0, 6.0), (-0.3, 0.45, 8.0, 5.0), (-0.45, 0.7, 6.0, 4.0)):
+        point = vault_point(scan, head, forward=1.0, up=up, side=side)
+        inwards = point - vault_point(scan, head, forward=-1.0, up=-up / 4, side=-side)
+        centre = point + inwards / np.linalg.norm(inwards) * (radius_mm - high_mm)
+        hu[(away_mm(scan, centre) < radius_mm) & head.inside] = 1200
+    return edited(scan, hu)
+
+
+def with_plaque(scan: Scan, head: Head, *, hu: int, high_mm: float = 3.5, side: float = 1.0) -> tuple[Scan, np.ndarray]:
+    """A plaque of 14 mm on the inner table of the vault, and where it lies."""
+    point = vault_point(scan, head, forward=-0.2, up=0.7, side=side)
+    bone = ndimage.binary_opening(scan.hu > 400)
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
+    plaque = head.inside & (to_bone_mm <= high_mm) & (away_mm(scan, point) < 7.0)
+    return edited(scan, np.where(plaque, np.maximum(scan.hu, hu), scan.hu)), plaque
+
+
+def with_wide_ventricles(scan: Scan, head: Head, *, wider_mm: float) -> Scan:
+    """The tissue around the middle of the head pushed outwards, with fluid in its place."""
+    coarse = head.coarse_hu
+    middle = apply(coarse.affine, np.argwhere(head.coarse_inside)).mean(axis=0)
+    kji = np.indices(scan.hu.shape).reshape(3, -1).T
+    world = scan.geometry.to_world(kji)
+    out = np.array(scan.hu, dtype=np.float64).ravel()
+    for side in (-1.0, 1.0):
+        centre = middle + np.array([side * 16.0, 0.0, 8.0])
+        offset = world - centre
+        far = np.linalg.norm(offset, axis=1)
+        near = far < 45.0
+        push = wider_mm * np.exp(-((far[near] / 18.0) ** 2))
+        inner = np.maximum(far[near] - push, 0.0)
+        source = centre + offset[near] / np.maximum(far[near], 1e-6)[:, None] * inner[:, None]
+        moved = ndimage.map_coordinates(scan.hu.astype(np.float32), scan.geometry.to_index(source).T, order=1)
+        out[near] = np.where(inner <= 0.5, 6.0, moved)
+    return edited(scan, np.rint(out.reshape(scan.hu.shape)))

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
-from calcscan.geometry import Geometry
+from calcscan.geometry import Geometry, apply
 from calcscan.locate import locate
 from calcscan.model import AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
 
@@ -80,7 +80,7 @@ def with_deposits(*centres_mm: np.ndarray, radius: int = 2) -> tuple[LesionMap, 
             diameter_mm=4.0,
             centroid_lps_mm=(0.0, 0.0, 0.0),
             centroid_kji=(0.0, 0.0, 0.0),
-            bbox_kji=((0, 1), (0, 1), (0, 1)),
+            bbox_kji=tuple((int(a), int(b)) for a, b in row["bbox"]),
         )
         for n, row in enumerate(table, start=1)
     )
@@ -166,3 +166,73 @@ def test_without_an_accepted_fit_what_lies_close_under_the_skull_is_left_out() -
     found = locate(lesions, scan, head(depth_mm=3.0), replace(FIT, accepted=False), load_atlas())
     assert found.lesions == ()
     assert found.settings["bone_dropped_mm3"] > 20
+
+
+def between_bones(*, bone_hu: int = 1200, bridge_hu: int = 40) -> tuple[LesionMap, Scan, Head]:
+    """A deposit at the left siphon with a wall of bone 4 mm beside it, and what lies between."""
+    siphon = middle_lps_mm("carotid_siphon", "left")
+    lesions, scan = with_deposits(siphon)
+    hu, inside = np.array(scan.hu), np.ones(scan.hu.shape, np.bool_)
+    k, j, i = np.rint(scan.geometry.to_index(siphon)).astype(int)
+    wall = np.zeros(hu.shape, np.bool_)
+    wall[k - 3 : k + 4, j - 3 : j + 4, i + 5 : i + 8] = True
+    hu[k, j, i + 3 : i + 5] = bridge_hu
+    inside[k, j, i + 3 : i + 5] = bridge_hu < 130
+    hu[wall], inside[wall] = bone_hu, False
+    return lesions, Scan(hu=hu, geometry=scan.geometry), head(inside=inside)
+
+
+@pytest.mark.parametrize(
+    ("bridge_hu", "sites"), [(40, ["carotid_siphon"]), (150, ["carotid_siphon"]), (320, [])], ids=str
+)
+def test_between_the_bones_of_the_base_what_stands_out_is_no_bone(bridge_hu: int, sites: list[str]) -> None:
+    found = locate(*between_bones(bridge_hu=bridge_hu), FIT, load_atlas())
+    assert [lesion.site for lesion in found.lesions] == sites
+
+
+def test_what_a_crop_cuts_at_the_base_is_bone() -> None:
+    lesions, scan, whole = between_bones()
+    (lesion,) = lesions.lesions
+    (low, high), *rest = lesion.bbox_kji
+    cut = replace(lesions, lesions=(replace(lesion, bbox_kji=((0, high), *rest)),))
+    assert low > 0
+    assert locate(cut, scan, whole, FIT, load_atlas()).lesions == ()
+
+
+def test_a_plaque_of_the_vault_is_dura_though_it_hangs_on_bone() -> None:
+    lesions, scan = with_deposits(np.array([45.0, 20.0, 45.0]))
+    kji = np.argwhere(lesions.labels == 1)
+    inside = np.ones(scan.hu.shape, np.bool_)
+    inside[:, :, kji[:, 2].max() + 1 :] = False
+    hu = np.array(scan.hu)
+    hu[:, :, kji[:, 2].max() + 1 :] = 1000
+    hanging = replace(head(inside=inside, depth_mm=9.0), plaques_kji=kji)
+    (lesion,) = locate(lesions, Scan(hu=hu, geometry=scan.geometry), hanging, FIT, load_atlas()).lesions
+    assert (lesion.site, lesion.side) == ("convexity_dura", "left")
+    assert {site for site, *_ in lesion.also} <= {"cortex", "white_matter"}
+
+
+def test_fluid_around_a_deposit_speaks_for_the_plexus() -> None:
+    """Between caudate and plexus: with brain around it, and in the same place with fluid around it."""
+    atlas = load_atlas()
+    number = next(n for n, s in atlas.sites.items() if (s.site, s.side) == ("choroid_plexus", "left"))
+    plexus = apply(atlas.affine, np.argwhere(atlas.labels == number))
+    near = plexus[np.linalg.norm(plexus - middle_lps_mm("caudate", "left"), axis=1).argmin()]
+    lesions, scan = with_deposits(near)
+    dry = head()
+    small = (31, 31, 31)
+    affine = np.zeros((4, 4))
+    affine[0, 2] = affine[1, 1] = affine[2, 0] = 1.5
+    affine[:3, 3], affine[3, 3] = near - 22.5, 1.0
+    shares = {}
+    for hu in (35, 6):
+        coarse = Coarse(
+            values=np.full(small, hu, np.float32), covered=np.ones(small, np.bool_), affine=affine, spacing_mm=1.5
+        )
+        around = replace(
+            dry, coarse_hu=coarse, coarse_inside=np.ones(small, np.bool_), depth_mm=np.full(small, 30.0, np.float32)
+        )
+        (lesion,) = locate(lesions, scan, around, FIT, load_atlas()).lesions
+        sites = {lesion.site: lesion.site_share, **{site: share for site, _, share in lesion.also}}
+        shares[hu] = sites.get("choroid_plexus", 0.0)
+    assert shares[6] > shares[35]

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heads import CLEAN, FALX, PALLIDUM, ball, box_scan, egg, sample, sample_head, truth
+from heads import (
+    CLEAN,
+    FALX,
+    PALLIDUM,
+    away_mm,
+    ball,
+    box_scan,
+    cropped,
+    edited,
+    egg,
+    sample,
+    sample_head,
+    shrunk,
+    truth,
+    vault_point,
+    with_hyperostosis,
+    with_plaque,
+    with_wide_ventricles,
+    without_a_piece_of_vault,
+)
 
+from calcscan.components import lesion_table
 from calcscan.errors import RefusedError
+from calcscan.model import Head, Scan
 from calcscan.skull import find_skull
 
 
@@ -81,3 +102,97 @@ def test_the_sample_heads_hold_their_lesions_and_no_skull(name: str) -> None:
         assert head.inside[k, j, i], lesion
     cortical = head.inside & (scan.hu > 900)
     assert cortical.sum() * scan.geometry.voxel_mm3[0] < 400, "thick bone counted as inside"
+
+
+def dense_ml(scan: Scan, head: Head) -> float:
+    """What is left inside of 130 HU and more, pieces of 10 mm3 at least."""
+    _, table = lesion_table(scan.hu, 130, mask=head.inside)
+    mm3 = table["voxels"] * scan.geometry.voxel_mm3[0]
+    return float(mm3[mm3 >= 10.0].sum()) / 1000.0
+
+
+@pytest.mark.parametrize("flap", [False, True], ids=["a piece of vault missing", "its flap put back with a gap"])
+def test_after_a_craniotomy_the_inside_is_the_same_and_no_bone_is_in_it(flap: bool) -> None:
+    whole = sample_head(PALLIDUM)
+    scan = without_a_piece_of_vault(sample(PALLIDUM), whole, flap=flap)
+    head = find_skull(scan)
+    assert head.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.025)
+    assert dense_ml(scan, head) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.1)
+
+
+def test_a_flap_that_touches_nothing_is_skull_and_a_large_calcification_is_not() -> None:
+    hu = egg(skull_mm=10.0)
+    gap = ball(hu.shape, 16.0, (46, 46, 84)) & ~ball(hu.shape, 13.0, (46, 46, 84))
+    flap = ball(hu.shape, 13.0, (46, 46, 84)) & (hu == 1000)
+    hu[gap & (hu == 1000)] = 40
+    stone = ball(hu.shape, 8.0, (46, 46, 22))
+    hu[stone] = 700
+    inside = find_skull(box_scan(hu)).inside
+    assert flap.sum() * 0.008 > 2, "ml"
+    assert inside[flap].mean() < 0.02
+    assert inside[stone].all()
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 70), (16, 83)], ids=["no vertex", "no base"])
+def test_of_a_cropped_head_the_rest_is_the_same(first: int, last: int) -> None:
+    whole, part = sample_head(PALLIDUM), find_skull(cropped(sample(PALLIDUM), first, last))
+    assert "cropped" in {flag.code for flag in part.flags}
+    high = slice(30, 60)
+    same = whole.inside[high] == part.inside[high.start - first : high.stop - first]
+    assert same.mean() > 0.998
+
+
+def test_a_childs_head_is_found_in_its_own_size() -> None:
+    head = find_skull(shrunk(sample(PALLIDUM), 0.75))
+    assert head.intracranial_ml == pytest.approx(0.75**3 * sample_head(PALLIDUM).intracranial_ml, rel=0.02)
+
+
+def test_wide_ventricles_are_inside() -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    head = find_skull(with_wide_ventricles(scan, whole, wider_mm=8.0))
+    assert head.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.01)
+
+
+@pytest.mark.parametrize(("hu", "side"), [(600, 1.0), (350, -1.0)])
+def test_a_plaque_on_the_vault_is_inside_as_far_as_the_tables_blur(hu: int, side: float) -> None:
+    whole = sample_head(PALLIDUM)
+    scan, plaque = with_plaque(sample(PALLIDUM), whole, hu=hu, side=side)
+    head = find_skull(scan)
+    assert head.inside[plaque].mean() > 0.8
+    added = head.inside & ~whole.inside
+    assert (added & ~plaque).sum() < 0.2 * plaque.sum()
+    assert len(head.plaques_kji) > 0
+
+
+def test_bumps_of_cortical_bone_and_a_plaque_as_dense_as_that_stay_bone() -> None:
+    whole = sample_head(PALLIDUM)
+    for scan in (
+        with_hyperostosis(sample(PALLIDUM), whole),
+        with_plaque(sample(PALLIDUM), whole, hu=1250)[0],
+    ):
+        head = find_skull(scan)
+        assert len(head.plaques_kji) == 0
+        assert dense_ml(scan, head) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.02)
+
+
+def test_thick_slices_show_no_plaques() -> None:
+    """Every third slice of a mean of three: 6 mm."""
+    scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
+    third = cropped(scan, 0, 81)
+    hu = third.hu.reshape(27, 3, *third.hu.shape[1:]).mean(axis=1)
+    g = third.geometry
+    thick = Scan(
+        hu=hu.astype(np.int16),
+        geometry=type(g).regular(shape=hu.shape, spacing_mm=(6.0, *g.spacing_mm[1:]), origin_mm=tuple(g.origins_mm[1])),
+    )
+    assert plaque.any()
+    assert len(find_skull(thick).plaques_kji) == 0
+
+
+def test_a_falx_calcified_from_the_bone_on_is_inside_but_for_a_millimetre() -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    point = vault_point(scan, whole, forward=1.0, up=0.8, side=0.0)
+    across_mm = np.abs(scan.geometry.to_world(np.indices((1, 1, scan.hu.shape[2])).reshape(3, -1).T)[:, 0] - point[0])
+    falx = whole.inside & (away_mm(scan, point) < 16.0) & (across_mm < 1.6)
+    head = find_skull(edited(scan, np.where(falx, np.maximum(scan.hu, 500), scan.hu)))
+    assert head.inside[falx].mean() > 0.9

@@ -35,6 +35,8 @@ class Evidence:
     """It touches dense tissue outside the inside of the skull."""
     in_plaque: bool
     """The skull stage has told it from the vault that it hangs on."""
+    cut: bool
+    """It reaches the first or last slice, so that what it hangs on may lie outside the scan."""
     thick: bool
     """The slices are thick enough to smear bone into their neighbours."""
     joined: float
@@ -74,6 +76,7 @@ class Evidences:
         return Evidence(
             on_bone=self.on_bone(lesion),
             in_plaque=bool(self._in_plaque[lesion.id]),
+            cut=first == 0 or last == self._scan.geometry.shape[0],
             thick=thickest_mm > values("locating")["thick_mm"],
             joined=_joined(lesion, self._lesions.labels, self._scan, self._head) if in_base else 0.0,
             fluid_share=_fluid_share(world, self._head.coarse_hu),
@@ -93,6 +96,8 @@ def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str,
     if evidence.sella_share >= limits["base_share"]:
         return True
     in_base = evidence.base_share >= limits["bone_share"]
+    if in_base and evidence.cut:
+        return True
     if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick):
         return evidence.joined >= limits["joined"] or share < limits["known_share"]
     if evidence.on_bone:

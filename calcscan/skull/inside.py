@@ -2,10 +2,11 @@
 
 A smooth inner-table surface rather than a brain mask: calcification grows on dura and falls out of every brain mask.
 
-The way there: the largest piece of bone is the skull (islands of bone density inside it are what we look for, so they
-bar nothing). Far from bone and air lies the core of the brain; from there the inside grows back towards the bone round
-by round, admitting tissue ever closer to it, and in each round only so far that it can't run down the spinal canal or
-out through a fissure. At the end, narrow intrusions of bone density are closed over.
+The way there: the largest piece of bone is the skull, and bone with no skull behind it belongs to it (islands of bone
+density inside it are what we look for, so they bar nothing). Far from bone and air lies the core of the brain; from
+there the inside grows back towards the bone round by round, admitting tissue ever closer to it, and in each round only
+so far that it can't run down the spinal canal or out through a fissure. At the end, narrow intrusions of bone density
+are closed over.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def find_skull(scan: Scan) -> Head:
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
     coarse, bone = _around_bone(coarse, bone)
+    bone = _with_flaps(coarse, bone, limits)
     core, to_bone_mm = _core(coarse.values, bone, spacing_mm)
     if to_bone_mm.max() < limits["deepest_mm"]:
         raise RefusedError(
@@ -96,6 +98,25 @@ def _around_bone(coarse: Coarse, bone: Mask) -> tuple[Coarse, Mask]:
     values.flags.writeable = False
     covered = np.ascontiguousarray(coarse.covered[box])
     return Coarse(values=values, covered=covered, affine=affine, spacing_mm=coarse.spacing_mm), bone[box]
+
+
+def _with_flaps(coarse: Coarse, skull: Mask, limits: Any) -> Mask:
+    """The skull and every other large piece of bone with no skull behind it: the flap of a craniotomy, the jaw. What
+    has skull behind it lies inside."""
+    pieces, _ = ndimage.label((coarse.values > limits["bone_hu"]) & ~skull)
+    voxels = np.bincount(pieces.ravel())
+    voxels[0] = 0
+    middle = np.argwhere(skull).mean(axis=0)
+    out = skull.copy()
+    for number in np.flatnonzero(voxels * coarse.spacing_mm**3 >= 1000.0 * limits["flap_ml"]):
+        kji = np.argwhere(pieces == number)
+        way = (kji - middle) / np.maximum(np.linalg.norm(kji - middle, axis=1), 1e-6)[:, None]
+        steps = np.arange(1.0, limits["behind_mm"] / coarse.spacing_mm)
+        beyond = np.rint(kji[:, None] + way[:, None] * steps[:, None]).astype(np.int64)
+        beyond = np.clip(beyond, 0, np.array(skull.shape) - 1)
+        if skull[tuple(np.moveaxis(beyond, -1, 0))].any(axis=1).mean() < limits["behind_share"]:
+            out |= pieces == number
+    return out
 
 
 def _core(hu: Field, bone: Mask, spacing_mm: float) -> tuple[Mask, Field]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from calcscan.errors import InputError
 from calcscan.model import Scan
 
 __all__ = ["read_scan"]
@@ -47,8 +46,7 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     from calcscan.read import dicom, files, nifti
 
     path = Path(path)
-    if not path.exists():
-        raise InputError("there is no such file or folder", where=str(path), hint="check the path")
+    files.must_exist(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
         if path.is_file() and nifti.is_nifti(path):
@@ -63,7 +61,7 @@ def _scan_around(path: Path, series_uid: str | None) -> Scan:
     """One DICOM file stands for its series, a directory record for the folder that it lies in."""
     from calcscan.read import dicom, files
 
-    blob = files.Blob(path.name, path=path)
+    blob = files.Blob(files.printable(path.name), path=path)
     own = dicom.series_of_file(blob)
     if own is None and not dicom.is_dicom(blob):
         return dicom.scan_of([blob], series_uid=series_uid, where=str(path))

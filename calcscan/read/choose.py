@@ -40,6 +40,8 @@ def unusable(stack: Stack) -> str:
         return "secondary capture"
     if not first.rows or not first.columns or first.pixels.samples != 1:
         return "not a grey image"
+    if max(first.rows, first.columns) > limit("largest_side"):
+        return f"not a CT slice ({first.rows} × {first.columns} pixels)"
     if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
         return "localizer"
     if not stack.placed:

@@ -22,6 +22,8 @@ from calcscan.read.series import Stack, stacks_of
 from calcscan.read.stack import geometry_of
 from calcscan.read.study import acquisition_of, header_flags, study_of
 
+_GIVEN_THEMSELVES = {"ZIP": (".zip",), "NIfTI file": (".nii", ".nii.gz")}
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".iso")
 _CT_CLASSES = tuple("1.2.840.10008.5.1.4.1.1.2" + end for end in ("", ".1", ".2"))
 
 
@@ -86,7 +88,8 @@ def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
             lost.append(Lost(name=blob.name, what=error.what))
             continue
         if not found and blob.claims_dicom and not is_dicom(blob):
-            lost.append(Lost(name=blob.name, what="is named .dcm but is not DICOM"))
+            what = "is named as DICOM but is not" if _holds_anything(blob) else "is empty"
+            lost.append(Lost(name=blob.name, what=what))
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
@@ -98,6 +101,11 @@ def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
 def _is_ct_class(image: Image) -> bool:
     """Is it a CT image by its class (plain, enhanced, converted), or by modality if its class is not told?"""
     return image.sop_class in _CT_CLASSES or (not image.sop_class and image.modality == "CT")
+
+
+def _holds_anything(blob: Blob) -> bool:
+    with blob.open() as stream:
+        return stream.read(1) != b""
 
 
 def is_dicom(blob: Blob) -> bool:
@@ -113,9 +121,12 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
         return UnreadableError(what, where=where, hint="export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     hint = "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
-    volumes = [blob.name for blob in blobs if blob.name.lower().endswith((".nii", ".nii.gz"))]
-    if volumes:
-        hint = f"to read a NIfTI file give the file itself, here {volumes[0]}"
+    for kind, ends in _GIVEN_THEMSELVES.items():
+        for blob in blobs:
+            if blob.name.lower().endswith(ends):
+                hint = f"to read a {kind} give the file itself, here {blob.name}"
+    if any(blob.name.lower().endswith(_ARCHIVES) for blob in blobs):
+        hint = "unpack the archive and give the folder"
     return NoCTError(what, where=where, hint=hint)
 
 

@@ -22,6 +22,12 @@ PARSE_ERRORS = (
 )  # fmt: skip
 """What pydicom raises on damaged files: it declares none."""
 
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says, short enough to stand in a sentence."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
 _TEXT_VRS = {"AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
 Vector = tuple[float, float, float]
 
@@ -48,7 +54,10 @@ def _tag(keyword: str) -> Any:
 
 def _plain_text(layer: Any, keyword: str) -> str | None:
     """An attribute of plain ASCII text, unparsed: pydicom's own way costs more than reading the pixels."""
-    raw = layer.get_item(_tag(keyword))
+    try:
+        raw = layer.get_item(_tag(keyword))
+    except PARSE_ERRORS:
+        return None
     if raw is None:
         return ""
     if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes) or b"\x1b" in raw.value:

@@ -77,6 +77,18 @@ def is_hidden(name: str) -> bool:
     return parts[-1].startswith(".") or "__MACOSX" in parts
 
 
+def must_exist(path: Path) -> None:
+    """Raises `InputError` unless there is a file or a folder at the path, `UnreadableError` if nobody may look."""
+    try:
+        if path.is_file() or path.is_dir():
+            return
+        there = path.exists()
+    except OSError as error:
+        raise UnreadableError(_plain(error), where=str(path), hint="check the path and its permissions") from error
+    what = "it is neither a file nor a folder" if there else "there is no such file or folder"
+    raise InputError(what, where=str(path), hint="check the path")
+
+
 @contextmanager
 def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
     """Every file of a folder (and, if `nested`, of those in it) or ZIP, by name; the archive stays open in the `with`.
@@ -88,8 +100,7 @@ def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
     UnreadableError
         The folder can't be listed, or the ZIP can't be opened.
     """
-    if not path.exists():
-        raise InputError("there is no such file or folder", where=str(path), hint="check the path")
+    must_exist(path)
     if path.is_dir():
         found = list(_walk(path, nested))
         if not found:
@@ -103,30 +114,63 @@ def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
                 _plain(error), where=str(path), hint="unpack it by hand and give the folder"
             ) from error
         with archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-            found = [Blob(name, archive=archive) for name in names if not is_hidden(name)]
-            if not found:
-                raise InputError("the archive is empty", where=str(path), hint="give an archive of DICOM files")
-            yield found
+            yield _members(archive, path)
     else:
-        yield [Blob(path.name, path=path)]
+        yield [Blob(printable(path.name), path=path)]
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> list[Blob]:
+    infos = [info for info in archive.infolist() if not info.is_dir() and not is_hidden(info.filename)]
+    if not infos:
+        raise InputError("the archive is empty", where=str(path), hint="give an archive of DICOM files")
+    if all(info.flag_bits & 1 for info in infos):
+        hint = "unpack it with its password and give the folder"
+        raise UnreadableError("the archive is encrypted", where=str(path), hint=hint)
+    return [Blob(name, archive=archive) for name in sorted({info.filename for info in infos})]
 
 
 def is_zip(path: Path) -> bool:
-    """By its content, not its name."""
+    """By its content, not its name.
+
+    Raises
+    ------
+    UnreadableError
+        It can't be opened, or begins as an archive does and is not one: most likely cut short.
+    """
     try:
-        return zipfile.is_zipfile(path)
+        if zipfile.is_zipfile(path):
+            return True
+        with path.open("rb") as stream:
+            begins = stream.read(4) == b"PK\3\4"
     except OSError as error:
         raise UnreadableError(_plain(error), where=str(path), hint="check its permissions") from error
+    if begins:
+        raise UnreadableError("the archive is damaged or cut short", where=str(path), hint="copy it again")
+    return False
 
 
 def _walk(root: Path, nested: bool) -> Iterator[Blob]:
     def refuse(error: OSError) -> None:
         raise UnreadableError(_plain(error), where=str(error.filename), hint="check its permissions") from error
 
-    for folder, folders, names in os.walk(root, onerror=refuse):
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to where we have been
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if nested and not is_hidden(name))
         for name in sorted(names):
             path = Path(folder) / name
             if not is_hidden(name) and path.is_file():
-                yield Blob(path.relative_to(root).as_posix(), path=path)
+                yield Blob(printable(path.relative_to(root).as_posix()), path=path)
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be shown and written anywhere.
+
+    >>> printable("head\\n1.dcm"), printable("\\udcff.dcm")
+    ('head?1.dcm', '?.dcm')
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -17,6 +17,7 @@ from calcscan.read.fields import (
     get,
     number,
     numbers,
+    one_line,
     positive,
     stored_value,
     text,
@@ -26,6 +27,7 @@ from calcscan.read.fields import (
     words,
 )
 from calcscan.read.files import Blob
+from calcscan.read.rules import limit
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -137,18 +139,12 @@ def read_images(blob: Blob) -> list[Image]:
             deflated = text(dataset.file_meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
             offset = 0 if deflated else _pixel_offset(stream)
         except PARSE_ERRORS as error:
-            raise UnreadableError(
-                f"is damaged ({_one_line(error)})", where=blob.name, hint="export it again"
-            ) from error
+            raise UnreadableError(f"is damaged ({one_line(error)})", where=blob.name, hint="export it again") from error
     if _DIRECTORY in (text(dataset.file_meta, "MediaStorageSOPClassUID"), text(dataset, "SOPClassUID")):
         return []
     if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
         raise UnreadableError("is cut short or no DICOM image", where=blob.name, hint="export it again")
     return list(_images(blob, dataset, offset))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def _pixel_offset(stream: BinaryIO) -> int | None:
@@ -176,6 +172,8 @@ def _layers(dataset: Any, frame: int | None) -> list[Any]:
 
 def _images(blob: Blob, dataset: Any, offset: int | None) -> Iterator[Image]:
     frames = whole([dataset], "NumberOfFrames") or 1
+    if frames > limit("most_frames"):
+        raise UnreadableError(f"is damaged (it claims {frames} frames)", where=blob.name, hint="export it again")
     many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
     person = _person([dataset])
     for frame in range(frames) if many else [None]:

@@ -24,7 +24,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
 from calcscan.model import AIR_HU
-from calcscan.read.fields import PARSE_ERRORS, text
+from calcscan.read.fields import PARSE_ERRORS, one_line, text
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, Pixels
 from calcscan.read.rules import limit
@@ -87,14 +87,16 @@ def _decoded(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
         first = next(decoded)
     except PARSE_ERRORS as error:
         if not encapsulated:
-            raise UnreadableError(f"can't be decoded ({error})", where=blob.name, hint="export it again") from error
+            what = f"can't be decoded ({one_line(error)})"
+            raise UnreadableError(what, where=blob.name, hint="export it again") from error
         yield from _by_simpleitk(blob, images)
         return
     yield first
     try:
         yield from decoded
     except PARSE_ERRORS as error:
-        raise UnreadableError(f"can't be decoded ({error})", where=blob.name, hint="export it again") from error
+        what = f"can't be decoded ({one_line(error)})"
+        raise UnreadableError(what, where=blob.name, hint="export it again") from error
 
 
 def _by_pydicom(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
@@ -133,7 +135,8 @@ def _whole_frames(blob: Blob, syntax: str, frames: int) -> None:
         if count < frames:
             raise ValueError(f"{count} of {frames} frames")
     except PARSE_ERRORS as error:
-        raise UnreadableError(f"is cut short ({error})", where=blob.name, hint="copy it again") from error
+        what = "is cut short, its compressed pixels end early"
+        raise UnreadableError(what, where=blob.name, hint="copy it again") from error
 
 
 def _by_simpleitk(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:

@@ -88,7 +88,7 @@ def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
             lost.append(Lost(name=blob.name, what=error.what))
             continue
         if not found and blob.claims_dicom and not is_dicom(blob):
-            what = "is named as DICOM but is not" if _holds_anything(blob) else "is empty"
+            what = "is named .dcm but is not DICOM" if _holds_anything(blob) else "is empty"
             lost.append(Lost(name=blob.name, what=what))
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):

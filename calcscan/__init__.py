@@ -3,8 +3,8 @@
     result = calcscan.analyse("study/")
     calcscan.write_report(result, "out/")
 
-Importing this package loads nothing heavy; each name below is fetched when it is first used. `register`, `locate` and
-`summarise` are at once the module of the stage and its function: both `calcscan.register(head, atlas)` and
+Importing this package loads nothing heavy; each name below is fetched when it is first used. `register`, `locate`,
+`summarise` and `verify` are at once the module of the stage and its function: both `calcscan.register(head, atlas)` and
 `from calcscan.register import register` work.
 """
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from calcscan.report import write_report as write_report
     from calcscan.skull import find_skull as find_skull
     from calcscan.summarise import summarise as summarise
+    from calcscan.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ _WHERE: dict[str, str] = {
     "register": "register",
     "run_batch": "batch",
     "summarise": "summarise",
+    "verify": "verify",
     "write_report": "report",
 }
 _STAGES = frozenset(name for name, module in _WHERE.items() if name == module)

@@ -68,6 +68,25 @@ def analyse(
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid)
         atlas = load_atlas()
+    return _analysed(scan, atlas, stated, threshold_hu, stage)
+
+
+def analyse_scan(
+    scan: Scan,
+    *,
+    context: Mapping[str, Any] | None = None,
+    threshold_hu: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """As `analyse`, of a scan that has been read or made."""
+    stated = dict(context or {})
+    recommend(stated)
+    return _analysed(scan, load_atlas(), stated, threshold_hu, _Stages(progress))
+
+
+def _analysed(
+    scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu: float | None, stage: _Stages
+) -> Result:
     found = _Found()
     try:
         _examine(scan, atlas, threshold_hu, found, stage)

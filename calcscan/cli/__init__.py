@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "one study: calcification found, measured, located, and what to consider",
     "guide": "the guideline alone, on a file of facts",
     "batch": "many studies, each on its own; goes on where it stopped",
+    "verify": "puts deposits of known volume into a scan and tells how well they are found, measured and located",
     "atlas": "which atlas, its sites, licences and checksums",
 }
 _ABOUT = (

@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from calcscan.errors import OutputError
@@ -25,12 +26,27 @@ OURS = frozenset(
     }
 )  # fmt: skip
 """Every name that calcscan writes into OUT, of this version and of others (contract section 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a command writes: the file that is moved in last, every name it uses, and how that file's schema begins."""
+
+    main: str
+    names: frozenset[str]
+    schema: str
+
+
+RUN = Kind(main=REPORT, names=OURS, schema="calcscan-report/")
+VERIFY = Kind(
+    main="verify.json", names=frozenset({"verify.json", "verify.csv", "verify.png"}), schema="calcscan-verify/"
+)
 _STAGING = ".calcscan-staging"
 _ASIDE = "put-aside"
 """Within the staging folder: the whole old report has been put aside, what now lies in OUT is new."""
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, kind: Kind = RUN) -> None:
     """Make sure, before the work, that results can be written to `out`; leaves nothing behind.
 
     Raises
@@ -41,7 +57,7 @@ def check_output(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError("the output is a file", where=str(out), hint="give a folder")
     if out.is_dir():
-        _refuse_foreign(out)
+        _refuse_foreign(out, kind)
     ground = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     try:
         probe = tempfile.mkdtemp(prefix=".calcscan-probe-", dir=ground)
@@ -50,7 +66,7 @@ def check_output(out: Path) -> None:
         raise _unwritable(out, error) from error
 
 
-def put_files(out: Path, contents: Mapping[str, bytes]) -> None:
+def put_files(out: Path, contents: Mapping[str, bytes], kind: Kind = RUN) -> None:
     """Write `contents` (name → bytes) to `out`, in place of what calcscan wrote there before.
 
     Raises
@@ -58,26 +74,26 @@ def put_files(out: Path, contents: Mapping[str, bytes]) -> None:
     OutputError
         As `check_output`, or the disk refuses; `out` is then as it was.
     """
-    unknown = set(contents) - OURS
+    unknown = set(contents) - kind.names
     if unknown:
         raise ValueError(f"not names of ours: {sorted(unknown)}")
-    check_output(out)
+    check_output(out, kind)
     try:
         if out.is_dir():
-            _into_existing(out, contents)
+            _into_existing(out, contents, kind)
         else:
             _as_new(out, contents)
     except OSError as error:
         raise _unwritable(out, error) from error
 
 
-def is_report(path: Path) -> bool:
-    """Whether a file is a report.json of calcscan's."""
+def is_report(path: Path, kind: Kind = RUN) -> bool:
+    """Whether a file is a report.json of calcscan's, or the main file of another kind."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and str(content.get("schema", "")).startswith("calcscan-report/")
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith(kind.schema)
 
 
 def remove_report(out: Path) -> None:
@@ -99,33 +115,33 @@ def _as_new(out: Path, contents: Mapping[str, bytes]) -> None:
         raise
 
 
-def _into_existing(out: Path, contents: Mapping[str, bytes]) -> None:
+def _into_existing(out: Path, contents: Mapping[str, bytes], kind: Kind) -> None:
     staging = out / _STAGING
     new, old = staging / "new", staging / "old"
-    _recover(out)
+    _recover(out, kind)
     new.mkdir(parents=True)
     old.mkdir()
     try:
         _write_all(new, contents)
-        for name in sorted(OURS, key=lambda name: name != REPORT):
+        for name in sorted(kind.names, key=lambda name: name != kind.main):
             if (out / name).exists():
                 (out / name).replace(old / name)
         (staging / _ASIDE).touch()
-        for name in sorted(contents, key=lambda name: name == REPORT):
+        for name in sorted(contents, key=lambda name: name == kind.main):
             (new / name).replace(out / name)
     except BaseException:
-        _recover(out)
+        _recover(out, kind)
         raise
     shutil.rmtree(staging)
 
 
-def _recover(out: Path) -> None:
+def _recover(out: Path, kind: Kind) -> None:
     """Put back what a run that was cut short had put aside."""
     staging = out / _STAGING
     if not staging.is_dir():
         return
     if (staging / _ASIDE).exists():
-        for name in OURS:
+        for name in kind.names:
             (out / name).unlink(missing_ok=True)
     for path in sorted((staging / "old").glob("*")):
         path.replace(out / path.name)
@@ -140,9 +156,9 @@ def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
             os.fsync(file.fileno())
 
 
-def _refuse_foreign(out: Path) -> None:
-    present = sorted(name for name in OURS if (out / name).exists())
-    if not present or (out / _STAGING).is_dir() or is_report(out / REPORT):
+def _refuse_foreign(out: Path, kind: Kind) -> None:
+    present = sorted(name for name in kind.names if (out / name).exists())
+    if not present or (out / _STAGING).is_dir() or is_report(out / kind.main, kind):
         return
     raise OutputError(
         "the output folder holds a file that calcscan would overwrite and did not write",

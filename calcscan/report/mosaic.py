@@ -28,7 +28,7 @@ _PANES_WIDTH, _GAP, _EDGE = 1280, 6, 24
 _STATE_WORDS = {"ok": "QUALITY OK", "caution": "CAUTION", "abstain": "ABSTAINED"}
 
 
-def mosaic_png(result: Result) -> bytes:
+def mosaic_png(result: Result, *, title: str = "calcscan") -> bytes:
     """Up to twelve axial panes at a brain window, each with R and L, lesions outlined in the colour of their site, a
     table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
     frame = make_frame(result.scan.geometry)
@@ -39,7 +39,7 @@ def mosaic_png(result: Result) -> bytes:
     header = _header_height(result)
     body = rows * height + (rows - 1) * _GAP
     canvas = Canvas(_EDGE * 3 + _PANES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
-    _draw_header(canvas, result)
+    _draw_header(canvas, result, title)
     colours = _colours(result)
     letters = _letters(result)
     for number, pane in enumerate(panes):
@@ -105,11 +105,11 @@ def _shown_flags(result: Result) -> int:
     return min(4, len(result.quality.flags))
 
 
-def _draw_header(canvas: Canvas, result: Result) -> None:
+def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
     state, flags = result.quality.state, result.quality.flags
     width = canvas.image.width
-    canvas.text((_EDGE, 50), "calcscan", 36, bold=True)
-    end = canvas.pill(_EDGE + canvas.width_of("calcscan", 36) + 24, 39, _STATE_WORDS[state], 18, STATE_COLOURS[state])
+    canvas.text((_EDGE, 50), title, 36, bold=True)
+    end = canvas.pill(_EDGE + canvas.width_of(title, 36) + 24, 39, _STATE_WORDS[state], 18, STATE_COLOURS[state])
     canvas.text((end + 20, 46), _about(result), 18, MUTED)
     canvas.text((width - _EDGE, 46), "RESEARCH USE ONLY - not for diagnosis", 20, "#ffb454", anchor="rs", bold=True)
     top = 72

@@ -21,6 +21,8 @@ from calcscan.verify.deposits import Deposit
 from calcscan.verify.thickness import thickness_mm
 
 Box = tuple[slice, slice, slice]
+Share = tuple[Box, Array]
+"""A box of voxels and how much of each is filled."""
 _MOST_HU, _LEAST_HU = 3071, -1024
 _SPLIT = 3
 
@@ -33,10 +35,15 @@ def insert(scan: Scan, deposits: Iterable[Deposit], blur: Blur) -> Scan:
     ValueError
         A deposit lies outside the scan.
     """
+    deposits, thick_mm = tuple(deposits), thickness_mm(scan)
+    shares = [filled_share(deposit, scan.geometry, thick_mm, blur) for deposit in deposits]
+    return with_shares(scan, deposits, shares)
+
+
+def with_shares(scan: Scan, deposits: Iterable[Deposit], shares: Iterable[Share]) -> Scan:
+    """As `insert`, where it is known already how each deposit fills the voxels."""
     hu = np.array(scan.hu)
-    thick_mm = thickness_mm(scan)
-    for deposit in deposits:
-        box, share = filled_share(deposit, scan.geometry, thick_mm, blur)
+    for deposit, (box, share) in zip(deposits, shares, strict=True):
         seen = hu[box].astype(np.float64)
         changed = seen + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry))
         hu[box] = np.clip(np.rint(changed), _LEAST_HU, _MOST_HU).astype(np.int16)
@@ -51,7 +58,7 @@ def insert(scan: Scan, deposits: Iterable[Deposit], blur: Blur) -> Scan:
     )
 
 
-def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) -> tuple[Box, Array]:
+def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) -> Share:
     """How much of each voxel the deposit fills as the scanner shows it, and where: a box of voxels and the shares
     (k, j, i). Overshoot makes shares negative around it, and above 1 within a large one.
 

@@ -1,0 +1,56 @@
+"""`calcscan verify INPUT -o OUT`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from calcscan.cli import terminal
+
+ABSTAINED = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder for the results")
+    parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
+    parser.add_argument(
+        "--deposits", type=_count, metavar="N", help="how many by size and density; a quarter as many by volume"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed tries other places; default 1")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="verify.json on standard output, instead of a summary")
+
+
+def main(args: argparse.Namespace) -> int:
+    from calcscan.report.folder import VERIFY, check_output
+
+    check_output(args.out, VERIFY)
+    with terminal.Progress(quiet=args.quiet) as progress:
+        progress("load")
+        from calcscan.verify.document import write_verification
+        from calcscan.verify.stage import verify
+
+        terminal.quieten_libraries()
+        progress.tell_compiling()
+        outcome = verify(args.input, deposits=args.deposits, seed=args.seed, series_uid=args.series, progress=progress)
+        progress("write")
+        write_verification(outcome, args.out)
+    written = (args.out / VERIFY.main).read_text(encoding="utf-8")
+    if args.json:
+        sys.stdout.write(written)
+    elif not args.quiet:
+        from calcscan.verify.text import summary_text
+
+        terminal.write_text(summary_text(json.loads(written)))
+        terminal.write_text(f"\nwritten to {args.out}\n")
+    return ABSTAINED if outcome.baseline.quality.state == "abstain" else 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value

@@ -1,0 +1,126 @@
+"""One pass: deposits into the scan, the stages over it, and which lesion is which deposit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from calcscan.find import find_lesions
+from calcscan.geometry import apply
+from calcscan.knowledge import values
+from calcscan.locate import locate
+from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
+from calcscan.register import register
+from calcscan.skull import find_skull
+from calcscan.verify.blur import Blur
+from calcscan.verify.insert import Share, filled_share, with_shares
+from calcscan.verify.model import Planned, Steadiness, Stray, Trial
+from calcscan.verify.thickness import thickness_mm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Before:
+    """The scan as it came, and what calcscan made of it."""
+
+    scan: Scan
+    head: Head
+    fit: AtlasFit
+    lesions: LesionMap
+    atlas: Atlas
+    blur: Blur
+    threshold_hu: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class After:
+    """One pass."""
+
+    scan: Scan
+    lesions: LesionMap
+    trials: tuple[Trial, ...]
+    strays: tuple[Stray, ...]
+    steadiness: Steadiness | None
+
+
+def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: bool) -> After:
+    """Put deposits in and look for them. `anew`: the skull is found and the atlas registered again on the changed scan;
+    else both are those of the scan as it came."""
+    planned = tuple(planned)
+    thick_mm = thickness_mm(before.scan)
+    shares = [filled_share(one.deposit, before.scan.geometry, thick_mm, before.blur) for one in planned]
+    scan = with_shares(before.scan, [one.deposit for one in planned], shares)
+    head = find_skull(scan) if anew else before.head
+    fit = register(head, before.atlas) if anew else before.fit
+    found = find_lesions(scan, head, threshold_hu=before.threshold_hu)
+    lesions = locate(found, scan, head, fit, before.atlas)
+    trials = tuple(
+        Trial(planned=one, pass_number=number, lesions=_taken_for(share, lesions))
+        for one, share in zip(planned, shares, strict=True)
+    )
+    return After(
+        scan=scan,
+        lesions=lesions,
+        trials=trials,
+        strays=tuple(
+            Stray(pass_number=number, lesion=lesions.lesions[n - 1]) for n in _strange(before, lesions, shares)
+        ),
+        steadiness=_steadiness(before, head, fit, lesions) if anew else None,
+    )
+
+
+def _taken_for(share: Share, lesions: LesionMap) -> tuple[Lesion, ...]:
+    """The lesions that lie where the deposit shows, the largest part first."""
+    box, filled = share
+    seen = lesions.labels[box][filled >= values("verify")["core_share"] * filled.max()]
+    numbers, counts = np.unique(seen[seen > 0], return_counts=True)
+    return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
+
+
+def _strange(before: Before, lesions: LesionMap, shares: list[Share]) -> list[int]:
+    """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
+    known = set(np.unique(lesions.labels[before.lesions.labels > 0]).tolist())
+    for box, filled in shares:
+        known |= set(np.unique(lesions.labels[box][np.abs(filled) > values("verify")["rim_share"]]).tolist())
+    return [lesion.id for lesion in lesions.lesions if lesion.id not in known]
+
+
+def _steadiness(before: Before, head: Head, fit: AtlasFit, lesions: LesionMap) -> Steadiness:
+    kept = moved = 0
+    for lesion in before.lesions.lesions:
+        numbers = lesions.labels[before.lesions.labels == lesion.id]
+        numbers = numbers[numbers > 0]
+        if len(numbers) == 0:
+            continue
+        kept += 1
+        now = lesions.lesions[int(np.bincount(numbers).argmax()) - 1]
+        moved += (now.site, now.side) != (lesion.site, lesion.side)
+    kji = np.argwhere(before.head.coarse_inside)[::97]
+    points = apply(before.head.coarse_hu.affine, kji)
+    shift = apply(fit.scan_to_atlas, points) - apply(before.fit.scan_to_atlas, points)
+    return Steadiness(
+        passes=1,
+        before=len(before.lesions.lesions),
+        kept=kept,
+        moved=moved,
+        shift_mm=float(np.linalg.norm(shift, axis=1).max()),
+        intracranial_change=head.intracranial_ml / before.head.intracranial_ml - 1.0,
+        accepted=bool(fit.accepted),
+    )
+
+
+def together(parts: Iterable[Steadiness]) -> Steadiness | None:
+    """The worst of several passes; counts are sums."""
+    all_parts = list(parts)
+    if not all_parts:
+        return None
+    return Steadiness(
+        passes=len(all_parts),
+        before=sum(part.before for part in all_parts),
+        kept=sum(part.kept for part in all_parts),
+        moved=sum(part.moved for part in all_parts),
+        shift_mm=max(part.shift_mm for part in all_parts),
+        intracranial_change=max((part.intracranial_change for part in all_parts), key=abs),
+        accepted=all(part.accepted for part in all_parts),
+    )

@@ -1,0 +1,94 @@
+"""What verify.json says, on one screen of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import wrap
+from typing import Any
+
+_WIDTH = 96
+
+
+def summary_text(document: Mapping[str, Any]) -> str:
+    """The outcome in at most about 25 lines."""
+    lines = [
+        f"calcscan {document['software']['version']} verify: research use only, not for diagnosis",
+        f"quality: {document['quality']['state']}; blur {document['blur']['psf_mm']:.2f} mm, {document['blur']['why']}",
+    ]
+    if document["why_not"]:
+        return (
+            "\n".join([*lines, *_wrapped(f"calcscan ABSTAINS on this scan, nothing was tried: {document['why_not']}")])
+            + "\n"
+        )
+    lines += ["", *_detection(document), "", *_volume(document), "", *_places(document)]
+    strays = document["strays"]
+    worst = f", the largest {max(s['volume_mm3'] for s in strays):.0f} mm3" if strays else ""
+    lines.append(f"Lesions that appeared and were not put in: {len(strays)} in {document['passes']} passes{worst}.")
+    return "\n".join(lines) + "\n"
+
+
+def _detection(document: Mapping[str, Any]) -> list[str]:
+    cells = {(cell["diameter_mm"], cell["hu"]): cell for cell in document["detection"] or ()}
+    densities = sorted({hu for _, hu in cells})
+    lines = [_row("found of those put in", [f"{hu:.0f} HU" for hu in densities])]
+    for mm in sorted({mm for mm, _ in cells}):
+        row = [cells[mm, hu] for hu in densities]
+        lines.append(_row(f"  {mm:g} mm in diameter", [f"{cell['found']}/{cell['put_in']}" for cell in row]))
+    reliable = [entry["diameter_mm"] for entry in document["reliable_from"]]
+    return [*lines, _row("reliably from, mm", ["none" if mm is None else f"{mm:g}" for mm in reliable])]
+
+
+def _row(name: str, entries: list[str]) -> str:
+    return f"{name:<24}" + "".join(f"{entry:>9}" for entry in entries)
+
+
+def _volume(document: Mapping[str, Any]) -> list[str]:
+    out = []
+    for name, words in (("all", "volume"), ("large", f"of those >= {document['large_from_mm3']:.0f} mm3")):
+        score = document["volume"][name]
+        if score is None:
+            continue
+        within = " / ".join(f"{100 * share:.0f}" for share in score["within"].values())
+        out.append(
+            f"{words}: {score['found']} of {score['put_in']} found; bias {_percent(score['mean_bias'])} (median "
+            f"{_percent(score['median_bias'])}; plain count {_percent(score['plain_mean_bias'])})"
+        )
+        out.append(
+            f"  within 15 / 20 / 30 %: {within} %; interval holds the truth in {100 * score['interval_holds']:.0f} %"
+        )
+    return out
+
+
+def _places(document: Mapping[str, Any]) -> list[str]:
+    sites = document["sites"]
+    if not sites:
+        return ["Places were not tried: calcscan attributes nothing to a site on this scan."]
+    found = [site for site in sites if site["found"]]
+    right = sum(site["site_right"] and site["side_right"] for site in sites)
+    lines = [
+        f"places: {len(found)} of {len(sites)} found, {right} at the right site and side "
+        f"({sum(site['side_right'] for site in found)} of {len(found)} at the right side)"
+    ]
+    missed = [f"{s['site']} {s['side']}" for s in sites if not s["found"]]
+    wrong = [
+        f"{s['site']} {s['side']} (said {s['said_site']} {s['said_side']})"
+        for s in found
+        if not (s["site_right"] and s["side_right"])
+    ]
+    for words, names in (("missed", missed), ("wrong", wrong), ("not tried", list(document["sites_untried"]))):
+        if names:
+            lines += _wrapped(f"  {words}: {', '.join(names)}")
+    steady = document["steadiness"]
+    lines.append(
+        f"  what was there: {steady['kept']} of {steady['before']} found again, {steady['moved']} elsewhere; "
+        f"the atlas moved by up to {steady['shift_mm']:.1f} mm"
+    )
+    return lines
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.1f} %"
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, _WIDTH, subsequent_indent="    ", break_on_hyphens=False)

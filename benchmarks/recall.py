@@ -1,0 +1,53 @@
+"""How small a calcification is found in scans as they come, and what is found that nobody put there.
+
+    python benchmarks/recall.py INPUT... [--deposits 160] [--seed 1]
+
+Deposits of known size and density are put into each scan, through its own blur, slab and noise (`calcscan verify`).
+The last lines are every lesion above 5 mm3 of the unchanged scan outside the places that calcify in healthy people,
+and every one that appeared with the deposits and belongs to none: both are to be looked at by eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from calcscan.verify import verify
+from calcscan.verify.document import document
+from calcscan.verify.text import summary_text
+
+HARMLESS = ("pineal", "habenula", "choroid_plexus", "carotid_siphon", "vertebral", "falx", "petroclinoid")
+LEAST_MM3 = 5.0
+
+
+def report(path: str, deposits: int | None, seed: int) -> None:
+    outcome = verify(path, deposits=deposits, seed=seed)
+    content = document(outcome)
+    print(f"== {path}")
+    print(summary_text(content), end="")
+    for cell in content["detection"] or ():
+        if (cell["diameter_mm"], cell["hu"]) == (3.0, 200.0):
+            print(f"recall at 3 mm and 200 HU: {cell['recall']:.0%} of {cell['put_in']}")
+    if outcome.baseline.lesions is None:
+        return
+    large = [lesion for lesion in outcome.baseline.lesions.lesions if lesion.volume_mm3 > LEAST_MM3]
+    odd = [lesion for lesion in large if lesion.site not in HARMLESS]
+    print(f"unchanged scan: {len(large)} lesions above {LEAST_MM3:g} mm3, {len(odd)} outside the harmless sites")
+    strays = [stray.lesion for stray in outcome.strays if stray.lesion.volume_mm3 > LEAST_MM3]
+    for words, lesions in (("unchanged", odd), ("appeared", strays)):
+        for lesion in lesions:
+            at = ", ".join(f"{x:.0f}" for x in lesion.centroid_lps_mm)
+            print(f"  {words}: {lesion.site} {lesion.side} {lesion.volume_mm3:.0f} mm3 at ({at}) LPS mm")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input", nargs="+")
+    parser.add_argument("--deposits", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    for path in options.input:
+        report(path, options.deposits, options.seed)
+
+
+if __name__ == "__main__":
+    main()

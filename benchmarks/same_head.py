@@ -78,8 +78,8 @@ def main() -> None:
         for one in (made, averaged(made, options.thick)):
             best, plain, found = total(one, deposits)
             print(
-                f"{seed:4d} {one.geometry.spacing_mm[0]:7.2f} mm  {found}/{len(deposits)} {best:12.0f} {best / truth:10.0%}"
-                f" {plain:14.0f} {plain / truth:10.0%}"
+                f"{seed:4d} {one.geometry.spacing_mm[0]:7.2f} mm  {found}/{len(deposits)} {best:12.0f}"
+                f" {best / truth:10.0%} {plain:14.0f} {plain / truth:10.0%}"
             )
 
 

@@ -121,7 +121,7 @@ def test_a_run_that_was_killed_is_cleared_up_by_the_next(tmp_path, monkeypatch, 
         return original(self, target)
 
     monkeypatch.setattr(Path, "replace", fragile)
-    monkeypatch.setattr(folder_module, "_recover", lambda out: None)
+    monkeypatch.setattr(folder_module, "_recover", lambda out, kind: None)
     killed = True
     try:
         put_files(tmp_path, SECOND)

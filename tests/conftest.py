@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["encoded/*", "reading_case*.py"]
+
 
 @pytest.fixture(scope="session")
 def real_scans() -> Path:

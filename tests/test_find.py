@@ -231,6 +231,25 @@ def test_bone_beside_a_lesion_does_not_leak_into_it():
     assert beside.volume_mm3 == pytest.approx(alone.volume_mm3, rel=0.05)
 
 
+def test_a_thin_deposit_is_not_widened_by_the_faint_ligament_it_lies_in():
+    ligament = Region(test=lambda x: (np.abs(x[..., 0]) < 0.7) & (np.abs(x[..., 2]) < 2.5), hu=55)
+    band = Region(test=lambda x: np.linalg.norm(x / (0.8, 4.5, 1.8), axis=-1) < 1, hu=700)
+    truth_mm3 = 4 / 3 * np.pi * 0.8 * 4.5 * 1.8
+    (lesion,) = find_lesions(*phantom([ligament, band], stack((1.0, 0.45, 0.45)))).lesions
+    assert lesion.volume_mm3 < lesion.volume_130_mm3
+    assert lesion.volume_low_mm3 <= truth_mm3 <= lesion.volume_high_mm3
+
+
+def test_a_speck_beside_bone_is_no_larger_than_its_plain_count_and_unsure():
+    speck = Region(test=lambda x: np.linalg.norm(x / (4.0, 2.0, 1.5), axis=-1) < 1, hu=190)
+    bone = Region(test=lambda x: np.abs(x[..., 1]) > 3.5, hu=900)
+    inside = lambda x: np.abs(x[..., 1]) < 2.4  # noqa: E731
+    scan, head = phantom([speck, bone], stack((5.0, 0.5, 0.5)), inside=inside, noise_hu=1.0)
+    (lesion,) = find_lesions(scan, head).lesions
+    assert lesion.volume_mm3 <= lesion.volume_130_mm3
+    assert lesion.volume_high_mm3 > 2 * lesion.volume_130_mm3
+
+
 def test_nothing_outside_the_skull_is_looked_at():
     scan, head = phantom([Ball(centre_mm=CENTRE, volume_mm3=100, hu=400)], inside=lambda x: x[..., 0] > 8)
     assert find_lesions(scan, head).lesions == ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, optimize
+from scipy import ndimage, optimize, sparse
 
 from calcscan.find.surround import Field, Mask, Patch
 from calcscan.knowledge import values
@@ -68,7 +68,7 @@ class _Grid:
     fine: Field
     slope: Field
     step_mm: Field
-    seen: Field
+    seen: sparse.csr_array
     blur: Field
 
     @classmethod
@@ -97,13 +97,17 @@ class _Grid:
             fine=fine,
             slope=np.sqrt(sum(np.gradient(fine, s, axis=a) ** 2 for a, s in enumerate(step_mm))),
             step_mm=step_mm,
-            seen=np.maximum(overlap, 0.0) / thick[:, None],
+            seen=sparse.csr_array(np.maximum(overlap, 0.0) / thick[:, None]),
             blur=np.hypot(psf_mm, limits["smooth_mm"]) / pixel,
         )
 
-    def imaged(self, filled: Field, blur: Field) -> npt.NDArray[np.float64]:
-        """What the scanner shows of fine voxels filled so: the values within `near`."""
-        slices = np.tensordot(self.seen, filled, axes=1)
+    def slices(self, filled: Field) -> Field:
+        """How much of each voxel of the slices is filled, before blur. One thread: many small products on several
+        would spend their time waiting for each other."""
+        return np.asarray(self.seen @ filled.reshape(len(filled), -1)).reshape(self.near.shape)
+
+    def imaged(self, slices: Field, blur: Field) -> npt.NDArray[np.float64]:
+        """What the scanner shows of slices filled so: the values within `near`."""
         return np.asarray(ndimage.gaussian_filter(slices, (0, *blur))[self.near])
 
 
@@ -118,7 +122,7 @@ def _fit(grid: _Grid, level_hu: float, least_hu: float) -> tuple[float, float, f
         return None
     depth = ndimage.distance_transform_edt(np.pad(within, 1), sampling=grid.step_mm)[1:-1, 1:-1, 1:-1]
     depth = np.maximum(depth / depth.max(), 0.0) * (filled > 0)
-    fills = [filled, *(np.clip((depth - a) / (b - a), 0.0, 1.0) for a, b in _RAMPS)]
+    fills = [grid.slices(f) for f in (filled, *(np.clip((depth - a) / (b - a), 0.0, 1.0) for a, b in _RAMPS))]
     measured = grid.soft[grid.near]
     fits = []
     for blur in (grid.blur, values("volume")["extent_blurrier"] * grid.blur):

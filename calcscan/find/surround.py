@@ -24,13 +24,16 @@ _SLICES = 2
 class Patch:
     """A lesion and its surround, cut out of the scan. Arrays (k, j, i) unless said otherwise.
 
-    `signal` is HU above background within `near`, 0 elsewhere. `at_mm`, `slab_mm`, `thick_mm` (k,): position along the
-    normal, the slab a slice stands for, and the thickness it averages over.
+    `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
+    counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
+    position along the normal, the slab a slice stands for, and the thickness it averages over.
     """
 
     signal: Field
     lesion: Mask
+    counted: Mask
     near: Mask
+    clear_share: float
     background_hu: float
     at_mm: Field
     slab_mm: Field
@@ -58,10 +61,12 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     bone = ndimage.binary_dilation((hu >= levels.rim_hu) & ~inside, _UPRIGHT)
     blurred = _within(bone, limits["bone_clear_mm"], pixel_mm)
     lesion &= ~blurred | (hu >= levels.counted_hu)
-    usable = inside & (parts[box] == 0) & ~blurred | lesion
+    clear = inside & ~blurred | lesion
+    usable = clear & (parts[box] == 0) | lesion
     slices = max(1, round(float(np.median(thick_mm)) / between / 2))
     tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
-    near = _within(tall, limits["near_mm"], pixel_mm) & usable
+    around = _within(tall, limits["near_mm"], pixel_mm)
+    near = around & usable
     shell = _within(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
     if shell.sum() < limits["shell_voxels"]:
         shell = usable & ~near
@@ -70,7 +75,9 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     return Patch(
         signal=np.where(near, hu - _field(hu, shell, background, geometry.slab_mm[box[0]], pixel_mm), 0.0),
         lesion=lesion,
+        counted=lesion & (hu >= levels.counted_hu),
         near=near,
+        clear_share=float(clear[around].mean()) if around.any() else 0.0,
         background_hu=background,
         at_mm=geometry.positions_mm[box[0]],
         slab_mm=geometry.slab_mm[box[0]],

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcscan.find.contrast import Contrast, find_contrast
-from calcscan.find.extent import find_extent
+from calcscan.find.extent import Extent, find_extent
 from calcscan.find.shares import filled_mm3
-from calcscan.find.surround import Patch
+from calcscan.find.surround import Field, Mask, Patch
 from calcscan.knowledge import table, values
 
 _Z95 = 1.96
@@ -47,41 +47,51 @@ def estimate(lesion: Patch, noise_hu: float | None, *, least_hu: float, sharp: b
     psf_mm = limits["psf_sharp_mm" if sharp else "psf_soft_mm"]
     noise_hu = noise_hu or 0.0
     contrast = find_contrast(lesion, noise_hu, psf_mm)
+    if contrast is None:
+        return _as_counted(lesion)
     least_contrast = least_hu - lesion.background_hu
-    extent = find_extent(lesion, psf_mm, least_contrast)
-    if contrast is None or extent is None:
-        return _as_counted(lesion)
     even_mm3 = filled_mm3(lesion, max(contrast.hu, least_contrast))
-    signal = float((lesion.signal.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
-    if signal <= 0 or even_mm3 <= 0:
+    signal = _mm3(lesion, lesion.signal)
+    rim_mm3, beside_bone = _mm3(lesion, lesion.lesion), lesion.clear_share < limits["clear_share"]
+    if signal <= 0 or even_mm3 <= 0 or (beside_bone and even_mm3 > _mm3(lesion, lesion.counted)):
         return _as_counted(lesion)
-    larger = max(0.0, float(np.log(extent.volume_mm3 / even_mm3)))
-    uneven = float(np.interp(extent.misfit, [limits["uneven_from"], limits["uneven_sure"]], [0.0, 1.0]))
+    extent = None
+    if not beside_bone and rim_mm3 <= limits["extent_most_mm3"]:
+        extent = find_extent(lesion, psf_mm, least_contrast)
+    larger = max(0.0, float(np.log((extent.volume_mm3 if extent else rim_mm3) / even_mm3)))
+    uneven = _uneven(extent, contrast, psf_mm)
     best = even_mm3 * float(np.exp(uneven * larger))
     error = _Z95 * np.sqrt(
         ((1 - uneven) * _even_error(lesion, contrast, signal, noise_hu, psf_mm)) ** 2
-        + uneven**2 * (extent.spread**2 + limits["extent_floor"] ** 2)
+        + uneven**2 * ((extent.spread if extent else 0.0) ** 2 + limits["extent_floor"] ** 2)
         + uneven * (1 - uneven) * larger**2
     )
     hidden = limits["interval_hidden"] * (1 - uneven) * larger
-    most = limits["rim_most"] * _rim_mm3(lesion)
-    best = min(best, most)
-    high = max(
-        best, min(best * float(np.exp(np.hypot(error, hidden))), limits["rim_most_high"] / limits["rim_most"] * most)
-    )
-    return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=high)
+    best = min(best, limits["rim_most"] * rim_mm3)
+    high = min(best * float(np.exp(np.hypot(error, hidden))), limits["rim_most_high"] * rim_mm3)
+    return Volume(best_mm3=best, low_mm3=best * float(np.exp(-error)), high_mm3=max(best, high))
+
+
+def _uneven(extent: Extent | None, contrast: Contrast, psf_mm: float) -> float:
+    """How sure it is that the lesion is denser in the middle, 0 to 1."""
+    if extent is None:
+        return 0.0
+    limits = values("volume")
+    sure = np.interp(extent.misfit, [limits["uneven_from"], limits["uneven_sure"]], [0.0, 1.0])
+    seen = np.interp(contrast.narrow_mm / psf_mm, [limits["uneven_width"], limits["uneven_width_sure"]], [0.0, 1.0])
+    return float(sure * seen)
 
 
 def _as_counted(lesion: Patch) -> Volume:
-    """For what stands out from no surround, as beside bone: its rim as it is, and a wide interval."""
+    """For what does not stand out from its surround, as beside bone: its plain count, and a wide interval."""
     low, high = (table("volume")["unsure"][name] for name in ("low", "high"))
-    rim_mm3 = _rim_mm3(lesion)
-    return Volume(best_mm3=rim_mm3, low_mm3=low * rim_mm3, high_mm3=high * rim_mm3)
+    rim_mm3, counted_mm3 = _mm3(lesion, lesion.lesion), _mm3(lesion, lesion.counted)
+    return Volume(best_mm3=counted_mm3, low_mm3=low * counted_mm3, high_mm3=high * rim_mm3)
 
 
-def _rim_mm3(lesion: Patch) -> float:
-    """The plain volume of the lesion with its faint rim."""
-    return float((lesion.lesion.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
+def _mm3(lesion: Patch, share: Field | Mask) -> float:
+    """The sum over the patch's voxels, each times its volume."""
+    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
 
 
 def _even_error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float) -> float:
@@ -89,7 +99,7 @@ def _even_error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: floa
     floor."""
     limits = values("volume")
     pixel_mm2 = float(np.prod(lesion.pixel_mm))
-    near_mm3 = float((lesion.near.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
+    near_mm3 = _mm3(lesion, lesion.near)
     grain = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2)
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     parts = (

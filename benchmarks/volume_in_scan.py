@@ -10,7 +10,6 @@ by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU l
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from calcscan.verify.blur import Blur, find_blur
 from calcscan.verify.deposits import SHAPES, Deposit, make_deposit
 from calcscan.verify.insert import insert
 
-TOGETHER, APART_MM, CLEAR_MM = 6, 28.0, 7.0
+CLEAR_MM, AROUND_MM = 7.0, 16.0
 DENSE_HU, FLUID_HU, NEAR_FLUID_MM = 90, 14, 5.0
 
 
@@ -84,30 +83,30 @@ def _thicker(grid: Geometry, slab_mm: float) -> tuple[npt.NDArray[np.float32], G
 
 
 class Places:
-    """Where deposits may lie: inside the skull and clear of all that is dense."""
+    """Where deposits may lie: inside the skull and clear of all that is dense. Looked up at every other pixel."""
 
     def __init__(self, scan: Scan, head: Head) -> None:
-        spacing = scan.geometry.spacing_mm
-        smooth = ndimage.gaussian_filter(scan.hu.astype(np.float32), 1.0 / np.asarray(spacing))
-        clear = head.inside & (scan.hu < DENSE_HU)
+        spacing = np.asarray(scan.geometry.spacing_mm)
+        smooth = ndimage.gaussian_filter(scan.hu.astype(np.float32), 1.0 / spacing)[:, ::2, ::2]
+        inside = head.inside[:, ::2, ::2]
+        clear = inside & (ndimage.maximum_filter(scan.hu, (1, 3, 3))[:, ::2, ::2] < DENSE_HU)
         clear[[0, -1]] = False
+        spacing = spacing * (1, 2, 2)
         self.clear_mm = ndimage.distance_transform_edt(np.pad(clear, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-        fluid = head.inside & (smooth < FLUID_HU)
-        self.fluid_mm = ndimage.distance_transform_edt(~fluid, sampling=spacing)
+        self.fluid_mm = ndimage.distance_transform_edt(~(inside & (smooth < FLUID_HU)), sampling=spacing)
         self.grid = scan.geometry
 
-    def draw(self, rng: np.random.Generator, radius_mm: float, *, at_fluid: bool, taken: list[Array]) -> Array | None:
-        """A place in LPS mm for a deposit of this radius, far from those taken; None if there is none."""
+    def draw(self, rng: np.random.Generator, radius_mm: float, *, at_fluid: bool) -> Array | None:
+        """A place in LPS mm for a deposit of this radius; None if there is none."""
         near = self.fluid_mm - radius_mm
         fits = (self.clear_mm > radius_mm + CLEAR_MM) & ((near > -radius_mm) if at_fluid else (near > NEAR_FLUID_MM))
         if at_fluid:
             fits &= near < NEAR_FLUID_MM
-        places = np.argwhere(fits)
-        for _ in range(200 if len(places) else 0):
-            point = self.grid.to_world(places[rng.integers(len(places))] + rng.uniform(-0.5, 0.5, 3))
-            if all(np.linalg.norm(point - other) > APART_MM for other in taken):
-                return np.asarray(point)
-        return None
+        places = np.flatnonzero(fits)
+        if len(places) == 0:
+            return None
+        index = np.array(np.unravel_index(places[rng.integers(len(places))], fits.shape)) * (1, 2, 2)
+        return np.asarray(self.grid.to_world(index + rng.uniform(-0.5, 0.5, 3)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,20 +120,14 @@ class Placed:
         return self.parts[0]
 
 
-def batches(places: Places, rng: np.random.Generator, cases: int, *, cored: bool) -> Iterator[list[Placed]]:
-    """Deposits, some at a time."""
-    done = 0
-    while done < cases:
-        together: list[Placed] = []
-        for _ in range(min(TOGETHER, cases - done)):
-            volume = float(np.exp(rng.uniform(np.log(10), np.log(1000))))
-            radius = 1.3 * (3 * volume / (4 * np.pi)) ** (1 / 3)
-            taken = [np.asarray(p.truth.centre_mm) for p in together]
-            place = places.draw(rng, radius, at_fluid=done % 2 == 1, taken=taken)
-            if place is not None:
-                together.append(_placed(rng, SHAPES[done // 2 % len(SHAPES)], place, volume, cored=cored))
-            done += 1
-        yield together
+def put(places: Places, rng: np.random.Generator, number: int, *, cored: bool) -> Placed | None:
+    """One deposit; None if no place was found for it."""
+    volume = float(np.exp(rng.uniform(np.log(10), np.log(1000))))
+    radius = 1.3 * (3 * volume / (4 * np.pi)) ** (1 / 3)
+    place = places.draw(rng, radius, at_fluid=number % 2 == 1)
+    if place is None:
+        return None
+    return _placed(rng, SHAPES[number // 2 % len(SHAPES)], place, volume, cored=cored)
 
 
 def _placed(rng: np.random.Generator, shape: str, place: Array, volume_mm3: float, *, cored: bool) -> Placed:
@@ -148,46 +141,60 @@ def _placed(rng: np.random.Generator, shape: str, place: Array, volume_mm3: floa
     return Placed(parts=(whole, inner))
 
 
-def measured(native: Scan, heads: dict[str, Head], blur: Blur, together: list[Placed]) -> dict[str, list[Array | None]]:
-    """For each protocol (true, best, low, high, plain) in mm3 of each deposit, None if it was not found."""
-    with_them = insert(native, [part for placed in together for part in placed.parts], blur)
-    out: dict[str, list[Array | None]] = {}
+def measured(native: Scan, inside: Scan, heads: dict[str, Head], blur: Blur, placed: Placed) -> dict[str, Array | None]:
+    """For each protocol (true, best, low, high, plain) in mm3, None if the deposit was not found. `inside` is a
+    scan of 1000 HU inside the skull and 0 elsewhere."""
+    truth = placed.truth
+    around = (np.asarray(truth.centre_mm), truth.reach_mm + AROUND_MM)
+    nearby = insert(_around(native, *around), placed.parts, blur)
+    inside = _around(inside, *around)
+    out: dict[str, Array | None] = {}
     for protocol in PROTOCOLS:
-        seen, head = seen_as(with_them, protocol), heads[protocol.name]
-        found = find_lesions(seen, _only_near(head, seen.geometry, together)).lesions
-        out[protocol.name] = []
-        for placed in together:
-            reach = placed.truth.reach_mm + (protocol.slab_mm or 0.0) / 2
-            near = [
-                lesion
-                for lesion in found
-                if np.linalg.norm(np.subtract(lesion.centroid_lps_mm, placed.truth.centre_mm)) < reach
-            ]
-            best = max(near, key=lambda lesion: lesion.mass_hu_mm3, default=None)
-            out[protocol.name].append(
-                None
-                if best is None
-                else np.array(
-                    [
-                        placed.truth.volume_mm3,
-                        best.volume_mm3,
-                        best.volume_low_mm3,
-                        best.volume_high_mm3,
-                        best.volume_130_mm3,
-                    ]
-                )
-            )
+        seen = seen_as(nearby, protocol)
+        inside_seen = seen_as(inside, replace(protocol, sharp=False)).hu >= 500
+        reach = truth.reach_mm + (protocol.slab_mm or 0.0) / 2
+        near = [
+            lesion
+            for lesion in find_lesions(seen, _head_of(heads[protocol.name], inside_seen)).lesions
+            if np.linalg.norm(np.subtract(lesion.centroid_lps_mm, truth.centre_mm)) < reach
+        ]
+        best = max(near, key=lambda lesion: lesion.mass_hu_mm3, default=None)
+        out[protocol.name] = best and np.array(
+            [truth.volume_mm3, best.volume_mm3, best.volume_low_mm3, best.volume_high_mm3, best.volume_130_mm3]
+        )
     return out
 
 
-def _only_near(head: Head, grid: Geometry, together: list[Placed]) -> Head:
-    """The head with nothing looked at but the deposits and what lies around them, to save time."""
-    near = np.zeros(grid.shape, np.bool_)
-    for placed in together:
-        k, j, i = grid.to_index(np.asarray(placed.truth.centre_mm))
-        reach = (placed.truth.reach_mm + 14.0) / np.asarray(grid.spacing_mm)
-        near[tuple(slice(max(0, int(c - r)), int(c + r) + 2) for c, r in zip((k, j, i), reach, strict=True))] = True
-    return replace(head, inside=head.inside & near)
+def _around(scan: Scan, centre_mm: Array, reach_mm: float) -> Scan:
+    """What of the scan lies within reach of a point, to save time."""
+    grid = scan.geometry
+    middle, reach = grid.to_index(centre_mm), reach_mm / np.asarray(grid.spacing_mm)
+    low = np.maximum(middle - reach, 0).astype(int)
+    high = np.minimum(middle + reach + 2, grid.shape).astype(int)
+    k, j, i = (slice(a, b) for a, b in zip(low, high, strict=True))
+    part = Geometry(
+        origins_mm=grid.origins_mm[k] + low[1] * grid.step_j_mm + low[2] * grid.step_i_mm,
+        step_i_mm=grid.step_i_mm,
+        step_j_mm=grid.step_j_mm,
+        slab_mm=grid.slab_mm[k],
+        rows=int(high[1] - low[1]),
+        columns=int(high[2] - low[2]),
+    )
+    return Scan(hu=scan.hu[k, j, i], geometry=part, acquisition=scan.acquisition, flags=scan.flags)
+
+
+def _head_of(whole: Head, inside: npt.NDArray[np.bool_]) -> Head:
+    """The head where only a part of it is looked at; blood is not looked for."""
+    few = (slice(2),) * 3
+    coarse = replace(whole.coarse_hu, values=whole.coarse_hu.values[few])
+    return replace(
+        whole,
+        inside=inside,
+        coarse_hu=coarse,
+        coarse_inside=whole.coarse_inside[few],
+        depth_mm=whole.depth_mm[few],
+        plaques_kji=whole.plaques_kji[:0],
+    )
 
 
 def main() -> None:
@@ -200,13 +207,16 @@ def main() -> None:
     heads = {protocol.name: find_skull(seen_as(native, protocol)) for protocol in PROTOCOLS}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
+    inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].inside).astype(np.int16))
     places = Places(native, heads[PROTOCOLS[0].name])
     for number, kind in enumerate(("even", "denser core")):
         rng = np.random.default_rng([options.seed, number])
         rows: dict[str, list[Array | None]] = {protocol.name: [] for protocol in PROTOCOLS}
-        for together in batches(places, rng, options.cases, cored=kind == "denser core"):
-            for name, some in measured(native, heads, blur, together).items():
-                rows[name] += some
+        for case in range(options.cases):
+            placed = put(places, rng, case, cored=kind == "denser core")
+            if placed is not None:
+                for name, measure in measured(native, inside, heads, blur, placed).items():
+                    rows[name].append(measure)
         print(f"\n{kind}{HEADING}")
         for name, some in rows.items():
             print(row(name, some), flush=True)

@@ -54,18 +54,18 @@ def register(head: Head, atlas: Atlas) -> AtlasFit:
 def _template(atlas: Atlas, limits: Any) -> tuple[sitk.Image, sitk.Image]:
     """The template in fluid, and its brain with a margin."""
     brain = (atlas.zones & BRAIN) > 0
-    seen = _in_fluid(atlas.template_hu, brain, limits)
+    seen = in_fluid(atlas.template_hu, brain, limits)
     margin = ndimage.binary_dilation(brain, iterations=6)
     return _image(seen, atlas.affine), _image(margin.astype(np.uint8), atlas.affine)
 
 
 def _scan(head: Head, limits: Any) -> tuple[sitk.Image, sitk.Image]:
     coarse = head.coarse_hu
-    seen = _in_fluid(coarse.values, head.coarse_inside, limits)
+    seen = in_fluid(coarse.values, head.coarse_inside, limits)
     return _image(seen, coarse.affine), _image(coarse.covered.astype(np.uint8), coarse.affine)
 
 
-def _in_fluid(hu: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], limits: Any) -> npt.NDArray[np.float32]:
+def in_fluid(hu: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], limits: Any) -> npt.NDArray[np.float32]:
     calm = np.where(hu > limits["high_hu"], limits["replacement_hu"], np.maximum(hu, limits["low_hu"]))
     return np.asarray(np.where(inside, calm, limits["low_hu"]), dtype=np.float32)
 
@@ -176,7 +176,7 @@ def _matrix(transform: sitk.AffineTransform) -> Array:
 
 def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
     """Correlation, overlap, stretch and rotation against their limits."""
-    overlap, correlation = _agreement(matrix, head, atlas, limits)
+    overlap, correlation = agreement(matrix, head, atlas, limits)
     u, stretch, v = np.linalg.svd(matrix[:3, :3])
     turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
     handed = np.linalg.det(matrix[:3, :3])
@@ -209,7 +209,7 @@ def _judge(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> AtlasFit:
     )
 
 
-def _agreement(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> tuple[float, float]:
+def agreement(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> tuple[float, float]:
     """Dice of the template's brain with the inside of the skull, and the correlation of the two within the brain, away
     from its edge, on every third atlas voxel that the scan covers; (0, 0) where that says nothing."""
     step = 3
@@ -229,9 +229,9 @@ def _agreement(matrix: Array, head: Head, atlas: Atlas, limits: Any) -> tuple[fl
         return 0.0, 0.0
     overlap = 2.0 * float((brain & inside).sum()) / float(brain.sum() + inside.sum())
     smooth_mm = float(limits["smooth_mm"])
-    scan = _in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
+    scan = in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
     scan = sampled(ndimage.gaussian_filter(scan, smooth_mm / head.coarse_hu.spacing_mm), nearest=False)[inner]
-    template = ndimage.gaussian_filter(_in_fluid(atlas.template_hu, whole, limits), smooth_mm)
+    template = ndimage.gaussian_filter(in_fluid(atlas.template_hu, whole, limits), smooth_mm)
     template = template[::step, ::step, ::step][inner]
     spread = float(scan.std() * template.std())
     correlation = float(np.mean((scan - scan.mean()) * (template - template.mean()))) / spread if spread > 0 else 0.0

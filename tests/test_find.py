@@ -93,6 +93,8 @@ def test_unevenly_spaced_slices():
     k = np.nonzero(found.labels)[0]
     assert lesion.volume_130_mm3 == pytest.approx(scan.geometry.voxel_mm3[k].sum())
     assert lesion.volume_mm3 == pytest.approx(400.0, rel=0.15)
+    stated = replace(scan, acquisition=replace(scan.acquisition, slice_thickness_mm=3.0))
+    assert find_lesions(stated, head).lesions == found.lesions, "one thickness cannot be that of all slices"
 
 
 def test_the_same_head_thin_and_thick():

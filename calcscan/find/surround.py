@@ -106,9 +106,11 @@ def _within(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask
 
 
 def _thickness_mm(scan: Scan) -> Field:
-    """What each slice averages over: the thickness of the header if it can be true, else the slab it stands for."""
+    """What each slice averages over: the thickness of the header if it can be true, else the slab it stands for. Where
+    slabs differ one thickness can't be true of all: there, the middle one of a slice's and its neighbours' slabs."""
     slab_mm = scan.geometry.slab_mm
-    stated = scan.acquisition.slice_thickness_mm
-    if stated is None or not 0.3 * np.median(slab_mm) <= stated <= 3.0 * np.median(slab_mm):
-        return slab_mm
-    return np.full_like(slab_mm, stated)
+    stated, middle = scan.acquisition.slice_thickness_mm, np.median(slab_mm)
+    even = np.subtract(*np.percentile(slab_mm, [90, 10])) <= values("volume")["even_slabs"] * middle
+    if even and stated is not None and 0.3 * middle <= stated <= 3.0 * middle:
+        return np.full_like(slab_mm, stated)
+    return np.asarray(ndimage.median_filter(slab_mm, size=3, mode="nearest"))

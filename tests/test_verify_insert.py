@@ -9,10 +9,10 @@ from phantoms import stack
 
 from calcscan.geometry import Geometry
 from calcscan.model import Acquisition, Flag, Scan
+from calcscan.thickness import thickness_mm
 from calcscan.verify.blur import Blur, find_blur
 from calcscan.verify.deposits import SHAPES, make_deposit
 from calcscan.verify.insert import filled_share, insert
-from calcscan.verify.thickness import thickness_mm
 
 SOFT, SHARP = Blur(psf_mm=0.5), Blur(psf_mm=0.35, overshoot=0.25)
 UNEVEN_MM = (*np.arange(-24.0, 0.0, 2.0), *np.arange(0.5, 30.0, 3.5))

@@ -12,6 +12,7 @@ from calcscan.components import Table
 from calcscan.find.threshold import Thresholds
 from calcscan.knowledge import values
 from calcscan.model import Head, Scan
+from calcscan.thickness import thickness_mm
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float64]
@@ -45,7 +46,7 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     """Cut out component `number` of the label map `parts`; other components and all outside `head.inside` are not
     looked at, nor the blur of bone; faint rim there is taken for that blur."""
     limits, geometry = values("volume"), scan.geometry
-    thick_mm = _thickness_mm(scan)
+    thick_mm = thickness_mm(scan)
     pixel_mm = geometry.spacing_mm[1:]
     between = geometry.spacing_mm[0]
     reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
@@ -103,14 +104,3 @@ def _within(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask
     for k in np.flatnonzero(mask.any(axis=(1, 2))):
         out[k] = ndimage.distance_transform_edt(~mask[k], sampling=pixel_mm) <= distance_mm
     return out
-
-
-def _thickness_mm(scan: Scan) -> Field:
-    """What each slice averages over: the thickness of the header if it can be true, else the slab it stands for. Where
-    slabs differ one thickness can't be true of all: there, the middle one of a slice's and its neighbours' slabs."""
-    slab_mm = scan.geometry.slab_mm
-    stated, middle = scan.acquisition.slice_thickness_mm, np.median(slab_mm)
-    even = np.subtract(*np.percentile(slab_mm, [90, 10])) <= values("volume")["even_slabs"] * middle
-    if even and stated is not None and 0.3 * middle <= stated <= 3.0 * middle:
-        return np.full_like(slab_mm, stated)
-    return np.asarray(ndimage.median_filter(slab_mm, size=3, mode="nearest"))

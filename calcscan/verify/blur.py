@@ -16,7 +16,7 @@ from scipy import ndimage, special
 from calcscan.geometry import Array
 from calcscan.knowledge import values
 from calcscan.model import Scan
-from calcscan.verify.thickness import thickness_mm
+from calcscan.thickness import thickness_mm
 
 _STEP_MM = 0.1
 

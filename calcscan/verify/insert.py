@@ -16,9 +16,9 @@ from scipy import ndimage
 from calcscan.geometry import Array, Geometry
 from calcscan.knowledge import values
 from calcscan.model import Scan
+from calcscan.thickness import thickness_mm
 from calcscan.verify.blur import Blur
 from calcscan.verify.deposits import Deposit
-from calcscan.verify.thickness import thickness_mm
 
 Box = tuple[slice, slice, slice]
 Share = tuple[Box, Array]

@@ -14,10 +14,10 @@ from calcscan.locate import locate
 from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
 from calcscan.register import register
 from calcscan.skull import find_skull
+from calcscan.thickness import thickness_mm
 from calcscan.verify.blur import Blur
 from calcscan.verify.insert import Share, filled_share, with_shares
 from calcscan.verify.model import Planned, Steadiness, Stray, Trial
-from calcscan.verify.thickness import thickness_mm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

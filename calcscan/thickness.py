@@ -16,7 +16,7 @@ def thickness_mm(scan: Scan) -> Array:
     The header's, if it can be true. Where the spacing changes within the stack one number can't be: there, what each
     slice and its neighbours stand for.
     """
-    limits, slab_mm = values("verify"), scan.geometry.slab_mm
+    limits, slab_mm = values("thickness"), scan.geometry.slab_mm
     stated = scan.acquisition.slice_thickness_mm
     middle = float(np.median(slab_mm))
     uneven = np.percentile(slab_mm, 90) - np.percentile(slab_mm, 10) > limits["even_share"] * middle

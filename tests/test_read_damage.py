@@ -10,6 +10,7 @@ import dicom_faults as faults
 import numpy as np
 import pytest
 from damage import damaged
+from messages import one_line
 from reading_cases import CASES
 
 from calcscan.errors import CalcscanError, InputError, NoCTError, UnreadableError
@@ -17,14 +18,6 @@ from calcscan.read import read_scan
 
 KINDS = ("plain", "no preamble", "ZIP", "deflated", "JPEG lossless (SV1), signed", "JPEG 2000, signed",
          "Enhanced CT, many frames", "NIfTI", "NIfTI, axes flipped and swapped, .nii.gz")  # fmt: skip
-
-
-def one_line(error: CalcscanError) -> str:
-    assert error.what
-    assert error.where
-    assert error.hint
-    assert "\n" not in str(error)
-    return str(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import dicom_faults as faults
 import numpy as np
 import pytest
+from messages import one_line
 from pydicom import dcmread
 
 from calcscan.errors import CalcscanError, InputError, NoCTError, UnreadableError
@@ -31,14 +32,6 @@ def clean(folder: Path) -> Scan:
 
 def same(scan: Scan, clean: Scan) -> bool:
     return np.array_equal(scan.hu, clean.hu) and np.allclose(scan.geometry.origins_mm, clean.geometry.origins_mm)
-
-
-def one_line(error: CalcscanError) -> str:
-    assert error.what
-    assert error.where
-    assert error.hint
-    assert "\n" not in str(error)
-    return str(error)
 
 
 def test_what_is_known_of_the_scan(clean: Scan) -> None:

@@ -62,12 +62,11 @@ def table(title: str, heads: dict[str, dict[str, float]]) -> None:
         mean = f"{np.mean(seen):8.1f}" if seen else f"{'-':>8}"
         print(f"{name:28}" + "".join(f"{'-':>14}" if mm is None else f"{mm:14.1f}" for mm in row) + mean)
     print()
-    every = [list(mm.values()) for mm in heads.values()]
-    for name, values in [*zip(heads, every, strict=True), ("all", sum(every, []))]:
+    every = {name: list(mm.values()) for name, mm in heads.items()}
+    every["all"] = [mm for values in every.values() for mm in values]
+    for name, values in every.items():
         mean, median, high = np.mean(values), np.median(values), np.percentile(values, 90)
-        print(
-            f"{name:28} {len(values):3} points   mean {mean:4.1f}   median {median:4.1f}   90th percentile {high:4.1f} mm"
-        )
+        print(f"{name:28} {len(values):3} points, mm: mean {mean:.1f}, median {median:.1f}, 90th percentile {high:.1f}")
 
 
 def main() -> None:

@@ -4,8 +4,8 @@
 
 The points are those of `anatomy_points.toml`, marked by eye in each head (by its folder's or file's name) and in the
 atlas's template. A head is registered, its points are carried into the atlas, and told is the distance in mm to the
-template's own point: for each landmark, and over each head's as mean, median and 90th percentile. A distance holds the
-error of both marks (`error_mm`, about 2 mm together) and what no smooth map can mend, beside the registration's own.
+template's own point: for each landmark, and over each head's as mean, median and 90th percentile. A distance also
+holds the error of both marks, of the order of 2 mm together (the file tells how often marking was repeated).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def points_of(name: str) -> Points:
 
 def carried(fit: AtlasFit, points: Array) -> Array:
     """Points (n, 3) of the scan in the atlas, by the whole fit."""
-    return carried_affine(fit, points)
+    return fit.to_atlas(points)
 
 
 def carried_affine(fit: AtlasFit, points: Array) -> Array:

@@ -168,7 +168,7 @@ def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
     kji = np.argwhere(np.isin(atlas.labels, numbers))
     if len(kji) == 0:
         return None
-    there = apply(fit.scan_to_atlas, np.array(place.lps_mm))
+    there = fit.to_atlas(np.array(place.lps_mm))
     gap = float(np.linalg.norm(apply(atlas.affine, kji) - there, axis=1).min())
     return 0.0 if gap < 1.0 else gap
 

@@ -58,7 +58,7 @@ def main() -> None:
     points = scan.geometry.to_world(
         size * np.array([[0.5, 0.5, 0.5], [0.6, 0.4, 0.4], [0.6, 0.6, 0.6], [0.4, 0.5, 0.4]])
     )
-    here = points @ reference.scan_to_atlas[:3, :3].T + reference.scan_to_atlas[:3, 3]
+    here = reference.to_atlas(points)
     print(f"unmoved: {', '.join(sites) or 'nothing'} of 10 mm3 and more; correlation {reference.metric:.2f}")
     rng = np.random.default_rng(arguments.seed)
     same = flagged = 0
@@ -69,7 +69,7 @@ def main() -> None:
         cut = int(0.1 * size[0])
         first, last = [(0, size[0]), (cut, size[0]), (0, size[0] - cut)][n % 3]
         fit, found = examined(moved(scan, turn, shift_mm, first, last))
-        there = (points @ turn.T + shift_mm) @ fit.scan_to_atlas[:3, :3].T + fit.scan_to_atlas[:3, 3]
+        there = fit.to_atlas(points @ turn.T + shift_mm)
         away_mm = float(np.linalg.norm(there - here, axis=1).max())
         flagged += not fit.accepted
         same += fit.accepted and found == sites

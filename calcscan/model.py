@@ -21,10 +21,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Array, Geometry
+from calcscan.geometry import Array, Bend, Geometry, apply
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
+
+_ROUNDS = 8
+"""A bend's way back is found by going there this often: each round leaves at most half of the error."""
 
 
 def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -208,7 +211,11 @@ class Atlas:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AtlasFit:
-    """How the scan lies in the atlas. `scan_to_atlas` (4, 4) takes LPS mm of the scan to LPS mm of the atlas."""
+    """How the scan lies in the atlas.
+
+    `scan_to_atlas` (4, 4) takes LPS mm of the scan to LPS mm of the atlas's frame, `bend` moves points from there onto
+    the atlas; `to_atlas` does both.
+    """
 
     scan_to_atlas: Array
     method: str
@@ -217,6 +224,20 @@ class AtlasFit:
     accepted: bool
     reason: str
     flags: tuple[Flag, ...] = ()
+    bend: Bend = field(default_factory=Bend.none)
+
+    def to_atlas(self, points: npt.ArrayLike) -> Array:
+        """Points (…, 3) of the scan in the atlas, LPS mm."""
+        framed = apply(self.scan_to_atlas, points)
+        return framed + self.bend.at(framed)
+
+    def to_scan(self, points: npt.ArrayLike) -> Array:
+        """Points (…, 3) of the atlas in the scan, LPS mm; to about a hundredth of a millimetre."""
+        goal = np.asarray(points, dtype=np.float64)
+        framed = goal
+        for _ in range(_ROUNDS):
+            framed = goal - self.bend.at(framed)
+        return apply(np.linalg.inv(self.scan_to_atlas), framed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from calcscan.skull import find_skull
 
 
 def to_atlas(fit: AtlasFit, points: Array) -> Array:
-    return points @ fit.scan_to_atlas[:3, :3].T + fit.scan_to_atlas[:3, 3]
+    return fit.to_atlas(points)
 
 
 @pytest.fixture(scope="module")

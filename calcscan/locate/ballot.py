@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from calcscan.coarse import sample_at
-from calcscan.geometry import Array, apply
+from calcscan.geometry import Array
 from calcscan.model import Atlas, AtlasFit
 
 Place = tuple[str, str]
@@ -24,7 +24,7 @@ class Ballot:
     """The atlas's votes around a set of points."""
 
     def __init__(self, atlas: Atlas, fit: AtlasFit, prior: Mapping[str, float], spread_mm: float) -> None:
-        self._atlas, self._matrix = atlas, fit.scan_to_atlas
+        self._atlas, self._fit = atlas, fit
         steps = [-1.5, -0.75, 0.0, 0.75, 1.5]
         self._offsets = spread_mm * np.array(list(product(steps, steps, steps)))
         self._weights = np.exp(-0.5 * (self._offsets**2).sum(axis=1) / spread_mm**2)
@@ -35,7 +35,7 @@ class Ballot:
     def shares(self, world: Array) -> dict[Place, float]:
         """Share of the vote of every site and side that gets any; `unassigned` where there is none."""
         points = world[:: max(1, len(world) // 400)]
-        there = apply(self._matrix, points)
+        there = self._fit.to_atlas(points)
         around = (there[:, None] + self._offsets).reshape(-1, 3)
         labels = sample_at(self._atlas.labels, self._atlas.affine, around, nearest=True).astype(np.uint8)
         votes = self._prior[labels].reshape(len(points), -1) * self._weights

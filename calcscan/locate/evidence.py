@@ -66,7 +66,7 @@ class Evidences:
 
     def of(self, lesion: Lesion, world: Array, fit: AtlasFit, atlas: Atlas) -> Evidence:
         """`world` (n, 3): the lesion's voxels."""
-        there = apply(fit.scan_to_atlas, world)
+        there = fit.to_atlas(world)
         zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
         base_share = float(((zones & BASE) > 0).mean())

@@ -145,6 +145,7 @@ def _registration(result: Result, clean: Callable[[str], str]) -> dict[str, Any]
         "accepted": bool(fit.accepted),
         "reason": clean(fit.reason) or None,
         "scan_to_atlas": fit.scan_to_atlas.tolist(),
+        "bend_rms_mm": fit.bend.rms_mm,
     }
 
 

@@ -21,7 +21,7 @@ def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
     there = apply(atlas.affine, kji * _STEP)
-    index = scan.geometry.to_index(apply(np.linalg.inv(fit.scan_to_atlas), there))
+    index = scan.geometry.to_index(fit.to_scan(there))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)

@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from calcscan.geometry import Array
 from calcscan.knowledge import table
-from calcscan.model import LesionMap
+from calcscan.model import AtlasFit, LesionMap
 from calcscan.summarise.burden import Part, Place
 
 
 def scores(
-    lesions: LesionMap, places: Mapping[Place, Sequence[Part]], scan_to_atlas: Array | None, *, located: bool
+    lesions: LesionMap, places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None, *, located: bool
 ) -> dict[str, object]:
     """`agatston` and `tcs_estimate`; the latter None where nothing was located."""
-    told = located and scan_to_atlas is not None
-    return {"agatston": _agatston(lesions), "tcs_estimate": _tcs(places, scan_to_atlas) if told else None}
+    told = located and fit is not None
+    return {"agatston": _agatston(lesions), "tcs_estimate": _tcs(places, fit) if told else None}
 
 
 def _agatston(lesions: LesionMap) -> dict[str, object]:
@@ -30,13 +29,13 @@ def _agatston(lesions: LesionMap) -> dict[str, object]:
     }
 
 
-def _tcs(places: Mapping[Place, Sequence[Part]], scan_to_atlas: Array | None) -> dict[str, object]:
+def _tcs(places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None) -> dict[str, object]:
     """Nicolas 2013's sixteen cells of 0 to 5, by volume."""
     data = table("burden")["tcs"]
     volume = dict.fromkeys(data["cells"], 0.0)
     for (site, side), parts in places.items():
         for part in parts:
-            cell = _cell(site, side, part, scan_to_atlas, data)
+            cell = _cell(site, side, part, fit, data)
             if cell is not None:
                 volume[cell] += part.share * part.lesion.volume_mm3
     cells = {name: _points(mm3, data["from_mm3"]) for name, mm3 in volume.items()}
@@ -49,11 +48,11 @@ def _tcs(places: Mapping[Place, Sequence[Part]], scan_to_atlas: Array | None) ->
     }
 
 
-def _cell(site: str, side: str, part: Part, scan_to_atlas: Array | None, data: Mapping[str, Any]) -> str | None:
+def _cell(site: str, side: str, part: Part, fit: AtlasFit | None, data: Mapping[str, Any]) -> str | None:
     """The cell that a lesion counts into; None for one that the score leaves out."""
-    if scan_to_atlas is None:
+    if fit is None:
         return None
-    x, _, z = scan_to_atlas[:3, :3] @ part.lesion.centroid_lps_mm + scan_to_atlas[:3, 3]
+    x, _, z = fit.to_atlas(part.lesion.centroid_lps_mm)
     if site == "brainstem":
         if z > data["midbrain_above_z_mm"]:
             return "midbrain"

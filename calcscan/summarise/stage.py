@@ -40,13 +40,12 @@ def summarise(
     """
     told = located if located is not None else fit is not None and fit.accepted
     places = shared_out(lesions.lesions)
-    matrix = fit.scan_to_atlas if fit is not None else None
     floor_mm3 = float(lesions.settings["detection_floor_mm3"])
     covered = coverage(scan, fit, atlas) if told and scan is not None and fit is not None and atlas is not None else {}
     return Summary(
         sites=site_rows(places, located=told, covered=covered),
-        symmetry=symmetries(places, lesions, matrix, floor_mm3, located=told),
-        scores=scores(lesions, places, matrix, located=told),
+        symmetry=symmetries(places, lesions, fit, floor_mm3, located=told),
+        scores=scores(lesions, places, fit, located=told),
         multiple=_multiple(places) if told else None,
         detection_floor_mm3=floor_mm3,
         deposits=_deposits(places) if told else {},

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from calcscan.geometry import Array, apply
+from calcscan.geometry import Array
 from calcscan.knowledge import values
-from calcscan.model import LesionMap, Symmetry
+from calcscan.model import AtlasFit, LesionMap, Symmetry
 from calcscan.sides import compare
 from calcscan.sites import all_sites
 from calcscan.summarise.burden import Part, Place
@@ -29,7 +29,7 @@ def pairs() -> dict[str, tuple[str, ...]]:
 def symmetries(
     places: Mapping[Place, Sequence[Part]],
     lesions: LesionMap,
-    scan_to_atlas: Array | None,
+    fit: AtlasFit | None,
     floor_mm3: float,
     *,
     located: bool,
@@ -44,19 +44,19 @@ def symmetries(
             for side in ("left", "right")
         )
         overlap = None
-        if scan_to_atlas is not None and left > 0 and right > 0:
+        if fit is not None and left > 0 and right > 0:
             numbers = tuple(
                 {p.lesion.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
             )
-            overlap = _mirror_overlap(lesions, scan_to_atlas, numbers[0], numbers[1])
+            overlap = _mirror_overlap(lesions, fit, numbers[0], numbers[1])
         out.append(compare(pair, float(left), float(right), floor_mm3, overlap))
     return tuple(out)
 
 
-def _mirror_overlap(lesions: LesionMap, scan_to_atlas: Array, left: set[int], right: set[int]) -> float | None:
+def _mirror_overlap(lesions: LesionMap, fit: AtlasFit, left: set[int], right: set[int]) -> float | None:
     """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas: the share of the
     voxels of both that have one of the other within the tolerance. None if either has no voxel in the label map."""
-    one, other = _points(lesions, scan_to_atlas, left), _points(lesions, scan_to_atlas, right)
+    one, other = _points(lesions, fit, left), _points(lesions, fit, right)
     if len(one) == 0 or len(other) == 0:
         return None
     other[:, 0] *= -1.0
@@ -68,7 +68,7 @@ def _mirror_overlap(lesions: LesionMap, scan_to_atlas: Array, left: set[int], ri
     return met / (len(one) + len(other))
 
 
-def _points(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int]) -> Array:
+def _points(lesions: LesionMap, fit: AtlasFit, numbers: set[int]) -> Array:
     """Where the voxels of the lesions lie in the atlas, mm; evenly thinned out if there are many."""
     where: list[npt.NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
     for lesion in lesions.lesions:
@@ -77,7 +77,7 @@ def _points(lesions: LesionMap, scan_to_atlas: Array, numbers: set[int]) -> Arra
             where.append(np.argwhere(lesions.labels[box] == lesion.id) + np.array([a for a, _ in lesion.bbox_kji]))
     kji = np.concatenate(where)
     world = lesions.geometry.to_world(kji[:: max(1, len(kji) // _POINTS)])
-    return apply(scan_to_atlas, world)
+    return fit.to_atlas(world)
 
 
 def _unknown(pair: str) -> Symmetry:

@@ -98,7 +98,7 @@ def _steadiness(before: Before, head: Head, fit: AtlasFit, lesions: LesionMap) -
         moved += (now.site, now.side) != (lesion.site, lesion.side)
     kji = np.argwhere(before.head.coarse_inside)[::97]
     points = apply(before.head.coarse_hu.affine, kji)
-    shift = apply(fit.scan_to_atlas, points) - apply(before.fit.scan_to_atlas, points)
+    shift = fit.to_atlas(points) - before.fit.to_atlas(points)
     return Steadiness(
         passes=1,
         before=len(before.lesions.lesions),

@@ -59,7 +59,7 @@ def find_room(scan: Scan, head: Head, lesions: LesionMap) -> Room:
 
 def site_places(room: Room, fit: AtlasFit, atlas: Atlas) -> tuple[list[SitePlace], dict[str, str]]:
     """A place for each site and side, and why there is none for the others."""
-    there = apply(fit.scan_to_atlas, room.points_mm)
+    there = fit.to_atlas(room.points_mm)
     boxes = ndimage.find_objects(atlas.labels)
     labels = sample_at(atlas.labels, atlas.affine, there, nearest=True).astype(np.uint8)
     found, missing = [], {}

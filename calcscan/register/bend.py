@@ -1,0 +1,171 @@
+"""The bend: a smooth deformation around the ventricles and deep nuclei, after the affine.
+
+Ventricles widen with age and push the nuclei aside; an affine can't follow. A free deformation follows noise, gyri and
+the brightness near the skull instead (measured: worse than the affine). So the shift is a Gaussian process: a few
+millimetres of standard deviation, smooth over centimetres, and zero where nothing speaks for it. Both pictures are
+freed of their slow course of brightness first, and what fits badly counts little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, ndimage
+
+from calcscan.coarse import sample_at
+from calcscan.geometry import Array, Bend, apply
+from calcscan.knowledge import table
+from calcscan.model import Atlas, Head
+from calcscan.register.tissue import Field, Limits, Mask, brain_of, clear_of_calcium, in_fluid
+
+_STEP_MM = 2.0
+_EVERY = 2
+"""The shift is sought on every second point along each axis."""
+
+
+def bend(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Bend:
+    """The shift of points of the atlas's frame (the scan after `matrix`), LPS mm, that brings the scan's middle onto
+    the template's; zero away from there.
+
+    Gauss-Newton with weights of Geman and McClure, coarse to fine.
+    """
+    box = _Box.around(limits)
+    nodes = box.nodes()
+    modes, variance = _modes(box, limits)
+    here = box.points(nodes)
+    deep = ndimage.binary_erosion(brain_of(atlas), iterations=round(limits["rim_mm"]))
+    seen = _on_box(clear_of_calcium(head, limits) & head.coarse_inside, head.coarse_hu.affine, box, matrix) > 0.99
+    use = seen[box.at(nodes)] & (sample_at(deep, atlas.affine, here, nearest=True) > 0)
+    shift = np.zeros((modes.shape[1], 3))
+    for smooth_mm, rounds in ((2 * limits["bend_smooth_mm"], 2), (limits["bend_smooth_mm"], 5)):
+        scan, template = _scan(head, box, matrix, smooth_mm, limits), _template(atlas, box, smooth_mm, limits)
+        aim = _as_bright_as(scan[box.at(nodes)][use], template[box.at(nodes)][use], limits)
+        slope = _slope(template)
+        for _ in range(rounds):
+            shift += _step(shift, aim, here[use], modes[use], variance, template, slope, box, limits)
+    field = (modes @ shift).reshape(*nodes.shape[:3], 3)
+    affine = box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
+    affine[:3, 3] = here[0]
+    return Bend(shift_mm=np.round(field, 4).astype(np.float32), affine=affine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Box:
+    """An even grid around the middle of the template's head."""
+
+    affine: Array
+    shape: tuple[int, int, int]
+    margin: int
+
+    @classmethod
+    def around(cls, limits: Limits) -> _Box:
+        margin = int(np.ceil(2 * limits["even_mm"] / _STEP_MM / _EVERY)) * _EVERY
+        low, high = (np.array(table("registration")["middle"][end]) for end in ("low_mm", "high_mm"))
+        count = np.rint((high - low) / _STEP_MM).astype(int) + 1 + 2 * margin
+        affine = np.zeros((4, 4))
+        affine[0, 2] = affine[1, 1] = affine[2, 0] = _STEP_MM
+        affine[:3, 3], affine[3, 3] = low - margin * _STEP_MM, 1.0
+        return cls(affine=affine, shape=(int(count[2]), int(count[1]), int(count[0])), margin=margin)
+
+    def nodes(self) -> npt.NDArray[np.int64]:
+        """(k, j, i) of the points at which the shift is sought, (K, J, I, 3); the margin is only looked at."""
+        axes = [np.arange(self.margin, n - self.margin, _EVERY) for n in self.shape]
+        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+    def points(self, kji: npt.NDArray[np.int64]) -> Array:
+        return apply(self.affine, kji).reshape(-1, 3)
+
+    def at(self, kji: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+        return tuple(kji.reshape(-1, 3).T)
+
+
+def _modes(box: _Box, limits: Limits) -> tuple[Array, Array]:
+    """The process's leading modes at the nodes (n, modes), and the variance of each in mm²."""
+    nodes = box.nodes()
+    values, vectors = [], []
+    for count in nodes.shape[:3]:
+        away_mm = _STEP_MM * _EVERY * np.subtract.outer(np.arange(count), np.arange(count))
+        value, vector = np.linalg.eigh(np.exp(-0.5 * (away_mm / limits["bend_reach_mm"]) ** 2))
+        # An eigenvector's sign is the library's choice; the field doesn't depend on it.
+        values.append(value[::-1])
+        vectors.append(vector[:, ::-1])
+    product = np.einsum("k,j,i->kji", *values)
+    kept = np.argwhere(product > limits["bend_kept"] * product.max())
+    parts = [vector[:, kept[:, axis]] for axis, vector in enumerate(vectors)]
+    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept))
+    return modes, limits["bend_sd_mm"] ** 2 * product[tuple(kept.T)]
+
+
+def _on_box(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: Array) -> Field:
+    """A volume of the scan on the box, through the matrix from scan to atlas."""
+    there = np.linalg.inv(affine) @ np.linalg.inv(matrix) @ box.affine
+    return np.asarray(
+        ndimage.affine_transform(volume.astype(np.float32), there[:3, :3], there[:3, 3], box.shape, order=1)
+    )
+
+
+def _scan(head: Head, box: _Box, matrix: Array, smooth_mm: float, limits: Limits) -> Field:
+    low_hu = np.float32(limits["low_hu"])
+    calm = in_fluid(head.coarse_hu.values, head.coarse_inside, limits) - low_hu
+    inside = _on_box(head.coarse_inside, head.coarse_hu.affine, box, matrix) > 0.5
+    return _even(_on_box(calm, head.coarse_hu.affine, box, matrix) + low_hu, inside, smooth_mm, limits)
+
+
+def _template(atlas: Atlas, box: _Box, smooth_mm: float, limits: Limits) -> Field:
+    low_hu = np.float32(limits["low_hu"])
+    brain = brain_of(atlas)
+    calm = in_fluid(atlas.template_hu, brain, limits) - low_hu
+    inside = _on_box(brain, atlas.affine, box, np.eye(4)) > 0.5
+    return _even(_on_box(calm, atlas.affine, box, np.eye(4)) + low_hu, inside, smooth_mm, limits)
+
+
+def _even(calm: Field, inside: Mask, smooth_mm: float, limits: Limits) -> Field:
+    """Smoothed, less the slow course of the brightness of tissue; fluid no further below it than counts."""
+    tissue = ((calm > limits["tissue_low_hu"]) & (calm < limits["tissue_high_hu"]) & inside).astype(np.float32)
+    slow = limits["even_mm"] / _STEP_MM
+    weight = ndimage.gaussian_filter(tissue, slow)
+    course = ndimage.gaussian_filter(calm * tissue, slow) / np.maximum(weight, 1e-3)
+    out = ndimage.gaussian_filter(calm, smooth_mm / _STEP_MM) - np.where(weight > 1e-2, course, limits["tissue_hu"])
+    return np.asarray(np.clip(out, -limits["contrast_hu"], limits["contrast_hu"]), dtype=np.float32)
+
+
+def _slope(template: Field) -> Field:
+    """(3, k, j, i): along x, y and z, HU per mm."""
+    along_k, along_j, along_i = np.gradient(template, _STEP_MM)
+    return np.stack([along_i, along_j, along_k])
+
+
+def _as_bright_as(scan: Field, template: Field, limits: Limits) -> Array:
+    """The scan with the template's contrast between grey and white matter."""
+    both = np.minimum(scan, template) > -limits["contrast_hu"] / 2
+    if not both.any():
+        return np.asarray(scan, dtype=np.float64)
+    ratio = float(template[both].std()) / max(float(scan[both].std()), 1e-3)
+    ratio = float(np.clip(ratio, limits["contrast_low"], limits["contrast_high"]))
+    return np.where(scan > -limits["contrast_hu"] / 2, scan * ratio, scan).astype(np.float64)
+
+
+def _step(
+    shift: Array,
+    aim: Array,
+    points: Array,
+    modes: Array,
+    variance: Array,
+    template: Field,
+    slope: Field,
+    box: _Box,
+    limits: Limits,
+) -> Array:
+    """By how much each mode should change, (modes, 3)."""
+    there = points + modes @ shift
+    gap = aim - sample_at(template, box.affine, there)
+    along = np.stack([sample_at(part, box.affine, there) for part in slope], axis=-1)
+    trust = 1.0 / (1.0 + (gap / limits["bend_forgive_hu"]) ** 2) ** 2 / limits["bend_sd_hu"] ** 2
+    design = np.concatenate([modes * along[:, axis : axis + 1] for axis in range(3)], axis=1)
+    curvature = (design * trust[:, None]).T @ design
+    prior = np.tile(1.0 / variance, 3)
+    curvature[np.diag_indices_from(curvature)] += prior
+    pull = design.T @ (trust * gap) - prior * shift.T.ravel()
+    return np.asarray(linalg.solve(curvature, pull, assume_a="pos").reshape(3, -1).T)

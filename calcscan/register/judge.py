@@ -1,0 +1,80 @@
+"""Is the fit to be believed?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.coarse import sample_at
+from calcscan.geometry import Array, Bend, apply
+from calcscan.model import Atlas, AtlasFit, Flag, Head
+from calcscan.register.tissue import Limits, brain_of, in_fluid
+
+
+def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -> AtlasFit:
+    """Correlation, overlap, stretch, rotation and bend against their limits."""
+    back = np.linalg.inv(matrix)
+    overlap, correlation = agreement(lambda points: apply(back, points), head, atlas, limits)
+    u, stretch, v = np.linalg.svd(back[:3, :3])
+    turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
+    handed = np.linalg.det(matrix[:3, :3])
+    size, uneven = float(np.cbrt(stretch.prod())), float(stretch.max() / stretch.min())
+    checks = [
+        ("the brains' insides agree too little", correlation, limits["correlation"], 1),
+        ("the brains' outlines overlap too little", overlap, limits["overlap"], 1),
+        ("the head would be too small", size, limits["size_low"], 1),
+        ("the head would be too large", size, limits["size_high"], -1),
+        ("the head would have to be stretched too unevenly", uneven, limits["uneven"], -1),
+        ("the head would be turned too far", turn, limits["rotation_deg"], -1),
+        ("the middle of the head would have to be bent too far", bend.rms_mm, limits["bend_rms_mm"], -1),
+        ("left and right would be swapped", handed, 0.0, 1),
+    ]
+    flags = tuple(
+        Flag(code="registration_poor", message=what, value=round(float(value), 3), limit=float(limit))
+        for what, value, limit, sign in checks
+        if not sign * value >= sign * limit
+    )
+    return AtlasFit(
+        scan_to_atlas=matrix,
+        bend=bend,
+        method="similarity from nine starts, affine on skull and brain, bend around the deep nuclei; "
+        "metric: correlation inside the brain before the bend",
+        metric=correlation,
+        overlap=overlap,
+        accepted=not flags,
+        reason="; ".join(flag.message for flag in flags) or "within all limits",
+        flags=flags,
+    )
+
+
+def agreement(to_scan: Callable[[Array], Array], head: Head, atlas: Atlas, limits: Limits) -> tuple[float, float]:
+    """Dice of the template's brain with the inside of the skull, and the correlation of the two within the brain, away
+    from its edge, on every third atlas voxel that the scan covers; (0, 0) where that says nothing."""
+    step = 3
+    whole = brain_of(atlas)
+    inner = ndimage.binary_erosion(whole, iterations=round(limits["inner_mm"]))[::step, ::step, ::step]
+    brain = whole[::step, ::step, ::step]
+    kji = np.stack(np.meshgrid(*[np.arange(0, n, step) for n in whole.shape], indexing="ij"), axis=-1)
+    there = to_scan(apply(atlas.affine, kji).reshape(-1, 3))
+
+    def sampled(volume: npt.NDArray[Any], *, nearest: bool) -> Array:
+        return sample_at(volume, head.coarse_hu.affine, there, nearest=nearest).reshape(brain.shape)
+
+    covered = sampled(head.coarse_hu.covered.astype(np.uint8), nearest=True) > 0
+    inside = (sampled(head.coarse_inside.astype(np.uint8), nearest=True) > 0) & covered
+    brain, inner = brain & covered, inner & covered
+    if not inner.any():
+        return 0.0, 0.0
+    overlap = 2.0 * float((brain & inside).sum()) / float(brain.sum() + inside.sum())
+    smooth_mm = float(limits["smooth_mm"])
+    scan = in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
+    scan = sampled(ndimage.gaussian_filter(scan, smooth_mm / head.coarse_hu.spacing_mm), nearest=False)[inner]
+    template = ndimage.gaussian_filter(in_fluid(atlas.template_hu, whole, limits), smooth_mm)
+    template = template[::step, ::step, ::step][inner]
+    spread = float(scan.std() * template.std())
+    correlation = float(np.mean((scan - scan.mean()) * (template - template.mean()))) / spread if spread > 0 else 0.0
+    return overlap, correlation

@@ -1,0 +1,36 @@
+"""Bring the atlas onto the head: Head, Atlas → AtlasFit.
+
+start: several short similarity fits from different angles (SimpleITK); frame: an affine on the inside of the skull and
+the brain in it; bend: a smooth deformation around the ventricles and deep nuclei, no larger than the head asks for;
+judge: is the result to be believed.
+
+ITK's metrics sum in another order with every number of threads, so the start runs on one, and what linear algebra adds
+in its own order is rounded off at the end: the same scan gives the same transform, to the last bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calcscan.knowledge import values
+from calcscan.model import Atlas, AtlasFit, Head
+from calcscan.register.bend import bend
+from calcscan.register.frame import frame
+from calcscan.register.judge import judge
+from calcscan.register.start import start
+
+
+def register(head: Head, atlas: Atlas) -> AtlasFit:
+    """Fit the atlas to a head, and judge the fit.
+
+    A fit that is not believed comes back with `accepted` False, the reason, and the flag `registration_poor`.
+
+    Notes
+    -----
+    The affine and the deformation are maximum a posteriori: least squares with weights that forgive what no atlas holds
+    (infarcts, bleeding), and a prior of how much heads differ (`knowledge/registration.toml`). The deformation is a
+    Gaussian process, after Lüthi et al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
+    """
+    limits = values("registration")
+    matrix = np.round(frame(head, atlas, start(head, atlas, limits), limits), 9)
+    return judge(matrix, bend(head, atlas, matrix, limits), head, atlas, limits)

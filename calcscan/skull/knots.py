@@ -37,8 +37,8 @@ def with_knots(
 ) -> tuple[Mask, Voxels]:
     """`inside` with every knot in it and parted from bone by a voxel, and the (k, j, i) of those that were not in it.
 
-    `depth_mm` on the grid `affine` is the distance to the inner table. A knot lies mostly within it and reaches deeper
-    than the blur of its edge, as any island must.
+    `depth_mm` on the grid `affine` is the distance to the inner table. A knot lies mostly within it, reaches deeper
+    than the blur of its edge, as any island must, and lines no air.
     """
     box = _middle_of_the_base(scan.geometry, depth_mm, affine, limits)
     thick_mm = thickness_mm(scan)[box[0]]
@@ -51,18 +51,25 @@ def with_knots(
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji + first))
     counted_mm3 = scan.geometry.voxel_mm3[kji[:, 0] + first[0]] * (scan.hu[box][tuple(kji.T)] >= limits["attached_hu"])
     clear = depth >= limits["edge_mm"] + limits["blur_share"] * thick_mm[kji[:, 0]]
-    held = block[tuple(kji.T)]
-    size, within, deep, before = (
+    size, within, deep, airy, held = (
         np.bincount(owner, counted_mm3 * which, minlength=int(numbers.max(initial=0)) + 1)
-        for which in (True, depth > 0.0, clear, held)
+        for which in (True, depth > 0.0, clear, _near_air(scan, kji + first, limits), block[tuple(kji.T)])
     )
-    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"])
+    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"]) & (airy <= limits["air_share"] * size)
     knots = chosen[numbers]
     beside = ndimage.binary_dilation(knots, _AROUND) & ~knots & (scan.hu[box] >= limits["rim_hu"])
     block[beside] = False
     block[knots] = True
-    lost = chosen & (2 * before < size)
-    return out, kji[lost[owner]] + first
+    return out, kji[(chosen & (2 * held < size))[owner]] + first
+
+
+def _near_air(scan: Scan, kji: Voxels, limits: Mapping[str, float]) -> Mask:
+    """Which voxels have air so near in their slice that they line a sinus or an air cell: only bone does."""
+    angles = np.arange(8) * np.pi / 4
+    steps = np.array([[0.0, np.sin(angle), np.cos(angle)] for angle in angles]) / (1.0, *scan.geometry.spacing_mm[1:])
+    steps = np.concatenate([np.rint(steps * far) for far in (limits["air_mm"] / 2, limits["air_mm"])]).astype(np.int64)
+    there = np.clip(kji[:, None] + steps, 0, np.array(scan.hu.shape) - 1)
+    return np.asarray((scan.hu[tuple(np.moveaxis(there, -1, 0))] < limits["air_hu"]).any(axis=1))
 
 
 def _middle_of_the_base(

@@ -41,6 +41,8 @@ def with_knots(
     than the blur of its edge, as any island must, and lines no air.
     """
     box = _middle_of_the_base(scan.geometry, depth_mm, affine, limits)
+    if box is None:
+        return inside, np.empty((0, 3), dtype=np.int64)
     thick_mm = thickness_mm(scan)[box[0]]
     numbers = _numbered(scan, box, thick_mm, depth_mm, affine, brain_hu, limits)
     out = inside.copy()
@@ -74,16 +76,20 @@ def _near_air(scan: Scan, kji: Voxels, limits: Mapping[str, float]) -> Mask:
 
 def _middle_of_the_base(
     grid: Geometry, depth_mm: Field, affine: Array, limits: Mapping[str, float]
-) -> tuple[slice, slice, slice]:
-    """The part of the scan in which the arteries and folds at the base run."""
+) -> tuple[slice, slice, slice] | None:
+    """The part of the scan in which the arteries and folds at the base run; None where it was cut off."""
     points = apply(affine, np.argwhere(depth_mm > 0.0))
     middle = points.mean(axis=0)
     near = (np.abs(points[:, 0] - middle[0]) <= limits["base_wide_mm"]) & (
         points[:, 2] <= middle[2] - limits["base_below_mm"]
     )
+    if not near.any():
+        return None
     index = grid.to_index(points[near])
     low = np.maximum(np.floor(index.min(axis=0)).astype(int) - 1, 0)
     high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 2, grid.shape)
+    if (low >= high).any():
+        return None
     k, j, i = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return (k, j, i)
 

@@ -29,9 +29,11 @@ HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_data"
 APART_MM = 25.0
 PLAQUE_MM = 3.5
-NARROW = ("carotid_siphon", "petroclinoid")
+NARROW = ("carotid_siphon", "petroclinoid", "vertebral")
 """Sites between bones with no room for more than 30 mm3."""
 BLUR_MM = 0.6
+Kind = tuple[str, str]
+"""Set and site."""
 MNI_MM = {
     "caudate": (13.0, 11.0, 9.0),
     "putamen": (26.0, 3.0, 1.0),
@@ -54,13 +56,18 @@ class Place:
     site: str
     side: str
     lps_mm: tuple[float, float, float]
+    set: str = "tuned"
+    """`held` where no limit was chosen on this point."""
 
 
 def places_of(path: Path) -> list[Place]:
     """Where deposits go in this scan; empty where nothing is known of it."""
     marked = tomllib.loads((HERE / "landmarks.toml").read_text(encoding="utf-8"))
     if path.name in marked:
-        return [Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"])) for p in marked[path.name]["points"]]
+        return [
+            Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"]), set=p.get("set", "tuned"))
+            for p in marked[path.name]["points"]
+        ]
     sys.path.insert(0, str(SAMPLES))
     from heads import HEADS
     from person import Warp
@@ -173,10 +180,10 @@ def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
     return 0.0 if gap < 1.0 else gap
 
 
-def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[str, list[tuple[float, float]]]:
-    """For each site (volume filled, volume right) of every deposit; prints a line each."""
+def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[Kind, list[tuple[float, float]]]:
+    """For each set and site (volume filled, volume right) of every deposit; prints a line each."""
     scan = calcscan.read_scan(path)
-    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    sums: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for batch in batches(places_of(path)):
         changed, owner = with_deposits(scan, batch, volume_mm3, hu)
         head = calcscan.find_skull(changed)
@@ -192,11 +199,11 @@ def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[str,
                 name = "missed" if number == 0 else " ".join(_told(located.lesions[number - 1]))
                 told[name] += float(mm3[lesion == number].sum())
             total, right = float(mm3.sum()), told[f"{place.site} {place.side}"]
-            sums[place.site].append((total, right))
+            sums[place.set, place.site].append((total, right))
             gap = off_mm(place, fit, atlas)
             print(
-                f"{path.name:24} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%} of {total:4.0f} mm3"
-                f"   atlas {'-' if gap is None else f'{gap:.1f} mm off'}   "
+                f"{path.name:24} {place.set:5} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%} of "
+                f"{total:4.0f} mm3   atlas {'-' if gap is None else f'{gap:.1f} mm off'}   "
                 + ", ".join(f"{name} {mm3:.0f}" for name, mm3 in told.items()),
                 flush=True,
             )
@@ -214,16 +221,16 @@ def main() -> None:
     parser.add_argument("--hu", type=float, default=600.0)
     arguments = parser.parse_args()
     atlas = calcscan.load_atlas()
-    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    sums: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
     for path in arguments.inputs:
-        for site, pairs in examine(path, arguments.volume, arguments.hu, atlas).items():
-            sums[site] += pairs
+        for kind, pairs in examine(path, arguments.volume, arguments.hu, atlas).items():
+            sums[kind] += pairs
     print()
-    for site, pairs in sums.items():
+    for (which, site), pairs in sorted(sums.items()):
         total, right = (sum(column) for column in zip(*pairs, strict=True))
-        print(f"{site:15} {len(pairs):3} deposits, {right / total:4.0%} of the volume right")
+        print(f"{which:5} {site:15} {len(pairs):3} deposits, {right / total:4.0%} of the volume right")
     total, right = (sum(p[n] for pairs in sums.values() for p in pairs) for n in (0, 1))
-    print(f"all             {sum(map(len, sums.values())):3} deposits, {right / total:4.0%}")
+    print(f"all                   {sum(map(len, sums.values())):3} deposits, {right / total:4.0%}")
 
 
 if __name__ == "__main__":

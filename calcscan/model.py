@@ -138,6 +138,9 @@ class Head:
     flags: tuple[Flag, ...] = ()
     plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone."""
+    knots_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
+    """Voxels that stand out from the bones of the base but lie as shallow as bone, (n, 3): inside, and no lesion unless
+    they lie where one is known between these bones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

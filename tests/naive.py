@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,3 +81,61 @@ def lesion_measures(hu: npt.NDArray[np.int16], lesion: npt.NDArray[np.bool_], gr
         "max_hu": max(values),
         "agatston": agatston,
     }
+
+
+def stands_out(
+    hu: npt.NDArray[np.int16],
+    order: npt.NDArray[np.int64],
+    bone: npt.NDArray[np.bool_],
+    brain: float,
+    ratio: float,
+    floor: float,
+) -> list[int]:
+    """Pieces as lists of voxels that grow and are merged, densest voxel first."""
+    pieces: list[dict[str, Any]] = []
+    for n, here in enumerate(map(tuple, order.tolist())):
+        density = int(hu[here])
+        new = {"voxels": [n], "peak": density, "kind": "bone" if bone[n] else "loose", "touch": 40000}
+        near = []
+        for piece in pieces:
+            touching = [int(hu[tuple(order[m])]) for m in piece["voxels"] if max(abs(np.array(here) - order[m])) <= 1]
+            if touching:
+                piece["touch"] = max(touching)
+                near.append(piece)
+        if bone[n]:
+            near.append(new)
+            pieces.append(new)
+        for kind in ("loose", "bone"):
+            same = [piece for piece in near if piece["kind"] == kind]
+            for piece in same[1:]:
+                _swallow(same[0], piece)
+                pieces.remove(piece)
+            near = [piece for piece in near if piece not in same[1:]]
+        firm = [piece for piece in near if piece["kind"] != "loose"]
+        for piece in [piece for piece in near if piece["kind"] == "loose"]:
+            if firm and density - brain < ratio * (piece["peak"] - brain):
+                piece["kind"] = "knot"
+            elif firm:
+                to = max(firm, key=lambda f: (f["touch"], f["kind"] == "bone"))
+                _swallow(to, piece)
+                pieces.remove(piece)
+                near.remove(piece)
+        if bone[n]:
+            continue
+        if near:
+            _swallow(max(near, key=lambda f: (f["touch"], f["kind"] == "bone")), new)
+        else:
+            pieces.append(new)
+    out = [0] * len(order)
+    for piece in pieces:
+        if piece["kind"] == "knot" or (piece["kind"] == "loose" and floor - brain < ratio * (piece["peak"] - brain)):
+            for n in piece["voxels"]:
+                out[n] = min(piece["voxels"]) + 1
+    return out
+
+
+def _swallow(piece: dict[str, Any], other: dict[str, Any]) -> None:
+    if piece is not other:
+        piece["voxels"] += other["voxels"]
+        piece["peak"] = max(piece["peak"], other["peak"])
+        piece["touch"] = max(piece["touch"], other["touch"])

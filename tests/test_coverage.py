@@ -15,9 +15,11 @@ from calcscan.summarise import summarise
 FIT = AtlasFit(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
 
 
-def summary(first_mm: float, *lesions) -> tuple[Summary, Scan]:
+def summary(first_mm: float, *lesions, slab_mm: float = 2.5) -> tuple[Summary, Scan]:
     """Of a scan in the atlas's own space whose lowest slice lies at `first_mm`."""
-    grid = Geometry.regular(shape=(40, 60, 60), spacing_mm=(5.0, 4.0, 4.0), origin_mm=(-118.0, -108.0, first_mm))
+    grid = Geometry.regular(
+        shape=(int(200 / slab_mm), 60, 60), spacing_mm=(slab_mm, 4.0, 4.0), origin_mm=(-118.0, -108.0, first_mm)
+    )
     scan = Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid)
     found = LesionMap(
         labels=np.zeros(grid.shape, np.int32),
@@ -36,6 +38,14 @@ def rows(told: Summary) -> dict[tuple[str, str], float | None]:
 def test_a_whole_head_is_known_but_for_the_scalp() -> None:
     told = rows(summary(-90.0)[0])
     assert {site for (site, _), mm3 in told.items() if mm3 is None} == {"scalp"}
+
+
+def test_in_thick_slices_what_lies_between_bones_is_unknown_unless_found() -> None:
+    between = {"carotid_siphon", "petroclinoid", "vertebral"}
+    told = rows(summary(-90.0, lesion(1, "carotid_siphon", "left", 90.0), slab_mm=5.0)[0])
+    assert {site for (site, _), mm3 in told.items() if mm3 is None} == {"scalp", *between}
+    assert told["carotid_siphon", "left"] == 90.0
+    assert told["carotid_siphon", "right"] is None
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -190,6 +190,19 @@ def test_between_the_bones_of_the_base_what_stands_out_is_no_bone(bridge_hu: int
     assert [lesion.site for lesion in found.lesions] == sites
 
 
+def test_a_knot_is_a_lesion_only_where_one_is_known_between_bones() -> None:
+    """Shallow, in the zone of the base: at the siphon and where only bone stands up."""
+    siphon, petrous = middle_lps_mm("carotid_siphon", "left"), np.array([40.0, 36.0, -32.0])
+    lesions, scan = with_deposits(siphon, petrous)
+    shallow = head(depth_mm=3.0)
+    assert locate(lesions, scan, shallow, FIT, load_atlas()).lesions == ()
+    knots = replace(shallow, knots_kji=np.argwhere(lesions.labels > 0))
+    (lesion,) = locate(lesions, scan, knots, FIT, load_atlas()).lesions
+    assert (lesion.site, lesion.side) == ("carotid_siphon", "left")
+    no_fit = replace(FIT, accepted=False)
+    assert locate(lesions, scan, replace(knots, depth_mm=head().depth_mm), no_fit, load_atlas()).lesions == ()
+
+
 def test_what_a_crop_cuts_at_the_base_is_bone() -> None:
     lesions, scan, whole = between_bones()
     (lesion,) = lesions.lesions

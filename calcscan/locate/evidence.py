@@ -15,6 +15,7 @@ from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.locate.ballot import Place
 from calcscan.model import Atlas, AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
+from calcscan.thickness import thickness_mm
 
 BRAIN, BASE, SELLA = 1, 2, 4
 """Bits of `Atlas.zones`."""
@@ -35,6 +36,8 @@ class Evidence:
     """It touches dense tissue outside the inside of the skull."""
     in_plaque: bool
     """The skull stage has told it from the vault that it hangs on."""
+    in_knot: bool
+    """The skull stage has told it from the bones of the base, but it lies as shallow as they do."""
     cut: bool
     """It reaches the first or last slice, so that what it hangs on may lie outside the scan."""
     thick: bool
@@ -55,14 +58,19 @@ class Evidences:
 
     def __init__(self, lesions: LesionMap, scan: Scan, head: Head) -> None:
         self._lesions, self._scan, self._head = lesions, scan, head
+        self._thickness_mm = thickness_mm(scan)
         self._on_bone = _on_bone(lesions, scan, head)
-        self._in_plaque = _in_plaque(lesions, head)
+        self._in_plaque = _mostly_in(head.plaques_kji, lesions)
+        self._in_knot = _mostly_in(head.knots_kji, lesions)
 
     def deepest_mm(self, world: Array) -> float:
         return float(sample_at(self._head.depth_mm, self._head.coarse_hu.affine, world).max())
 
     def on_bone(self, lesion: Lesion) -> bool:
         return bool(self._on_bone[lesion.id])
+
+    def in_knot(self, lesion: Lesion) -> bool:
+        return bool(self._in_knot[lesion.id])
 
     def of(self, lesion: Lesion, world: Array, fit: AtlasFit, atlas: Atlas) -> Evidence:
         """`world` (n, 3): the lesion's voxels."""
@@ -71,11 +79,12 @@ class Evidences:
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
         base_share = float(((zones & BASE) > 0).mean())
         (first, last), *_ = lesion.bbox_kji
-        thickest_mm = float(self._scan.geometry.slab_mm[first:last].max())
+        thickest_mm = float(self._thickness_mm[first:last].max())
         in_base = base_share >= values("locating")["bone_share"]
         return Evidence(
             on_bone=self.on_bone(lesion),
             in_plaque=bool(self._in_plaque[lesion.id]),
+            in_knot=self.in_knot(lesion),
             cut=first == 0 or last == self._scan.geometry.shape[0],
             thick=thickest_mm > values("locating")["thick_mm"],
             joined=_joined(lesion, self._lesions.labels, self._scan, self._head) if in_base else 0.0,
@@ -98,8 +107,11 @@ def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str,
     in_base = evidence.base_share >= limits["bone_share"]
     if in_base and evidence.cut:
         return True
-    if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick):
-        return evidence.joined >= limits["joined"] or share < limits["known_share"]
+    if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick or evidence.in_knot):
+        least = limits["joined" if evidence.thick else "joined_thin"]
+        return evidence.joined >= least or share < limits["known_share"]
+    if evidence.in_knot:
+        return True
     if evidence.on_bone:
         return in_base
     mostly = evidence.base_share >= limits["base_share"]
@@ -155,9 +167,9 @@ def _on_bone(lesions: LesionMap, scan: Scan, head: Head) -> npt.NDArray[np.bool_
     return out
 
 
-def _in_plaque(lesions: LesionMap, head: Head) -> npt.NDArray[np.bool_]:
-    """For each lesion number, whether most of it lies in the plaques of the vault."""
-    held = np.bincount(lesions.labels[tuple(head.plaques_kji.T)], minlength=len(lesions.lesions) + 1)
+def _mostly_in(kji: npt.NDArray[np.int64], lesions: LesionMap) -> npt.NDArray[np.bool_]:
+    """For each lesion number, whether most of it lies in these voxels."""
+    held = np.bincount(lesions.labels[tuple(kji.T)], minlength=len(lesions.lesions) + 1)
     voxels = np.zeros(len(held))
     for lesion in lesions.lesions:
         voxels[lesion.id] = lesion.voxels

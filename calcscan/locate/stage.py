@@ -73,7 +73,7 @@ def _weighed(shares: Shares, evidence: Evidence, limits: Mapping[str, float]) ->
 
 def _unplaced(lesion: Lesion, world: Array, evidences: Evidences, limits: Mapping[str, float]) -> Lesion | None:
     """The lesion where no atlas can be believed; None if it touches the skull or lies close under it."""
-    if evidences.on_bone(lesion) or evidences.deepest_mm(world) < limits["base_depth_mm"]:
+    if evidences.on_bone(lesion) or evidences.in_knot(lesion) or evidences.deepest_mm(world) < limits["base_depth_mm"]:
         return None
     return replace(lesion, site="unassigned", side="", site_share=None)
 

@@ -1,4 +1,4 @@
-"""Which sites the scan reaches: what was not scanned is unknown, never empty."""
+"""Which sites the scan shows: what was not scanned, or can't be told from bone there, is unknown, never empty."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from calcscan.geometry import apply
 from calcscan.knowledge import table
 from calcscan.model import Atlas, AtlasFit, Scan
 from calcscan.summarise.burden import Place
+from calcscan.thickness import thickness_mm
 
 _STEP = 2
 
 
 def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
     """The share of each drawn site that lies within the scan, 0 to 1, judged on every second atlas voxel along each
-    axis. A site that is told by depth and not drawn takes the share of the one named in `knowledge/burden.toml`."""
+    axis. What lies between bones counts only in slices thin enough to part it from them. A site that is told by depth
+    and not drawn takes the share of the one named in `knowledge/burden.toml`."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
     there = apply(atlas.affine, kji * _STEP)
     index = scan.geometry.to_index(fit.to_scan(there))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
+    bones = table("burden")["told_from_bone"]
+    between = np.isin(owner, [n for n, s in atlas.sites.items() if s.site in bones["sites"]])
+    nearest = np.clip(np.rint(index[:, 0]).astype(np.int64), 0, scan.geometry.shape[0] - 1)
+    within &= ~(between & (thickness_mm(scan)[nearest] > bones["thickest_mm"]))
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)
     out = {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}

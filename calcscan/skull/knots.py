@@ -1,0 +1,132 @@
+"""Calcification between the bones of the skull base that stands out from them.
+
+Arteries and dural folds run within a millimetre or two of bone there. A deposit that touches bone only through the
+scanner's blur keeps a peak of its own, with a valley of density between; a spur of bone rises evenly into its bone.
+So the density is flooded from its peaks down: what meets bone only low down on its own flank is a knot, and the
+valley parts the two. In slices thicker than a deposit no valley shows where it lies above bone: then it stays bone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan._kernels.knots import stands_out
+from calcscan.coarse import on_native, sample_at
+from calcscan.geometry import Array, Geometry, apply
+from calcscan.model import Scan
+from calcscan.thickness import thickness_mm
+
+Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.float32]
+Voxels = npt.NDArray[np.int64]
+
+_AROUND = np.ones((3, 3, 3), dtype=np.bool_)
+
+
+def with_knots(
+    scan: Scan,
+    inside: Mask,
+    depth_mm: Field,
+    affine: Array,
+    brain_hu: float,
+    limits: Mapping[str, float],
+) -> tuple[Mask, Voxels]:
+    """`inside` with every knot in it and parted from bone by a voxel, and the (k, j, i) of those that were not in it.
+
+    `depth_mm` on the grid `affine` is the distance to the inner table. A knot lies mostly within it, reaches deeper
+    than the blur of its edge, as any island must, and lines no air.
+    """
+    box = _middle_of_the_base(scan.geometry, depth_mm, affine, limits)
+    if box is None:
+        return inside, np.empty((0, 3), dtype=np.int64)
+    thick_mm = thickness_mm(scan)[box[0]]
+    numbers = _numbered(scan, box, thick_mm, depth_mm, affine, brain_hu, limits)
+    out = inside.copy()
+    block = out[box]
+    kji = np.argwhere(numbers > 0)
+    owner = numbers[tuple(kji.T)]
+    first = np.array([part.start for part in box])
+    depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji + first))
+    counted_mm3 = scan.geometry.voxel_mm3[kji[:, 0] + first[0]] * (scan.hu[box][tuple(kji.T)] >= limits["attached_hu"])
+    clear = depth >= limits["edge_mm"] + limits["blur_share"] * thick_mm[kji[:, 0]]
+    size, within, deep, airy, held = (
+        np.bincount(owner, counted_mm3 * which, minlength=int(numbers.max(initial=0)) + 1)
+        for which in (True, depth > 0.0, clear, _near_air(scan, kji + first, limits), block[tuple(kji.T)])
+    )
+    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"]) & (airy <= limits["air_share"] * size)
+    knots = chosen[numbers]
+    beside = ndimage.binary_dilation(knots, _AROUND) & ~knots & (scan.hu[box] >= limits["rim_hu"])
+    block[beside] = False
+    block[knots] = True
+    return out, kji[(chosen & (2 * held < size))[owner]] + first
+
+
+def _near_air(scan: Scan, kji: Voxels, limits: Mapping[str, float]) -> Mask:
+    """Which voxels have air so near in their slice that they line a sinus or an air cell: only bone does."""
+    angles = np.arange(8) * np.pi / 4
+    steps = np.array([[0.0, np.sin(angle), np.cos(angle)] for angle in angles]) / (1.0, *scan.geometry.spacing_mm[1:])
+    steps = np.concatenate([np.rint(steps * far) for far in (limits["air_mm"] / 2, limits["air_mm"])]).astype(np.int64)
+    there = np.clip(kji[:, None] + steps, 0, np.array(scan.hu.shape) - 1)
+    return np.asarray((scan.hu[tuple(np.moveaxis(there, -1, 0))] < limits["air_hu"]).any(axis=1))
+
+
+def _middle_of_the_base(
+    grid: Geometry, depth_mm: Field, affine: Array, limits: Mapping[str, float]
+) -> tuple[slice, slice, slice] | None:
+    """The part of the scan in which the arteries and folds at the base run; None where it was cut off."""
+    points = apply(affine, np.argwhere(depth_mm > 0.0))
+    middle = points.mean(axis=0)
+    near = (np.abs(points[:, 0] - middle[0]) <= limits["base_wide_mm"]) & (
+        points[:, 2] <= middle[2] - limits["base_below_mm"]
+    )
+    if not near.any():
+        return None
+    index = grid.to_index(points[near])
+    low = np.maximum(np.floor(index.min(axis=0)).astype(int) - 1, 0)
+    high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 2, grid.shape)
+    if (low >= high).any():
+        return None
+    k, j, i = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return (k, j, i)
+
+
+def _numbered(
+    scan: Scan,
+    box: tuple[slice, slice, slice],
+    thick_mm: Array,
+    depth_mm: Field,
+    affine: Array,
+    brain_hu: float,
+    limits: Mapping[str, float],
+) -> npt.NDArray[np.int32]:
+    """The number of each voxel's knot, in the box; 0 for none. Bone is what is dense farther out than the reach."""
+    grid = _part(scan.geometry, box)
+    hu = np.ascontiguousarray(scan.hu[box])
+    reach_mm = limits["knot_reach_mm"]
+    looked_at = on_native(depth_mm, affine, grid, -reach_mm - limits["grid_mm"]) & (hu >= limits["rim_hu"])
+    kji = np.argwhere(looked_at)
+    kji = np.ascontiguousarray(kji[np.argsort(-hu[looked_at].astype(np.int32), kind="stable")])
+    bone = ~on_native(depth_mm, affine, grid, -reach_mm)[tuple(kji.T)]
+    owner = np.zeros(len(kji), np.int32)
+    numbers = np.zeros(hu.shape, np.int32)
+    ratio = limits["knot_ratio_thick" if thick_mm.max() > limits["knot_thick_mm"] else "knot_ratio"]
+    stands_out(hu, kji, bone, brain_hu, ratio, limits["rim_hu"], numbers, owner)
+    numbers[tuple(kji.T)] = owner
+    return numbers
+
+
+def _part(grid: Geometry, box: tuple[slice, slice, slice]) -> Geometry:
+    """The grid of a box of voxels."""
+    k, j, i = box
+    return Geometry(
+        origins_mm=grid.origins_mm[k] + j.start * grid.step_j_mm + i.start * grid.step_i_mm,
+        step_j_mm=grid.step_j_mm,
+        step_i_mm=grid.step_i_mm,
+        slab_mm=grid.slab_mm[k],
+        rows=j.stop - j.start,
+        columns=i.stop - i.start,
+    )

@@ -265,7 +265,8 @@ def main() -> None:
     for name in sorted({name for name, _ in sums}, reverse=True):
         print()
         here = {site: pairs for (of, site), pairs in sums.items() if of == name}
-        for site, rows in (*here.items(), ("all", [row for rows in here.values() for row in rows])):
+        here["all"] = [pair for pairs in here.values() for pair in pairs]
+        for site, rows in here.items():
             total, right = (sum(column) for column in zip(*rows, strict=True))
             print(f"{name:5} {site:15} {len(rows):3} deposits, {right / total:4.0%} of the volume right")
 

@@ -146,7 +146,7 @@ def _edges(hu: Values, at_mm: Array, limits: Mapping[str, float]) -> tuple[Array
     soft = (hu < limits["attached_hu"]) & (np.arange(hu.shape[-1]) < first[..., None])
     begin = np.where(soft.any(axis=-1), hu.shape[-1] - np.argmax(soft[..., ::-1], axis=-1), 0)
     edges = [_crossing(hu, at_mm, at, level) for at, level in ((begin, limits["attached_hu"]), (first, hard_hu))]
-    return edges[0], edges[1], (top >= limits["table_hu"]) & (begin > 0)
+    return edges[0], edges[1], top >= limits["table_hu"]
 
 
 def _crossing(hu: Values, at_mm: Array, at: npt.NDArray[np.int64], level: Values | float) -> Array:

@@ -41,7 +41,9 @@ def find_plaques(
     told &= (layer_mm - blur_mm) * upright >= limits["plaque_layer_mm"]
     ray_mm2 = surface_mm * rays.step_rad * rays.height_mm[:, None] / upright
     plaques = _large_enough(base, told, ray_mm2, limits)
-    return _voxels(scan, rays, plaques, blur_mm, limits)
+    edge_mm = rays.table_mm - blur_mm
+    bone_mm = np.clip(surface_mm + rise_mm, edge_mm, edge_mm + smear_mm / upright)
+    return _voxels(scan, rays, plaques, bone_mm, limits)
 
 
 def _smooth(rays: Rays, field_mm: Array, limits: Mapping[str, float]) -> Array:
@@ -116,13 +118,15 @@ def _large_enough(base: Mask, told: Mask, ray_mm2: Array, limits: Mapping[str, f
 
 
 def _voxels(
-    scan: Scan, rays: Rays, plaques: Mask, blur_mm: Array, limits: Mapping[str, float]
+    scan: Scan, rays: Rays, plaques: Mask, bone_mm: Array, limits: Mapping[str, float]
 ) -> npt.NDArray[np.int64]:
-    """Native voxels between the dense surface and the table's own blurred edge, along the rays that meet a plaque."""
+    """Native voxels between the dense surface and `bone_mm`, along the rays that meet a plaque and their neighbours."""
     out = [np.empty((0, 3), dtype=np.int64)]
-    for row in np.flatnonzero(plaques.any(axis=1)).tolist():
-        reach = ndimage.binary_dilation(np.tile(plaques[row], 3))[len(plaques[row]) : 2 * len(plaques[row])]
-        low_mm, high_mm = rays.dense_mm[row] - 1.0, rays.table_mm[row] - blur_mm[row]
+    around = ndimage.binary_dilation(np.pad(plaques, ((0, 0), (1, 1)), mode="wrap"), np.ones((3, 3)))[:, 1:-1]
+    dense_mm = ndimage.minimum_filter(rays.dense_mm, 3, mode="nearest")
+    for row in np.flatnonzero(around.any(axis=1)).tolist():
+        reach = around[row]
+        low_mm, high_mm = dense_mm[row] - 1.0, bone_mm[row]
         for k in rays.slices_of(row):
             ends = rays.world(scan.geometry, k, np.concatenate([low_mm[reach], high_mm[reach]]), np.tile(reach, 2))
             ji = scan.geometry.to_index(ends)[:, 1:]

@@ -18,7 +18,8 @@ Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float32]
 
 _ALONG_MM = np.arange(-12.0, 8.0, 0.5)
-"""Where a ray is looked at, from the coarse inner table on, outwards."""
+"""Where a ray is looked at: across the coarse inner table, outwards; along the ray farther, the more aslant it is."""
+_LEAST_UPRIGHT = 0.4
 _OUT_MM = np.arange(20.0, 130.0, 3.0)
 """Where the coarse inner table is looked for."""
 _RADIUS_MM = 75.0
@@ -81,8 +82,8 @@ def cast(
     slices = np.arange(0, geometry.shape[0] - every + 1, every)
     ways = _ways(geometry, count)
     centres = np.array([_centre(geometry, middle, int(k)) for k in slices])
-    start_mm, reaches = _starts(centres, ways, depth_mm, affine)
-    at_mm = start_mm[..., None] + _ALONG_MM
+    start_mm, upright, reaches = _starts(centres, ways, depth_mm, affine)
+    at_mm = start_mm[..., None] + _ALONG_MM / upright[..., None]
     hu = _sampled(scan, slices, centres, ways, at_mm)
     dense_mm, table_mm, meets = _edges(hu, at_mm, limits)
     offset = centres[:, None] + ways * dense_mm[..., None] - middle
@@ -118,12 +119,16 @@ def _centre(geometry: Geometry, middle: Array, k: int) -> Array:
     return np.asarray(middle + (geometry.positions_mm[k] - middle @ geometry.normal) * geometry.normal)
 
 
-def _starts(centres: Array, ways: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> tuple[Array, Mask]:
-    """Where each ray leaves the coarse inside for the last time, and whether it ever lies in it."""
+def _starts(centres: Array, ways: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> tuple[Array, Array, Mask]:
+    """Where each ray leaves the coarse inside for the last time, how straight, and whether it ever lies in it."""
     world = centres[:, None, None] + ways[:, None] * _OUT_MM[:, None]
-    within = sample_at(depth_mm, affine, world.reshape(-1, 3)).reshape(world.shape[:-1]) > 0
-    start_mm = _OUT_MM[len(_OUT_MM) - 1 - np.argmax(within[..., ::-1], axis=-1)]
-    return start_mm, np.asarray(within.any(axis=-1))
+    depth = sample_at(depth_mm, affine, world.reshape(-1, 3)).reshape(world.shape[:-1])
+    within = depth > 0
+    last = len(_OUT_MM) - 1 - np.argmax(within[..., ::-1], axis=-1)
+    back = np.maximum(last - 2, 0)
+    fall_mm = np.take_along_axis(depth, back[..., None], -1) - np.take_along_axis(depth, last[..., None], -1)
+    upright = fall_mm[..., 0] / np.maximum(_OUT_MM[last] - _OUT_MM[back], 1.0)
+    return _OUT_MM[last], np.clip(upright, _LEAST_UPRIGHT, 1.0), np.asarray(within.any(axis=-1))
 
 
 def _sampled(scan: Scan, slices: npt.NDArray[np.int64], centres: Array, ways: Array, at_mm: Array) -> Values:

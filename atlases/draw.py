@@ -89,15 +89,33 @@ def glomus(grid: Grid, ct: Volume, side: str) -> Mask:
     return np.asarray(ndimage.distance_transform_edt(~seen) <= 6.0)
 
 
-def tentorial_height(grid: Grid) -> Volume:
-    """z of the tentorium above (x, y): a tent hung from the straight sinus, which runs from the vein of Galen
-    (0, -40, 6) to the torcular (0, -94, -14), falling sideways to the transverse sinus and the petrous ridge.
+TENT_AWAY_MM = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0)
+TENT_HEIGHT_MM = {
+    -34.0: (4.0, -7.0, -20.0, -30.0, -31.0, -31.0),
+    -42.0: (4.0, -1.0, -16.0, -23.0, -30.0, -30.0),
+    -50.0: (6.0, -1.0, -14.0, -19.5, -24.0, -28.0),
+    -58.0: (7.0, -1.0, -13.5, -18.5, -21.5, -25.0),
+    -66.0: (3.0, -5.0, -14.0, -18.0, -19.5, -22.0),
+    -74.0: (-2.0, -9.0, -15.0, -17.5, -20.0, -20.0),
+    -82.0: (-11.0, -14.0, -17.0, -19.5, -20.0, -20.0),
+    -90.0: (-17.0, -19.0, -21.0, -21.0, -21.0, -21.0),
+}
+"""z of the tentorium by y, at these distances from the midline: the bright band between occipital lobe and cerebellum,
+followed through the template's coronal slices (its shading taken out); left and right agree within 1 to 2 mm and are
+averaged. Steep beside the straight sinus, nearly flat from 20 mm on, down to the petrous ridge in front. In front of
+y = -42 and beside the incisura it is derived: nothing shows there."""
 
-    Positions read off the template's midline slice and its brightest band.
-    """
-    ridge = np.interp(-grid.y, [30.0, 40.0, 60.0, 94.0], [-2.0, 6.0, -1.0, -14.0])
-    away = np.abs(grid.x)
-    return np.asarray(np.maximum(ridge - 0.62 * away, np.interp(-grid.y, [20.0, 45.0, 95.0], [-34.0, -28.0, -24.0])))
+
+def tentorial_height(grid: Grid) -> Volume:
+    """z of the tentorium above (x, y), shape (x, y, 1)."""
+    from scipy.interpolate import RegularGridInterpolator
+
+    rows = np.array(sorted(TENT_HEIGHT_MM))
+    height = RegularGridInterpolator((rows, np.array(TENT_AWAY_MM)), np.array([TENT_HEIGHT_MM[y] for y in rows]))
+    y, away = np.broadcast_arrays(
+        np.clip(grid.y, rows[0], rows[-1]), np.clip(np.abs(grid.x), TENT_AWAY_MM[0], TENT_AWAY_MM[-1])
+    )
+    return np.asarray(height((y, away)))
 
 
 def cerebellum(grid: Grid, brain: Mask, cortex: Mask, brainstem: Mask) -> Mask:
@@ -139,10 +157,13 @@ def falx(grid: Grid, brain: Mask) -> Mask:
 
 
 def tentorium(grid: Grid, brain: Mask, cerebellar: Mask) -> Mask:
-    """Within 3.5 mm of the drawn height, over the cerebellum, not in front of the incisura."""
-    near = np.abs(grid.z - tentorial_height(grid)) <= 3.5
+    """Within 3 mm of the tentorium (a plaque on the dura, and what the drawing may be off), over the cerebellum, not
+    in front of the incisura."""
+    above = np.broadcast_to(grid.z > tentorial_height(grid), grid.shape)
+    distance = np.where(above, ndimage.distance_transform_edt(above), ndimage.distance_transform_edt(~above))
     over = ndimage.distance_transform_edt(~cerebellar) <= 9.0
     incisura = (np.abs(grid.x) < 16.0) & (grid.y > -42.0)
+    near = distance <= 3.0
     return np.asarray(near & over & ndimage.binary_dilation(brain, iterations=3) & ~incisura & (grid.y < -28.0))
 
 

@@ -1,12 +1,14 @@
 """Does a calcification come to the right site and side?
 
-    python benchmarks/sites.py INPUT... [--volume 100] [--hu 600]
+    python benchmarks/sites.py INPUT... [--volume 100] [--hu 600] [--sites SITE...]
 
 Puts deposits at places known without calcscan: in a real scan at the points of `landmarks.toml` (marked by eye, by the
 folder's name), in a sample head at published MNI positions taken through the very warp that made it. Several far apart
 at a time; skull, registration and all the rest run anew. A deposit of the falx or tentorium is a flat one, of the
-convexity a plaque of 3.5 mm on the inner table. Told are the share of each deposit's voxels that are found under the
-right site and side, and how far the atlas's structure lies from the point.
+convexity a plaque of 3.5 mm on the inner table, whose course between two slices is followed: a slab that the table
+runs through aslant smears plaque and table alike. Told are the share of each deposit's voxels that are found under the
+right site and side, and how far the atlas's structure lies from the point; last the sums, apart for points that limits
+were chosen on (tuned) and points marked before anything was tried on them (held).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +32,11 @@ HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_data"
 APART_MM = 25.0
 PLAQUE_MM = 3.5
+TABLE_HU, BRAIN_HU = 500, 35.0
 NARROW = ("carotid_siphon", "petroclinoid", "vertebral")
 """Sites between bones with no room for more than 30 mm3."""
 BLUR_MM = 0.6
-Kind = tuple[str, str]
-"""Set and site."""
+ACROSS = {"falx": (1.0, 0.0, 0.0), "tentorium": (0.0, 0.0, 1.0)}
 MNI_MM = {
     "caudate": (13.0, 11.0, 9.0),
     "putamen": (26.0, 3.0, 1.0),
@@ -56,8 +59,9 @@ class Place:
     site: str
     side: str
     lps_mm: tuple[float, float, float]
+    normal: tuple[float, float, float] | None = None
+    """Across the sheet of a falx or tentorium; None takes it to stand upright or to lie flat."""
     set: str = "tuned"
-    """`held` where no limit was chosen on this point."""
 
 
 def places_of(path: Path) -> list[Place]:
@@ -65,7 +69,13 @@ def places_of(path: Path) -> list[Place]:
     marked = tomllib.loads((HERE / "landmarks.toml").read_text(encoding="utf-8"))
     if path.name in marked:
         return [
-            Place(site=p["site"], side=p["side"], lps_mm=tuple(p["lps_mm"]), set=p.get("set", "tuned"))
+            Place(
+                site=p["site"],
+                side=p["side"],
+                lps_mm=tuple(p["lps_mm"]),
+                normal=tuple(p["normal"]) if "normal" in p else None,
+                set=p.get("set", "tuned"),
+            )
             for p in marked[path.name]["points"]
         ]
     sys.path.insert(0, str(SAMPLES))
@@ -96,7 +106,10 @@ def with_deposits(scan: Scan, places: list[Place], volume_mm3: float, hu: float)
         box, share = _filled(scan, place, volume_mm3)
         block = out[box]
         before = block.copy()
-        block += share * np.maximum(hu - block, 0.0)
+        under = (
+            BRAIN_HU if place.site == "convexity_dura" else block
+        )  # it takes the brain's part of a voxel, not bone's
+        block += share * np.maximum(hu - under, 0.0)
         owner[box][(block >= 130.0) & (before < 130.0) & (share > 0.02)] = n
     again = Scan(
         hu=np.rint(out).astype(np.int16),
@@ -122,12 +135,15 @@ def _filled(scan: Scan, place: Place, volume_mm3: float) -> tuple[tuple[slice, .
     slab = np.repeat(grid.slab_mm[low[0] : high[0]], index[0, ..., 0].size)
     share = np.zeros(len(world))
     steps = [(a, b, c) for a in np.linspace(-0.45, 0.45, 7) for b in (-0.25, 0.25) for c in (-0.25, 0.25)]
+    depth_mm = _under_the_table(scan, box) if place.site == "convexity_dura" else None
     for a, b, c in steps:
         points = world + a * slab[:, None] * grid.normal + b * grid.step_j_mm + c * grid.step_i_mm
-        share += _within(points - middle, place, volume_mm3) / len(steps)
+        within = _within(points - middle, place, volume_mm3)
+        if depth_mm is not None:
+            depth = depth_mm(points)
+            within &= (depth > 0.0) & (depth <= PLAQUE_MM)
+        share += within / len(steps)
     filled = share.reshape(index.shape[:3])
-    if place.site == "convexity_dura":
-        filled = filled * _on_the_table(scan, box)
     return box, ndimage.gaussian_filter(filled, (0.0, *(BLUR_MM / np.array(grid.spacing_mm[1:]))))
 
 
@@ -137,23 +153,39 @@ def _within(offset: np.ndarray, place: Place, volume_mm3: float) -> np.ndarray:
     thin, wide = 0.5 * radius, radius * np.sqrt(2.0)
     if place.site == "convexity_dura":
         return np.linalg.norm(offset, axis=1) <= 1.5 * wide
-    radii = {"falx": (thin, wide, wide), "tentorium": (wide, wide, thin)}.get(place.site, (radius,) * 3)
-    return np.linalg.norm(offset / np.array(radii), axis=1) <= 1.0
+    if place.site not in ACROSS:
+        return np.linalg.norm(offset, axis=1) <= radius
+    normal = np.array(place.normal or ACROSS[place.site])
+    across = offset @ (normal / np.linalg.norm(normal))
+    along2 = (offset**2).sum(axis=1) - across**2
+    return (across / thin) ** 2 + along2 / wide**2 <= 1.0
 
 
-def _on_the_table(scan: Scan, box: tuple[slice, ...]) -> np.ndarray:
-    """Within PLAQUE_MM of the vault's bone, on its inner side: the side on which the head's middle lies."""
-    bone = ndimage.binary_opening(scan.hu[box] > 300, iterations=1)
-    away = ndimage.distance_transform_edt(
-        ~bone, sampling=(float(scan.geometry.slab_mm.mean()), *scan.geometry.spacing_mm[1:])
-    )
-    pieces, _ = ndimage.label(~bone)
-    middle = (np.array(scan.geometry.shape) / 2)[1:]
-    corners = [(j, i) for j in (0, bone.shape[1] - 1) for i in (0, bone.shape[2] - 1)]
-    start = np.array([box[1].start, box[2].start])
-    j, i = min(corners, key=lambda c: float(np.linalg.norm(start + c - middle)))
-    inner = pieces == pieces[bone.shape[0] // 2, j, i]
-    return (away <= PLAQUE_MM) & inner & ~bone
+def _under_the_table(scan: Scan, box: tuple[slice, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    """How deep points lie under the vault's inner table, mm. Its course is seen in each slice where the density passes
+    TABLE_HU; between slices the distances in plane are interpolated, and the slope turns them into depth."""
+    low = np.array([max(box[0].start - 1, 0), max(box[1].start - 20, 0), max(box[2].start - 20, 0)])
+    high = np.minimum([box[0].stop + 1, box[1].stop + 20, box[2].stop + 20], scan.hu.shape)
+    sampling = scan.geometry.spacing_mm[1:]
+    signed = []
+    for k in range(low[0], high[0]):
+        bone = scan.hu[k] > TABLE_HU
+        pieces, _ = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_closing(bone, iterations=3)) & ~bone)
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        inner = ndimage.binary_fill_holes(pieces == sizes.argmax())[low[1] : high[1], low[2] : high[2]]
+        outwards = ndimage.distance_transform_edt(~inner, sampling=sampling)
+        signed.append(ndimage.distance_transform_edt(inner, sampling=sampling) - outwards)
+    stack = np.array(signed)
+
+    def in_plane_mm(points: np.ndarray) -> np.ndarray:
+        return ndimage.map_coordinates(stack, (scan.geometry.to_index(points) - low).T, order=1, mode="nearest")
+
+    def depth_mm(points: np.ndarray) -> np.ndarray:
+        slope = in_plane_mm(points + 0.5 * scan.geometry.normal) - in_plane_mm(points - 0.5 * scan.geometry.normal)
+        return in_plane_mm(points) / np.sqrt(1.0 + slope**2)
+
+    return depth_mm
 
 
 def batches(places: list[Place]) -> list[list[Place]]:
@@ -180,11 +212,13 @@ def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
     return 0.0 if gap < 1.0 else gap
 
 
-def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[Kind, list[tuple[float, float]]]:
+def examine(
+    path: Path, volume_mm3: float, hu: float, atlas: Atlas, sites: set[str]
+) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """For each set and site (volume filled, volume right) of every deposit; prints a line each."""
     scan = calcscan.read_scan(path)
-    sums: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
-    for batch in batches(places_of(path)):
+    sums: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for batch in batches([place for place in places_of(path) if not sites or place.site in sites]):
         changed, owner = with_deposits(scan, batch, volume_mm3, hu)
         head = calcscan.find_skull(changed)
         found = calcscan.find_lesions(changed, head)
@@ -202,8 +236,9 @@ def examine(path: Path, volume_mm3: float, hu: float, atlas: Atlas) -> dict[Kind
             sums[place.set, place.site].append((total, right))
             gap = off_mm(place, fit, atlas)
             print(
-                f"{path.name:24} {place.set:5} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%} of "
-                f"{total:4.0f} mm3   atlas {'-' if gap is None else f'{gap:.1f} mm off'}   "
+                f"{path.name:24} {place.set:5} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%}"
+                f" of {total:4.0f} mm3"
+                f"   atlas {'-' if gap is None else f'{gap:.1f} mm off'}   "
                 + ", ".join(f"{name} {mm3:.0f}" for name, mm3 in told.items()),
                 flush=True,
             )
@@ -219,18 +254,21 @@ def main() -> None:
     parser.add_argument("inputs", nargs="+", type=Path)
     parser.add_argument("--volume", type=float, default=100.0, help="mm3")
     parser.add_argument("--hu", type=float, default=600.0)
+    parser.add_argument("--sites", nargs="*", default=[], help="only deposits at these")
     arguments = parser.parse_args()
     atlas = calcscan.load_atlas()
-    sums: dict[Kind, list[tuple[float, float]]] = defaultdict(list)
+    sums: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for path in arguments.inputs:
-        for kind, pairs in examine(path, arguments.volume, arguments.hu, atlas).items():
-            sums[kind] += pairs
-    print()
-    for (which, site), pairs in sorted(sums.items()):
-        total, right = (sum(column) for column in zip(*pairs, strict=True))
-        print(f"{which:5} {site:15} {len(pairs):3} deposits, {right / total:4.0%} of the volume right")
-    total, right = (sum(p[n] for pairs in sums.values() for p in pairs) for n in (0, 1))
-    print(f"all                   {sum(map(len, sums.values())):3} deposits, {right / total:4.0%}")
+        told = examine(path, arguments.volume, arguments.hu, atlas, set(arguments.sites))
+        for key, pairs in told.items():
+            sums[key] += pairs
+    for name in sorted({name for name, _ in sums}, reverse=True):
+        print()
+        here = {site: pairs for (of, site), pairs in sums.items() if of == name}
+        here["all"] = [pair for pairs in here.values() for pair in pairs]
+        for site, rows in here.items():
+            total, right = (sum(column) for column in zip(*rows, strict=True))
+            print(f"{name:5} {site:15} {len(rows):3} deposits, {right / total:4.0%} of the volume right")
 
 
 if __name__ == "__main__":

@@ -102,6 +102,18 @@ def cropped(scan: Scan, first: int, last: int) -> Scan:
     )
 
 
+def averaged(scan: Scan, slices: int) -> Scan:
+    """The mean of every so many slices, as thick slices show the head."""
+    g, count = scan.geometry, scan.hu.shape[0] // slices
+    hu = scan.hu[: count * slices].reshape(count, slices, *scan.hu.shape[1:]).mean(axis=1)
+    first = g.origins_mm[: count * slices].reshape(count, slices, 3).mean(axis=1)
+    slab_mm = g.slab_mm[: count * slices].reshape(count, slices).sum(axis=1)
+    geometry = Geometry(
+        origins_mm=first, step_i_mm=g.step_i_mm, step_j_mm=g.step_j_mm, slab_mm=slab_mm, rows=g.rows, columns=g.columns
+    )
+    return Scan(hu=np.rint(hu).astype(np.int16), geometry=geometry)
+
+
 def shrunk(scan: Scan, factor: float) -> Scan:
     """A smaller head: every length times `factor`."""
     g = scan.geometry
@@ -157,9 +169,11 @@ def with_hyperostosis(scan: Scan, head: Head) -> Scan:
     return edited(scan, hu)
 
 
-def with_plaque(scan: Scan, head: Head, *, hu: int, high_mm: float = 3.5, side: float = 1.0) -> tuple[Scan, np.ndarray]:
+def with_plaque(
+    scan: Scan, head: Head, *, hu: int, high_mm: float = 3.5, side: float = 1.0, up: float = 0.7
+) -> tuple[Scan, np.ndarray]:
     """A plaque of 14 mm on the inner table of the vault, and where it lies."""
-    point = vault_point(scan, head, forward=-0.2, up=0.7, side=side)
+    point = vault_point(scan, head, forward=-0.2, up=up, side=side)
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
     plaque = head.inside & (to_bone_mm <= high_mm) & (away_mm(scan, point) < 7.0)

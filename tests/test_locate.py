@@ -249,3 +249,64 @@ def test_fluid_around_a_deposit_speaks_for_the_plexus() -> None:
         sites = {lesion.site: lesion.site_share, **{site: share for site, _, share in lesion.also}}
         shares[hu] = sites.get("choroid_plexus", 0.0)
     assert shares[6] > shares[35]
+
+
+def tentorium_from(x_mm: float, y_mm: float, off_mm: float) -> np.ndarray:
+    """A point so far above the middle of the atlas's tentorium at (x, y), across it (LPS)."""
+    atlas = load_atlas()
+    numbers = [n for n, s in atlas.sites.items() if s.site == "tentorium"]
+    tent = apply(atlas.affine, np.argwhere(np.isin(atlas.labels, numbers)))
+    near = tent[np.linalg.norm(tent[:, :2] - (x_mm, y_mm), axis=1) < 8.0]
+    normal = np.linalg.svd(near - near.mean(axis=0), full_matrices=False)[2][2]
+    return near.mean(axis=0) + off_mm * normal * np.sign(normal[2])
+
+
+@pytest.mark.parametrize("off_mm", [-7.0, 7.0])
+@pytest.mark.parametrize("place", [(30.0, 66.0), (-30.0, 66.0), (40.0, 58.0), (-20.0, 74.0)], ids=str)
+def test_a_ball_near_the_tentorium_stays_in_the_brain(place: tuple[float, float], off_mm: float) -> None:
+    lesions, scan = with_deposits(tentorium_from(*place, off_mm), radius=3)
+    (lesion,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    assert lesion.site in ({"cortex", "white_matter"} if off_mm > 0 else {"cerebellum"})
+    assert lesion.side == ("left" if place[0] > 0 else "right")
+    assert "tentorium" in {site for site, *_ in lesion.also} or abs(off_mm) > 6
+
+
+def told_of_a_plate(centre_mm: np.ndarray, across: int) -> Lesion:
+    """What is told of a plate of 9 mm and 1 mm thick; `across` is the axis of its thin side: k, j or i."""
+    geometry = grid()
+    hu = np.full(geometry.shape, 35, np.int16)
+    k, j, i = np.rint(geometry.to_index(centre_mm)).astype(int)
+    half = [4, 4, 4]
+    half[across] = 0
+    hu[k - half[0] : k + half[0] + 1, j - half[1] : j + half[1] + 1, i - half[2] : i + half[2] + 1] = 400
+    scan = Scan(hu=hu, geometry=geometry)
+    labels, table = lesion_table(hu, 130)
+    template, _ = with_deposits(centre_mm)
+    box = tuple((int(a), int(b)) for a, b in table[0]["bbox"])
+    lesion = replace(template.lesions[0], id=1, voxels=int(table[0]["voxels"]), bbox_kji=box)
+    lesions = LesionMap(labels=labels, geometry=geometry, lesions=(lesion,), threshold_hu=130, settings={})
+    (found,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    return found
+
+
+@pytest.mark.parametrize("off_mm", [-5.5, 5.5])
+def test_a_plate_within_the_uncertainty_of_the_tentorium_is_likelier_dura_than_brain(off_mm: float) -> None:
+    centre = tentorium_from(30.0, 66.0, off_mm)
+    plate = told_of_a_plate(centre, across=0)
+    lesions, scan = with_deposits(centre, radius=3)
+    (ball,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    assert (plate.site, plate.side) == ("tentorium", "left")
+    assert ball.site in ("cortex", "white_matter", "cerebellum")
+    assert {site for site, *_ in ball.also} >= {"tentorium"}
+
+
+def test_where_falx_and_tentorium_meet_the_way_a_plate_lies_tells_which() -> None:
+    """Over the straight sinus, at the border of both in the atlas."""
+    atlas = load_atlas()
+    numbers = {s.site: n for n, s in atlas.sites.items() if s.side == "midline"}
+    at = np.argwhere(atlas.labels == numbers["tentorium"])
+    world = apply(atlas.affine, at)
+    column = world[(np.abs(world[:, 0]) < 1.0) & (np.abs(world[:, 1] - 66.0) < 1.0)]
+    border = column[column[:, 2].argmax()] + np.array([0.0, 0.0, 0.5])
+    assert told_of_a_plate(border, across=0).site == "tentorium"
+    assert told_of_a_plate(border + np.array([0.0, 0.0, 2.0]), across=2).site == "falx"

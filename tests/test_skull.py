@@ -8,6 +8,7 @@ from heads import (
     CLEAN,
     FALX,
     PALLIDUM,
+    averaged,
     away_mm,
     ball,
     box_scan,
@@ -27,8 +28,10 @@ from heads import (
 
 from calcscan.components import lesion_table
 from calcscan.errors import RefusedError
+from calcscan.knowledge import values
 from calcscan.model import Head, Scan
 from calcscan.skull import find_skull
+from calcscan.skull.rays import cast
 
 
 def test_the_inside_of_an_egg_is_its_yolk() -> None:
@@ -175,18 +178,51 @@ def test_bumps_of_cortical_bone_and_a_plaque_as_dense_as_that_stay_bone() -> Non
         assert dense_ml(scan, head) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.02)
 
 
-def test_thick_slices_show_no_plaques() -> None:
-    """Every third slice of a mean of three: 6 mm."""
-    scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
-    third = cropped(scan, 0, 81)
-    hu = third.hu.reshape(27, 3, *third.hu.shape[1:]).mean(axis=1)
-    g = third.geometry
-    thick = Scan(
-        hu=hu.astype(np.int16),
-        geometry=type(g).regular(shape=hu.shape, spacing_mm=(6.0, *g.spacing_mm[1:]), origin_mm=tuple(g.origins_mm[1])),
-    )
+@pytest.mark.parametrize("slices", [2, 3], ids=["4 mm", "6 mm"])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_thick_slices_show_a_plaque_where_the_table_stands_upright(slices: int, side: float) -> None:
+    scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, side=side, up=0.2)
+    thick = averaged(scan, slices)
+    whole = averaged(edited(scan, np.where(plaque, 1000, 0)), slices).hu > 900
+    head = find_skull(thick)
+    assert whole.any()
+    assert head.inside[whole].mean() > 0.9
+    assert len(find_skull(averaged(sample(PALLIDUM), slices)).plaques_kji) == 0
+
+
+def test_thick_slices_tell_nothing_where_their_slab_smears_the_table() -> None:
+    scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, up=1.2)
     assert plaque.any()
-    assert len(find_skull(thick).plaques_kji) == 0
+    assert len(find_skull(averaged(scan, 3)).plaques_kji) == 0
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+@pytest.mark.parametrize("name", [PALLIDUM, FALX, CLEAN])
+def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str, slices: int) -> None:
+    assert len(find_skull(averaged(sample(name), slices)).plaques_kji) == 0
+
+
+def test_rays_meet_the_table_of_an_egg_where_it_is() -> None:
+    scan = box_scan(egg())
+    head = find_skull(scan)
+    limits = {name: float(value) for name, value in values("skull").items()}
+    rays = cast(scan, head.coarse_inside, head.depth_mm, head.coarse_hu.affine, limits)
+    height_mm = rays.positions_mm - rays.middle @ scan.geometry.normal
+    wide = np.abs(height_mm) < 50.0
+    radius_mm = np.sqrt(74.0**2 - height_mm[wide] ** 2)
+    assert rays.seen[wide].all()
+    assert np.abs(rays.dense_mm[wide] - radius_mm[:, None]).max() < 2.5
+    assert np.abs(rays.dense_mm[wide].mean(axis=1) - radius_mm).max() < 1.5
+    assert (rays.table_mm >= rays.dense_mm).all()
+    kji = np.array([[46, 46, 80], [46, 46, 12], [46, 80, 46]])
+    far_mm, ray = rays.polar(scan.geometry, kji)
+    there = np.array(
+        [
+            rays.world(scan.geometry, 46, far_mm[n : n + 1], np.arange(len(rays.seen[0])) == r)[0]
+            for n, r in enumerate(ray)
+        ]
+    )
+    assert np.abs(there - scan.geometry.to_world(kji)).max() < 1.0
 
 
 def test_a_falx_calcified_from_the_bone_on_is_inside_but_for_a_millimetre() -> None:

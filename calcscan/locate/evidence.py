@@ -14,6 +14,7 @@ from calcscan.coarse import sample_at
 from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.locate.ballot import Place
+from calcscan.locate.shape import Shape, shape_of
 from calcscan.model import Atlas, AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
 from calcscan.thickness import thickness_mm
 
@@ -51,6 +52,9 @@ class Evidence:
     outside_share: float
     sella_share: float
     atlas_x_mm: float
+    shape: Shape
+    upright: float
+    """How much the way across it points left or right in the atlas, 0 to 1: 1 as across the falx."""
 
 
 class Evidences:
@@ -79,6 +83,9 @@ class Evidences:
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
         base_share = float(((zones & BASE) > 0).mean())
         (first, last), *_ = lesion.bbox_kji
+        shape = shape_of(world, (first, last), self._scan.geometry, values("locating"))
+        middle = world.mean(axis=0)
+        across = np.diff(fit.to_atlas(np.stack([middle, middle + shape.across])), axis=0)[0]
         thickest_mm = float(self._thickness_mm[first:last].max())
         in_base = base_share >= values("locating")["bone_share"]
         return Evidence(
@@ -94,6 +101,8 @@ class Evidences:
             sella_share=float(((zones & SELLA) > 0).mean()),
             outside_share=float((((zones & BRAIN) == 0) & (labels == 0)).mean()),
             atlas_x_mm=float(there[:, 0].mean()),
+            shape=shape,
+            upright=float(abs(across[0]) / np.linalg.norm(across)),
         )
 
 

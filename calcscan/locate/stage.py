@@ -2,7 +2,8 @@
 
 Each voxel of a lesion votes for the sites around its place in the atlas, spread by the registration's uncertainty and
 weighted by how often each site calcifies. What the anatomy of this head says comes first: dense tissue that hangs on
-the skull base is bone and no lesion; what lies flat under the vault is dura; plexus lies in fluid.
+the skull base is bone and no lesion; what lies flat under the vault is dura; plexus lies in fluid; a plate is likelier
+dura, a lump is likelier brain.
 """
 
 from __future__ import annotations
@@ -60,13 +61,16 @@ def _placed(lesion: Lesion, shares: Shares, evidence: Evidence, limits: Mapping[
 
 
 def _weighed(shares: Shares, evidence: Evidence, limits: Mapping[str, float]) -> Shares:
-    """The vote, with the plexus heard louder where fluid lies around the lesion."""
-    if evidence.fluid_share < limits["fluid_share"]:
-        return shares
-    weighed = {
-        place: share * (limits["fluid_weight"] if place[0] == "choroid_plexus" else 1.0)
-        for place, share in shares.items()
-    }
+    """The vote, with the plexus heard louder where fluid lies around the lesion, and the dura by the lesion's shape:
+    louder for a plate, softer for a lump. A plate whose thin side looks up or back lies in no falx."""
+    weights: dict[str, float] = {}
+    if evidence.fluid_share >= limits["fluid_share"]:
+        weights["choroid_plexus"] = limits["fluid_weight"]
+    if evidence.shape.flat or evidence.shape.compact:
+        weight = limits["shape_weight"] if evidence.shape.flat else 1.0 / limits["shape_weight"]
+        lying = evidence.shape.flat and evidence.upright < limits["falx_upright"]
+        weights |= {"tentorium": weight, "falx": 1.0 / weight if lying else weight}
+    weighed = {place: share * weights.get(place[0], 1.0) for place, share in shares.items()}
     total = sum(weighed.values())
     return {place: share / total for place, share in weighed.items()}
 

@@ -38,7 +38,7 @@ from sources import CIT168, CT_TEMPLATE, DESIKAN, GREY, SOURCES, WHITE, fetch, l
 
 HERE = Path(__file__).parent
 OUT = HERE / "mni_ct"
-VERSION = "2"
+VERSION = "3"
 Mask = npt.NDArray[np.bool_]
 
 # Region numbers of the sources' own lookup tables: (left, right).

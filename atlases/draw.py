@@ -173,22 +173,33 @@ def mirrored(points: Sequence[Point], side: str) -> list[Point]:
     return [(sign * x, y, z) for x, y, z in points]
 
 
-PETROCLINOID = ((14.5, -14.0, -28.0), (18.5, -16.5, -29.0), (23.0, -21.0, -31.0))
-"""From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space; the middle is
-where two real heads have calcified ligaments, seen on their CTs."""
+PETROCLINOID = ((11.0, -10.0, -29.0), (15.0, -14.5, -27.0), (20.0, -18.0, -28.5), (23.0, -21.5, -31.0))
+"""From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space: where 17 points
+marked on three real heads come to lie through calcscan's own fit (benchmarks/landmarks.toml, 2026-11)."""
 
 CAROTID_SIPHON = (
-    (16.0, -16.0, -38.0),
-    (13.0, -8.0, -34.0),
-    (12.0, 4.0, -31.0),
-    (12.0, 8.0, -25.0),
-    (11.0, 2.0, -20.0),
-    (13.0, 0.0, -15.0),
+    (16.0, -16.0, -40.0),
+    (13.0, -6.0, -36.5),
+    (11.5, 0.0, -31.5),
+    (10.5, 5.5, -28.5),
+    (8.5, 7.0, -24.0),
+    (10.0, 2.0, -21.5),
+    (12.5, -1.5, -19.0),
 )
-"""Foramen lacerum, cavernous part, anterior genu, clinoid part, terminus. Position: beside the sella in MNI space."""
+"""Foramen lacerum, cavernous part, anterior genu, clinoid part, terminus. Position: 28 points marked on three real heads,
+as above; only the first, in the foramen lacerum, lies beside the sella by description."""
 
-VERTEBRAL = ((17.0, -44.0, -66.0), (12.0, -40.0, -58.0), (5.0, -34.0, -50.0), (1.0, -30.0, -44.0))
-"""Foramen magnum to the union in front of the medulla."""
+VERTEBRAL = (
+    (13.0, -50.0, -74.0),
+    (10.0, -47.0, -69.0),
+    (8.0, -40.0, -62.5),
+    (8.0, -34.0, -59.5),
+    (6.5, -28.5, -56.0),
+    (3.0, -27.0, -51.0),
+    (0.5, -27.0, -45.0),
+)
+"""Foramen magnum to the union in front of the medulla: 9 points marked on three real heads, as above; its two ends by
+description."""
 
 DENTATE_CENTRE: Point = (15.0, -60.0, -34.0)
 DENTATE_RADII: Point = (7.0, 11.0, 6.0)

@@ -15,6 +15,8 @@ import argparse
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,12 @@ from template_heads import WHOLE, template_head
 import calcscan
 from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
-from calcscan.model import Atlas, Head
-from calcscan.register import BRAIN, agreement, in_fluid
+from calcscan.model import Atlas, AtlasFit, Head
+from calcscan.register.judge import agreement
+from calcscan.register.tissue import brain_of, in_fluid
 
 RUNS = 3
+Way = Callable[[Array], Array]
 THEIRS = """
 import sys, time
 import ants, numpy as np
@@ -61,7 +65,7 @@ def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
         given, found = Path(scratch) / "given.npz", Path(scratch) / "found.npz"
         np.savez(
             given,
-            template=in_fluid(atlas.template_hu, (atlas.zones & BRAIN) > 0, limits),
+            template=in_fluid(atlas.template_hu, brain_of(atlas), limits),
             template_affine=atlas.affine,
             head=in_fluid(head.coarse_hu.values, head.coarse_inside, limits),
             head_affine=head.coarse_hu.affine,
@@ -75,14 +79,14 @@ def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
         return answer["matrix"], float(answer["seconds"])
 
 
-def by_us(head: Head, atlas: Atlas) -> tuple[Array, float]:
-    """The same from calcscan."""
+def by_us(head: Head, atlas: Atlas) -> tuple[AtlasFit, float]:
+    """The fit, and seconds."""
     times = []
     for _ in range(RUNS):
         begin = time.perf_counter()
         fit = calcscan.register(head, atlas)
         times.append(time.perf_counter() - begin)
-    return np.linalg.inv(fit.scan_to_atlas), min(times)
+    return fit, min(times)
 
 
 def main() -> None:
@@ -97,20 +101,25 @@ def main() -> None:
         heads[WHOLE] = template_head(arguments.templates, WHOLE).head
     print("head                         by        seconds  overlap  correlation  Dice of nuclei")
     for name, head in heads.items():
-        results = {"calcscan": by_us(head, atlas), "ANTs": by_ants(arguments.python, head, atlas)}
-        for who, (matrix, seconds) in results.items():
-            overlap, correlation = agreement(matrix, head, atlas, limits)
-            dice = f"{dice_of(matrix, atlas):.3f}" if name == WHOLE else "-"
+        fit, ours_s = by_us(head, atlas)
+        matrix, theirs_s = by_ants(arguments.python, head, atlas)
+        ways: dict[str, tuple[Way, Way, float]] = {
+            "calcscan": (fit.to_atlas, fit.to_scan, ours_s),
+            "ANTs": (partial(apply, np.linalg.inv(matrix)), partial(apply, matrix), theirs_s),
+        }
+        for who, (to_atlas, to_scan, seconds) in ways.items():
+            overlap, correlation = agreement(to_scan, head, atlas, limits)
+            dice = f"{dice_of(to_atlas, atlas):.3f}" if name == WHOLE else "-"
             print(f"{name:28s} {who:9s} {seconds:7.2f}  {overlap:7.3f}  {correlation:11.3f}  {dice}", flush=True)
-        print(f"{'':28s} ANTs takes {results['ANTs'][1] / results['calcscan'][1]:.1f} times as long")
+        print(f"{'':28s} ANTs takes {theirs_s / ours_s:.1f} times as long")
 
 
-def dice_of(matrix: Array, atlas: Atlas) -> float:
+def dice_of(to_atlas: Way, atlas: Atlas) -> float:
     """Mean Dice of the atlas's nuclei with CIT168 in a template that lies in MNI space."""
     points = box()
     with tempfile.TemporaryDirectory() as cache:
         truth = Truth(PROTOCOLS["CIT168"], Path(cache))
-    ours = atlas_at(atlas, apply(np.linalg.inv(matrix), points))
+    ours = atlas_at(atlas, to_atlas(points))
     return float(np.nanmean(compared(ours, truth.at(points), points, truth.nuclei)[0]))
 
 

@@ -61,6 +61,21 @@ class Known:
         return points + np.stack([sample_at(part, self.affine, points) for part in self.shift], axis=-1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Base:
+    """A head to be bent, in MNI space: HU (k, j, i), matrix to LPS mm, and its brain on the same grid (2 mm)."""
+
+    hu: Volume
+    affine: Array
+    brain: npt.NDArray[np.bool_]
+
+
+def older_adults(folder: Path) -> Base:
+    """The whole template."""
+    hu, affine = load_hu(folder / WHOLE)
+    return Base(hu=hu, affine=affine, brain=brain_of(folder / STRIPPED))
+
+
 def load_hu(path: Path) -> tuple[Volume, Array]:
     """A template in HU as (k, j, i) with slices that advance along step_i × step_j, and its matrix to LPS mm."""
     image = nibabel.load(path)
@@ -109,11 +124,11 @@ def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Head:
     )
 
 
-def bent_head(folder: Path, kind: str, seed: int) -> Known:
-    """The template with its skull, turned, scaled, randomly bent, and with what `kind` names."""
+def bent_head(base: Base, kind: str, seed: int) -> Known:
+    """A head with its skull, turned, scaled, randomly bent, and with what `kind` names."""
     rng = np.random.default_rng([seed, KINDS.index(kind)])
-    hu, affine = load_hu(folder / WHOLE)
-    inner = ndimage.binary_dilation(brain_of(folder / STRIPPED))
+    hu, affine = base.hu, base.affine
+    inner = ndimage.binary_dilation(base.brain)
     fade = np.clip(ndimage.distance_transform_edt(ndimage.binary_erosion(inner, iterations=2)) * 2.0 / 15.0, 0.0, 1.0)
     shift = _random_bend(rng, hu.shape, 2.0)
     grow_mm = {"wide ventricles": 5.0, "atrophy": 4.0, "narrow ventricles": -2.5}.get(kind, 0.0) * rng.uniform(0.7, 1.2)

@@ -3,7 +3,8 @@
 Ventricles widen with age and push the nuclei aside; an affine can't follow. A free deformation follows noise, gyri and
 the brightness near the skull instead (measured: worse than the affine). So the shift is a Gaussian process: a few
 millimetres of standard deviation, smooth over centimetres, and zero where nothing speaks for it. Both pictures are
-freed of their slow course of brightness first, and what fits badly counts little.
+freed of their slow course of brightness first, and what fits badly counts little. Before it, the frame settles on the
+same pictures as a whole.
 """
 
 from __future__ import annotations
@@ -25,15 +26,40 @@ _EVERY = 2
 """The shift is sought on every second point along each axis."""
 
 
+def settle(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Array:
+    """The matrix from scan to atlas, moved by the few millimetres that the middle of the head asks for: the outline
+    alone puts what lies deep off by about as much."""
+    box = _Box.around(limits)
+    nodes = box.points(box.nodes())
+    centre, far_mm = nodes.mean(axis=0), limits["settle_far_mm"]
+    modes = np.concatenate([np.ones((len(nodes), 1)), (nodes - centre) / far_mm], axis=1)
+    variance = np.array([limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3])
+    shift = _sought(head, atlas, matrix, box, modes, variance, limits)
+    change = np.eye(4)
+    change[:3, :3] += shift[1:].T / far_mm
+    change[:3, 3] = shift[0] - shift[1:].T @ centre / far_mm
+    return change @ matrix
+
+
 def bend(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Bend:
     """The shift of points of the atlas's frame (the scan after `matrix`), LPS mm, that brings the scan's middle onto
-    the template's; zero away from there.
-
-    Gauss-Newton with weights of Geman and McClure, coarse to fine.
-    """
+    the template's; zero away from there."""
     box = _Box.around(limits)
     nodes = box.nodes()
     modes, variance = _modes(box, limits)
+    field = modes @ _sought(head, atlas, matrix, box, modes, variance, limits)
+    affine = box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
+    affine[:3, 3] = box.points(nodes)[0]
+    return Bend(shift_mm=np.round(field, 4).astype(np.float32).reshape(*nodes.shape[:3], 3), affine=affine)
+
+
+def _sought(head: Head, atlas: Atlas, matrix: Array, box: _Box, modes: Array, variance: Array, limits: Limits) -> Array:
+    """How much of each mode (nodes, modes) brings the scan onto the template, (modes, 3) in mm; `variance` is what is
+    expected of each.
+
+    Gauss-Newton with weights of Geman and McClure, coarse to fine.
+    """
+    nodes = box.nodes()
     here = box.points(nodes)
     deep = ndimage.binary_erosion(brain_of(atlas), iterations=round(limits["rim_mm"]))
     seen = _on_box(clear_of_calcium(head, limits) & head.coarse_inside, head.coarse_hu.affine, box, matrix) > 0.99
@@ -45,10 +71,7 @@ def bend(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Bend:
         slope = _slope(template)
         for _ in range(rounds):
             shift += _step(shift, aim, here[use], modes[use], variance, template, slope, box, limits)
-    field = (modes @ shift).reshape(*nodes.shape[:3], 3)
-    affine = box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
-    affine[:3, 3] = here[0]
-    return Bend(shift_mm=np.round(field, 4).astype(np.float32), affine=affine)
+    return shift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Bring the atlas onto the head: Head, Atlas → AtlasFit.
 
 start: several short similarity fits from different angles (SimpleITK); frame: an affine on the inside of the skull and
-the brain in it; bend: a smooth deformation around the ventricles and deep nuclei, no larger than the head asks for;
-judge: is the result to be believed.
+the brain in it; settle: the same moved by what lies deep; bend: a smooth deformation around the ventricles and deep
+nuclei, no larger than the head asks for; judge: is the result to be believed.
 
 ITK's metrics sum in another order with every number of threads, so the start runs on one, and what linear algebra adds
 in its own order is rounded off at the end: the same scan gives the same transform, to the last bit.
@@ -14,7 +14,7 @@ import numpy as np
 
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.bend import bend
+from calcscan.register.bend import bend, settle
 from calcscan.register.frame import frame
 from calcscan.register.judge import judge
 from calcscan.register.start import start
@@ -32,5 +32,6 @@ def register(head: Head, atlas: Atlas) -> AtlasFit:
     Gaussian process, after Lüthi et al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
     """
     limits = values("registration")
-    matrix = np.round(frame(head, atlas, start(head, atlas, limits), limits), 9)
+    outer = frame(head, atlas, start(head, atlas, limits), limits)
+    matrix = np.round(settle(head, atlas, outer, limits), 9)
     return judge(matrix, bend(head, atlas, matrix, limits), head, atlas, limits)

@@ -186,8 +186,8 @@ CAROTID_SIPHON = (
     (10.0, 2.0, -21.5),
     (12.5, -1.5, -19.0),
 )
-"""Foramen lacerum, cavernous part, anterior genu, clinoid part, terminus. Position: 28 points marked on three real heads,
-as above; only the first, in the foramen lacerum, lies beside the sella by description."""
+"""Foramen lacerum, cavernous part, anterior genu, clinoid part, terminus. Position: 28 points marked on three real
+heads, as above; only the first, in the foramen lacerum, by description."""
 
 VERTEBRAL = (
     (13.0, -50.0, -74.0),

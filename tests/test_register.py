@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from heads import FALX, PALLIDUM, box_scan, egg, moved, sample, sample_head
+from heads import CLEAN, FALX, PALLIDUM, box_scan, edited, egg, moved, sample, sample_head, shrunk, with_wide_ventricles
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
 
 from calcscan.atlas import load_atlas
-from calcscan.geometry import Array
+from calcscan.coarse import sample_at
+from calcscan.geometry import Array, Bend, apply
+from calcscan.knowledge import values
 from calcscan.model import AtlasFit
 from calcscan.register import register
+from calcscan.register.bend import _Box, _modes, settle
 from calcscan.skull import find_skull
 
 
@@ -72,3 +84,103 @@ def test_calcification_does_not_steer() -> None:
     points = scan.geometry.to_world(np.array([[k, j, i], [k + 10, j, i - 30]], dtype=float))
     assert full.accepted
     np.testing.assert_allclose(to_atlas(full, points), to_atlas(plain, points), atol=2.0)
+
+
+def test_a_small_childs_head_is_believed() -> None:
+    small = shrunk(sample(PALLIDUM), 0.65)
+    fit = register(find_skull(small), load_atlas())
+    assert fit.accepted, fit.reason
+    index = np.array([[35.0, 110, 100], [35, 110, 150], [41, 150, 128]])
+    here, there = small.geometry.to_world(index), sample(PALLIDUM).geometry.to_world(index)
+    whole = register(sample_head(PALLIDUM), load_atlas())
+    np.testing.assert_allclose(fit.to_atlas(here), whole.to_atlas(there), atol=3.0)
+
+
+def test_fluid_in_front_does_not_stretch_the_head() -> None:
+    """An old infarct of a frontal lobe, with fluid between brain and skull there."""
+    scan, head = sample(CLEAN), sample_head(CLEAN)
+    middle = apply(head.coarse_hu.affine, np.argwhere(head.coarse_inside)).mean(axis=0)
+    world = scan.geometry.to_world(np.argwhere(head.inside))
+    gone = (world[:, 1] < middle[1] - 40.0) & (world[:, 0] < middle[0] + 5.0)
+    hu = np.array(scan.hu)
+    hu[tuple(np.argwhere(head.inside)[gone].T)] = 8
+    plain, without = (register(h, load_atlas()) for h in (head, find_skull(edited(scan, hu))))
+    assert without.accepted
+    stretch = [np.linalg.svd(fit.scan_to_atlas[:3, :3])[1] for fit in (plain, without)]
+    np.testing.assert_allclose(stretch[1], stretch[0], rtol=0.03)
+    points = middle + np.array([[20.0, 0, 5], [-20, 0, 5], [0, 40, -20], [0, 60, 30]])
+    np.testing.assert_allclose(without.to_atlas(points), plain.to_atlas(points), atol=3.0)
+
+
+def test_the_bend_follows_wide_ventricles() -> None:
+    """With the affine alone a good part of the caudate comes to lie in fluid."""
+    scan = with_wide_ventricles(sample(CLEAN), sample_head(CLEAN), wider_mm=4.0)
+    head, atlas = find_skull(scan), load_atlas()
+    fit = register(head, atlas)
+    assert fit.accepted, fit.reason
+    numbers = [n for n, site in atlas.sites.items() if site.site == "caudate"]
+    caudate = apply(atlas.affine, np.argwhere(np.isin(atlas.labels, numbers)))
+    alone = replace(fit, bend=Bend.none())
+
+    def in_fluid(of: AtlasFit) -> float:
+        return float((sample_at(head.coarse_hu.values, head.coarse_hu.affine, of.to_scan(caudate)) < 18.0).mean())
+
+    assert in_fluid(fit) < 0.6 * in_fluid(alone)
+
+
+def test_the_frame_settles_on_what_lies_deep(fit: AtlasFit) -> None:
+    head, atlas, off = sample_head(PALLIDUM), load_atlas(), np.eye(4)
+    off[:3, 3] = (0.0, 3.0, -2.0)
+    back = settle(head, atlas, off @ fit.scan_to_atlas, values("registration"))
+    points = fit.to_scan(np.array([[15.0, 0.0, 5.0], [-15.0, 0.0, 5.0], [0.0, 30.0, 0.0]]))
+    gap_mm = np.linalg.norm(apply(back, points) - apply(fit.scan_to_atlas, points), axis=1)
+    assert gap_mm.max() < 1.5
+
+
+def test_the_modes_add_up_to_the_variance_expected() -> None:
+    limits = values("registration")
+    box = _Box.around(limits)
+    modes, variance = _modes(box, limits)
+    spread = np.sqrt((modes**2 * variance).sum(axis=1)).reshape(box.nodes().shape[:3])
+    middle = spread[tuple(slice(n // 4, -(n // 4)) for n in spread.shape)]
+    np.testing.assert_allclose(middle, limits["bend_sd_mm"], rtol=0.1)
+
+
+@given(seed=st.integers(0, 10_000), far_mm=st.floats(0.0, 3.0))
+@settings(max_examples=25, deadline=None)
+def test_to_scan_undoes_to_atlas(seed: int, far_mm: float) -> None:
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.standard_normal((12, 12, 12, 3)), (3, 3, 3, 0))
+    affine = np.array([[0, 0, 6.0, -30], [0, 6.0, 0, -30], [6.0, 0, 0, -30], [0, 0, 0, 1]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = rng.normal(0.0, 0.1, (3, 3)) + np.eye(3)
+    matrix[:3, 3] = rng.uniform(-50, 50, 3)
+    bend = Bend(shift_mm=(smooth / np.abs(smooth).max() * far_mm).astype(np.float32), affine=affine)
+    fit = AtlasFit(
+        scan_to_atlas=matrix, bend=bend, method="", metric=1.0, overlap=1.0, accepted=True, reason="within all limits"
+    )
+    points = rng.uniform(-20, 20, (50, 3))
+    np.testing.assert_allclose(fit.to_atlas(fit.to_scan(points)), points, atol=0.02)
+
+
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    """Linear algebra sums in another order with every number of threads."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from heads import PALLIDUM, sample_head\n"
+        "import calcscan, hashlib\n"
+        "fit = calcscan.register(sample_head(PALLIDUM), calcscan.load_atlas())\n"
+        "print(hashlib.sha256(fit.scan_to_atlas.tobytes() + fit.bend.shift_mm.tobytes()).hexdigest())\n"
+    )
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(Path(__file__).parent)],
+            env={**os.environ, **dict.fromkeys(names, threads)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(told) == 1

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 import calcscan
 from calcscan.geometry import apply
@@ -169,11 +170,9 @@ def _under_the_table(scan: Scan, box: tuple[slice, ...]) -> Callable[[np.ndarray
     sampling = scan.geometry.spacing_mm[1:]
     signed = []
     for k in range(low[0], high[0]):
-        bone = scan.hu[k] > TABLE_HU
-        pieces, _ = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_closing(bone, iterations=3)) & ~bone)
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        inner = ndimage.binary_fill_holes(pieces == sizes.argmax())[low[1] : high[1], low[2] : high[2]]
+        bone = _largest(scan.hu[k] > TABLE_HU)  # not the head's rest
+        whole = _largest(convex_hull_image(bone) & ~bone)  # a hole in the vault leaves the hull whole
+        inner = ndimage.binary_fill_holes(whole)[low[1] : high[1], low[2] : high[2]]
         outwards = ndimage.distance_transform_edt(~inner, sampling=sampling)
         signed.append(ndimage.distance_transform_edt(inner, sampling=sampling) - outwards)
     stack = np.array(signed)
@@ -186,6 +185,13 @@ def _under_the_table(scan: Scan, box: tuple[slice, ...]) -> Callable[[np.ndarray
         return in_plane_mm(points) / np.sqrt(1.0 + slope**2)
 
     return depth_mm
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray(pieces == sizes.argmax())
 
 
 def batches(places: list[Place]) -> list[list[Place]]:

@@ -22,7 +22,7 @@ from calcscan.geometry import Array, Bend, apply
 from calcscan.knowledge import values
 from calcscan.model import AtlasFit
 from calcscan.register import register
-from calcscan.register.bend import _Box, _modes, settle
+from calcscan.register.bend import Middle, _modes, settle
 from calcscan.skull import find_skull
 
 
@@ -131,7 +131,7 @@ def test_the_bend_follows_wide_ventricles() -> None:
 def test_the_frame_settles_on_what_lies_deep(fit: AtlasFit) -> None:
     head, atlas, off = sample_head(PALLIDUM), load_atlas(), np.eye(4)
     off[:3, 3] = (0.0, 3.0, -2.0)
-    back = settle(head, atlas, off @ fit.scan_to_atlas, values("registration"))
+    back = settle(head, Middle.of(atlas, values("registration")), off @ fit.scan_to_atlas, values("registration"))
     points = fit.to_scan(np.array([[15.0, 0.0, 5.0], [-15.0, 0.0, 5.0], [0.0, 30.0, 0.0]]))
     gap_mm = np.linalg.norm(apply(back, points) - apply(fit.scan_to_atlas, points), axis=1)
     assert gap_mm.max() < 1.5
@@ -139,7 +139,7 @@ def test_the_frame_settles_on_what_lies_deep(fit: AtlasFit) -> None:
 
 def test_the_modes_add_up_to_the_variance_expected() -> None:
     limits = values("registration")
-    box = _Box.around(limits)
+    box = Middle.of(load_atlas(), limits).box
     modes, variance = _modes(box, limits)
     spread = np.sqrt((modes**2 * variance).sum(axis=1)).reshape(box.nodes().shape[:3])
     middle = spread[tuple(slice(n // 4, -(n // 4)) for n in spread.shape)]

@@ -108,7 +108,7 @@ def test_a_whole_run_of_the_command(tmp_path, capsys):
     assert all(cell["found"] == cell["put_in"] for cell in largest)
     assert abs(content["volume"]["large"]["mean_bias"]) < 0.15
     # what is calcified in this head is not tried again, and everything deep is said to lie where it was put
-    assert content["sites_untried"]["pallidum left"] == "calcified already"
+    assert content["sites_untried"]["pallidum right"] == "calcified already"
     told = {(row["site"], row["side"]): row["site_right"] and row["side_right"] for row in content["sites"]}
     assert all(told[site, side] for site in ("thalamus", "putamen", "white_matter") for side in ("left", "right"))
     assert content["steadiness"]["kept"] == content["steadiness"]["before"] > 0

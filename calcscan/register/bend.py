@@ -26,54 +26,6 @@ _EVERY = 2
 """The shift is sought on every second point along each axis."""
 
 
-def settle(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Array:
-    """The matrix from scan to atlas, moved by the few millimetres that the middle of the head asks for: the outline
-    alone puts what lies deep off by about as much."""
-    box = _Box.around(limits)
-    nodes = box.points(box.nodes())
-    centre, far_mm = nodes.mean(axis=0), limits["settle_far_mm"]
-    modes = np.concatenate([np.ones((len(nodes), 1)), (nodes - centre) / far_mm], axis=1)
-    variance = np.array([limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3])
-    shift = _sought(head, atlas, matrix, box, modes, variance, limits)
-    change = np.eye(4)
-    change[:3, :3] += shift[1:].T / far_mm
-    change[:3, 3] = shift[0] - shift[1:].T @ centre / far_mm
-    return change @ matrix
-
-
-def bend(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Bend:
-    """The shift of points of the atlas's frame (the scan after `matrix`), LPS mm, that brings the scan's middle onto
-    the template's; zero away from there."""
-    box = _Box.around(limits)
-    nodes = box.nodes()
-    modes, variance = _modes(box, limits)
-    field = modes @ _sought(head, atlas, matrix, box, modes, variance, limits)
-    affine = box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
-    affine[:3, 3] = box.points(nodes)[0]
-    return Bend(shift_mm=np.round(field, 4).astype(np.float32).reshape(*nodes.shape[:3], 3), affine=affine)
-
-
-def _sought(head: Head, atlas: Atlas, matrix: Array, box: _Box, modes: Array, variance: Array, limits: Limits) -> Array:
-    """How much of each mode (nodes, modes) brings the scan onto the template, (modes, 3) in mm; `variance` is what is
-    expected of each.
-
-    Gauss-Newton with weights of Geman and McClure, coarse to fine.
-    """
-    nodes = box.nodes()
-    here = box.points(nodes)
-    deep = ndimage.binary_erosion(brain_of(atlas), iterations=round(limits["rim_mm"]))
-    seen = _on_box(clear_of_calcium(head, limits) & head.coarse_inside, head.coarse_hu.affine, box, matrix) > 0.99
-    use = seen[box.at(nodes)] & (sample_at(deep, atlas.affine, here, nearest=True) > 0)
-    shift = np.zeros((modes.shape[1], 3))
-    for smooth_mm, rounds in ((2 * limits["bend_smooth_mm"], 2), (limits["bend_smooth_mm"], 5)):
-        scan, template = _scan(head, box, matrix, smooth_mm, limits), _template(atlas, box, smooth_mm, limits)
-        aim = _as_bright_as(scan[box.at(nodes)][use], template[box.at(nodes)][use], limits)
-        slope = _slope(template)
-        for _ in range(rounds):
-            shift += _step(shift, aim, here[use], modes[use], variance, template, slope, box, limits)
-    return shift
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Box:
     """An even grid around the middle of the template's head."""
@@ -97,11 +49,79 @@ class _Box:
         axes = [np.arange(self.margin, n - self.margin, _EVERY) for n in self.shape]
         return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
-    def points(self, kji: npt.NDArray[np.int64]) -> Array:
-        return apply(self.affine, kji).reshape(-1, 3)
 
-    def at(self, kji: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-        return tuple(kji.reshape(-1, 3).T)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Middle:
+    """What the template shows around its deep nuclei, on an even grid; made once for a head."""
+
+    box: _Box
+    nodes: npt.NDArray[np.int64]
+    """(k, j, i) on the grid of the points at which a shift is sought, (n, 3)."""
+    points: Array
+    """The same in LPS mm, (n, 3)."""
+    deep: Mask
+    """Which of them lie far enough from the brain's surface, (n,)."""
+    template: tuple[tuple[float, int, Field], ...]
+    """From coarse to fine: smoothing in mm, rounds, and the picture."""
+
+    @classmethod
+    def of(cls, atlas: Atlas, limits: Limits) -> Middle:
+        box = _Box.around(limits)
+        nodes = box.nodes().reshape(-1, 3)
+        points = apply(box.affine, nodes)
+        brain, low_hu = brain_of(atlas), np.float32(limits["low_hu"])
+        inside = _on_box(brain, atlas.affine, box, np.eye(4)) > 0.5
+        far_mm = _STEP_MM * ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
+        calm = _on_box(in_fluid(atlas.template_hu, brain, limits) - low_hu, atlas.affine, box, np.eye(4)) + low_hu
+        smooth_mm = limits["bend_smooth_mm"]
+        template = tuple((mm, n, _even(calm, inside, mm, limits)) for mm, n in ((2 * smooth_mm, 2), (smooth_mm, 5)))
+        deep = far_mm[tuple(nodes.T)] > limits["rim_mm"]
+        return cls(box=box, nodes=nodes, points=points, deep=deep, template=template)
+
+
+def settle(head: Head, middle: Middle, matrix: Array, limits: Limits) -> Array:
+    """The matrix from scan to atlas, moved by the few millimetres that the middle of the head asks for: the outline
+    alone puts what lies deep off by about as much."""
+    centre, far_mm = middle.points.mean(axis=0), limits["settle_far_mm"]
+    modes = np.concatenate([np.ones((len(middle.points), 1)), (middle.points - centre) / far_mm], axis=1)
+    variance = np.array([limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3])
+    shift = _sought(head, middle, matrix, modes, variance, limits)
+    change = np.eye(4)
+    change[:3, :3] += shift[1:].T / far_mm
+    change[:3, 3] = shift[0] - shift[1:].T @ centre / far_mm
+    return change @ matrix
+
+
+def bend(head: Head, middle: Middle, matrix: Array, limits: Limits) -> Bend:
+    """The shift of points of the atlas's frame (the scan after `matrix`), LPS mm, that brings the scan's middle onto
+    the template's; zero away from there."""
+    modes, variance = _modes(middle.box, limits)
+    field = modes @ _sought(head, middle, matrix, modes, variance, limits)
+    affine = middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
+    affine[:3, 3] = middle.points[0]
+    shape = middle.box.nodes().shape
+    return Bend(shift_mm=np.round(field, 4).astype(np.float32).reshape(shape), affine=affine)
+
+
+def _sought(head: Head, middle: Middle, matrix: Array, modes: Array, variance: Array, limits: Limits) -> Array:
+    """How much of each mode (nodes, modes) brings the scan onto the template, (modes, 3) in mm; `variance` is what is
+    expected of each.
+
+    Gauss-Newton with weights of Geman and McClure, coarse to fine.
+    """
+    box, coarse, low_hu = middle.box, head.coarse_hu, np.float32(limits["low_hu"])
+    at = tuple(middle.nodes.T)
+    seen = _on_box(clear_of_calcium(head, limits) & head.coarse_inside, coarse.affine, box, matrix) > 0.99
+    inside = _on_box(head.coarse_inside, coarse.affine, box, matrix) > 0.5
+    calm = _on_box(in_fluid(coarse.values, head.coarse_inside, limits) - low_hu, coarse.affine, box, matrix) + low_hu
+    use = seen[at] & middle.deep
+    shift = np.zeros((modes.shape[1], 3))
+    for smooth_mm, rounds, template in middle.template:
+        aim = _as_bright_as(_even(calm, inside, smooth_mm, limits)[at][use], template[at][use], limits)
+        slope = _slope(template)
+        for _ in range(rounds):
+            shift += _step(shift, aim, middle.points[use], modes[use], variance, template, slope, box, limits)
+    return shift
 
 
 def _modes(box: _Box, limits: Limits) -> tuple[Array, Array]:
@@ -127,21 +147,6 @@ def _on_box(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: A
     return np.asarray(
         ndimage.affine_transform(volume.astype(np.float32), there[:3, :3], there[:3, 3], box.shape, order=1)
     )
-
-
-def _scan(head: Head, box: _Box, matrix: Array, smooth_mm: float, limits: Limits) -> Field:
-    low_hu = np.float32(limits["low_hu"])
-    calm = in_fluid(head.coarse_hu.values, head.coarse_inside, limits) - low_hu
-    inside = _on_box(head.coarse_inside, head.coarse_hu.affine, box, matrix) > 0.5
-    return _even(_on_box(calm, head.coarse_hu.affine, box, matrix) + low_hu, inside, smooth_mm, limits)
-
-
-def _template(atlas: Atlas, box: _Box, smooth_mm: float, limits: Limits) -> Field:
-    low_hu = np.float32(limits["low_hu"])
-    brain = brain_of(atlas)
-    calm = in_fluid(atlas.template_hu, brain, limits) - low_hu
-    inside = _on_box(brain, atlas.affine, box, np.eye(4)) > 0.5
-    return _even(_on_box(calm, atlas.affine, box, np.eye(4)) + low_hu, inside, smooth_mm, limits)
 
 
 def _even(calm: Field, inside: Mask, smooth_mm: float, limits: Limits) -> Field:

@@ -29,7 +29,7 @@ class _Picture:
 
     template: Field
     slope: tuple[Field, ...]
-    """Of the template, along x, y and z, per mm."""
+    """Of the template, along k, j and i, per voxel."""
     scan: Field
     seen: Field
     weight: float
@@ -70,7 +70,7 @@ def _pictures(
 
     def picture(one: Field, other: Field, smooth_mm: float, seen: Field, weight: float) -> _Picture:
         smooth = ndimage.gaussian_filter(one, smooth_mm / _STEP)
-        slope = np.tensordot(np.linalg.inv(affine)[:3, :3].T, np.stack(np.gradient(smooth)), 1)
+        slope = np.gradient(smooth)
         blurred = ndimage.gaussian_filter(other, smooth_mm / size)
         return _Picture(template=smooth, slope=tuple(slope), scan=blurred, seen=seen, weight=weight)
 
@@ -96,12 +96,13 @@ def _step(
     there = apply(np.linalg.inv(matrix), points)
     centre = points.mean(axis=0)
     basis = np.concatenate([np.ones((len(points), 1)), points - centre], axis=1)
+    to_index = np.linalg.inv(affine)[:3, :3]
     curvature, pull = np.zeros((12, 12)), np.zeros(12)
     for picture in pictures:
         use = sample_at(picture.seen, head.coarse_hu.affine, there) > 0.99
         gap = sample_at(picture.scan, head.coarse_hu.affine, there[use])
         gap -= sample_at(picture.template, affine, points[use])
-        slope = np.stack([sample_at(part, affine, points[use]) for part in picture.slope], axis=-1)
+        slope = np.stack([sample_at(part, affine, points[use]) for part in picture.slope], axis=-1) @ to_index
         counts = picture.weight * (spacing_mm / limits["middle_mm"]) ** 3 / limits["frame_sd_hu"] ** 2
         trust = counts / (1.0 + (gap / limits["forgive_hu"]) ** 2) ** 2
         design = (slope[:, :, None] * basis[use][:, None, :]).reshape(-1, 12)

@@ -14,7 +14,7 @@ import numpy as np
 
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.bend import bend, settle
+from calcscan.register.bend import Middle, bend, settle
 from calcscan.register.frame import frame
 from calcscan.register.judge import judge
 from calcscan.register.start import start
@@ -32,6 +32,7 @@ def register(head: Head, atlas: Atlas) -> AtlasFit:
     Gaussian process, after Lüthi et al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
     """
     limits = values("registration")
+    middle = Middle.of(atlas, limits)
     outer = frame(head, atlas, start(head, atlas, limits), limits)
-    matrix = np.round(settle(head, atlas, outer, limits), 9)
-    return judge(matrix, bend(head, atlas, matrix, limits), head, atlas, limits)
+    matrix = np.round(settle(head, middle, outer, limits), 9)
+    return judge(matrix, bend(head, middle, matrix, limits), head, atlas, limits)

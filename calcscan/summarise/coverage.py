@@ -12,11 +12,11 @@ from calcscan.model import Atlas, AtlasFit, Scan
 from calcscan.summarise.burden import Place
 from calcscan.thickness import thickness_mm
 
-_STEP = 2
+_STEP = 3
 
 
 def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
-    """The share of each drawn site that lies within the scan, 0 to 1, judged on every second atlas voxel along each
+    """The share of each drawn site that lies within the scan, 0 to 1, judged on every third atlas voxel along each
     axis. What lies between bones counts only in slices thin enough to part it from them. A site that is told by depth
     and not drawn takes the share of the one named in `knowledge/burden.toml`."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]

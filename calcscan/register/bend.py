@@ -137,8 +137,15 @@ def _modes(box: _Box, limits: Limits) -> tuple[Array, Array]:
     product = np.einsum("k,j,i->kji", *values)
     kept = np.argwhere(product > limits["bend_kept"] * product.max())
     parts = [vector[:, kept[:, axis]] for axis, vector in enumerate(vectors)]
-    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept))
+    fade = np.einsum("k,j,i->kji", *(_fade(count, limits) for count in nodes.shape[:3])).reshape(-1, 1)
+    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept)) * fade
     return modes, limits["bend_sd_mm"] ** 2 * product[tuple(kept.T)]
+
+
+def _fade(count: int, limits: Limits) -> Array:
+    """From 0 outside an axis of nodes to 1 inside, so that the bend ends without a step."""
+    to_edge_mm = _STEP_MM * _EVERY * (1.0 + np.minimum(np.arange(count), np.arange(count)[::-1]))
+    return np.sin(0.5 * np.pi * np.minimum(to_edge_mm / limits["bend_fade_mm"], 1.0)) ** 2
 
 
 def _on_box(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: Array) -> Field:

@@ -52,6 +52,8 @@ class Evidence:
     outside_share: float
     sella_share: float
     atlas_x_mm: float
+    from_vertex_deg: float
+    """The angle at the middle of the template's brain between straight up and the lesion."""
     shape: Shape
     upright: float
     """How much the way across it points left or right in the atlas, 0 to 1: 1 as across the falx."""
@@ -101,6 +103,7 @@ class Evidences:
             sella_share=float(((zones & SELLA) > 0).mean()),
             outside_share=float((((zones & BRAIN) == 0) & (labels == 0)).mean()),
             atlas_x_mm=float(there[:, 0].mean()),
+            from_vertex_deg=_from_vertex_deg(there.mean(axis=0), atlas),
             shape=shape,
             upright=float(abs(across[0]) / np.linalg.norm(across)),
         )
@@ -108,6 +111,8 @@ class Evidences:
 
 def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str, float]) -> bool:
     """Whether a lesion is skull; `first` and `share` are what the atlas says of it."""
+    if evidence.in_plaque and evidence.from_vertex_deg > limits["plaque_deg"]:
+        return True
     shallow = evidence.on_bone or evidence.deepest_mm < limits["base_depth_mm"]
     if evidence.outside_share >= limits["outside_share"] and shallow and not evidence.in_plaque:
         return True
@@ -125,6 +130,13 @@ def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str,
         return in_base
     mostly = evidence.base_share >= limits["base_share"]
     return mostly and (evidence.deepest_mm < limits["base_depth_mm"] or first[0] in PARENCHYMA)
+
+
+def _from_vertex_deg(point: Array, atlas: Atlas) -> float:
+    step = 4
+    brain = np.argwhere((atlas.zones[::step, ::step, ::step] & BRAIN) > 0) * step
+    way = point - apply(atlas.affine, brain).mean(axis=0)
+    return float(np.degrees(np.arccos(np.clip(way[2] / max(float(np.linalg.norm(way)), 1e-6), -1.0, 1.0))))
 
 
 def is_dura(evidence: Evidence, site: str, limits: Mapping[str, float]) -> bool:

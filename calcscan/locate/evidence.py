@@ -53,7 +53,7 @@ class Evidence:
     sella_share: float
     atlas_x_mm: float
     from_vertex_deg: float
-    """The angle at the middle of the template's brain between straight up and the lesion."""
+    """The angle at the middle of the template's brain between straight up and a lesion in a plaque."""
     shape: Shape
     upright: float
     """How much the way across it points left or right in the atlas, 0 to 1: 1 as across the falx."""
@@ -103,7 +103,7 @@ class Evidences:
             sella_share=float(((zones & SELLA) > 0).mean()),
             outside_share=float((((zones & BRAIN) == 0) & (labels == 0)).mean()),
             atlas_x_mm=float(there[:, 0].mean()),
-            from_vertex_deg=_from_vertex_deg(there.mean(axis=0), atlas),
+            from_vertex_deg=_from_vertex_deg(there.mean(axis=0), atlas) if self._in_plaque[lesion.id] else 0.0,
             shape=shape,
             upright=float(abs(across[0]) / np.linalg.norm(across)),
         )

@@ -227,8 +227,9 @@ def examine(
     for batch in batches([place for place in places_of(path) if not sites or place.site in sites]):
         changed, owner = with_deposits(scan, batch, volume_mm3, hu)
         head = calcscan.find_skull(changed)
-        found = calcscan.find_lesions(changed, head)
         fit = calcscan.register(head, atlas)
+        head = calcscan.find_attached(changed, head, fit, atlas)
+        found = calcscan.find_lesions(changed, head)
         located = calcscan.locate(found, changed, head, fit, atlas)
         for n, place in enumerate(batch, start=1):
             here = np.argwhere(owner == n)

@@ -41,6 +41,7 @@ def examined(scan: Scan) -> tuple[AtlasFit, list[str]]:
     atlas = calcscan.load_atlas()
     head = calcscan.find_skull(scan)
     fit = calcscan.register(head, atlas)
+    head = calcscan.find_attached(scan, head, fit, atlas)
     located = calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas)
     large = [lesion for lesion in located.lesions if lesion.volume_130_mm3 >= 10.0]
     return fit, sorted(f"{lesion.site} {lesion.side}" for lesion in large)

@@ -193,7 +193,6 @@ def _head_of(whole: Head, inside: npt.NDArray[np.bool_]) -> Head:
         coarse_hu=coarse,
         coarse_inside=whole.coarse_inside[few],
         depth_mm=whole.depth_mm[few],
-        plaques_kji=whole.plaques_kji[:0],
     )
 
 

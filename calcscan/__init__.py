@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from calcscan.atlas import load_atlas as load_atlas
+    from calcscan.attached import find_attached as find_attached
     from calcscan.batch import run_batch as run_batch
     from calcscan.components import lesion_table as lesion_table
     from calcscan.errors import CalcscanError as CalcscanError
@@ -43,6 +44,7 @@ _WHERE: dict[str, str] = {
     "Result": "model",
     "Scan": "model",
     "analyse": "pipeline",
+    "find_attached": "attached",
     "find_lesions": "find",
     "find_skull": "skull",
     "judge": "quality",

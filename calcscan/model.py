@@ -2,8 +2,9 @@
 
     read      folder            → Scan
     skull     Scan              → Head        (the inside of the skull)
+    register  Head, Atlas       → AtlasFit
+    attached  Scan, Head, …     → Head        (with what is calcification, though attached to bone)
     find      Scan, Head        → LesionMap
-    register  Scan, Head, Atlas → AtlasFit
     locate    LesionMap, …      → LesionMap   (with sites)
     summarise LesionMap, …      → Summary
     facts     Scan, Summary     → facts       (a plain mapping, contract section 5)
@@ -25,6 +26,9 @@ from calcscan.geometry import Array, Bend, Geometry, apply
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
+
+BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
+"""Bits of `Atlas.zones`."""
 
 _ROUNDS = 8
 """A bend's way back is found by going there this often: each round leaves at most half of the error."""
@@ -137,7 +141,8 @@ class Head:
     brain_hu: float | None
     flags: tuple[Flag, ...] = ()
     plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
-    """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone."""
+    """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone. Empty before
+    `find_attached`, like `knots_kji`."""
     knots_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     """Voxels that stand out from the bones of the base but lie as shallow as bone, (n, 3): inside, and no lesion unless
     they lie where one is known between these bones."""

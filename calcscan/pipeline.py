@@ -1,6 +1,6 @@
 """The whole job: the stages in order.
 
-read → skull → find → register → locate → summarise → judge → facts → recommend
+read → skull → register → attached → find → locate → summarise → judge → facts → recommend
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.atlas import load_atlas
+from calcscan.attached import find_attached
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.find import find_lesions
@@ -127,10 +128,12 @@ def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found
     """The stages that look at the image; each leaves what it found in `found`."""
     with stage("skull"):
         found.head = head = find_skull(scan)
-    with stage("find"):
-        found.lesions = lesions = find_lesions(scan, head, threshold_hu=threshold_hu)
     with stage("register"):
         found.fit = fit = register(head, atlas)
+    with stage("attached"):
+        found.head = head = find_attached(scan, head, fit, atlas)
+    with stage("find"):
+        found.lesions = lesions = find_lesions(scan, head, threshold_hu=threshold_hu)
     with stage("locate"):
         found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
     with stage("summarise"):

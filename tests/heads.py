@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from calcscan.components import lesion_table
 from calcscan.geometry import Geometry, apply
 from calcscan.model import Head, Scan
 from calcscan.read import read_scan
@@ -198,3 +199,10 @@ def with_wide_ventricles(scan: Scan, head: Head, *, wider_mm: float) -> Scan:
         moved = ndimage.map_coordinates(scan.hu.astype(np.float32), scan.geometry.to_index(source).T, order=1)
         out[near] = np.where(inner <= 0.5, 6.0, moved)
     return edited(scan, np.rint(out.reshape(scan.hu.shape)))
+
+
+def dense_ml(scan: Scan, head: Head) -> float:
+    """What is left inside of 130 HU and more, pieces of 10 mm3 at least."""
+    _, table = lesion_table(scan.hu, 130, mask=head.inside)
+    mm3 = table["voxels"] * scan.geometry.voxel_mm3[0]
+    return float(mm3[mm3 >= 10.0].sum()) / 1000.0

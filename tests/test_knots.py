@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from heads import ball, box_scan, edited
+from heads import ball, box_scan, edited, moved
 from naive import stands_out as naive_stands_out
 from scipy import ndimage
 
 from calcscan._kernels.knots import stands_out
+from calcscan.atlas import load_atlas
+from calcscan.attached import find_attached
+from calcscan.attached.knots import with_knots
 from calcscan.knowledge import values
-from calcscan.model import Scan
+from calcscan.model import Coarse, Head, Scan
 from calcscan.read import read_scan
+from calcscan.register import register
 from calcscan.skull import find_skull
-from calcscan.skull.knots import with_knots
 
 REAL = Path(os.environ.get("CALCSCAN_REAL_SCANS", "nowhere"))
 BRAIN_HU = 32.0
@@ -41,8 +44,15 @@ def test_the_flood_against_its_naive_twin(seed: int) -> None:
     assert len(pairs) == len(set(out.tolist())) == len(set(slow.tolist()))
 
 
-def head_with(thing: str) -> tuple[Scan, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A ball of brain in bone with something at its base; where that is, the inside, its depth and the grid's matrix.
+LIMITS = {**values("skull"), **values("attached"), "base_below_mm": 0.0, "grid_mm": 1.0}
+
+
+def from_middle(points: np.ndarray) -> np.ndarray:
+    return points - np.array([30.0, 30.0, 76.0])
+
+
+def head_with(thing: str) -> tuple[Scan, np.ndarray, Head]:
+    """A ball of brain in bone with something at its base, where that is, and the head without it.
 
     One millimetre voxels; only the lower part of the head is there.
     """
@@ -63,28 +73,41 @@ def head_with(thing: str) -> tuple[Scan, np.ndarray, np.ndarray, np.ndarray, np.
     if thing == "beside air":
         hu = np.where(ball(shape, 2.5, (5.6, 30.0, 35.0)), -1000.0, hu)
     scan = box_scan(np.rint(hu), 1.0)
-    affine = np.eye(4)[[2, 1, 0, 3]]
-    return scan, place, (depth > 0) & (hu < 130), depth.astype(np.float32), affine
+    within = depth > 0
+    coarse = Coarse(
+        values=hu.astype(np.float32),
+        covered=np.ones(shape, np.bool_),
+        affine=np.eye(4)[[2, 1, 0, 3]],
+        spacing_mm=1.0,
+    )
+    head = Head(
+        inside=within & (hu < 130),
+        coarse_hu=coarse,
+        coarse_inside=within,
+        depth_mm=depth.astype(np.float32),
+        intracranial_ml=1500.0,
+        noise_hu=4.0,
+        brain_hu=BRAIN_HU,
+    )
+    return scan, place, head
 
 
 @pytest.mark.parametrize(
     ("thing", "kept"), [("deposit", True), ("spur", False), ("beside air", False), ("large", False)]
 )
 def test_a_deposit_is_told_from_a_spur_the_wall_of_a_sinus_and_a_bone(thing: str, kept: bool) -> None:
-    scan, place, inside, depth, affine = head_with(thing)
+    scan, place, head = head_with(thing)
     dense = place & (scan.hu >= 130)
-    assert not inside[dense].any()
-    limits = {**values("skull"), "base_below_mm": 0.0, "grid_mm": 1.0}
-    out, knots = with_knots(scan, inside, depth, affine, BRAIN_HU, limits)
+    assert not head.inside[dense].any()
+    out, knots = with_knots(scan, head, from_middle, LIMITS)
     assert out[dense].mean() > 0.9 if kept else not out[dense].any()
     assert len(knots) > 0.9 * dense.sum() if kept else len(knots) == 0
-    assert not (out & ~inside & ~ndimage.binary_dilation(place, iterations=2)).any()
+    assert not (out & ~head.inside & ~ndimage.binary_dilation(place, iterations=2)).any()
 
 
 def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> None:
-    scan, _, inside, depth, affine = head_with("deposit")
-    limits = {**values("skull"), "base_below_mm": 0.0, "grid_mm": 1.0}
-    out, knots = with_knots(scan, inside, depth, affine, BRAIN_HU, limits)
+    scan, _, head = head_with("deposit")
+    out, knots = with_knots(scan, head, from_middle, LIMITS)
     alone = np.zeros(out.shape, np.bool_)
     alone[tuple(knots.T)] = True
     around = ndimage.binary_dilation(alone, np.ones((3, 3, 3), np.bool_)) & ~alone
@@ -92,11 +115,10 @@ def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> Non
 
 
 def test_a_scan_without_the_base_has_no_knots() -> None:
-    scan, _, inside, depth, affine = head_with("deposit")
-    limits = {**values("skull"), "base_below_mm": 200.0}
-    out, knots = with_knots(scan, inside, depth, affine, BRAIN_HU, limits)
+    scan, _, head = head_with("deposit")
+    out, knots = with_knots(scan, head, from_middle, {**LIMITS, "base_below_mm": 200.0})
     assert len(knots) == 0
-    np.testing.assert_array_equal(out, inside)
+    np.testing.assert_array_equal(out, head.inside)
 
 
 @pytest.mark.skipif(not (REAL / "thin_pineal_choroid").exists(), reason="no real scans")
@@ -109,6 +131,8 @@ def test_a_deposit_in_the_cavernous_sinus_of_a_real_scan_is_inside() -> None:
     deposit = sum((s * mm) ** 2 for s, mm in zip(steps, scan.geometry.spacing_mm, strict=True)) <= 1.9**2
     share = ndimage.gaussian_filter(deposit.astype(np.float64), (0.0, 1.2, 1.2))
     hu[box] += np.rint(share * np.maximum(600 - hu[box], 0)).astype(np.int16)
-    head = find_skull(edited(scan, hu))
+    turned = moved(edited(scan, hu), angles_deg=(25.0, -20.0, 15.0), shift_mm=(10.0, 0.0, -30.0))
+    bare, atlas = find_skull(turned), load_atlas()
+    head = find_attached(turned, bare, register(bare, atlas), atlas)
     assert head.inside[box][deposit].all()
     assert len(head.knots_kji) >= deposit.sum(), "it was there without being told from bone"

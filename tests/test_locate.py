@@ -11,10 +11,7 @@ from scipy import ndimage
 from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
 from calcscan.geometry import Geometry, apply
-from calcscan.knowledge import values
 from calcscan.locate import locate
-from calcscan.locate.evidence import Evidence, is_bone
-from calcscan.locate.shape import Shape
 from calcscan.model import AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
 
 FIT = AtlasFit(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
@@ -313,27 +310,3 @@ def test_where_falx_and_tentorium_meet_the_way_a_plate_lies_tells_which() -> Non
     border = column[column[:, 2].argmax()] + np.array([0.0, 0.0, 0.5])
     assert told_of_a_plate(border, across=0).site == "tentorium"
     assert told_of_a_plate(border + np.array([0.0, 0.0, 2.0]), across=2).site == "falx"
-
-
-def test_a_plaque_far_below_the_vault_is_bone() -> None:
-    """In a turned head the skull stage takes the scanner's vertical for the head's own; the atlas knows better."""
-    limits = values("locating")
-    plaque = Evidence(
-        on_bone=True,
-        in_plaque=True,
-        in_knot=False,
-        cut=False,
-        thick=False,
-        joined=0.0,
-        fluid_share=0.0,
-        deepest_mm=2.0,
-        base_share=0.0,
-        outside_share=0.0,
-        sella_share=0.0,
-        atlas_x_mm=50.0,
-        from_vertex_deg=60.0,
-        shape=Shape(flat=True, compact=False, across=np.array([1.0, 0.0, 0.0])),
-        upright=1.0,
-    )
-    assert not is_bone(plaque, ("cortex", "left"), 0.8, limits)
-    assert is_bone(replace(plaque, from_vertex_deg=limits["plaque_deg"] + 1.0), ("tentorium", "left"), 0.8, limits)

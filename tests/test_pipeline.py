@@ -24,6 +24,7 @@ def stages(monkeypatch):
         "read_scan": good.scan,
         "load_atlas": make_atlas(),
         "find_skull": good.head,
+        "find_attached": good.head,
         "find_lesions": good.lesions,
         "register": good.fit,
         "locate": good.lesions,
@@ -52,11 +53,12 @@ def stages(monkeypatch):
 def test_the_stages_run_in_order_and_are_timed(stages):
     seen: list[str] = []
     result = pipeline.analyse("scan", progress=seen.append)
-    assert seen == ["read", "skull", "find", "register", "locate", "summarise", "advise"]
+    assert seen == ["read", "skull", "register", "attached", "find", "locate", "summarise", "advise"]
     assert list(result.timings_s) == seen
     names = [name for name, _, _ in stages[1]]
     assert names == [
-        "read_scan", "load_atlas", "find_skull", "find_lesions", "register", "locate", "summarise", "image_facts",
+        "read_scan", "load_atlas", "find_skull", "register", "find_attached", "find_lesions", "locate", "summarise",
+        "image_facts",
     ]  # fmt: skip
     assert result.quality.state == "ok"
     assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}

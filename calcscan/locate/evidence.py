@@ -15,11 +15,19 @@ from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.locate.ballot import Place
 from calcscan.locate.shape import Shape, shape_of
-from calcscan.model import Atlas, AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
+from calcscan.model import (
+    BASE_ZONE,
+    BRAIN_ZONE,
+    SELLA_ZONE,
+    Atlas,
+    AtlasFit,
+    Coarse,
+    Head,
+    Lesion,
+    LesionMap,
+    Scan,
+)
 from calcscan.thickness import thickness_mm
-
-BRAIN, BASE, SELLA = 1, 2, 4
-"""Bits of `Atlas.zones`."""
 
 CEREBRAL = ("cortex", "white_matter", "unassigned")
 PARENCHYMA = (*CEREBRAL, "cerebellum", "brainstem")
@@ -36,9 +44,9 @@ class Evidence:
     on_bone: bool
     """It touches dense tissue outside the inside of the skull."""
     in_plaque: bool
-    """The skull stage has told it from the vault that it hangs on."""
+    """The attached stage has told it from the vault that it hangs on."""
     in_knot: bool
-    """The skull stage has told it from the bones of the base, but it lies as shallow as they do."""
+    """The attached stage has told it from the bones of the base, but it lies as shallow as they do."""
     cut: bool
     """It reaches the first or last slice, so that what it hangs on may lie outside the scan."""
     thick: bool
@@ -52,8 +60,6 @@ class Evidence:
     outside_share: float
     sella_share: float
     atlas_x_mm: float
-    from_vertex_deg: float
-    """The angle at the middle of the template's brain between straight up and a lesion in a plaque."""
     shape: Shape
     upright: float
     """How much the way across it points left or right in the atlas, 0 to 1: 1 as across the falx."""
@@ -83,7 +89,7 @@ class Evidences:
         there = fit.to_atlas(world)
         zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
-        base_share = float(((zones & BASE) > 0).mean())
+        base_share = float(((zones & BASE_ZONE) > 0).mean())
         (first, last), *_ = lesion.bbox_kji
         shape = shape_of(world, (first, last), self._scan.geometry, values("locating"))
         middle = world.mean(axis=0)
@@ -100,10 +106,9 @@ class Evidences:
             fluid_share=_fluid_share(world, self._head.coarse_hu),
             deepest_mm=self.deepest_mm(world),
             base_share=base_share,
-            sella_share=float(((zones & SELLA) > 0).mean()),
-            outside_share=float((((zones & BRAIN) == 0) & (labels == 0)).mean()),
+            sella_share=float(((zones & SELLA_ZONE) > 0).mean()),
+            outside_share=float((((zones & BRAIN_ZONE) == 0) & (labels == 0)).mean()),
             atlas_x_mm=float(there[:, 0].mean()),
-            from_vertex_deg=_from_vertex_deg(there.mean(axis=0), atlas) if self._in_plaque[lesion.id] else 0.0,
             shape=shape,
             upright=float(abs(across[0]) / np.linalg.norm(across)),
         )
@@ -111,8 +116,6 @@ class Evidences:
 
 def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str, float]) -> bool:
     """Whether a lesion is skull; `first` and `share` are what the atlas says of it."""
-    if evidence.in_plaque and evidence.from_vertex_deg > limits["plaque_deg"]:
-        return True
     shallow = evidence.on_bone or evidence.deepest_mm < limits["base_depth_mm"]
     if evidence.outside_share >= limits["outside_share"] and shallow and not evidence.in_plaque:
         return True
@@ -130,13 +133,6 @@ def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str,
         return in_base
     mostly = evidence.base_share >= limits["base_share"]
     return mostly and (evidence.deepest_mm < limits["base_depth_mm"] or first[0] in PARENCHYMA)
-
-
-def _from_vertex_deg(point: Array, atlas: Atlas) -> float:
-    step = 4
-    brain = np.argwhere((atlas.zones[::step, ::step, ::step] & BRAIN) > 0) * step
-    way = point - apply(atlas.affine, brain).mean(axis=0)
-    return float(np.degrees(np.arccos(np.clip(way[2] / max(float(np.linalg.norm(way)), 1e-6), -1.0, 1.0))))
 
 
 def is_dura(evidence: Evidence, site: str, limits: Mapping[str, float]) -> bool:

@@ -24,8 +24,6 @@ from calcscan.geometry import apply
 from calcscan.knowledge import values
 from calcscan.model import Coarse, Flag, Head, Scan
 from calcscan.skull.bone import without_bone
-from calcscan.skull.knots import with_knots
-from calcscan.skull.vault import find_plaques
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -72,13 +70,8 @@ def find_skull(scan: Scan) -> Head:
         )
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
     native = without_bone(scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits)
-    native, knots = with_knots(scan, native, depth_mm, coarse.affine, brain_hu, limits)
-    plaques = find_plaques(scan, inside, depth_mm, coarse.affine, limits)
-    native[tuple(plaques.T)] = True
     return Head(
         inside=native,
-        plaques_kji=plaques,
-        knots_kji=knots,
         coarse_hu=coarse,
         coarse_inside=inside,
         depth_mm=depth_mm,

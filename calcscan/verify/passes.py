@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calcscan.attached import find_attached
 from calcscan.find import find_lesions
 from calcscan.geometry import apply
 from calcscan.knowledge import values
@@ -51,8 +52,11 @@ def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: b
     thick_mm = thickness_mm(before.scan)
     shares = [filled_share(one.deposit, before.scan.geometry, thick_mm, before.blur) for one in planned]
     scan = with_shares(before.scan, [one.deposit for one in planned], shares)
-    head = find_skull(scan) if anew else before.head
-    fit = register(head, before.atlas) if anew else before.fit
+    head, fit = before.head, before.fit
+    if anew:
+        bare = find_skull(scan)
+        fit = register(bare, before.atlas)
+        head = find_attached(scan, bare, fit, before.atlas)
     found = find_lesions(scan, head, threshold_hu=before.threshold_hu)
     lesions = locate(found, scan, head, fit, before.atlas)
     trials = tuple(

@@ -8,7 +8,7 @@ valley parts the two. In slices thicker than a deposit no valley shows where it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from scipy import ndimage
 from calcscan._kernels.knots import stands_out
 from calcscan.coarse import on_native, sample_at
 from calcscan.geometry import Array, Geometry, apply
-from calcscan.model import Scan
+from calcscan.model import Head, Scan
 from calcscan.thickness import thickness_mm
 
 Mask = npt.NDArray[np.bool_]
@@ -28,24 +28,21 @@ _AROUND = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 def with_knots(
-    scan: Scan,
-    inside: Mask,
-    depth_mm: Field,
-    affine: Array,
-    brain_hu: float,
-    limits: Mapping[str, float],
+    scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]
 ) -> tuple[Mask, Voxels]:
-    """`inside` with every knot in it and parted from bone by a voxel, and the (k, j, i) of those that were not in it.
+    """A copy of `head.inside` with every knot in it and parted from bone by a voxel, and the (k, j, i) of those that
+    were not in it.
 
-    `depth_mm` on the grid `affine` is the distance to the inner table. A knot lies mostly within it, reaches deeper
-    than the blur of its edge, as any island must, and lines no air.
+    `own` takes LPS mm to mm from the middle of the brain in the head's own axes. A knot lies mostly within the inner
+    table, reaches deeper than the blur of its edge, as any island must, and lines no air.
     """
-    box = _middle_of_the_base(scan.geometry, depth_mm, affine, limits)
+    out = head.inside.copy()
+    depth_mm, affine = head.depth_mm, head.coarse_hu.affine
+    box = _middle_of_the_base(scan.geometry, depth_mm, affine, own, limits)
     if box is None:
-        return inside, np.empty((0, 3), dtype=np.int64)
+        return out, np.empty((0, 3), dtype=np.int64)
     thick_mm = thickness_mm(scan)[box[0]]
-    numbers = _numbered(scan, box, thick_mm, depth_mm, affine, brain_hu, limits)
-    out = inside.copy()
+    numbers = _numbered(scan, box, thick_mm, depth_mm, affine, float(head.brain_hu or 0.0), limits)
     block = out[box]
     kji = np.argwhere(numbers > 0)
     owner = numbers[tuple(kji.T)]
@@ -75,14 +72,16 @@ def _near_air(scan: Scan, kji: Voxels, limits: Mapping[str, float]) -> Mask:
 
 
 def _middle_of_the_base(
-    grid: Geometry, depth_mm: Field, affine: Array, limits: Mapping[str, float]
+    grid: Geometry,
+    depth_mm: Field,
+    affine: Array,
+    own: Callable[[Array], Array],
+    limits: Mapping[str, float],
 ) -> tuple[slice, slice, slice] | None:
     """The part of the scan in which the arteries and folds at the base run; None where it was cut off."""
     points = apply(affine, np.argwhere(depth_mm > 0.0))
-    middle = points.mean(axis=0)
-    near = (np.abs(points[:, 0] - middle[0]) <= limits["base_wide_mm"]) & (
-        points[:, 2] <= middle[2] - limits["base_below_mm"]
-    )
+    there = own(points)
+    near = (np.abs(there[:, 0]) <= limits["base_wide_mm"]) & (there[:, 2] <= -limits["base_below_mm"])
     if not near.any():
         return None
     index = grid.to_index(points[near])

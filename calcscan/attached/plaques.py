@@ -10,25 +10,26 @@ edge over slab times slope. Where that comes near a plaque's own thickness, towa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from calcscan.attached.rays import Rays, cast
 from calcscan.geometry import Array
-from calcscan.model import Scan
-from calcscan.skull.rays import Rays, cast
+from calcscan.model import Head, Scan
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 
 
 def find_plaques(
-    scan: Scan, inside: Mask, depth_mm: Field, affine: Array, limits: Mapping[str, float]
+    scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]
 ) -> npt.NDArray[np.int64]:
-    """The (k, j, i) of every voxel of a plaque, shape (n, 3). `inside` and `depth_mm` lie on the grid `affine`."""
-    rays = cast(scan, inside, depth_mm, affine, limits)
+    """The (k, j, i) of every voxel of a plaque, shape (n, 3). `own` takes LPS mm to mm from the middle of the brain in
+    the head's own axes."""
+    rays = cast(scan, head, own, limits)
     if not rays.vault.any():
         return np.empty((0, 3), dtype=np.int64)
     surface_mm = _smooth(rays, rays.dense_mm, limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Geometry, apply
-from calcscan.model import Scan
+from calcscan.model import Head, Scan
 from calcscan.thickness import thickness_mm
 
 Mask = npt.NDArray[np.bool_]
@@ -71,14 +71,13 @@ class Rays:
         return np.linalg.norm(offset, axis=1), np.rint(angle / self.step_rad).astype(np.int64) % count
 
 
-def cast(
-    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, limits: Mapping[str, float]
-) -> Rays:
+def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
     """Rays in every slice that shows the vault, and what they meet; where they see nothing, what the nearest sees."""
     geometry = scan.geometry
+    depth_mm, affine = head.depth_mm, head.coarse_hu.affine
     count = round(2.0 * np.pi * _RADIUS_MM / limits["ray_mm"])
     every = max(1, int(limits["ray_mm"] / geometry.spacing_mm[0] + 1e-6))
-    middle = apply(affine, np.argwhere(inside)).mean(axis=0)
+    middle = apply(affine, np.argwhere(head.coarse_inside)).mean(axis=0)
     slices = np.arange(0, geometry.shape[0] - every + 1, every)
     ways = _ways(geometry, count)
     centres = np.array([_centre(geometry, middle, int(k)) for k in slices])
@@ -86,8 +85,8 @@ def cast(
     at_mm = start_mm[..., None] + _ALONG_MM / upright[..., None]
     hu = _sampled(scan, slices, centres, ways, at_mm)
     dense_mm, table_mm, meets = _edges(hu, at_mm, limits)
-    offset = centres[:, None] + ways * dense_mm[..., None] - middle
-    polar = np.arctan2(np.hypot(offset[..., 0], offset[..., 1]), offset[..., 2])
+    there = own(centres[:, None] + ways * dense_mm[..., None])
+    from_vertex = np.arctan2(np.hypot(there[..., 0], there[..., 1]), there[..., 2])
     seen = reaches & meets
     if seen.any():
         nearest = tuple(ndimage.distance_transform_edt(~seen, return_indices=True, return_distances=False))
@@ -101,7 +100,7 @@ def cast(
         thick_mm=thickness_mm(scan)[slices],
         height_mm=every * geometry.slab_mm[slices],
         seen=seen,
-        vault=seen & (polar <= np.deg2rad(limits["vault_deg"])),
+        vault=seen & (from_vertex <= np.deg2rad(limits["vault_deg"])),
         dense_mm=dense_mm,
         table_mm=table_mm,
     )

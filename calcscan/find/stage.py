@@ -9,6 +9,7 @@ from calcscan.components import Table, lesion_table
 from calcscan.find.blood import possible_haemorrhage
 from calcscan.find.floor import detection_floor_mm3
 from calcscan.find.measure import agatston, centroid_mm, diameter_mm
+from calcscan.find.standing import stands_out
 from calcscan.find.surround import patch
 from calcscan.find.threshold import Thresholds, choose
 from calcscan.find.volume import estimate
@@ -92,7 +93,8 @@ def _lesion(
     smallest_mm3: float,
     labels: npt.NDArray[np.int32],
 ) -> Lesion | None:
-    """Measure one component and write it into `labels`; None if it is too small to count."""
+    """Measure one component and write it into `labels`; None if it is too small to count, or no more than the noise of
+    what it lies in."""
     geometry = scan.geometry
     box = _box(table["bbox"][number - 1])
     hu, part = scan.hu[box], parts[box] == number
@@ -103,6 +105,8 @@ def _lesion(
         return None
     counted = part & (hu >= levels.counted_hu)
     kji = np.argwhere(counted) + first
+    if not stands_out(scan, head, kji):
+        return None
     density = hu[counted]
     mm3 = geometry.voxel_mm3[kji[:, 0]]
     volume_130_mm3 = float(mm3[density >= values("thresholds")["counted_hu"]].sum())

@@ -60,15 +60,15 @@ def patch(scan: Scan, head: Head, parts: npt.NDArray[np.int32], table: Table, nu
     lesion = parts[box] == number
     inside = head.inside[box]
     bone = ndimage.binary_dilation((hu >= levels.rim_hu) & ~inside, _UPRIGHT)
-    blurred = _within(bone, limits["bone_clear_mm"], pixel_mm)
+    blurred = within_mm(bone, limits["bone_clear_mm"], pixel_mm)
     lesion &= ~blurred | (hu >= levels.counted_hu)
     clear = inside & ~blurred | lesion
     usable = clear & (parts[box] == 0) | lesion
     slices = max(1, round(float(np.median(thick_mm)) / between / 2))
     tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
-    around = _within(tall, limits["near_mm"], pixel_mm)
+    around = within_mm(tall, limits["near_mm"], pixel_mm)
     near = around & usable
-    shell = _within(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
+    shell = within_mm(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
     if shell.sum() < limits["shell_voxels"]:
         shell = usable & ~near
     enough = shell.sum() >= limits["shell_voxels"]
@@ -98,7 +98,7 @@ def _field(hu: Field, shell: Mask, background_hu: float, slab_mm: Field, pixel_m
     return np.asarray((total + few * background_hu) / (weight + few))
 
 
-def _within(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:
+def within_mm(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:
     """Voxels no farther than this from one of the mask in the same slice."""
     out = np.zeros_like(mask)
     for k in np.flatnonzero(mask.any(axis=(1, 2))):

@@ -212,6 +212,17 @@ def test_what_a_crop_cuts_at_the_base_is_bone() -> None:
     assert locate(cut, scan, whole, FIT, load_atlas()).lesions == ()
 
 
+def test_what_lines_air_at_the_base_is_the_wall_of_a_sinus() -> None:
+    lesions, scan, whole = between_bones()
+    (lesion,) = lesions.lesions
+    _, (first, last), _ = lesion.bbox_kji
+    hu = np.array(scan.hu)
+    hu[:, last : last + 4] = -900
+    assert first > 0
+    assert len(locate(lesions, scan, whole, FIT, load_atlas()).lesions) == 1
+    assert locate(lesions, Scan(hu=hu, geometry=scan.geometry), whole, FIT, load_atlas()).lesions == ()
+
+
 def test_a_plaque_of_the_vault_is_dura_though_it_hangs_on_bone() -> None:
     lesions, scan = with_deposits(np.array([45.0, 20.0, 45.0]))
     kji = np.argwhere(lesions.labels == 1)

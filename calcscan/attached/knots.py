@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan._kernels.knots import stands_out
+from calcscan.air import lines_air, near_air
 from calcscan.coarse import on_native, sample_at
 from calcscan.geometry import Array, Geometry, apply
 from calcscan.model import Head, Scan
@@ -52,23 +53,15 @@ def with_knots(
     clear = depth >= limits["edge_mm"] + limits["blur_share"] * thick_mm[kji[:, 0]]
     size, within, deep, airy, held = (
         np.bincount(owner, counted_mm3 * which, minlength=int(numbers.max(initial=0)) + 1)
-        for which in (True, depth > 0.0, clear, _near_air(scan, kji + first, limits), block[tuple(kji.T)])
+        for which in (True, depth > 0.0, clear, near_air(scan, kji + first), block[tuple(kji.T)])
     )
-    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"]) & (airy <= limits["air_share"] * size)
+    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"])
+    chosen &= ~lines_air(airy / np.maximum(size, 1e-6))
     knots = chosen[numbers]
     beside = ndimage.binary_dilation(knots, _AROUND) & ~knots & (scan.hu[box] >= limits["rim_hu"])
     block[beside] = False
     block[knots] = True
     return out, kji[(chosen & (2 * held < size))[owner]] + first
-
-
-def _near_air(scan: Scan, kji: Voxels, limits: Mapping[str, float]) -> Mask:
-    """Which voxels have air so near in their slice that they line a sinus or an air cell: only bone does."""
-    angles = np.arange(8) * np.pi / 4
-    steps = np.array([[0.0, np.sin(angle), np.cos(angle)] for angle in angles]) / (1.0, *scan.geometry.spacing_mm[1:])
-    steps = np.concatenate([np.rint(steps * far) for far in (limits["air_mm"] / 2, limits["air_mm"])]).astype(np.int64)
-    there = np.clip(kji[:, None] + steps, 0, np.array(scan.hu.shape) - 1)
-    return np.asarray((scan.hu[tuple(np.moveaxis(there, -1, 0))] < limits["air_hu"]).any(axis=1))
 
 
 def _middle_of_the_base(

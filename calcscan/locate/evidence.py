@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan._kernels.touching import touches_outside
+from calcscan.air import lines_air, near_air
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
@@ -59,6 +60,8 @@ class Evidence:
     base_share: float
     outside_share: float
     sella_share: float
+    airy_share: float
+    """Share of it that lies as near to air as the wall of a sinus or air cell does."""
     atlas_x_mm: float
     shape: Shape
     upright: float
@@ -91,6 +94,7 @@ class Evidences:
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
         base_share = float(((zones & BASE_ZONE) > 0).mean())
         (first, last), *_ = lesion.bbox_kji
+        kji = np.argwhere(self._lesions.labels[first:last] == lesion.id) + np.array([first, 0, 0])
         shape = shape_of(world, (first, last), self._scan.geometry, values("locating"))
         middle = world.mean(axis=0)
         across = np.diff(fit.to_atlas(np.stack([middle, middle + shape.across])), axis=0)[0]
@@ -106,6 +110,7 @@ class Evidences:
             fluid_share=_fluid_share(world, self._head.coarse_hu),
             deepest_mm=self.deepest_mm(world),
             base_share=base_share,
+            airy_share=float(near_air(self._scan, kji).mean()),
             sella_share=float(((zones & SELLA_ZONE) > 0).mean()),
             outside_share=float((((zones & BRAIN_ZONE) == 0) & (labels == 0)).mean()),
             atlas_x_mm=float(there[:, 0].mean()),
@@ -122,7 +127,7 @@ def is_bone(evidence: Evidence, first: Place, share: float, limits: Mapping[str,
     if evidence.sella_share >= limits["base_share"]:
         return True
     in_base = evidence.base_share >= limits["bone_share"]
-    if in_base and evidence.cut:
+    if in_base and (evidence.cut or lines_air(evidence.airy_share)):
         return True
     if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick or evidence.in_knot):
         least = limits["joined" if evidence.thick else "joined_thin"]

@@ -11,9 +11,11 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from calcscan.atlas import load_atlas
+from calcscan.coarse import sample_at
 from calcscan.components import lesion_table
 from calcscan.geometry import Geometry, apply
-from calcscan.model import Head, Scan
+from calcscan.model import AtlasFit, Head, Scan
 from calcscan.read import read_scan
 from calcscan.skull import find_skull
 
@@ -206,3 +208,17 @@ def dense_ml(scan: Scan, head: Head) -> float:
     _, table = lesion_table(scan.hu, 130, mask=head.inside)
     mm3 = table["voxels"] * scan.geometry.voxel_mm3[0]
     return float(mm3[mm3 >= 10.0].sum()) / 1000.0
+
+
+def site_numbers(scan: Scan, fit: AtlasFit) -> np.ndarray:
+    """The atlas's label at every voxel of a scan."""
+    atlas = load_atlas()
+    kji = np.moveaxis(np.indices(scan.hu.shape), 0, -1).reshape(-1, 3)
+    there = np.concatenate([fit.to_atlas(scan.geometry.to_world(part)) for part in np.array_split(kji, 20)])
+    return sample_at(atlas.labels, atlas.affine, there, nearest=True).reshape(scan.hu.shape).astype(int)
+
+
+def nuclei_of(scan: Scan, fit: AtlasFit) -> np.ndarray:
+    """True in caudate, putamen, pallidum and thalamus of both sides."""
+    names = ("caudate", "putamen", "pallidum", "thalamus")
+    return np.isin(site_numbers(scan, fit), [n for n, s in load_atlas().sites.items() if s.site in names])

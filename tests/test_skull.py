@@ -12,7 +12,9 @@ from heads import (
     box_scan,
     cropped,
     dense_ml,
+    edited,
     egg,
+    nuclei_of,
     sample,
     sample_head,
     shrunk,
@@ -21,7 +23,9 @@ from heads import (
     without_a_piece_of_vault,
 )
 
+from calcscan.atlas import load_atlas
 from calcscan.errors import RefusedError
+from calcscan.register import register
 from calcscan.skull import find_skull
 
 
@@ -118,6 +122,16 @@ def test_a_flap_that_touches_nothing_is_skull_and_a_large_calcification_is_not()
     assert flap.sum() * 0.008 > 2, "ml"
     assert inside[flap].mean() < 0.02
     assert inside[stone].all()
+
+
+def test_deep_nuclei_calcified_throughout_bar_nothing() -> None:
+    """They lie farther from any bone than a flap may lie from the vault."""
+    scan, whole = sample(CLEAN), sample_head(CLEAN)
+    nuclei = nuclei_of(scan, register(whole, load_atlas()))
+    head = find_skull(edited(scan, np.where(nuclei, 700, scan.hu)))
+    assert nuclei.sum() * scan.geometry.voxel_mm3[0] > 30_000
+    assert head.inside[nuclei].mean() > 0.99
+    assert head.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.01)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 70), (16, 83)], ids=["no vertex", "no base"])

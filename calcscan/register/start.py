@@ -49,7 +49,9 @@ def _best(head: Head, atlas: Atlas, limits: Limits) -> Array:
         method = _method(within, reach, motion)
         method.Execute(fixed, moving)
         found.append((method.GetMetricValue(), len(found), sitk.Similarity3DTransform(motion)))
-    return _matrix(min(found)[2])
+    # one that shrinks the head until hardly anything lies in the scan has a low metric too
+    likely = [one for one in found if limits["size_low"] <= one[2].GetScale() <= limits["size_high"]]
+    return _matrix(min(likely or found)[2])
 
 
 def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:

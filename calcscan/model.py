@@ -150,7 +150,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesion:
-    """One calcification. Positions in LPS mm; `site`, `side` and `site_share` are None until it is located."""
+    """One calcification, or the part of one at one of the sites it reaches over.
+
+    Positions in LPS mm; `site`, `side` and `site_share` are None until it is located.
+    """
 
     id: int
     voxels: int
@@ -172,7 +175,9 @@ class Lesion:
     site_share: float | None = None
     """Share of the lesion's volume that lies in the site given, 0 to 1."""
     also: tuple[tuple[str, str, float], ...] = ()
-    """The other sites it reaches: (site, side, share)."""
+    """The other sites it may lie in: (site, side, share)."""
+    deposit: int = 0
+    """What hangs together with it: the parts of one calcification share this number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

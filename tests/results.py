@@ -136,6 +136,7 @@ def make_lesion(number: int, ball: Ball, labels: npt.NDArray[np.int32], geometry
     low, high = where.min(axis=0), where.max(axis=0) + 1
     return Lesion(
         id=number,
+        deposit=number,
         voxels=len(where),
         volume_mm3=volume,
         volume_low_mm3=0.8 * volume,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -22,7 +20,7 @@ def lesion(number, site, side, volume=100.0, diameter=5.0, **more):
         "voxels": 90, "volume_low_mm3": 0.9 * volume, "volume_high_mm3": 1.2 * volume, "volume_130_mm3": 1.3 * volume,
         "mean_hu": 250.0, "max_hu": 400, "mass_hu_mm3": 250.0 * 1.3 * volume, "agatston": 50.0,
         "centroid_lps_mm": (0.0, 0.0, 0.0), "centroid_kji": (0.0, 0.0, 0.0), "bbox_kji": ((0, 1), (0, 1), (0, 1)),
-        "site_share": 1.0,
+        "site_share": 1.0, "deposit": number,
     }  # fmt: skip
     return Lesion(id=number, site=site, side=side, volume_mm3=volume, diameter_mm=diameter, **{**values, **more})
 
@@ -98,24 +96,12 @@ def test_sums_of_a_site():
     assert r.mean_hu == pytest.approx((300 * 130 + 200 * 65) / 195)
 
 
-def test_a_long_lesion_is_shared_out_a_small_one_is_not():
-    also = (("putamen", "left", 0.3), ("caudate", "left", 0.1))
-    long = lesion(1, "pallidum", "left", 1000.0, 25.0, site_share=0.6, also=also)
-    summary = summarise(lesion_map(long), fit=fit())
-    assert [row(summary, s, "left").volume_mm3 for s in ("pallidum", "putamen", "caudate")] == pytest.approx(
-        [600, 300, 100]
-    )
-    assert [row(summary, s, "left").count for s in ("pallidum", "putamen", "caudate")] == [1, 1, 1]
-    assert summary.deposits["basal_ganglia"] == 1
-    small = summarise(lesion_map(replace(long, diameter_mm=6.0)), fit=fit())
-    assert row(small, "pallidum", "left").volume_mm3 == 1000.0
-    assert row(small, "putamen", "left").count == 0
-
-
-def test_shares_that_do_not_add_up_to_one_lose_nothing():
-    long = lesion(1, "falx", "midline", 900.0, 40.0, site_share=0.5, also=(("cortex", "left", 0.25),))
-    summary = summarise(lesion_map(long), fit=fit())
-    assert sum(r.volume_mm3 or 0.0 for r in summary.sites) == pytest.approx(900.0)
+def test_the_parts_of_one_deposit_count_once_where_the_guideline_takes_their_sites_together():
+    parts = (lesion(1, "pallidum", "left", 600.0, deposit=1), lesion(2, "putamen", "left", 300.0, deposit=1))
+    summary = summarise(lesion_map(*parts, lesion(3, "putamen", "left", 50.0, deposit=2)), fit=fit())
+    assert [row(summary, s, "left").volume_mm3 for s in ("pallidum", "putamen")] == [600.0, 350.0]
+    assert [row(summary, s, "left").count for s in ("pallidum", "putamen")] == [1, 2]
+    assert summary.deposits["basal_ganglia"] == 2
 
 
 @pytest.mark.parametrize(

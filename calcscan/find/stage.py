@@ -8,12 +8,12 @@ import numpy.typing as npt
 from calcscan.components import Table, lesion_table
 from calcscan.find.blood import possible_haemorrhage
 from calcscan.find.floor import detection_floor_mm3
-from calcscan.find.measure import agatston, centroid_mm, diameter_mm
 from calcscan.find.standing import stands_out
 from calcscan.find.surround import patch
 from calcscan.find.threshold import Thresholds, choose
 from calcscan.find.volume import estimate
 from calcscan.knowledge import values
+from calcscan.measure import plain_measures
 from calcscan.model import Flag, Head, Lesion, LesionMap, Scan
 
 Box = tuple[slice, slice, slice]
@@ -108,29 +108,17 @@ def _lesion(
     if not stands_out(scan, head, kji):
         return None
     density = hu[counted]
-    mm3 = geometry.voxel_mm3[kji[:, 0]]
-    volume_130_mm3 = float(mm3[density >= values("thresholds")["counted_hu"]].sum())
     sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
     around = patch(scan, head, parts, table, number, levels)
     volume = estimate(around, head.noise_hu, least_hu=min(levels.nominal_hu, levels.found_hu), sharp=sharp)
     labels[box][counted] = new
-    centre = centroid_mm(kji, geometry)
-    low, high = kji.min(axis=0), kji.max(axis=0) + 1
     return Lesion(
         id=new,
-        voxels=len(kji),
+        deposit=new,
         volume_mm3=volume.best_mm3,
         volume_low_mm3=volume.low_mm3,
         volume_high_mm3=volume.high_mm3,
-        volume_130_mm3=volume_130_mm3,
-        mean_hu=float(density @ mm3 / mm3.sum()),
-        max_hu=int(density.max()),
-        mass_hu_mm3=float(density @ mm3),
-        agatston=agatston(kji, density, geometry),
-        diameter_mm=diameter_mm(kji, geometry),
-        centroid_lps_mm=(float(centre[0]), float(centre[1]), float(centre[2])),
-        centroid_kji=tuple(float(x) for x in kji.mean(axis=0)),  # type: ignore[arg-type]
-        bbox_kji=tuple((int(a), int(b)) for a, b in zip(low, high, strict=True)),  # type: ignore[arg-type]
+        **plain_measures(kji, density, geometry),
     )
 
 

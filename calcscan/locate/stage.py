@@ -3,7 +3,7 @@
 Each voxel of a lesion votes for the sites around its place in the atlas, spread by the registration's uncertainty and
 weighted by how often each site calcifies. What the anatomy of this head says comes first: dense tissue that hangs on
 the skull base is bone and no lesion; what lies flat under the vault is dura; plexus lies in fluid; a plate is likelier
-dura, a lump is likelier brain.
+dura, a lump is likelier brain. What is large enough to reach over several sites is divided along their borders.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from calcscan.geometry import Array
 from calcscan.knowledge import table, values
 from calcscan.locate.ballot import Ballot, Shares, ranked
+from calcscan.locate.divide import Part, divide
 from calcscan.locate.evidence import Evidence, Evidences, is_bone, is_dura
 from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
 
@@ -32,24 +33,33 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
     evidences = Evidences(lesions, scan, head)
     ballot = Ballot(atlas, fit, table("locating")["prior"], float(limits["uncertainty_mm"]))
     order = _voxels_by_lesion(lesions)
-    kept, dropped_mm3 = [], 0.0
+    kept: list[Part] = []
+    dropped_mm3 = 0.0
     for lesion in lesions.lesions:
-        world = lesions.geometry.to_world(order[lesion.id])
-        told: Lesion | None
-        if fit.accepted:
-            told = _placed(lesion, ballot.shares(world), evidences.of(lesion, world, fit, atlas), limits)
-        else:
+        kji = order[lesion.id]
+        world = lesions.geometry.to_world(kji)
+        weights: Mapping[str, float] = {}
+        if not fit.accepted:
             told = _unplaced(lesion, world, evidences, limits)
+        else:
+            evidence = evidences.of(lesion, world, fit, atlas)
+            weights = _weights(evidence, limits)
+            told = _placed(lesion, ballot.shares(world), weights, evidence, limits)
         if told is None:
             dropped_mm3 += lesion.volume_130_mm3
+        elif told.site_share is None or lesion.diameter_mm < limits["divided_from_mm"]:
+            kept.append(Part(lesion=told, kji=kji))
         else:
-            kept.append(told)
+            kept += divide(told, kji, scan, fit, atlas, weights, limits)
     return _renumbered(lesions, kept, dropped_mm3)
 
 
-def _placed(lesion: Lesion, shares: Shares, evidence: Evidence, limits: Mapping[str, float]) -> Lesion | None:
+def _placed(
+    lesion: Lesion, shares: Shares, weights: Mapping[str, float], evidence: Evidence, limits: Mapping[str, float]
+) -> Lesion | None:
     """The lesion with its site; None if it is bone."""
-    order = ranked(_weighed(shares, evidence, limits))
+    weighed = {place: share * weights.get(place[0], 1.0) for place, share in shares.items()}
+    order = ranked({place: share / sum(weighed.values()) for place, share in weighed.items()})
     first, share = order[0]
     if is_bone(evidence, first, share, limits):
         return None
@@ -60,9 +70,10 @@ def _placed(lesion: Lesion, shares: Shares, evidence: Evidence, limits: Mapping[
     return replace(lesion, site=first[0], side=first[1], site_share=round(share, 3), also=also[1:])
 
 
-def _weighed(shares: Shares, evidence: Evidence, limits: Mapping[str, float]) -> Shares:
-    """The vote, with the plexus heard louder where fluid lies around the lesion, and the dura by the lesion's shape:
-    louder for a plate, softer for a lump. A plate whose thin side looks up or back lies in no falx."""
+def _weights(evidence: Evidence, limits: Mapping[str, float]) -> Mapping[str, float]:
+    """How much a site is heard above or below its vote: the plexus louder where fluid lies around the lesion, the dura
+    by the lesion's shape: louder for a plate, softer for a lump. A plate whose thin side looks up or back lies in no
+    falx."""
     weights: dict[str, float] = {}
     if evidence.fluid_share >= limits["fluid_share"]:
         weights["choroid_plexus"] = limits["fluid_weight"]
@@ -70,9 +81,7 @@ def _weighed(shares: Shares, evidence: Evidence, limits: Mapping[str, float]) ->
         weight = limits["shape_weight"] if evidence.shape.flat else 1.0 / limits["shape_weight"]
         lying = evidence.shape.flat and evidence.upright < limits["falx_upright"]
         weights |= {"tentorium": weight, "falx": 1.0 / weight if lying else weight}
-    weighed = {place: share * weights.get(place[0], 1.0) for place, share in shares.items()}
-    total = sum(weighed.values())
-    return {place: share / total for place, share in weighed.items()}
+    return weights
 
 
 def _unplaced(lesion: Lesion, world: Array, evidences: Evidences, limits: Mapping[str, float]) -> Lesion | None:
@@ -91,14 +100,13 @@ def _voxels_by_lesion(lesions: LesionMap) -> dict[int, npt.NDArray[Any]]:
     return dict(zip(numbers.tolist(), np.split(kji[order], starts[1:]), strict=True))
 
 
-def _renumbered(lesions: LesionMap, kept: list[Lesion], dropped_mm3: float) -> LesionMap:
+def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> LesionMap:
     """Only the lesions kept, numbered 1…n again, in the label map too."""
-    numbers = np.zeros(int(lesions.labels.max(initial=0)) + 1, dtype=np.int32)
+    labels = np.zeros_like(lesions.labels)
     out = []
-    for new, lesion in enumerate(kept, start=1):
-        numbers[lesion.id] = new
-        out.append(replace(lesion, id=new))
-    labels = numbers[lesions.labels]
+    for new, part in enumerate(kept, start=1):
+        labels[tuple(part.kji.T)] = new
+        out.append(replace(part.lesion, id=new))
     labels.flags.writeable = False
     settings = {**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)}
     return replace(lesions, labels=labels, lesions=tuple(out), settings=settings)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 LESION_COLUMNS = (
-    "id", "site", "side", "site_share", "volume_mm3", "volume_low_mm3", "volume_high_mm3", "volume_130_mm3",
+    "id", "deposit", "site", "side", "site_share", "volume_mm3", "volume_low_mm3", "volume_high_mm3", "volume_130_mm3",
     "voxels", "mean_hu", "max_hu", "mass_hu_mm3", "agatston", "diameter_mm",
     "centroid_l_mm", "centroid_p_mm", "centroid_s_mm", "slice",
 )  # fmt: skip

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from calcscan.knowledge import table
-from calcscan.model import AtlasFit, LesionMap
-from calcscan.summarise.burden import Part, Place
+from calcscan.model import AtlasFit, Lesion, LesionMap
+from calcscan.summarise.burden import Place
 
 
 def scores(
-    lesions: LesionMap, places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None, *, located: bool
+    lesions: LesionMap, places: Mapping[Place, Sequence[Lesion]], fit: AtlasFit | None, *, located: bool
 ) -> dict[str, object]:
     """`agatston` and `tcs_estimate`; the latter None where nothing was located."""
     told = located and fit is not None
@@ -29,7 +29,7 @@ def _agatston(lesions: LesionMap) -> dict[str, object]:
     }
 
 
-def _tcs(places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None) -> dict[str, object]:
+def _tcs(places: Mapping[Place, Sequence[Lesion]], fit: AtlasFit | None) -> dict[str, object]:
     """Nicolas 2013's sixteen cells of 0 to 5, by volume."""
     data = table("burden")["tcs"]
     volume = dict.fromkeys(data["cells"], 0.0)
@@ -37,7 +37,7 @@ def _tcs(places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None) -> dict[s
         for part in parts:
             cell = _cell(site, side, part, fit, data)
             if cell is not None:
-                volume[cell] += part.share * part.lesion.volume_mm3
+                volume[cell] += part.volume_mm3
     cells = {name: _points(mm3, data["from_mm3"]) for name, mm3 in volume.items()}
     return {
         "cells": cells,
@@ -48,11 +48,11 @@ def _tcs(places: Mapping[Place, Sequence[Part]], fit: AtlasFit | None) -> dict[s
     }
 
 
-def _cell(site: str, side: str, part: Part, fit: AtlasFit | None, data: Mapping[str, Any]) -> str | None:
+def _cell(site: str, side: str, part: Lesion, fit: AtlasFit | None, data: Mapping[str, Any]) -> str | None:
     """The cell that a lesion counts into; None for one that the score leaves out."""
     if fit is None:
         return None
-    x, _, z = fit.to_atlas(part.lesion.centroid_lps_mm)
+    x, _, z = fit.to_atlas(part.centroid_lps_mm)
     if site == "brainstem":
         if z > data["midbrain_above_z_mm"]:
             return "midbrain"

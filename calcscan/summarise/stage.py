@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from calcscan.knowledge import table
-from calcscan.model import Atlas, AtlasFit, LesionMap, Scan, Summary
+from calcscan.model import Atlas, AtlasFit, Lesion, LesionMap, Scan, Summary
 from calcscan.sites import all_sites
-from calcscan.summarise.burden import Part, Place, shared_out, site_rows
+from calcscan.summarise.burden import Place, by_place, site_rows
 from calcscan.summarise.coverage import coverage
 from calcscan.summarise.scores import scores
 from calcscan.summarise.symmetry import symmetries
@@ -39,7 +39,7 @@ def summarise(
         nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned.
     """
     told = located if located is not None else fit is not None and fit.accepted
-    places = shared_out(lesions.lesions)
+    places = by_place(lesions.lesions)
     floor_mm3 = float(lesions.settings["detection_floor_mm3"])
     covered = coverage(scan, fit, atlas) if told and scan is not None and fit is not None and atlas is not None else {}
     return Summary(
@@ -52,21 +52,21 @@ def summarise(
     )
 
 
-def _deposits(places: dict[Place, list[Part]]) -> dict[str, int]:
-    """The number of lesions at each site as the guideline names it, none counted twice."""
+def _deposits(places: dict[Place, list[Lesion]]) -> dict[str, int]:
+    """The number of deposits at each site as the guideline names it; the parts of one count once."""
     lying: dict[str, set[int]] = {}
     for (site, _), parts in places.items():
-        lying.setdefault(all_sites()[site].fact, set()).update(part.lesion.id for part in parts)
+        lying.setdefault(all_sites()[site].fact, set()).update(part.deposit for part in parts)
     return {fact: len(numbers) for fact, numbers in lying.items() if fact}
 
 
-def _multiple(places: dict[Place, list[Part]]) -> bool | None:
+def _multiple(places: dict[Place, list[Lesion]]) -> bool | None:
     """More than one deposit beside those that healthy people have; None where deposits without a site would decide."""
     excluded = set(table("burden")["multiple"]["not_counted"])
     group = {name: site.group for name, site in all_sites().items()}
-    counted = {p.lesion.id for (site, _), parts in places.items() if group[site] not in excluded for p in parts}
+    counted = {p.deposit for (site, _), parts in places.items() if group[site] not in excluded for p in parts}
     spread = {place for place, parts in places.items() if group[place[0]] not in excluded and parts}
     if len(counted) > 1 or len(spread) > 1:
         return True
-    unplaced = {p.lesion.id for p in places.get(("unassigned", ""), ())}
+    unplaced = {p.deposit for p in places.get(("unassigned", ""), ())}
     return None if unplaced else False

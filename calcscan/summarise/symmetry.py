@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 
 from calcscan.geometry import Array
 from calcscan.knowledge import values
-from calcscan.model import AtlasFit, LesionMap, Symmetry
+from calcscan.model import AtlasFit, Lesion, LesionMap, Symmetry
 from calcscan.sides import compare
 from calcscan.sites import all_sites
-from calcscan.summarise.burden import Part, Place
+from calcscan.summarise.burden import Place
 
 BASAL_GANGLIA = "basal_ganglia"
 _POINTS = 4000
@@ -27,7 +27,7 @@ def pairs() -> dict[str, tuple[str, ...]]:
 
 
 def symmetries(
-    places: Mapping[Place, Sequence[Part]],
+    places: Mapping[Place, Sequence[Lesion]],
     lesions: LesionMap,
     fit: AtlasFit | None,
     floor_mm3: float,
@@ -40,13 +40,12 @@ def symmetries(
     out = []
     for pair, sites in pairs().items():
         left, right = (
-            sum(p.share * p.lesion.volume_mm3 for site in sites for p in places.get((site, side), ()))
-            for side in ("left", "right")
+            sum(p.volume_mm3 for site in sites for p in places.get((site, side), ())) for side in ("left", "right")
         )
         overlap = None
         if fit is not None and left > 0 and right > 0:
             numbers = tuple(
-                {p.lesion.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
+                {p.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
             )
             overlap = _mirror_overlap(lesions, fit, numbers[0], numbers[1])
         out.append(compare(pair, float(left), float(right), floor_mm3, overlap))

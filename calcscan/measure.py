@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import pdist
@@ -12,6 +14,25 @@ from calcscan.knowledge import table, values
 Kji = npt.NDArray[np.int64]
 _EXACT_POINTS = 400
 _DIRECTIONS = 200
+
+
+def plain_measures(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> dict[str, Any]:
+    """Those fields of a `Lesion` that follow from its voxels (n, 3) and their density (n,) alone."""
+    mm3 = geometry.voxel_mm3[kji[:, 0]]
+    centre = centroid_mm(kji, geometry)
+    low, high = kji.min(axis=0), kji.max(axis=0) + 1
+    return {
+        "voxels": len(kji),
+        "volume_130_mm3": float(mm3[hu >= values("thresholds")["counted_hu"]].sum()),
+        "mean_hu": float(hu @ mm3 / mm3.sum()),
+        "max_hu": int(hu.max()),
+        "mass_hu_mm3": float(hu @ mm3),
+        "agatston": agatston(kji, hu, geometry),
+        "diameter_mm": diameter_mm(kji, geometry),
+        "centroid_lps_mm": tuple(float(x) for x in centre),
+        "centroid_kji": tuple(float(x) for x in kji.mean(axis=0)),
+        "bbox_kji": tuple((int(a), int(b)) for a, b in zip(low, high, strict=True)),
+    }
 
 
 def agatston(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> float:

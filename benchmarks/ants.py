@@ -28,7 +28,7 @@ from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
 from calcscan.register.judge import agreement
-from calcscan.register.tissue import brain_of, in_fluid
+from calcscan.register.tissue import Sight
 
 RUNS = 3
 Way = Callable[[Array], Array]
@@ -61,14 +61,15 @@ np.savez(sys.argv[2], matrix=matrix, seconds=min(times))
 def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
     """Atlas LPS mm to scan LPS mm (4, 4), and seconds: the least of `RUNS`."""
     limits = values("registration")
+    template, seen = Sight.of_template(atlas, limits), Sight.of_head(head, limits)
     with tempfile.TemporaryDirectory() as scratch:
         given, found = Path(scratch) / "given.npz", Path(scratch) / "found.npz"
         np.savez(
             given,
-            template=in_fluid(atlas.template_hu, brain_of(atlas), limits),
-            template_affine=atlas.affine,
-            head=in_fluid(head.coarse_hu.values, head.coarse_inside, limits),
-            head_affine=head.coarse_hu.affine,
+            template=template.calm,
+            template_affine=template.affine,
+            head=seen.calm,
+            head_affine=seen.affine,
         )
         subprocess.run(
             [python, "-c", THEIRS, str(given), str(found), str(RUNS)],
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--templates", type=Path)
     arguments = parser.parse_args()
     atlas, limits = calcscan.load_atlas(), values("registration")
+    template = Sight.of_template(atlas, limits)
     heads = {Path(name).name: calcscan.find_skull(calcscan.read_scan(name)) for name in arguments.inputs}
     if arguments.templates:
         heads[WHOLE] = template_head(arguments.templates, WHOLE).head
@@ -108,7 +110,7 @@ def main() -> None:
             "ANTs": (partial(apply, np.linalg.inv(matrix)), partial(apply, matrix), theirs_s),
         }
         for who, (to_atlas, to_scan, seconds) in ways.items():
-            overlap, correlation = agreement(to_scan, head, atlas, limits)
+            overlap, correlation = agreement(to_scan, Sight.of_head(head, limits), template, limits)
             dice = f"{dice_of(to_atlas, atlas):.3f}" if name == WHOLE else "-"
             print(f"{name:28s} {who:9s} {seconds:7.2f}  {overlap:7.3f}  {correlation:11.3f}  {dice}", flush=True)
         print(f"{'':28s} ANTs takes {theirs_s / ours_s:.1f} times as long")

@@ -11,17 +11,17 @@ from scipy import ndimage
 
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Bend, apply
-from calcscan.model import Atlas, AtlasFit, Flag, Head
-from calcscan.register.tissue import Limits, brain_of, in_fluid
+from calcscan.model import AtlasFit, Flag
+from calcscan.register.tissue import Limits, Sight
 
 _ROUNDS = 4
 """A line through most of the points is found by leaving out and fitting anew this often."""
 
 
-def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -> AtlasFit:
+def judge(matrix: Array, bend: Bend, head: Sight, template: Sight, limits: Limits) -> AtlasFit:
     """Correlation, overlap, stretch, rotation and bend against their limits."""
     back = np.linalg.inv(matrix)
-    overlap, correlation = agreement(lambda points: apply(back, points), head, atlas, limits)
+    overlap, correlation = agreement(lambda points: apply(back, points), head, template, limits)
     u, stretch, v = np.linalg.svd(back[:3, :3])
     turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
     handed = np.linalg.det(matrix[:3, :3])
@@ -54,31 +54,28 @@ def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -
     )
 
 
-def agreement(to_scan: Callable[[Array], Array], head: Head, atlas: Atlas, limits: Limits) -> tuple[float, float]:
+def agreement(to_scan: Callable[[Array], Array], head: Sight, template: Sight, limits: Limits) -> tuple[float, float]:
     """Dice of the template's brain with the inside of the skull, and the correlation of the two within the brain, away
     from its edge and without the worst tenth, on every fourth atlas voxel that the scan covers; (0, 0) where that says
     nothing."""
     step = 2
-    affine = atlas.affine @ np.diag([step, step, step, 1.0])
-    brain = brain_of(atlas)[::step, ::step, ::step]
-    template = in_fluid(atlas.template_hu[::step, ::step, ::step], brain, limits)
-    template = ndimage.gaussian_filter(template, limits["smooth_mm"] / step)[::step, ::step, ::step]
-    inner = (ndimage.distance_transform_edt(brain) * step > limits["inner_mm"])[::step, ::step, ::step]
-    brain = brain[::step, ::step, ::step]
-    there = to_scan(apply(affine, np.moveaxis(np.indices(brain.shape), 0, -1).reshape(-1, 3) * step))
+    half = template.thinned(step)
+    shown = ndimage.gaussian_filter(half.calm, limits["smooth_mm"] / half.spacing_mm)[::step, ::step, ::step]
+    inner = ndimage.distance_transform_edt(half.inside) * half.spacing_mm > limits["inner_mm"]
+    brain, inner = half.inside[::step, ::step, ::step], inner[::step, ::step, ::step]
+    there = to_scan(apply(half.affine, np.moveaxis(np.indices(brain.shape), 0, -1).reshape(-1, 3) * step))
 
     def sampled(volume: npt.NDArray[Any], *, nearest: bool) -> Array:
-        return sample_at(volume, head.coarse_hu.affine, there, nearest=nearest).reshape(brain.shape)
+        return sample_at(volume, head.affine, there, nearest=nearest).reshape(brain.shape)
 
-    covered = sampled(head.coarse_hu.covered.astype(np.uint8), nearest=True) > 0
-    inside = (sampled(head.coarse_inside.astype(np.uint8), nearest=True) > 0) & covered
+    covered = sampled(head.covered.astype(np.uint8), nearest=True) > 0
+    inside = (sampled(head.inside.astype(np.uint8), nearest=True) > 0) & covered
     brain, inner = brain & covered, inner & covered
     if not inner.any():
         return 0.0, 0.0
     overlap = 2.0 * float((brain & inside).sum()) / float(brain.sum() + inside.sum())
-    scan = in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
-    scan = ndimage.gaussian_filter(scan, limits["smooth_mm"] / head.coarse_hu.spacing_mm)
-    return overlap, _correlation(template[inner], sampled(scan, nearest=False)[inner], limits["left_out"])
+    scan = ndimage.gaussian_filter(head.calm, limits["smooth_mm"] / head.spacing_mm)
+    return overlap, _correlation(shown[inner], sampled(scan, nearest=False)[inner], limits["left_out"])
 
 
 def _correlation(template: Array, scan: Array, left_out: float) -> float:

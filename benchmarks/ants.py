@@ -27,7 +27,7 @@ import calcscan
 from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.judge import agreement
+from calcscan.register.judge import Comparison
 from calcscan.register.tissue import Sight
 
 RUNS = 3
@@ -109,8 +109,9 @@ def main() -> None:
             "calcscan": (fit.to_atlas, fit.to_scan, ours_s),
             "ANTs": (partial(apply, np.linalg.inv(matrix)), partial(apply, matrix), theirs_s),
         }
+        both = Comparison.of(Sight.of_head(head, limits), template, limits)
         for who, (to_atlas, to_scan, seconds) in ways.items():
-            overlap, correlation = agreement(to_scan, Sight.of_head(head, limits), template, limits)
+            overlap, correlation = both.overlap(to_scan), both.correlation(to_scan)
             dice = f"{dice_of(to_atlas, atlas):.3f}" if name == WHOLE else "-"
             print(f"{name:28s} {who:9s} {seconds:7.2f}  {overlap:7.3f}  {correlation:11.3f}  {dice}", flush=True)
         print(f"{'':28s} ANTs takes {theirs_s / ours_s:.1f} times as long")

@@ -15,6 +15,7 @@ from heads import CLEAN, FALX, PALLIDUM, box_scan, edited, egg, moved, sample, s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from calcscan.atlas import load_atlas
 from calcscan.coarse import sample_at
@@ -23,6 +24,7 @@ from calcscan.knowledge import values
 from calcscan.model import AtlasFit
 from calcscan.register import register
 from calcscan.register.bend import Middle, _modes, bend
+from calcscan.register.judge import judge
 from calcscan.register.tissue import Sight
 from calcscan.skull import find_skull
 
@@ -73,6 +75,18 @@ def test_what_does_not_fit_is_not_believed() -> None:
     assert {flag.code for flag in found.flags} == {"registration_poor"}
     assert all(flag.limit is not None for flag in found.flags)
     assert found.reason
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("angle_deg", [-10.0, 10.0])
+def test_a_fit_turned_by_ten_degrees_is_not_believed(fit: AtlasFit, axis: int, angle_deg: float) -> None:
+    """It agrees well, but turned back it would agree better."""
+    limits, turn = values("registration"), np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(np.radians(angle_deg) * np.eye(3)[axis]).as_matrix()
+    head, template = Sight.of_head(sample_head(PALLIDUM), limits), Sight.of_template(load_atlas(), limits)
+    matrix, deformation = bend(head, Middle.of(template, limits), turn @ fit.scan_to_atlas, limits)
+    found = judge(matrix, deformation, head, template, limits)
+    assert "turned or moved a little it would agree better" in found.reason
 
 
 def test_calcification_does_not_steer() -> None:

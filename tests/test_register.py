@@ -86,7 +86,7 @@ def test_a_fit_turned_by_ten_degrees_is_not_believed(fit: AtlasFit, axis: int, a
     head, template = Sight.of_head(sample_head(PALLIDUM), limits), Sight.of_template(load_atlas(), limits)
     matrix, deformation = bend(head, Middle.of(template, limits), turn @ fit.scan_to_atlas, limits)
     found = judge(matrix, deformation, head, template, limits)
-    assert "turned or moved a little it would agree better" in found.reason
+    assert "would agree better with the head turned" in found.reason
 
 
 def test_calcification_does_not_steer() -> None:

@@ -86,14 +86,11 @@ def bend(head: Sight, middle: Middle, matrix: Array, limits: Limits) -> tuple[Ar
     found = _sought(head, middle, matrix, modes, variance, limits)
     change = np.eye(4)
     change[:3, 3] = found[0]
-    shift = _on_nodes(modes[:, 1:] @ found[1:], middle).at(middle.points - found[0])
-    return change @ matrix, _on_nodes(np.round(shift, 4), middle)
-
-
-def _on_nodes(shift: Array, middle: Middle) -> Bend:
-    affine = middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
+    shape, affine = middle.box.nodes().shape, middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
     affine[:3, 3] = middle.points[0]
-    return Bend(shift_mm=shift.astype(np.float32).reshape(middle.box.nodes().shape), affine=affine)
+    before = np.moveaxis((modes[:, 1:] @ found[1:]).reshape(shape), -1, 0)
+    shift = np.stack([sample_at(part, affine, middle.points - found[0]) for part in before], axis=-1)
+    return change @ matrix, Bend(shift_mm=np.round(shift, 4).astype(np.float32).reshape(shape), affine=affine)
 
 
 def _sought(head: Sight, middle: Middle, matrix: Array, modes: Array, variance: Array, limits: Limits) -> Array:

@@ -1,8 +1,8 @@
 """Is the fit to be believed?
 
 Limits on how well a fit agrees can't be strict: heads differ more than a fit turned by 10 degrees does from the right
-one. But of one head the right fit agrees best: where the same fit, turned or moved a little, agrees clearly better, the
-search has stopped in the wrong place.
+one. But of one head the right fit agrees best: from how the agreement changes when the fit is turned or moved a little
+follows where it would be best, and that must not be far off.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import numpy as np
 from scipy import ndimage
@@ -77,9 +76,9 @@ class Comparison:
 
 def judge(matrix: Array, bend: Bend, head: Sight, template: Sight, limits: Limits) -> AtlasFit:
     """Correlation, overlap, stretch, rotation and bend against their limits, and the fit against its neighbours."""
-    back, both = np.linalg.inv(matrix), Comparison.of(head, template, limits)
+    back, both = np.asarray(np.linalg.inv(matrix), dtype=np.float64), Comparison.of(head, template, limits)
     overlap, correlation = both.overlap(partial(apply, back)), both.correlation(partial(apply, back))
-    better = max(both.correlation(partial(apply, back @ motion)) for motion in _nearby(both, limits))
+    off_deg, off_mm = _off(both, back, correlation, limits)
     u, stretch, v = np.linalg.svd(back[:3, :3])
     turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
     handed = np.linalg.det(matrix[:3, :3])
@@ -92,7 +91,8 @@ def judge(matrix: Array, bend: Bend, head: Sight, template: Sight, limits: Limit
         ("the head would have to be stretched too unevenly", uneven, limits["uneven"], -1),
         ("the head would be turned too far", turn, limits["rotation_deg"], -1),
         ("the middle of the head would have to be bent too far", bend.rms_mm, limits["bend_rms_mm"], -1),
-        ("turned or moved a little it would agree better", better - correlation, limits["nearby_better"], -1),
+        ("the brains' insides would agree better with the head turned", off_deg, limits["off_deg"], -1),
+        ("the brains' insides would agree better with the head moved", off_mm, limits["off_mm"], -1),
         ("left and right would be swapped", handed, 0.0, 1),
     ]
     flags = tuple(
@@ -113,16 +113,33 @@ def judge(matrix: Array, bend: Bend, head: Sight, template: Sight, limits: Limit
     )
 
 
-def _nearby(both: Comparison, limits: Limits) -> list[Array]:
-    """Motions (4, 4) in the atlas: a small turn about each axis of the middle of the brain, a small move along each."""
-    centre, motions = both.points[both.inner].mean(axis=0), []
-    for axis, sign in product(np.eye(3), (1.0, -1.0)):
-        turn, move = np.eye(4), np.eye(4)
-        turn[:3, :3] = Rotation.from_rotvec(np.radians(sign * limits["nearby_deg"]) * axis).as_matrix()
-        turn[:3, 3] = centre - turn[:3, :3] @ centre
-        move[:3, 3] = sign * limits["nearby_mm"] * axis
-        motions += [turn, move]
-    return motions
+def _off(both: Comparison, back: Array, correlation: float, limits: Limits) -> tuple[float, float]:
+    """How far from its best the fit is turned, in degrees, and moved, in mm: a parabola through its correlation and
+    those on either side about or along each axis."""
+    centre, turned, shifted = both.points[both.inner].mean(axis=0), [], []
+    for axis in np.eye(3):
+        at: dict[tuple[str, float], float] = {}
+        for sign in (1.0, -1.0):
+            turn, move = np.eye(4), np.eye(4)
+            turn[:3, :3] = Rotation.from_rotvec(np.radians(sign * limits["nearby_deg"]) * axis).as_matrix()
+            turn[:3, 3] = centre - turn[:3, :3] @ centre
+            move[:3, 3] = sign * limits["nearby_mm"] * axis
+            at["turn", sign] = both.correlation(partial(apply, back @ turn))
+            at["move", sign] = both.correlation(partial(apply, back @ move))
+        turned.append(_summit(at["turn", -1.0], correlation, at["turn", 1.0]) * limits["nearby_deg"])
+        shifted.append(_summit(at["move", -1.0], correlation, at["move", 1.0]) * limits["nearby_mm"])
+    return float(np.linalg.norm(turned)), float(np.linalg.norm(shifted))
+
+
+def _summit(before: float, here: float, after: float) -> float:
+    """Where the parabola through values at -1, 0 and 1 is highest, no further off than 2.
+
+    >>> _summit(0.5, 0.875, 0.75)
+    0.25
+    """
+    if 2.0 * here - before - after <= abs(after - before) / 4.0:
+        return 2.0 * float(np.sign(after - before))
+    return (after - before) / (2.0 * (2.0 * here - before - after))
 
 
 def _correlation(template: Array, scan: Array, left_out: float) -> float:

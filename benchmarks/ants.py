@@ -1,12 +1,13 @@
 """Our affine beside ANTs' affine: time, and how well the atlas lies.
 
     python -m venv ants && ants/bin/pip install antspyx
-    python benchmarks/ants.py --python ants/bin/python [INPUT...] [--templates DIR]
+    python benchmarks/ants.py --python ants/bin/python [INPUT...] [--cache DIR]
 
 Both get the same two images (template and head as brain in fluid) on the same two cores; ANTs runs in the other
 environment, for it asks for another numpy. Ours uses one thread, so that its result never changes; ANTs is given two.
-INPUT are scans: overlap and correlation tell how well the atlas lies on them. DIR holds the templates of nuclei.py, on
-which the Dice of the deep nuclei with CIT168 is told.
+INPUT are scans: overlap and correlation tell how well the atlas lies on them, landmarks of `anatomy_points.toml` how
+far off it is. Last comes a head made from an MRI average and bent by a known deformation (`mri_heads.py`, whose
+packages are kept in DIR), with the Dice of its deep nuclei. Ours is told by its affine alone too.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from nuclei import PROTOCOLS, Truth, atlas_at, box, compared
-from template_heads import WHOLE, template_head
+from landmark_error import points_of
+from nuclei import NUCLEI, PROTOCOLS, Labels, Truth, atlas_at, box, compared
+from template_heads import Known, bent_head
 
 import calcscan
 from calcscan.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.judge import agreement
-from calcscan.register.tissue import brain_of, in_fluid
+from calcscan.register.judge import Comparison
+from calcscan.register.tissue import Sight
 
 RUNS = 3
 Way = Callable[[Array], Array]
@@ -61,14 +63,15 @@ np.savez(sys.argv[2], matrix=matrix, seconds=min(times))
 def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
     """Atlas LPS mm to scan LPS mm (4, 4), and seconds: the least of `RUNS`."""
     limits = values("registration")
+    template, seen = Sight.of_template(atlas, limits), Sight.of_head(head, limits)
     with tempfile.TemporaryDirectory() as scratch:
         given, found = Path(scratch) / "given.npz", Path(scratch) / "found.npz"
         np.savez(
             given,
-            template=in_fluid(atlas.template_hu, brain_of(atlas), limits),
-            template_affine=atlas.affine,
-            head=in_fluid(head.coarse_hu.values, head.coarse_inside, limits),
-            head_affine=head.coarse_hu.affine,
+            template=template.calm,
+            template_affine=template.affine,
+            head=seen.calm,
+            head_affine=seen.affine,
         )
         subprocess.run(
             [python, "-c", THEIRS, str(given), str(found), str(RUNS)],
@@ -93,34 +96,58 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("inputs", nargs="*")
     parser.add_argument("--python", required=True, help="of an environment with antspyx")
-    parser.add_argument("--templates", type=Path)
+    parser.add_argument("--cache", type=Path, help="keep the downloads here")
     arguments = parser.parse_args()
+    print(f"{'head':28s} {'by':16s} seconds  overlap  correlation  landmarks, mm  Dice of nuclei")
+    for name in arguments.inputs:
+        head = calcscan.find_skull(calcscan.read_scan(name))
+        beside(Path(name).name, head, arguments.python, lambda to_atlas, n=Path(name).name: landmarks(n, to_atlas))
+    with tempfile.TemporaryDirectory() as scratch:
+        known, theirs = bent_mri(arguments.cache or Path(scratch))
+    beside(
+        "bent MRI head", known.head, arguments.python, lambda to_atlas: f"{'-':>13s}  {dice(known, theirs, to_atlas)}"
+    )
+
+
+def beside(name: str, head: Head, python: str, told: Callable[[Way], str]) -> None:
+    """Prints a line for each way to register one head."""
     atlas, limits = calcscan.load_atlas(), values("registration")
-    heads = {Path(name).name: calcscan.find_skull(calcscan.read_scan(name)) for name in arguments.inputs}
-    if arguments.templates:
-        heads[WHOLE] = template_head(arguments.templates, WHOLE).head
-    print("head                         by        seconds  overlap  correlation  Dice of nuclei")
-    for name, head in heads.items():
-        fit, ours_s = by_us(head, atlas)
-        matrix, theirs_s = by_ants(arguments.python, head, atlas)
-        ways: dict[str, tuple[Way, Way, float]] = {
-            "calcscan": (fit.to_atlas, fit.to_scan, ours_s),
-            "ANTs": (partial(apply, np.linalg.inv(matrix)), partial(apply, matrix), theirs_s),
-        }
-        for who, (to_atlas, to_scan, seconds) in ways.items():
-            overlap, correlation = agreement(to_scan, head, atlas, limits)
-            dice = f"{dice_of(to_atlas, atlas):.3f}" if name == WHOLE else "-"
-            print(f"{name:28s} {who:9s} {seconds:7.2f}  {overlap:7.3f}  {correlation:11.3f}  {dice}", flush=True)
-        print(f"{'':28s} ANTs takes {theirs_s / ours_s:.1f} times as long")
+    both = Comparison.of(Sight.of_head(head, limits), Sight.of_template(atlas, limits), limits)
+    fit, ours_s = by_us(head, atlas)
+    matrix, theirs_s = by_ants(python, head, atlas)
+    affine, ants = fit.scan_to_atlas, np.linalg.inv(matrix)
+    ways: dict[str, tuple[Way, Way, float]] = {
+        "calcscan": (fit.to_atlas, fit.to_scan, ours_s),
+        "its affine": (partial(apply, affine), partial(apply, np.linalg.inv(affine)), ours_s),
+        "ANTs": (partial(apply, ants), partial(apply, matrix), theirs_s),
+    }
+    for who, (to_atlas, to_scan, seconds) in ways.items():
+        agree = f"{both.overlap(to_scan):7.3f}  {both.correlation(to_scan):11.3f}"
+        print(f"{name:28s} {who:16s} {seconds:7.2f}  {agree}  {told(to_atlas)}", flush=True)
+    print(f"{'':28s} ANTs takes {theirs_s / ours_s:.1f} times as long")
 
 
-def dice_of(to_atlas: Way, atlas: Atlas) -> float:
-    """Mean Dice of the atlas's nuclei with CIT168 in a template that lies in MNI space."""
+def landmarks(name: str, to_atlas: Way) -> str:
+    """The mean distance of a head's points from the template's."""
+    there, here = points_of("template"), points_of(name)
+    away_mm = [float(np.linalg.norm(to_atlas(here[n]) - there[n])) for n in there if n in here]
+    return f"{np.mean(away_mm):13.1f}" if away_mm else f"{'-':>13s}"
+
+
+def bent_mri(cache: Path) -> tuple[Known, Labels]:
+    """A head, and the nuclei that it has at the points of `box`."""
+    from mri_heads import mni, together
+
+    cache.mkdir(parents=True, exist_ok=True)
+    cit, desikan = (Truth(PROTOCOLS[name], cache) for name in ("CIT168", "Desikan"))
+    known = bent_head(mni(cache, cit, desikan), "plain", 100)
+    return known, together(cit, desikan, known.in_mni(box()))
+
+
+def dice(known: Known, theirs: Labels, to_atlas: Way) -> str:
     points = box()
-    with tempfile.TemporaryDirectory() as cache:
-        truth = Truth(PROTOCOLS["CIT168"], Path(cache))
-    ours = atlas_at(atlas, to_atlas(points))
-    return float(np.nanmean(compared(ours, truth.at(points), points, truth.nuclei)[0]))
+    ours = atlas_at(calcscan.load_atlas(), to_atlas(known.in_scan(points)))
+    return f"{np.nanmean(compared(ours, theirs, points, NUCLEI)[0]):.3f}"
 
 
 if __name__ == "__main__":

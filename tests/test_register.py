@@ -15,6 +15,7 @@ from heads import CLEAN, FALX, PALLIDUM, box_scan, edited, egg, moved, sample, s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from calcscan.atlas import load_atlas
 from calcscan.coarse import sample_at
@@ -22,7 +23,9 @@ from calcscan.geometry import Array, Bend, apply
 from calcscan.knowledge import values
 from calcscan.model import AtlasFit
 from calcscan.register import register
-from calcscan.register.bend import Middle, _modes, settle
+from calcscan.register.bend import Middle, _modes, bend
+from calcscan.register.judge import judge
+from calcscan.register.tissue import Sight
 from calcscan.skull import find_skull
 
 
@@ -72,6 +75,18 @@ def test_what_does_not_fit_is_not_believed() -> None:
     assert {flag.code for flag in found.flags} == {"registration_poor"}
     assert all(flag.limit is not None for flag in found.flags)
     assert found.reason
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("angle_deg", [-10.0, 10.0])
+def test_a_fit_turned_by_ten_degrees_is_not_believed(fit: AtlasFit, axis: int, angle_deg: float) -> None:
+    """It agrees well, but turned back it would agree better."""
+    limits, turn = values("registration"), np.eye(4)
+    turn[:3, :3] = Rotation.from_rotvec(np.radians(angle_deg) * np.eye(3)[axis]).as_matrix()
+    head, template = Sight.of_head(sample_head(PALLIDUM), limits), Sight.of_template(load_atlas(), limits)
+    matrix, deformation = bend(head, Middle.of(template, limits), turn @ fit.scan_to_atlas, limits)
+    found = judge(matrix, deformation, head, template, limits)
+    assert "would agree better with the head turned" in found.reason
 
 
 def test_calcification_does_not_steer() -> None:
@@ -129,21 +144,48 @@ def test_the_bend_follows_wide_ventricles() -> None:
 
 
 def test_the_frame_settles_on_what_lies_deep(fit: AtlasFit) -> None:
-    head, atlas, off = sample_head(PALLIDUM), load_atlas(), np.eye(4)
+    limits, off = values("registration"), np.eye(4)
     off[:3, 3] = (0.0, 3.0, -2.0)
-    back = settle(head, Middle.of(atlas, values("registration")), off @ fit.scan_to_atlas, values("registration"))
+    head, middle = (
+        Sight.of_head(sample_head(PALLIDUM), limits),
+        Middle.of(Sight.of_template(load_atlas(), limits), limits),
+    )
+    matrix, deformation = bend(head, middle, off @ fit.scan_to_atlas, limits)
     points = fit.to_scan(np.array([[15.0, 0.0, 5.0], [-15.0, 0.0, 5.0], [0.0, 30.0, 0.0]]))
-    gap_mm = np.linalg.norm(apply(back, points) - apply(fit.scan_to_atlas, points), axis=1)
-    assert gap_mm.max() < 1.5
+    framed = apply(matrix, points)
+    assert np.linalg.norm(framed - apply(fit.scan_to_atlas, points), axis=1).max() < 1.5
+    gap_mm = np.linalg.norm(framed + deformation.at(framed) - fit.to_atlas(points), axis=1)
+    assert gap_mm.max() < 1.0
+    np.testing.assert_array_equal(matrix[:3, :3], (off @ fit.scan_to_atlas)[:3, :3])
 
 
 def test_the_modes_add_up_to_the_variance_expected() -> None:
     limits = values("registration")
-    box = Middle.of(load_atlas(), limits).box
-    modes, variance = _modes(box, limits)
-    spread = np.sqrt((modes**2 * variance).sum(axis=1)).reshape(box.nodes().shape[:3])
-    middle = spread[tuple(slice(n // 4, -(n // 4)) for n in spread.shape)]
-    np.testing.assert_allclose(middle, limits["bend_sd_mm"], rtol=0.1)
+    middle = Middle.of(Sight.of_template(load_atlas(), limits), limits)
+    modes, variance = _modes(middle, limits)
+    spread = np.sqrt((modes[:, 4:] ** 2 * variance[4:]).sum(axis=1)).reshape(middle.box.nodes().shape[:3])
+    inner = spread[tuple(slice(n // 4, -(n // 4)) for n in spread.shape)]
+    np.testing.assert_allclose(inner, limits["bend_sd_mm"], rtol=0.1)
+
+
+def test_noise_is_no_calcium() -> None:
+    """With single points of the even copy over the limit, nothing of the head would be left to look at."""
+    head, limits = sample_head(CLEAN), values("registration")
+    noise = np.random.default_rng(0).normal(0.0, 15.0, head.coarse_hu.values.shape).astype(np.float32)
+    loud = replace(head, coarse_hu=replace(head.coarse_hu, values=head.coarse_hu.values + noise))
+    calm, noisy = (Sight.of_head(h, limits).clear & h.coarse_inside for h in (head, loud))
+    assert noisy.sum() > 0.9 * calm.sum()
+
+
+def test_calcium_is_kept_clear_of() -> None:
+    """A deposit of 5 mm across, and what it blurs."""
+    head, limits = sample_head(CLEAN), values("registration")
+    world = apply(head.coarse_hu.affine, np.moveaxis(np.indices(head.coarse_inside.shape), 0, -1))
+    far_mm = np.linalg.norm(world - world[head.coarse_inside].mean(axis=0), axis=-1)
+    full = replace(head.coarse_hu, values=np.where(far_mm < 2.5, np.float32(200.0), head.coarse_hu.values))
+    clear = Sight.of_head(replace(head, coarse_hu=full), limits).clear
+    assert not clear[far_mm < 3.5].any()
+    assert clear[(far_mm > 9.0) & (far_mm < 11.0)].mean() > 0.9
 
 
 @given(seed=st.integers(0, 10_000), far_mm=st.floats(0.0, 3.0))

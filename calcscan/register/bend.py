@@ -3,8 +3,10 @@
 Ventricles widen with age and push the nuclei aside; an affine can't follow. A free deformation follows noise, gyri and
 the brightness near the skull instead (measured: worse than the affine). So the shift is a Gaussian process: a few
 millimetres of standard deviation, smooth over centimetres, and zero where nothing speaks for it. Both pictures are
-freed of their slow course of brightness first, and what fits badly counts little. Before it, the frame settles on the
-same pictures as a whole.
+freed of their slow course of brightness first, and what fits badly counts little.
+
+The outline alone puts the middle of a head off by a few millimetres as a whole. That the frame settles is sought
+together with the bend: sought first, it would take for a move of everything what only widens.
 """
 
 from __future__ import annotations
@@ -18,8 +20,7 @@ from scipy import linalg, ndimage
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Bend, apply
 from calcscan.knowledge import table
-from calcscan.model import Atlas, Head
-from calcscan.register.tissue import Field, Limits, Mask, brain_of, clear_of_calcium, in_fluid
+from calcscan.register.tissue import Field, Limits, Mask, Sight
 
 _STEP_MM = 2.0
 _EVERY = 2
@@ -65,70 +66,70 @@ class Middle:
     """From coarse to fine: smoothing in mm, rounds, and the picture."""
 
     @classmethod
-    def of(cls, atlas: Atlas, limits: Limits) -> Middle:
+    def of(cls, template: Sight, limits: Limits) -> Middle:
         box = _Box.around(limits)
         nodes = box.nodes().reshape(-1, 3)
         points = apply(box.affine, nodes)
-        brain, low_hu = brain_of(atlas), np.float32(limits["low_hu"])
-        inside = _on_box(brain, atlas.affine, box, np.eye(4)) > 0.5
+        calm, inside = _on_box(template, box, np.eye(4), limits)
         far_mm = _STEP_MM * ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
-        calm = _on_box(in_fluid(atlas.template_hu, brain, limits) - low_hu, atlas.affine, box, np.eye(4)) + low_hu
-        smooth_mm = limits["bend_smooth_mm"]
-        template = tuple((mm, n, _even(calm, inside, mm, limits)) for mm, n in ((2 * smooth_mm, 2), (smooth_mm, 5)))
+        course, smooth_mm = _course(calm, inside, limits), limits["bend_smooth_mm"]
+        pictures = tuple((mm, n, _even(calm, course, mm, limits)) for mm, n in ((2 * smooth_mm, 1), (smooth_mm, 4)))
         deep = far_mm[tuple(nodes.T)] > limits["rim_mm"]
-        return cls(box=box, nodes=nodes, points=points, deep=deep, template=template)
+        return cls(box=box, nodes=nodes, points=points, deep=deep, template=pictures)
 
 
-def settle(head: Head, middle: Middle, matrix: Array, limits: Limits) -> Array:
-    """The matrix from scan to atlas, moved by the few millimetres that the middle of the head asks for: the outline
-    alone puts what lies deep off by about as much."""
-    centre, far_mm = middle.points.mean(axis=0), limits["settle_far_mm"]
-    modes = np.concatenate([np.ones((len(middle.points), 1)), (middle.points - centre) / far_mm], axis=1)
-    variance = np.array([limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3])
-    shift = _sought(head, middle, matrix, modes, variance, limits)
+def bend(head: Sight, middle: Middle, matrix: Array, limits: Limits) -> tuple[Array, Bend]:
+    """The matrix from scan to atlas, moved to settle on the middle of the head, and the shift of points of the atlas's
+    frame (the scan after that matrix), LPS mm, that brings the scan's middle onto the template's; zero away from there.
+    """
+    modes, variance = _modes(middle, limits)
+    found = _sought(head, middle, matrix, modes, variance, limits)
     change = np.eye(4)
-    change[:3, :3] += shift[1:].T / far_mm
-    change[:3, 3] = shift[0] - shift[1:].T @ centre / far_mm
-    return change @ matrix
-
-
-def bend(head: Head, middle: Middle, matrix: Array, limits: Limits) -> Bend:
-    """The shift of points of the atlas's frame (the scan after `matrix`), LPS mm, that brings the scan's middle onto
-    the template's; zero away from there."""
-    modes, variance = _modes(middle.box, limits)
-    field = modes @ _sought(head, middle, matrix, modes, variance, limits)
-    affine = middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
+    change[:3, 3] = found[0]
+    shape, affine = middle.box.nodes().shape, middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
     affine[:3, 3] = middle.points[0]
-    shape = middle.box.nodes().shape
-    return Bend(shift_mm=np.round(field, 4).astype(np.float32).reshape(shape), affine=affine)
+    before = np.moveaxis((modes[:, 1:] @ found[1:]).reshape(shape), -1, 0)
+    shift = np.stack([sample_at(part, affine, middle.points - found[0]) for part in before], axis=-1)
+    return change @ matrix, Bend(shift_mm=np.round(shift, 4).astype(np.float32).reshape(shape), affine=affine)
 
 
-def _sought(head: Head, middle: Middle, matrix: Array, modes: Array, variance: Array, limits: Limits) -> Array:
+def _sought(head: Sight, middle: Middle, matrix: Array, modes: Array, variance: Array, limits: Limits) -> Array:
     """How much of each mode (nodes, modes) brings the scan onto the template, (modes, 3) in mm; `variance` is what is
     expected of each.
 
     Gauss-Newton with weights of Geman and McClure, coarse to fine.
     """
-    box, coarse, low_hu = middle.box, head.coarse_hu, np.float32(limits["low_hu"])
-    at = tuple(middle.nodes.T)
-    seen = _on_box(clear_of_calcium(head, limits) & head.coarse_inside, coarse.affine, box, matrix) > 0.99
-    inside = _on_box(head.coarse_inside, coarse.affine, box, matrix) > 0.5
-    calm = _on_box(in_fluid(coarse.values, head.coarse_inside, limits) - low_hu, coarse.affine, box, matrix) + low_hu
-    use = seen[at] & middle.deep
+    box, at = middle.box, tuple(middle.nodes.T)
+    calm, inside = _on_box(head, box, matrix, limits)
+    use = (_resampled(head.clear & head.inside, head.affine, box, matrix) > 0.99)[at] & middle.deep
+    course = _course(calm, inside, limits)
     shift = np.zeros((modes.shape[1], 3))
     for smooth_mm, rounds, template in middle.template:
-        aim = _as_bright_as(_even(calm, inside, smooth_mm, limits)[at][use], template[at][use], limits)
+        aim = _as_bright_as(_even(calm, course, smooth_mm, limits)[at][use], template[at][use], limits)
         slope = _slope(template)
         for _ in range(rounds):
             shift += _step(shift, aim, middle.points[use], modes[use], variance, template, slope, box, limits)
     return shift
 
 
-def _modes(box: _Box, limits: Limits) -> tuple[Array, Array]:
-    """The process's leading modes at the nodes (n, modes), and the variance of each in mm²."""
-    nodes = box.nodes()
+def _modes(middle: Middle, limits: Limits) -> tuple[Array, Array]:
+    """The modes of the shift at the nodes (n, modes), and the variance of each in mm².
+
+    First that of the whole head, then stretch, turn and shear of its middle, then the process's leading ones.
+    """
+    nodes, far_mm = middle.box.nodes(), limits["settle_far_mm"]
+    fade = np.einsum("k,j,i->kji", *(_fade(count, limits) for count in nodes.shape[:3])).reshape(-1, 1)
+    linear = (middle.points - middle.points.mean(axis=0)) / far_mm
+    process, variance = _process(nodes.shape[:3], limits)
+    modes = np.concatenate([np.ones_like(fade), linear * fade, process * fade], axis=1)
+    whole = [limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3]
+    return modes, np.concatenate([whole, variance])
+
+
+def _process(shape: tuple[int, ...], limits: Limits) -> tuple[Array, Array]:
+    """The Gaussian process's modes with most variance, and their variance."""
     values, vectors = [], []
-    for count in nodes.shape[:3]:
+    for count in shape:
         away_mm = _STEP_MM * _EVERY * np.subtract.outer(np.arange(count), np.arange(count))
         value, vector = np.linalg.eigh(np.exp(-0.5 * (away_mm / limits["bend_reach_mm"]) ** 2))
         # An eigenvector's sign is the library's choice; the field doesn't depend on it.
@@ -137,8 +138,7 @@ def _modes(box: _Box, limits: Limits) -> tuple[Array, Array]:
     product = np.einsum("k,j,i->kji", *values)
     kept = np.argwhere(product > limits["bend_kept"] * product.max())
     parts = [vector[:, kept[:, axis]] for axis, vector in enumerate(vectors)]
-    fade = np.einsum("k,j,i->kji", *(_fade(count, limits) for count in nodes.shape[:3])).reshape(-1, 1)
-    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept)) * fade
+    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept))
     return modes, limits["bend_sd_mm"] ** 2 * product[tuple(kept.T)]
 
 
@@ -148,21 +148,32 @@ def _fade(count: int, limits: Limits) -> Array:
     return np.sin(0.5 * np.pi * np.minimum(to_edge_mm / limits["bend_fade_mm"], 1.0)) ** 2
 
 
-def _on_box(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: Array) -> Field:
-    """A volume of the scan on the box, through the matrix from scan to atlas."""
+def _on_box(sight: Sight, box: _Box, matrix: Array, limits: Limits) -> tuple[Field, Mask]:
+    """The brain in fluid on the box, through the matrix to the atlas, and the inside."""
+    low_hu = np.float32(limits["low_hu"])
+    calm = _resampled(sight.calm - low_hu, sight.affine, box, matrix) + low_hu
+    return calm, _resampled(sight.inside, sight.affine, box, matrix) > 0.5
+
+
+def _resampled(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: Array) -> Field:
     there = np.linalg.inv(affine) @ np.linalg.inv(matrix) @ box.affine
     return np.asarray(
         ndimage.affine_transform(volume.astype(np.float32), there[:3, :3], there[:3, 3], box.shape, order=1)
     )
 
 
-def _even(calm: Field, inside: Mask, smooth_mm: float, limits: Limits) -> Field:
-    """Smoothed, less the slow course of the brightness of tissue; fluid no further below it than counts."""
+def _course(calm: Field, inside: Mask, limits: Limits) -> Field:
+    """The slow course of the brightness of tissue."""
     tissue = ((calm > limits["tissue_low_hu"]) & (calm < limits["tissue_high_hu"]) & inside).astype(np.float32)
     slow = limits["even_mm"] / _STEP_MM
     weight = ndimage.gaussian_filter(tissue, slow)
     course = ndimage.gaussian_filter(calm * tissue, slow) / np.maximum(weight, 1e-3)
-    out = ndimage.gaussian_filter(calm, smooth_mm / _STEP_MM) - np.where(weight > 1e-2, course, limits["tissue_hu"])
+    return np.asarray(np.where(weight > 1e-2, course, limits["tissue_hu"]))
+
+
+def _even(calm: Field, course: Field, smooth_mm: float, limits: Limits) -> Field:
+    """Smoothed, less its course; fluid no further below it than counts."""
+    out = ndimage.gaussian_filter(calm, smooth_mm / _STEP_MM) - course
     return np.asarray(np.clip(out, -limits["contrast_hu"], limits["contrast_hu"]), dtype=np.float32)
 
 

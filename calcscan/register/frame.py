@@ -14,13 +14,10 @@ from scipy import ndimage
 
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, apply
-from calcscan.model import Atlas, Head
-from calcscan.register.tissue import Field, Limits, brain_of, clear_of_calcium, in_fluid
+from calcscan.register.tissue import Field, Limits, Mask, Sight
 
 _STEP = 2
 """The template is looked at on every second voxel along each axis."""
-_LEVEL_HU = 30.0
-"""How bright the inside of the skull is painted: about as brain stands out from fluid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +32,22 @@ class _Picture:
     weight: float
 
 
-def frame(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Array:
+def frame(head: Sight, template: Sight, matrix: Array, limits: Limits) -> Array:
     """The 4×4 matrix from scan to atlas, LPS mm, refined from a start.
 
     Gauss-Newton with weights of Geman and McClure, on two grids.
     """
-    brain = brain_of(atlas)[::_STEP, ::_STEP, ::_STEP]
-    affine = atlas.affine @ np.diag([_STEP, _STEP, _STEP, 1.0])
-    near = ndimage.distance_transform_edt(~brain) * _STEP <= limits["frame_margin_mm"]
+    template = template.thinned(_STEP)
+    near = ndimage.distance_transform_edt(~template.inside) * template.spacing_mm <= limits["frame_margin_mm"]
     for spacing_mm, smooth_mm, rounds in (
         (limits["coarse_mm"], limits["coarse_mm"] * 0.8, 10),
         (limits["middle_mm"], limits["middle_mm"] * 0.8, 6),
     ):
-        every = max(1, round(spacing_mm / _STEP))
-        points = apply(affine, np.argwhere(near[::every, ::every, ::every]) * every)
-        pictures = _pictures(head, atlas, affine, matrix, smooth_mm, limits)
+        every = max(1, round(spacing_mm / template.spacing_mm))
+        points = apply(template.affine, np.argwhere(near[::every, ::every, ::every]) * every)
+        pictures = _pictures(head, template, matrix, smooth_mm, limits)
         for _ in range(rounds):
-            change = _step(matrix, points, pictures, head, affine, spacing_mm, limits)
+            change = _step(matrix, points, pictures, head, template, spacing_mm, limits)
             matrix = change @ matrix
             if np.abs(change - np.eye(4)).max() < limits["still"]:
                 break
@@ -59,27 +55,27 @@ def frame(head: Head, atlas: Atlas, matrix: Array, limits: Limits) -> Array:
 
 
 def _pictures(
-    head: Head, atlas: Atlas, affine: Array, matrix: Array, smooth_mm: float, limits: Limits
+    head: Sight, template: Sight, matrix: Array, smooth_mm: float, limits: Limits
 ) -> tuple[_Picture, _Picture]:
-    brain = brain_of(atlas)[::_STEP, ::_STEP, ::_STEP]
-    template = in_fluid(atlas.template_hu[::_STEP, ::_STEP, ::_STEP], brain, limits)
-    coarse = head.coarse_hu
-    scan = in_fluid(coarse.values, head.coarse_inside, limits)
-    size = float(np.cbrt(np.linalg.det(matrix[:3, :3]))) * coarse.spacing_mm
-    covered = coarse.covered.astype(np.float32)
+    size = float(np.cbrt(np.linalg.det(matrix[:3, :3]))) * head.spacing_mm
 
-    def picture(one: Field, other: Field, smooth_mm: float, seen: Field, weight: float) -> _Picture:
-        smooth = ndimage.gaussian_filter(one, smooth_mm / _STEP)
-        slope = np.gradient(smooth)
+    def picture(one: Field, other: Field, smooth_mm: float, seen: Mask, weight: float) -> _Picture:
+        smooth = ndimage.gaussian_filter(one, smooth_mm / template.spacing_mm)
         blurred = ndimage.gaussian_filter(other, smooth_mm / size)
-        return _Picture(template=smooth, slope=tuple(slope), scan=blurred, seen=seen, weight=weight)
+        return _Picture(
+            template=smooth, slope=tuple(np.gradient(smooth)), scan=blurred, seen=seen.astype(np.float32), weight=weight
+        )
 
-    inside = np.float32(_LEVEL_HU) * head.coarse_inside.astype(np.float32)
-    whole = np.float32(_LEVEL_HU) * brain.astype(np.float32)
-    clear = clear_of_calcium(head, limits).astype(np.float32)
+    level = np.float32(limits["outline_hu"])
     return (
-        picture(template, scan, smooth_mm, clear, 1.0),
-        picture(whole, inside, limits["outline_smooth_mm"], covered, limits["outline_weight"]),
+        picture(template.calm, head.calm, smooth_mm, head.clear, 1.0),
+        picture(
+            level * template.inside,
+            level * head.inside,
+            limits["outline_smooth_mm"],
+            head.covered,
+            limits["outline_weight"],
+        ),
     )
 
 
@@ -87,8 +83,8 @@ def _step(
     matrix: Array,
     points: Array,
     pictures: tuple[_Picture, ...],
-    head: Head,
-    affine: Array,
+    head: Sight,
+    template: Sight,
     spacing_mm: float,
     limits: Limits,
 ) -> Array:
@@ -96,13 +92,13 @@ def _step(
     there = apply(np.linalg.inv(matrix), points)
     centre = points.mean(axis=0)
     basis = np.concatenate([np.ones((len(points), 1)), points - centre], axis=1)
-    to_index = np.linalg.inv(affine)[:3, :3]
+    to_index = np.linalg.inv(template.affine)[:3, :3]
     curvature, pull = np.zeros((12, 12)), np.zeros(12)
     for picture in pictures:
-        use = sample_at(picture.seen, head.coarse_hu.affine, there) > 0.99
-        gap = sample_at(picture.scan, head.coarse_hu.affine, there[use])
-        gap -= sample_at(picture.template, affine, points[use])
-        slope = np.stack([sample_at(part, affine, points[use]) for part in picture.slope], axis=-1) @ to_index
+        use = sample_at(picture.seen, head.affine, there) > 0.99
+        gap = sample_at(picture.scan, head.affine, there[use])
+        gap -= sample_at(picture.template, template.affine, points[use])
+        slope = np.stack([sample_at(part, template.affine, points[use]) for part in picture.slope], axis=-1) @ to_index
         counts = picture.weight * (spacing_mm / limits["middle_mm"]) ** 3 / limits["frame_sd_hu"] ** 2
         trust = counts / (1.0 + (gap / limits["forgive_hu"]) ** 2) ** 2
         design = (slope[:, :, None] * basis[use][:, None, :]).reshape(-1, 12)

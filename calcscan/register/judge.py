@@ -1,27 +1,84 @@
-"""Is the fit to be believed?"""
+"""Is the fit to be believed?
+
+Limits on how well a fit agrees can't be strict: heads differ more than a fit turned by 10 degrees does from the right
+one. But of one head the right fit agrees best: from how the agreement changes when the fit is turned or moved a little
+follows where it would be best, and that must not be far off.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Bend, apply
-from calcscan.model import Atlas, AtlasFit, Flag, Head
-from calcscan.register.tissue import Limits, brain_of, in_fluid
+from calcscan.model import AtlasFit, Flag
+from calcscan.register.tissue import Field, Limits, Mask, Sight
 
+_STEP = 2
+"""The template is smoothed on every second voxel, and compared on every second of these."""
 _ROUNDS = 4
 """A line through most of the points is found by leaving out and fitting anew this often."""
 
 
-def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -> AtlasFit:
-    """Correlation, overlap, stretch, rotation and bend against their limits."""
-    back = np.linalg.inv(matrix)
-    overlap, correlation = agreement(lambda points: apply(back, points), head, atlas, limits)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """Scan and template, and the points (n, 3) of the atlas, LPS mm, at which they are compared."""
+
+    head: Sight
+    smooth: Field
+    """The scan's calm HU (k, j, i)."""
+    points: Array
+    shown: Field
+    """The template's at the points, as smooth."""
+    brain: Mask
+    inner: Mask
+    """Brain away from its edge: ventricles and nuclei, not the outline."""
+    left_out: float
+
+    @classmethod
+    def of(cls, head: Sight, template: Sight, limits: Limits) -> Comparison:
+        half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
+        inner = ndimage.distance_transform_edt(half.inside) * half.spacing_mm > limits["inner_mm"]
+        shown = ndimage.gaussian_filter(half.calm, limits["smooth_mm"] / half.spacing_mm)[part]
+        return cls(
+            head=head,
+            smooth=ndimage.gaussian_filter(head.calm, limits["smooth_mm"] / head.spacing_mm),
+            points=apply(half.affine, np.moveaxis(np.indices(shown.shape), 0, -1).reshape(-1, 3) * _STEP),
+            shown=shown.ravel(),
+            brain=half.inside[part].ravel(),
+            inner=inner[part].ravel(),
+            left_out=limits["left_out"],
+        )
+
+    def overlap(self, to_scan: Callable[[Array], Array]) -> float:
+        """Dice of the template's brain with the inside of the skull where the scan covers it; 0 where it doesn't."""
+        there = to_scan(self.points)
+        covered = sample_at(self.head.covered, self.head.affine, there, nearest=True) > 0
+        inside = (sample_at(self.head.inside, self.head.affine, there, nearest=True) > 0) & covered
+        brain = self.brain & covered
+        return 2.0 * float((brain & inside).sum()) / max(1.0, float(brain.sum() + inside.sum()))
+
+    def correlation(self, to_scan: Callable[[Array], Array]) -> float:
+        """Of the two within the brain, without the worst tenth, where the scan covers it; 0 where that says nothing."""
+        there = to_scan(self.points[self.inner])
+        covered = sample_at(self.head.covered, self.head.affine, there, nearest=True) > 0
+        if not covered.any():
+            return 0.0
+        scan = sample_at(self.smooth, self.head.affine, there[covered])
+        return _correlation(self.shown[self.inner][covered].astype(np.float64), scan, self.left_out)
+
+
+def judge(matrix: Array, bend: Bend, head: Sight, template: Sight, limits: Limits) -> AtlasFit:
+    """Correlation, overlap, stretch, rotation and bend against their limits, and the fit against its neighbours."""
+    back, both = np.asarray(np.linalg.inv(matrix), dtype=np.float64), Comparison.of(head, template, limits)
+    overlap, correlation = both.overlap(partial(apply, back)), both.correlation(partial(apply, back))
+    off_deg, off_mm = _off(both, back, correlation, limits)
     u, stretch, v = np.linalg.svd(back[:3, :3])
     turn = np.degrees(np.arccos(np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)))
     handed = np.linalg.det(matrix[:3, :3])
@@ -34,6 +91,8 @@ def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -
         ("the head would have to be stretched too unevenly", uneven, limits["uneven"], -1),
         ("the head would be turned too far", turn, limits["rotation_deg"], -1),
         ("the middle of the head would have to be bent too far", bend.rms_mm, limits["bend_rms_mm"], -1),
+        ("the brains' insides would agree better with the head turned", off_deg, limits["off_deg"], -1),
+        ("the brains' insides would agree better with the head moved", off_mm, limits["off_mm"], -1),
         ("left and right would be swapped", handed, 0.0, 1),
     ]
     flags = tuple(
@@ -54,31 +113,33 @@ def judge(matrix: Array, bend: Bend, head: Head, atlas: Atlas, limits: Limits) -
     )
 
 
-def agreement(to_scan: Callable[[Array], Array], head: Head, atlas: Atlas, limits: Limits) -> tuple[float, float]:
-    """Dice of the template's brain with the inside of the skull, and the correlation of the two within the brain, away
-    from its edge and without the worst tenth, on every fourth atlas voxel that the scan covers; (0, 0) where that says
-    nothing."""
-    step = 2
-    affine = atlas.affine @ np.diag([step, step, step, 1.0])
-    brain = brain_of(atlas)[::step, ::step, ::step]
-    template = in_fluid(atlas.template_hu[::step, ::step, ::step], brain, limits)
-    template = ndimage.gaussian_filter(template, limits["smooth_mm"] / step)[::step, ::step, ::step]
-    inner = (ndimage.distance_transform_edt(brain) * step > limits["inner_mm"])[::step, ::step, ::step]
-    brain = brain[::step, ::step, ::step]
-    there = to_scan(apply(affine, np.moveaxis(np.indices(brain.shape), 0, -1).reshape(-1, 3) * step))
+def _off(both: Comparison, back: Array, correlation: float, limits: Limits) -> tuple[float, float]:
+    """How far from its best the fit is turned, in degrees, and moved, in mm: a parabola through its correlation and
+    those on either side about or along each axis."""
+    centre, turned, shifted = both.points[both.inner].mean(axis=0), [], []
+    for axis in np.eye(3):
+        at: dict[tuple[str, float], float] = {}
+        for sign in (1.0, -1.0):
+            turn, move = np.eye(4), np.eye(4)
+            turn[:3, :3] = Rotation.from_rotvec(np.radians(sign * limits["nearby_deg"]) * axis).as_matrix()
+            turn[:3, 3] = centre - turn[:3, :3] @ centre
+            move[:3, 3] = sign * limits["nearby_mm"] * axis
+            at["turn", sign] = both.correlation(partial(apply, back @ turn))
+            at["move", sign] = both.correlation(partial(apply, back @ move))
+        turned.append(_summit(at["turn", -1.0], correlation, at["turn", 1.0]) * limits["nearby_deg"])
+        shifted.append(_summit(at["move", -1.0], correlation, at["move", 1.0]) * limits["nearby_mm"])
+    return float(np.linalg.norm(turned)), float(np.linalg.norm(shifted))
 
-    def sampled(volume: npt.NDArray[Any], *, nearest: bool) -> Array:
-        return sample_at(volume, head.coarse_hu.affine, there, nearest=nearest).reshape(brain.shape)
 
-    covered = sampled(head.coarse_hu.covered.astype(np.uint8), nearest=True) > 0
-    inside = (sampled(head.coarse_inside.astype(np.uint8), nearest=True) > 0) & covered
-    brain, inner = brain & covered, inner & covered
-    if not inner.any():
-        return 0.0, 0.0
-    overlap = 2.0 * float((brain & inside).sum()) / float(brain.sum() + inside.sum())
-    scan = in_fluid(head.coarse_hu.values, head.coarse_inside, limits)
-    scan = ndimage.gaussian_filter(scan, limits["smooth_mm"] / head.coarse_hu.spacing_mm)
-    return overlap, _correlation(template[inner], sampled(scan, nearest=False)[inner], limits["left_out"])
+def _summit(before: float, here: float, after: float) -> float:
+    """Where the parabola through values at -1, 0 and 1 is highest, no further off than 2.
+
+    >>> _summit(0.5, 0.875, 0.75)
+    0.25
+    """
+    if 2.0 * here - before - after <= abs(after - before) / 4.0:
+        return 2.0 * float(np.sign(after - before))
+    return (after - before) / (2.0 * (2.0 * here - before - after))
 
 
 def _correlation(template: Array, scan: Array, left_out: float) -> float:

@@ -1,7 +1,7 @@
 """Bring the atlas onto the head: Head, Atlas → AtlasFit.
 
 start: several short similarity fits from different angles (SimpleITK); frame: an affine on the inside of the skull and
-the brain in it; settle: the same moved by what lies deep; bend: a smooth deformation around the ventricles and deep
+the brain in it; bend: the frame settled on what lies deep, and a smooth deformation around the ventricles and deep
 nuclei, no larger than the head asks for; judge: is the result to be believed.
 
 ITK's metrics sum in another order with every number of threads, so the start runs on one, and what linear algebra adds
@@ -14,10 +14,11 @@ import numpy as np
 
 from calcscan.knowledge import values
 from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.bend import Middle, bend, settle
+from calcscan.register.bend import Middle, bend
 from calcscan.register.frame import frame
 from calcscan.register.judge import judge
 from calcscan.register.start import start
+from calcscan.register.tissue import Sight
 
 
 def register(head: Head, atlas: Atlas) -> AtlasFit:
@@ -32,7 +33,7 @@ def register(head: Head, atlas: Atlas) -> AtlasFit:
     Gaussian process, after Lüthi et al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
     """
     limits = values("registration")
-    middle = Middle.of(atlas, limits)
-    outer = frame(head, atlas, start(head, atlas, limits), limits)
-    matrix = np.round(settle(head, middle, outer, limits), 9)
-    return judge(matrix, bend(head, middle, matrix, limits), head, atlas, limits)
+    seen, template = Sight.of_head(head, limits), Sight.of_template(atlas, limits)
+    framed = frame(seen, template, start(seen, template, limits), limits)
+    settled, deformation = bend(seen, Middle.of(template, limits), framed, limits)
+    return judge(np.round(settled, 9), deformation, seen, template, limits)

@@ -11,11 +11,10 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from calcscan.geometry import Array
-from calcscan.model import Atlas, Head
-from calcscan.register.tissue import Limits, Mask, brain_of, in_fluid
+from calcscan.register.tissue import Limits, Mask, Sight
 
 
-def start(head: Head, atlas: Atlas, limits: Limits) -> Array:
+def start(head: Sight, template: Sight, limits: Limits) -> Array:
     """The 4×4 matrix from scan to atlas, LPS mm, of the best of several short similarity fits on a coarse grid.
 
     Notes
@@ -25,19 +24,19 @@ def start(head: Head, atlas: Atlas, limits: Limits) -> Array:
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
-        return np.asarray(np.linalg.inv(_best(head, atlas, limits)), dtype=np.float64)
+        return np.asarray(np.linalg.inv(_best(head, template, limits)), dtype=np.float64)
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
-def _best(head: Head, atlas: Atlas, limits: Limits) -> Array:
-    brain, coarse, spacing_mm = brain_of(atlas), head.coarse_hu, float(limits["coarse_mm"])
-    fixed = _at(_image(in_fluid(atlas.template_hu, brain, limits), atlas.affine), spacing_mm)
-    moving = _at(_image(in_fluid(coarse.values, head.coarse_inside, limits), coarse.affine), spacing_mm)
-    margin = ndimage.binary_dilation(brain, iterations=6).astype(np.uint8)
-    within = _at(_image(margin, atlas.affine), spacing_mm, mask=True)
-    reach = _at(_image(coarse.covered.astype(np.uint8), coarse.affine), spacing_mm, mask=True)
-    here, there = _centre(brain, atlas.affine), _centre(head.coarse_inside, coarse.affine)
+def _best(head: Sight, template: Sight, limits: Limits) -> Array:
+    spacing_mm = float(limits["coarse_mm"])
+    fixed = _at(_image(template.calm, template.affine), spacing_mm)
+    moving = _at(_image(head.calm, head.affine), spacing_mm)
+    margin = ndimage.binary_dilation(template.inside, iterations=6).astype(np.uint8)
+    within = _at(_image(margin, template.affine), spacing_mm, mask=True)
+    reach = _at(_image(head.covered.astype(np.uint8), head.affine), spacing_mm, mask=True)
+    here, there = _centre(template.inside, template.affine), _centre(head.inside, head.affine)
     found: list[tuple[float, int, sitk.Similarity3DTransform]] = []
     for pitch, roll, yaw in _angles(np.radians(limits["start_deg"])):
         motion = sitk.Similarity3DTransform()

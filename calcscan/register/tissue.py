@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from calcscan.geometry import Array
 from calcscan.model import Atlas, Head
 
 BRAIN = 1
@@ -18,18 +20,67 @@ Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
-def in_fluid(hu: Field, inside: Mask, limits: Limits) -> Field:
-    """The HU inside, calcium and blood replaced by grey matter; fluid outside."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sight:
+    """A head or the template as every step sees it, on an even grid (k, j, i); made once."""
+
+    calm: Field
+    """HU of the brain, calcium and blood replaced by grey matter; fluid outside."""
+    inside: Mask
+    covered: Mask
+    """Where there is a scan."""
+    clear: Mask
+    """The same, away from calcium and blood."""
+    affine: Array
+    spacing_mm: float
+
+    @classmethod
+    def of_head(cls, head: Head, limits: Limits) -> Sight:
+        coarse, inside = head.coarse_hu, head.coarse_inside
+        return cls(
+            calm=_in_fluid(coarse.values, inside, limits),
+            inside=inside,
+            covered=coarse.covered,
+            clear=coarse.covered & ~_near_calcium(head, limits),
+            affine=coarse.affine,
+            spacing_mm=coarse.spacing_mm,
+        )
+
+    @classmethod
+    def of_template(cls, atlas: Atlas, limits: Limits) -> Sight:
+        brain = np.asarray((atlas.zones & BRAIN) > 0)
+        everywhere = np.ones_like(brain)
+        return cls(
+            calm=_in_fluid(atlas.template_hu, brain, limits),
+            inside=brain,
+            covered=everywhere,
+            clear=everywhere,
+            affine=atlas.affine,
+            spacing_mm=float(np.linalg.norm(atlas.affine[:3, 0])),
+        )
+
+    def thinned(self, step: int) -> Sight:
+        """Every so manieth voxel along each axis."""
+        part = (slice(None, None, step),) * 3
+        return Sight(
+            calm=self.calm[part],
+            inside=self.inside[part],
+            covered=self.covered[part],
+            clear=self.clear[part],
+            affine=self.affine @ np.diag([step, step, step, 1.0]),
+            spacing_mm=self.spacing_mm * step,
+        )
+
+
+def _in_fluid(hu: Field, inside: Mask, limits: Limits) -> Field:
     calm = np.where(hu > limits["high_hu"], limits["replacement_hu"], np.maximum(hu, limits["low_hu"]))
     return np.asarray(np.where(inside, calm, limits["low_hu"]), dtype=np.float32)
 
 
-def brain_of(atlas: Atlas) -> Mask:
-    return np.asarray((atlas.zones & BRAIN) > 0)
-
-
-def clear_of_calcium(head: Head, limits: Limits) -> Mask:
-    """Where the scan covers the coarse grid and shows neither calcium nor blood within 3 mm."""
-    dense = head.coarse_inside & (head.coarse_hu.values > limits["high_hu"])
-    near = ndimage.binary_dilation(dense, iterations=round(3.0 / head.coarse_hu.spacing_mm))
-    return np.asarray(head.coarse_hu.covered & ~near)
+def _near_calcium(head: Head, limits: Limits) -> Mask:
+    """Smoothed first: in a noisy scan every other point lies near one that is dense by chance."""
+    coarse = head.coarse_hu
+    shown = np.where(head.coarse_inside, coarse.values, np.float32(limits["tissue_hu"]))
+    smooth = ndimage.gaussian_filter(shown, limits["dense_smooth_mm"] / coarse.spacing_mm)
+    dense = head.coarse_inside & (smooth > limits["high_hu"])
+    return np.asarray(ndimage.binary_dilation(dense, iterations=round(limits["clear_mm"] / coarse.spacing_mm)))

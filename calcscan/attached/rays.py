@@ -1,13 +1,18 @@
-"""Rays within slices, from the middle of the head to the vault."""
+"""Rays from the middle of the head to the vault, along which a plaque is told from the table behind it.
+
+In fine slices they run from one point to everywhere, and so meet the table at right angles, at the vertex too. In thick
+ones each runs within its slice from the line through that point across the slices: nothing is read between slices.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Geometry, apply
@@ -16,6 +21,7 @@ from calcscan.thickness import thickness_mm
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
 _ALONG_MM = np.arange(-12.0, 8.0, 0.5)
 """Where a ray is looked at: across the coarse inner table, outwards; along the ray farther, the more aslant it is."""
@@ -24,86 +30,120 @@ _OUT_MM = np.arange(20.0, 130.0, 3.0)
 """Where the coarse inner table is looked for."""
 _RADIUS_MM = 75.0
 """Of a head, roughly: how many rays make `ray_mm` apart."""
+_APART_MM = 1000.0
+"""Keeps rays of different slices from being neighbours."""
+_GOLDEN = np.pi * (1.0 + np.sqrt(5.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rays:
-    """Rays at even angles, a row for every few slices, shape (rows, rays). Lengths in mm from the line through the
-    middle of the head across the slices."""
+    """Rays in numbers 0…n - 1. Lengths are mm from the point of `centres` that a ray runs from."""
 
-    middle: Array
-    step_rad: float
-    slices: npt.NDArray[np.int64]
-    """The slice of each row."""
-    every: int
-    """A row stands for this many slices."""
-    positions_mm: Array
-    thick_mm: Array
-    """What the slice of each row averages over."""
-    height_mm: Array
-    """What each row stands for, along the normal."""
+    radial: bool
+    """From one point to everywhere; else each within its slice."""
+    centres: Array
+    """For each slice, where its rays run from, LPS mm."""
+    radius_mm: Array
+    """For each slice, how far the table lies from there, roughly."""
+    slices: Numbers
+    """The slice in which each ray meets the table."""
+    ways: Array
+    """Unit vectors, (n, 3)."""
+    beside: Numbers
+    """Each ray and those next to it, (n, few)."""
+    cell: Array
+    """What each stands for: solid angle; in slices, angle times the slab's height in mm."""
     seen: Mask
-    """Where the ray reaches bone."""
-    vault: Mask
-    """Where it looks at the vault."""
+    """Whether it meets a table."""
+    start_mm: Array
+    """Where it leaves the coarse inside."""
     dense_mm: Array
     """Where the dense surface begins."""
     table_mm: Array
     """Where the table begins in earnest."""
 
-    def slices_of(self, row: int) -> range:
-        """The slices that a row stands for."""
-        first = int(self.slices[row])
-        return range(first, first + self.every)
+    def points(self, far_mm: Array) -> Array:
+        """Points at these distances along each ray, LPS mm."""
+        return np.asarray(self.centres[self.slices] + self.ways * far_mm[:, None])
 
-    def world(self, geometry: Geometry, k: int, far_mm: Array, which: Mask) -> Array:
-        """Points at these distances along the rays of slice `k` that `which` names, LPS mm."""
-        index = np.flatnonzero(which) % self.seen.shape[1]
-        ways = _ways(geometry, self.seen.shape[1])[index]
-        return np.asarray(_centre(geometry, self.middle, k) + ways * far_mm[:, None])
+    def cell_mm2(self, far_mm: Array) -> Array:
+        """The area across each ray that it stands for, this far along it."""
+        return np.asarray(self.cell * (far_mm**2 if self.radial else far_mm))
 
-    def polar(self, geometry: Geometry, kji: npt.NDArray[np.int64]) -> tuple[Array, npt.NDArray[np.int64]]:
-        """For voxels of one slice, their distance from its middle and the number of the nearest ray."""
-        count = self.seen.shape[1]
-        offset = geometry.to_world(kji) - (_centre(geometry, self.middle, int(kji[0, 0])) if len(kji) else 0.0)
-        forwards, sideways = _ways(geometry, 4)[:2]
-        angle = np.arctan2(offset @ sideways, offset @ forwards)
-        return np.linalg.norm(offset, axis=1), np.rint(angle / self.step_rad).astype(np.int64) % count
+    def places(self) -> Array:
+        """Where each ray lies among the others, (n, 3): neighbours are about `ray_mm` apart."""
+        return _places(self.ways, self.slices, self.radius_mm, self.radial)
+
+    def along(self, geometry: Geometry, kji: Numbers) -> tuple[Array, Array]:
+        """How far along a ray voxels lie, and where among the rays."""
+        offset = geometry.to_world(kji) - self.centres[kji[:, 0]]
+        far_mm = np.linalg.norm(offset, axis=1)
+        return far_mm, _places(offset / far_mm[:, None], kji[:, 0], self.radius_mm, self.radial)
 
 
-def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
-    """Rays in every slice that shows the vault, and what they meet; where they see nothing, what the nearest sees."""
-    geometry = scan.geometry
-    depth_mm, affine = head.depth_mm, head.coarse_hu.affine
-    count = round(2.0 * np.pi * _RADIUS_MM / limits["ray_mm"])
-    every = max(1, int(limits["ray_mm"] / geometry.spacing_mm[0] + 1e-6))
+def cast(scan: Scan, head: Head, limits: Mapping[str, float]) -> Rays:
+    """Rays to all of the inner table, and what they meet; where they see nothing, what the nearest sees."""
+    geometry, depth_mm, affine = scan.geometry, head.depth_mm, head.coarse_hu.affine
     middle = apply(affine, np.argwhere(head.coarse_inside)).mean(axis=0)
-    slices = np.arange(0, geometry.shape[0] - every + 1, every)
-    ways = _ways(geometry, count)
-    centres = np.array([_centre(geometry, middle, int(k)) for k in slices])
-    start_mm, upright, reaches = _starts(centres, ways, depth_mm, affine)
-    at_mm = start_mm[..., None] + _ALONG_MM / upright[..., None]
-    hu = _sampled(scan, slices, centres, ways, at_mm)
+    radial = float(np.median(thickness_mm(scan))) <= limits["fine_mm"]
+    if radial:
+        centres = np.tile(middle, (geometry.shape[0], 1))
+        radius_mm = np.full(len(centres), _RADIUS_MM)
+        ways, slices, cell = _everywhere(limits["ray_mm"])
+    else:
+        high_mm = geometry.positions_mm - middle @ geometry.normal
+        centres = middle + high_mm[:, None] * geometry.normal
+        radius_mm = _radii(geometry, centres, depth_mm, affine)
+        ways, slices, cell = _within_slices(geometry, radius_mm, limits["ray_mm"])
+    start_mm, upright, reaches = _starts(centres[slices], ways, depth_mm, affine)
+    at_mm = start_mm[:, None] + _ALONG_MM / upright[:, None]
+    index = geometry.to_index(centres[slices][:, None] + ways[:, None] * at_mm[..., None])
+    hu = ndimage.map_coordinates(scan.hu, np.moveaxis(index, -1, 0), order=1, output=np.float32, mode="nearest")
     dense_mm, table_mm, meets = _edges(hu, at_mm, limits)
-    there = own(centres[:, None] + ways * dense_mm[..., None])
-    from_vertex = np.arctan2(np.hypot(there[..., 0], there[..., 1]), there[..., 2])
-    seen = reaches & meets
+    ends = (index[..., 0] >= -0.5) & (index[..., 0] <= geometry.shape[0] - 0.5)
+    seen = reaches & meets & ends.all(axis=1)
+    if radial:
+        slices = np.clip(np.rint(index[:, -1, 0]).astype(np.int64), 0, geometry.shape[0] - 1)
+    places = _places(ways, slices, radius_mm, radial)
     if seen.any():
-        nearest = tuple(ndimage.distance_transform_edt(~seen, return_indices=True, return_distances=False))
+        nearest = np.flatnonzero(seen)[cKDTree(places[seen]).query(places)[1]]
         dense_mm, table_mm = dense_mm[nearest], table_mm[nearest]
     return Rays(
-        middle=middle,
-        step_rad=2.0 * np.pi / count,
+        radial=radial,
+        centres=centres,
+        radius_mm=radius_mm,
         slices=slices,
-        every=every,
-        positions_mm=geometry.positions_mm[slices],
-        thick_mm=thickness_mm(scan)[slices],
-        height_mm=every * geometry.slab_mm[slices],
+        ways=ways,
+        beside=cKDTree(places).query(places, int(limits["rays_beside"]) if radial else 3)[1],
+        cell=cell,
         seen=seen,
-        vault=seen & (from_vertex <= np.deg2rad(limits["vault_deg"])),
+        start_mm=start_mm,
         dense_mm=dense_mm,
         table_mm=table_mm,
     )
+
+
+def _places(ways: Array, slices: Numbers, radius_mm: Array, radial: bool) -> Array:
+    apart = 0.0 if radial else _APART_MM
+    return np.column_stack([ways * radius_mm[slices][:, None], apart * slices])
+
+
+def _everywhere(ray_mm: float) -> tuple[Array, Numbers, Array]:
+    """Evenly spread directions (a spiral by the golden angle), and the solid angle that each stands for."""
+    count = round(4.0 * np.pi * (_RADIUS_MM / ray_mm) ** 2)
+    step = np.arange(count) + 0.5
+    high = 1.0 - 2.0 * step / count
+    wide = np.sqrt(1.0 - high**2)
+    ways = np.column_stack([wide * np.cos(_GOLDEN * step), wide * np.sin(_GOLDEN * step), high])
+    return ways, np.zeros(count, dtype=np.int64), np.full(count, 4.0 * np.pi / count)
+
+
+def _within_slices(geometry: Geometry, radius_mm: Array, ray_mm: float) -> tuple[Array, Numbers, Array]:
+    """Even angles in each slice, as many as its size asks for."""
+    counts = np.rint(2.0 * np.pi * radius_mm / ray_mm).astype(np.int64)
+    ways = [_ways(geometry, int(count)) for count in counts]
+    slices = np.repeat(np.arange(len(counts)), counts)
+    return np.concatenate(ways), slices, (2.0 * np.pi / counts * geometry.slab_mm)[slices]
 
 
 def _ways(geometry: Geometry, count: int) -> Array:
@@ -113,50 +153,41 @@ def _ways(geometry: Geometry, count: int) -> Array:
     return np.asarray(np.cos(angle) * down + np.sin(angle) * right)
 
 
-def _centre(geometry: Geometry, middle: Array, k: int) -> Array:
-    """Where the line through `middle` across the slices meets slice `k`."""
-    return np.asarray(middle + (geometry.positions_mm[k] - middle @ geometry.normal) * geometry.normal)
+def _radii(geometry: Geometry, centres: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> Array:
+    """How far the table lies from the middle of each slice."""
+    ways = np.tile(_ways(geometry, 16), (len(centres), 1))
+    start_mm, _, _ = _starts(np.repeat(centres, 16, axis=0), ways, depth_mm, affine)
+    return np.asarray(np.median(start_mm.reshape(-1, 16), axis=1))
 
 
 def _starts(centres: Array, ways: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> tuple[Array, Array, Mask]:
     """Where each ray leaves the coarse inside for the last time, how straight, and whether it ever lies in it."""
-    world = centres[:, None, None] + ways[:, None] * _OUT_MM[:, None]
+    world = centres[:, None] + ways[:, None] * _OUT_MM[:, None]
     depth = sample_at(depth_mm, affine, world.reshape(-1, 3)).reshape(world.shape[:-1])
     within = depth > 0
-    last = len(_OUT_MM) - 1 - np.argmax(within[..., ::-1], axis=-1)
+    reaches = within.any(axis=1)
+    last = np.where(reaches, len(_OUT_MM) - 1 - np.argmax(within[:, ::-1], axis=1), 0)
     back = np.maximum(last - 2, 0)
-    fall_mm = np.take_along_axis(depth, back[..., None], -1) - np.take_along_axis(depth, last[..., None], -1)
-    upright = fall_mm[..., 0] / np.maximum(_OUT_MM[last] - _OUT_MM[back], 1.0)
-    return _OUT_MM[last], np.clip(upright, _LEAST_UPRIGHT, 1.0), np.asarray(within.any(axis=-1))
-
-
-def _sampled(scan: Scan, slices: npt.NDArray[np.int64], centres: Array, ways: Array, at_mm: Array) -> Values:
-    """HU along the rays, each from its own slice."""
-    geometry = scan.geometry
-    plane = np.linalg.pinv(np.column_stack([geometry.step_j_mm, geometry.step_i_mm]))
-    origin = (centres - geometry.origins_mm[slices]) @ plane.T
-    out = np.empty(at_mm.shape, dtype=np.float32)
-    for row, k in enumerate(slices):
-        ji = origin[row] + (ways @ plane.T)[:, None] * at_mm[row][..., None]
-        ndimage.map_coordinates(scan.hu[k], np.moveaxis(ji, -1, 0), order=1, output=out[row], mode="nearest")
-    return out
+    fall_mm = np.take_along_axis(depth, back[:, None], 1) - np.take_along_axis(depth, last[:, None], 1)
+    upright = fall_mm[:, 0] / np.maximum(_OUT_MM[last] - _OUT_MM[back], 1.0)
+    return _OUT_MM[last], np.clip(upright, _LEAST_UPRIGHT, 1.0), reaches
 
 
 def _edges(hu: Values, at_mm: Array, limits: Mapping[str, float]) -> tuple[Array, Array, Mask]:
     """Where each ray's dense surface begins and where its table does, between the samples; and whether it meets one."""
     top = hu.max(axis=-1)
     hard_hu = limits["table_share"] * top
-    first = np.argmax(hu >= hard_hu[..., None], axis=-1)
-    soft = (hu < limits["attached_hu"]) & (np.arange(hu.shape[-1]) < first[..., None])
-    begin = np.where(soft.any(axis=-1), hu.shape[-1] - np.argmax(soft[..., ::-1], axis=-1), 0)
+    first = np.argmax(hu >= hard_hu[:, None], axis=-1)
+    soft = (hu < limits["attached_hu"]) & (np.arange(hu.shape[-1]) < first[:, None])
+    begin = np.where(soft.any(axis=-1), hu.shape[-1] - np.argmax(soft[:, ::-1], axis=-1), 0)
     edges = [_crossing(hu, at_mm, at, level) for at, level in ((begin, limits["attached_hu"]), (first, hard_hu))]
     return edges[0], edges[1], top >= limits["table_hu"]
 
 
-def _crossing(hu: Values, at_mm: Array, at: npt.NDArray[np.int64], level: Values | float) -> Array:
+def _crossing(hu: Values, at_mm: Array, at: Numbers, level: Values | float) -> Array:
     """Where the density passes `level` between the sample `at` and the one before."""
-    after = np.clip(at, 1, None)[..., None]
-    low, high = (np.take_along_axis(hu, index, axis=-1)[..., 0] for index in (after - 1, after))
+    after = np.clip(at, 1, None)[:, None]
+    low, high = (np.take_along_axis(hu, index, axis=-1)[:, 0] for index in (after - 1, after))
     share = np.clip((level - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-    before_mm, after_mm = (np.take_along_axis(at_mm, index, axis=-1)[..., 0] for index in (after - 1, after))
+    before_mm, after_mm = (np.take_along_axis(at_mm, index, axis=-1)[:, 0] for index in (after - 1, after))
     return np.asarray(before_mm + share * (after_mm - before_mm))

@@ -38,8 +38,8 @@ def find_attached(scan: Scan, head: Head, fit: AtlasFit, atlas: Atlas) -> Head:
 
     inside, knots = with_knots(scan, head, own, limits)
     plaques = find_plaques(scan, head, own, limits)
-    inside[tuple(plaques.T)] = True
-    return replace(head, inside=inside, plaques_kji=plaques, knots_kji=knots)
+    inside[tuple(plaques.kji.T)] = True
+    return replace(head, inside=inside, plaques_kji=plaques.kji, knots_kji=knots)
 
 
 def _middle_mm(atlas: Atlas) -> Array:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from calcscan.attached.rays import Mask, Numbers, Rays, cast
+from calcscan.attached.rays import Mask, Numbers, Rays, cast, from_vertex_deg
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array
 from calcscan.model import Head, Scan
@@ -42,44 +42,50 @@ class Plaques:
 
 def find_plaques(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Plaques:
     """Plaques of the vault. `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
-    rays = cast(scan, head, limits)
+    rays = cast(scan, head, own, limits)
     surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
     layer_mm = np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1)
     rise_mm = _closed(rays, surface_mm, limits) - surface_mm
     upright, smear_mm = _slopes(scan, head, rays, surface_mm + rise_mm)
     smear_mm = smear_mm * limits["table_share"]
     at = rays.points(surface_mm)
-    clear = _in_vault(own(at), limits) & _surrounded(scan, rays, limits) & (smear_mm <= limits["plaque_smear_mm"])
+    clear = (from_vertex_deg(own(at)) <= limits["vault_deg"]) & _surrounded(scan, rays, limits) & (smear_mm <= limits["plaque_smear_mm"])
     fine = "" if rays.radial else "_thick"
-    base = np.flatnonzero(clear & (rise_mm * upright >= limits["bump_mm" + fine]))
-    blur_mm = np.zeros_like(layer_mm)
-    blur_mm[base] = _around(rays, layer_mm, base, limits)
-    told = rise_mm * upright >= np.maximum(limits["plaque_mm" + fine], smear_mm)
+    high = np.flatnonzero(clear & (rise_mm * upright >= limits["bump_mm" + fine]))
+    blur_mm = np.full_like(layer_mm, np.inf)
+    blur_mm[high] = _around(rays, layer_mm, high, limits)
+    told = clear & (rise_mm * upright >= np.maximum(limits["plaque_mm" + fine], smear_mm))
     told &= (layer_mm - blur_mm) * upright >= np.maximum(limits["plaque_layer_mm" + fine], smear_mm)
-    plaques = _large_enough(scan, rays, base, told, rays.cell_mm2(surface_mm) / upright, at, limits)
-    reach = np.unique(rays.beside[np.concatenate([base[:0], *plaques])])
+    base = clear & (rise_mm * upright >= limits["bump_mm" + fine])
+    base &= (layer_mm - blur_mm) * upright >= limits["plaque_layer_mm" + fine] / 2.0
+    off_mm = limits["table_off_mm"] + smear_mm
+    told &= rays.table_mm - blur_mm <= surface_mm + rise_mm + off_mm
+    plaques = _large_enough(scan, rays, np.flatnonzero(base | told), told, rays.cell_mm2(surface_mm) / upright, at, limits)
+    reach = np.unique(rays.around[rays.around[np.concatenate([high[:0], *plaques])]])
     blur_mm[reach] = _around(rays, layer_mm, reach, limits)
-    edge_mm = rays.table_mm - blur_mm
-    bone_mm = np.clip(surface_mm + rise_mm, edge_mm, edge_mm + smear_mm / upright)
+    course_mm = surface_mm + rise_mm
+    edge_mm = np.minimum(rays.table_mm - blur_mm, course_mm + off_mm)
+    bone_mm = np.clip(course_mm, edge_mm, edge_mm + smear_mm / upright)
     return Plaques(kji=_voxels(scan, rays, plaques, bone_mm, limits), judged=at[clear])
-
-
-def _in_vault(there: Array, limits: Mapping[str, float]) -> Mask:
-    from_vertex = np.arctan2(np.hypot(there[:, 0], there[:, 1]), there[:, 2])
-    return np.asarray(from_vertex <= np.deg2rad(limits["vault_deg"]))
 
 
 def _closed(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array:
     """The table's smooth course: the surface without rises narrower than `plaque_wide_mm`."""
     places = rays.places()
-    step_mm = np.median(np.linalg.norm(places[rays.beside[:, -1]] - places, axis=1))
-    steps = max(1, round(limits["plaque_wide_mm"] / 2.0 / float(step_mm)))
-    out = surface_mm
+    apart_mm = np.linalg.norm(places[rays.beside] - places[:, None], axis=2)
+    steps = max(1, round(limits["plaque_wide_mm"] / 2.0 / float(np.median(apart_mm.max(axis=1)))))
+    spread = round((limits["plaque_wide_mm"] / 2.0) ** 2 / float((apart_mm**2).mean()) * (2 if rays.radial else 1))
+    count, few = rays.beside.shape
+    mean = sparse.csr_matrix((np.full(count * few, 1.0 / few), (np.repeat(np.arange(count), few), rays.beside.ravel())))
+    main_mm = surface_mm
+    for _ in range(spread):
+        main_mm = mean @ main_mm
+    out = surface_mm - main_mm
     for _ in range(steps):
         out = out[rays.beside].max(axis=1)
     for _ in range(steps):
         out = out[rays.beside].min(axis=1)
-    return out
+    return np.asarray(out + main_mm)
 
 
 def _slopes(scan: Scan, head: Head, rays: Rays, course_mm: Array) -> tuple[Array, Array]:
@@ -99,21 +105,7 @@ def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
     out = rays.seen & (np.pi * rays.radius_mm[rays.slices] >= limits["course_mm"])
     if not rays.radial:
         out &= (rays.slices > 0) & (rays.slices < scan.geometry.shape[0] - 1)
-    if not rays.seen.all():
-        even = _even(scan, rays, rays.points(rays.start_mm), limits)
-        away_mm, _ = cKDTree(even[~rays.seen]).query(even, distance_upper_bound=2.3 * limits["ray_mm"])
-        out &= np.isinf(away_mm)
-    return np.asarray(out)
-
-
-def _even(scan: Scan, rays: Rays, points: Array, limits: Mapping[str, float]) -> Array:
-    """Points with the way across the slices drawn so that slices with rays of their own lie `ray_mm` apart."""
-    if rays.radial:
-        return points
-    normal = scan.geometry.normal
-    high_mm = points @ normal
-    index = np.interp(high_mm, scan.geometry.positions_mm, np.arange(scan.geometry.shape[0]))
-    return np.asarray(points + (index * limits["ray_mm"] - high_mm)[:, None] * normal)
+    return np.asarray(out[rays.around].all(axis=1)[rays.beside].all(axis=1))
 
 
 def _around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, float]) -> Array:
@@ -131,18 +123,31 @@ def _around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, fl
 def _large_enough(
     scan: Scan, rays: Rays, base: Numbers, told: Mask, ray_mm2: Array, at: Array, limits: Mapping[str, float]
 ) -> list[Numbers]:
-    """The rays of each rise with enough area that shows a layer, and not too broad a base."""
+    """The rays of each plaque: those that hang together, with enough area, and not too broad. What is no higher than
+    slab and interpolation together smear a step of bone is none."""
     if len(base) == 0:
         return []
-    even = _even(scan, rays, at, limits)[base]
-    pairs = cKDTree(even).query_pairs(1.6 * limits["ray_mm"], output_type="ndarray")
-    links = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (len(base),) * 2)
+    number = np.full(len(told), -1)
+    number[base] = np.arange(len(base))
+    other = number[rays.around[base]]
+    own, column = np.nonzero(other >= 0)
+    links = sparse.coo_matrix((np.ones(len(own)), (own, other[own, column])), (len(base),) * 2)
     count, bump = sparse.csgraph.connected_components(links, directed=False)
-    told_mm2 = np.bincount(bump, (told * ray_mm2)[base], minlength=count)
+    told_mm2 = np.bincount(bump, (ray_mm2 * told)[base], minlength=count)
     base_mm2 = np.bincount(bump, ray_mm2[base], minlength=count)
     least_mm2 = limits["plaque_mm2" if rays.radial else "plaque_mm2_thick"]
     plaque = (told_mm2 >= least_mm2) & (base_mm2 <= np.pi / 4 * limits["plaque_wide_mm"] ** 2)
-    return [base[bump == number] for number in np.flatnonzero(plaque)]
+    bumps = [base[bump == number] for number in np.flatnonzero(plaque)]
+    high = limits["step_slabs"]
+    return [bump for bump in bumps if not rays.radial or _slabs(scan, rays, bump[told[bump]], at) >= high]
+
+
+def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
+    """How many slabs these rays reach over, along the table; many where the table lies flat in the slab."""
+    normal = scan.geometry.normal
+    aslant = 1.0 - float(rays.ways[which].mean(axis=0) @ normal) ** 2
+    slab_mm = float(thickness_mm(scan)[rays.slices[which]].mean())
+    return float(np.ptp(at[which] @ normal)) / max(aslant * slab_mm, 1e-6)
 
 
 def _voxels(scan: Scan, rays: Rays, plaques: list[Numbers], bone_mm: Array, limits: Mapping[str, float]) -> Numbers:
@@ -151,7 +156,7 @@ def _voxels(scan: Scan, rays: Rays, plaques: list[Numbers], bone_mm: Array, limi
     low_mm = rays.dense_mm[rays.beside].min(axis=1) - 1.0
     tree = cKDTree(rays.places())
     for plaque in plaques:
-        reach = np.unique(rays.beside[plaque])
+        reach = np.unique(rays.around[rays.around[plaque]])
         ends = scan.geometry.to_index(np.concatenate([rays.points(low_mm)[reach], rays.points(bone_mm)[reach]]))
         first = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
         last = np.ceil(ends.max(axis=0)).astype(int) + 2

@@ -6,7 +6,7 @@ ones each runs within its slice from the line through that point across the slic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,8 @@ _OUT_MM = np.arange(20.0, 130.0, 3.0)
 """Where the coarse inner table is looked for."""
 _RADIUS_MM = 75.0
 """Of a head, roughly: how many rays make `ray_mm` apart."""
+_MARGIN_DEG = 25.0
+"""Rays this far below the vault show the course of its rim."""
 _APART_MM = 1000.0
 """Keeps rays of different slices from being neighbours."""
 _GOLDEN = np.pi * (1.0 + np.sqrt(5.0))
@@ -51,6 +53,8 @@ class Rays:
     """Unit vectors, (n, 3)."""
     beside: Numbers
     """Each ray and those next to it, (n, few)."""
+    around: Numbers
+    """The same and those next to it in the next slices, (n, some)."""
     cell: Array
     """What each stands for: solid angle; in slices, angle times the slab's height in mm."""
     seen: Mask
@@ -81,8 +85,9 @@ class Rays:
         return far_mm, _places(offset / far_mm[:, None], kji[:, 0], self.radius_mm, self.radial)
 
 
-def cast(scan: Scan, head: Head, limits: Mapping[str, float]) -> Rays:
-    """Rays to all of the inner table, and what they meet; where they see nothing, what the nearest sees."""
+def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
+    """Rays to the vault and somewhat beyond, and what they meet; where they see nothing, what the nearest sees.
+    `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
     geometry, depth_mm, affine = scan.geometry, head.depth_mm, head.coarse_hu.affine
     middle = apply(affine, np.argwhere(head.coarse_inside)).mean(axis=0)
     radial = float(np.median(thickness_mm(scan))) <= limits["fine_mm"]
@@ -90,6 +95,8 @@ def cast(scan: Scan, head: Head, limits: Mapping[str, float]) -> Rays:
         centres = np.tile(middle, (geometry.shape[0], 1))
         radius_mm = np.full(len(centres), _RADIUS_MM)
         ways, slices, cell = _everywhere(limits["ray_mm"])
+        near = from_vertex_deg(own(middle + _RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG
+        ways, slices, cell = ways[near], slices[near], cell[near]
     else:
         high_mm = geometry.positions_mm - middle @ geometry.normal
         centres = middle + high_mm[:, None] * geometry.normal
@@ -108,13 +115,15 @@ def cast(scan: Scan, head: Head, limits: Mapping[str, float]) -> Rays:
     if seen.any():
         nearest = np.flatnonzero(seen)[cKDTree(places[seen]).query(places)[1]]
         dense_mm, table_mm = dense_mm[nearest], table_mm[nearest]
+    beside = cKDTree(places).query(places, int(limits["rays_beside"]) if radial else 3)[1]
     return Rays(
         radial=radial,
         centres=centres,
         radius_mm=radius_mm,
         slices=slices,
         ways=ways,
-        beside=cKDTree(places).query(places, int(limits["rays_beside"]) if radial else 3)[1],
+        beside=beside,
+        around=beside if radial else np.column_stack([beside, _next_slices(ways, slices)]),
         cell=cell,
         seen=seen,
         start_mm=start_mm,
@@ -123,9 +132,25 @@ def cast(scan: Scan, head: Head, limits: Mapping[str, float]) -> Rays:
     )
 
 
+def from_vertex_deg(there: Array) -> Array:
+    """The angle between the way up and the way to points in the head's own axes."""
+    return np.asarray(np.rad2deg(np.arctan2(np.hypot(there[..., 0], there[..., 1]), there[..., 2])))
+
+
 def _places(ways: Array, slices: Numbers, radius_mm: Array, radial: bool) -> Array:
     apart = 0.0 if radial else _APART_MM
     return np.column_stack([ways * radius_mm[slices][:, None], apart * slices])
+
+
+def _next_slices(ways: Array, slices: Numbers) -> Numbers:
+    """For each ray, the one that runs most like it in the slices before and after, (n, 2); itself at the end."""
+    tree = cKDTree(_places(ways, slices, np.full(int(slices.max()) + 1, _RADIUS_MM), radial=False))
+    out = []
+    for step in (-1, 1):
+        other = np.column_stack([ways * _RADIUS_MM, _APART_MM * (slices + step)])
+        far, index = tree.query(other)
+        out.append(np.where(far < _APART_MM / 2, index, np.arange(len(ways))))
+    return np.column_stack(out)
 
 
 def _everywhere(ray_mm: float) -> tuple[Array, Numbers, Array]:

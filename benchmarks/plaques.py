@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -130,9 +131,7 @@ def random_plaques(scan: Scan, cavity: Cavity, arguments: argparse.Namespace, se
         side = "left" if point[0] > cavity.middle[0] else "right"
         angle = float(np.rad2deg(np.arccos(cosine)))
         out.append(
-            Plaque(
-                point=point, inwards=inwards, side=side, from_vertex_deg=angle, mm3=mm3, thick_mm=thick_mm, hu=hu
-            )
+            Plaque(point=point, inwards=inwards, side=side, from_vertex_deg=angle, mm3=mm3, thick_mm=thick_mm, hu=hu)
         )
     return out
 
@@ -227,9 +226,9 @@ def summary(rows: list[Told]) -> None:
                 f" {beyond / total:4.0%} beyond"
             )
 
-    for low, high in zip(SIZES, SIZES[1:], strict=False):
+    for low, high in pairwise(SIZES):
         line(f"  {low:.0f} to {high:.0f} mm3", [row for row in rows if low <= row.plaque.mm3 < high])
-    for low, high in zip(ANGLES, ANGLES[1:], strict=False):
+    for low, high in pairwise(ANGLES):
         line(f"  {low:.0f} to {high:.0f} deg", [row for row in rows if low <= row.plaque.from_vertex_deg < high])
     line("  all", rows)
 

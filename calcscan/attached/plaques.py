@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from calcscan.attached.rays import Mask, Numbers, Rays, cast, from_vertex_deg
@@ -26,8 +26,9 @@ from calcscan.thickness import thickness_mm
 
 _DEEP_MM, _SLOPE_MM = 12.0, 6.0
 """How deep under the table its slope is seen, and over what way: there a plaque's own edges count for little."""
+_LEAST_UPRIGHT = 0.3
 _SAMPLES = 300
-"""Of how many rays a median over many is taken."""
+"""Of how many rays a median over a wide piece of the table is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,48 +38,80 @@ class Plaques:
     kji: Numbers
     """Every voxel of a plaque, (n, 3)."""
     judged: Array
-    """Points of the vault where plaques would have been told, LPS mm."""
+    """Points of the vault at which a plaque would have been told, LPS mm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the rays show, one value a ray; lengths along the ray."""
+
+    surface_mm: Array
+    """Where the dense surface begins, smoothed."""
+    rise_mm: Array
+    """How far it rises inwards over the table's smooth course."""
+    layer_mm: Array
+    """From there to where the table begins in earnest."""
+    upright: Array
+    """How much of a length along the ray lies across the table: 1 where the table faces the middle."""
+    smear_mm: Array
+    """How wide the slab smears the table's edge, across it."""
+    clear: Mask
+    """Whether a plaque would be told there."""
 
 
 def find_plaques(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Plaques:
     """Plaques of the vault. `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
     rays = cast(scan, head, own, limits)
-    surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
-    layer_mm = np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1)
-    rise_mm = _closed(rays, surface_mm, limits) - surface_mm
-    upright, smear_mm = _slopes(scan, head, rays, surface_mm + rise_mm)
-    smear_mm = smear_mm * limits["table_share"]
-    at = rays.points(surface_mm)
-    clear = (from_vertex_deg(own(at)) <= limits["vault_deg"]) & _surrounded(scan, rays, limits) & (smear_mm <= limits["plaque_smear_mm"])
-    fine = "" if rays.radial else "_thick"
-    high = np.flatnonzero(clear & (rise_mm * upright >= limits["bump_mm" + fine]))
-    blur_mm = np.full_like(layer_mm, np.inf)
-    blur_mm[high] = _around(rays, layer_mm, high, limits)
-    told = clear & (rise_mm * upright >= np.maximum(limits["plaque_mm" + fine], smear_mm))
-    told &= (layer_mm - blur_mm) * upright >= np.maximum(limits["plaque_layer_mm" + fine], smear_mm)
-    base = clear & (rise_mm * upright >= limits["bump_mm" + fine])
-    base &= (layer_mm - blur_mm) * upright >= limits["plaque_layer_mm" + fine] / 2.0
-    off_mm = limits["table_off_mm"] + smear_mm
-    told &= rays.table_mm - blur_mm <= surface_mm + rise_mm + off_mm
-    plaques = _large_enough(scan, rays, np.flatnonzero(base | told), told, rays.cell_mm2(surface_mm) / upright, at, limits)
-    reach = np.unique(rays.around[rays.around[np.concatenate([high[:0], *plaques])]])
-    blur_mm[reach] = _around(rays, layer_mm, reach, limits)
-    course_mm = surface_mm + rise_mm
+    if not rays.radial:
+        thick = "_thick"
+        limits = {**limits, **{name[: -len(thick)]: value for name, value in limits.items() if name.endswith(thick)}}
+    seen = _seen(scan, head, rays, own, limits)
+    high_mm = seen.rise_mm * seen.upright
+    high = np.flatnonzero(seen.clear & (high_mm >= limits["bump_mm"]))
+    blur_mm = np.full_like(seen.layer_mm, np.inf)
+    blur_mm[high] = _median_around(rays, seen.layer_mm, high, limits)
+    course_mm, off_mm = seen.surface_mm + seen.rise_mm, limits["table_off_mm"] + seen.smear_mm
+    layer_mm = (seen.layer_mm - blur_mm) * seen.upright
+    told = seen.clear & (high_mm >= np.maximum(limits["plaque_mm"], seen.smear_mm))
+    told &= layer_mm >= np.maximum(limits["plaque_layer_mm"], seen.smear_mm)
+    told &= rays.table_mm - blur_mm <= course_mm + off_mm
+    base = np.isfinite(blur_mm) & (layer_mm >= limits["plaque_layer_mm"] / 2.0)
+    plaques = _large_enough(scan, rays, seen, np.flatnonzero(base), told, limits)
+    reach = [np.unique(rays.around[rays.around[plaque]]) for plaque in plaques]
+    every = np.unique(np.concatenate([high[:0], *reach]))
+    blur_mm[every] = _median_around(rays, seen.layer_mm, every, limits)
     edge_mm = np.minimum(rays.table_mm - blur_mm, course_mm + off_mm)
-    bone_mm = np.clip(course_mm, edge_mm, edge_mm + smear_mm / upright)
-    return Plaques(kji=_voxels(scan, rays, plaques, bone_mm, limits), judged=at[clear])
+    bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
+    return Plaques(kji=_voxels(scan, rays, reach, bone_mm, limits), judged=rays.points(seen.surface_mm)[seen.clear])
 
 
-def _closed(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array:
-    """The table's smooth course: the surface without rises narrower than `plaque_wide_mm`."""
+def _seen(scan: Scan, head: Head, rays: Rays, own: Callable[[Array], Array], limits: Mapping[str, float]) -> _Seen:
+    surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
+    rise_mm = _course(rays, surface_mm, limits) - surface_mm
+    upright, smear_mm = _slopes(scan, head, rays, surface_mm + rise_mm, limits)
+    vault = from_vertex_deg(own(rays.points(surface_mm))) <= limits["vault_deg"]
+    return _Seen(
+        surface_mm=surface_mm,
+        rise_mm=rise_mm,
+        layer_mm=np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1),
+        upright=upright,
+        smear_mm=smear_mm,
+        clear=vault & _surrounded(scan, rays, limits) & (smear_mm <= limits["plaque_smear_mm"]),
+    )
+
+
+def _course(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array:
+    """The table's smooth course: the surface closed over rises narrower than `plaque_wide_mm`, slopes taken out."""
+    half_mm = limits["plaque_wide_mm"] / 2.0
     places = rays.places()
     apart_mm = np.linalg.norm(places[rays.beside] - places[:, None], axis=2)
-    steps = max(1, round(limits["plaque_wide_mm"] / 2.0 / float(np.median(apart_mm.max(axis=1)))))
-    spread = round((limits["plaque_wide_mm"] / 2.0) ** 2 / float((apart_mm**2).mean()) * (2 if rays.radial else 1))
+    steps = max(1, round(half_mm / float(np.median(apart_mm.max(axis=1)))))
     count, few = rays.beside.shape
-    mean = sparse.csr_matrix((np.full(count * few, 1.0 / few), (np.repeat(np.arange(count), few), rays.beside.ravel())))
+    rows = np.repeat(np.arange(count), few)
+    mean = sparse.csr_matrix((np.full(count * few, 1.0 / few), (rows, rays.beside.ravel())), shape=(count, count))
+    along = 2 if rays.radial else 1
     main_mm = surface_mm
-    for _ in range(spread):
+    for _ in range(round(along * half_mm**2 / float((apart_mm**2).mean()))):  # variances add up to half_mm squared
         main_mm = mean @ main_mm
     out = surface_mm - main_mm
     for _ in range(steps):
@@ -88,27 +121,26 @@ def _closed(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array
     return np.asarray(out + main_mm)
 
 
-def _slopes(scan: Scan, head: Head, rays: Rays, course_mm: Array) -> tuple[Array, Array]:
-    """For each ray, how much of a length along it lies across the table (1 where the table faces the middle), and how
-    wide the slab smears the table across it, mm."""
+def _slopes(scan: Scan, head: Head, rays: Rays, course_mm: Array, limits: Mapping[str, float]) -> tuple[Array, Array]:
+    """`_Seen.upright` and `_Seen.smear_mm`."""
     points = rays.points(course_mm - _DEEP_MM)
     steps = _SLOPE_MM * np.concatenate([np.eye(3), -np.eye(3)])
     depth = sample_at(head.depth_mm, head.coarse_hu.affine, (points[:, None] + steps).reshape(-1, 3)).reshape(-1, 2, 3)
     slope = depth[:, 1] - depth[:, 0]
     slope /= np.maximum(np.linalg.norm(slope, axis=1), 1e-6)[:, None]
-    upright = np.clip((slope * rays.ways).sum(axis=1), 0.3, 1.0)
-    return upright, thickness_mm(scan)[rays.slices] * np.abs(slope @ scan.geometry.normal)
+    upright = np.clip((slope * rays.ways).sum(axis=1), _LEAST_UPRIGHT, 1.0)
+    return upright, limits["table_share"] * thickness_mm(scan)[rays.slices] * np.abs(slope @ scan.geometry.normal)
 
 
 def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
     """Where bone is seen all around, and the course of the table over long enough a way."""
-    out = rays.seen & (np.pi * rays.radius_mm[rays.slices] >= limits["course_mm"])
+    out: Mask = rays.seen & np.asarray(np.pi * rays.radius_mm[rays.slices] >= limits["course_mm"])
     if not rays.radial:
         out &= (rays.slices > 0) & (rays.slices < scan.geometry.shape[0] - 1)
     return np.asarray(out[rays.around].all(axis=1)[rays.beside].all(axis=1))
 
 
-def _around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, float]) -> Array:
+def _median_around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, float]) -> Array:
     """The median over `course_mm` around each ray."""
     across = limits["course_mm"] / limits["ray_mm"]
     count = round(np.pi / 4 * across**2) if rays.radial else round(across)
@@ -121,25 +153,27 @@ def _around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, fl
 
 
 def _large_enough(
-    scan: Scan, rays: Rays, base: Numbers, told: Mask, ray_mm2: Array, at: Array, limits: Mapping[str, float]
+    scan: Scan, rays: Rays, seen: _Seen, base: Numbers, told: Mask, limits: Mapping[str, float]
 ) -> list[Numbers]:
-    """The rays of each plaque: those that hang together, with enough area, and not too broad. What is no higher than
-    slab and interpolation together smear a step of bone is none."""
+    """The rays of each plaque: those of `base` that hang together, with enough area told, and not too broad. What is no
+    higher than slab and interpolation smear a step of bone is none."""
     if len(base) == 0:
         return []
     number = np.full(len(told), -1)
     number[base] = np.arange(len(base))
     other = number[rays.around[base]]
-    own, column = np.nonzero(other >= 0)
-    links = sparse.coo_matrix((np.ones(len(own)), (own, other[own, column])), (len(base),) * 2)
-    count, bump = sparse.csgraph.connected_components(links, directed=False)
-    told_mm2 = np.bincount(bump, (ray_mm2 * told)[base], minlength=count)
-    base_mm2 = np.bincount(bump, ray_mm2[base], minlength=count)
-    least_mm2 = limits["plaque_mm2" if rays.radial else "plaque_mm2_thick"]
-    plaque = (told_mm2 >= least_mm2) & (base_mm2 <= np.pi / 4 * limits["plaque_wide_mm"] ** 2)
+    one, column = np.nonzero(other >= 0)
+    links = sparse.coo_matrix((np.ones(len(one)), (one, other[one, column])), shape=(len(base), len(base)))
+    count, bump = csgraph.connected_components(links, directed=False)
+    ray_mm2 = (rays.cell_mm2(seen.surface_mm) / seen.upright)[base]
+    told_mm2 = np.bincount(bump, ray_mm2 * told[base], minlength=count)
+    base_mm2 = np.bincount(bump, ray_mm2, minlength=count)
+    plaque = (told_mm2 >= limits["plaque_mm2"]) & (base_mm2 <= np.pi / 4 * limits["plaque_wide_mm"] ** 2)
     bumps = [base[bump == number] for number in np.flatnonzero(plaque)]
-    high = limits["step_slabs"]
-    return [bump for bump in bumps if not rays.radial or _slabs(scan, rays, bump[told[bump]], at) >= high]
+    at = rays.points(seen.surface_mm)
+    return [
+        rise for rise in bumps if not rays.radial or _slabs(scan, rays, rise[told[rise]], at) >= limits["step_slabs"]
+    ]
 
 
 def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
@@ -150,13 +184,12 @@ def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
     return float(np.ptp(at[which] @ normal)) / max(aslant * slab_mm, 1e-6)
 
 
-def _voxels(scan: Scan, rays: Rays, plaques: list[Numbers], bone_mm: Array, limits: Mapping[str, float]) -> Numbers:
+def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, limits: Mapping[str, float]) -> Numbers:
     """Native voxels between the dense surface and `bone_mm`, along the rays that meet a plaque and their neighbours."""
     out = [np.empty((0, 3), dtype=np.int64)]
     low_mm = rays.dense_mm[rays.beside].min(axis=1) - 1.0
     tree = cKDTree(rays.places())
-    for plaque in plaques:
-        reach = np.unique(rays.around[rays.around[plaque]])
+    for reach in reaches:
         ends = scan.geometry.to_index(np.concatenate([rays.points(low_mm)[reach], rays.points(bone_mm)[reach]]))
         first = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
         last = np.ceil(ends.max(axis=0)).astype(int) + 2

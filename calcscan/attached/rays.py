@@ -190,7 +190,7 @@ def _starts(centres: Array, ways: Array, depth_mm: npt.NDArray[np.float32], affi
     world = centres[:, None] + ways[:, None] * _OUT_MM[:, None]
     depth = sample_at(depth_mm, affine, world.reshape(-1, 3)).reshape(world.shape[:-1])
     within = depth > 0
-    reaches = within.any(axis=1)
+    reaches: Mask = np.asarray(within.any(axis=1))
     last = np.where(reaches, len(_OUT_MM) - 1 - np.argmax(within[:, ::-1], axis=1), 0)
     back = np.maximum(last - 2, 0)
     fall_mm = np.take_along_axis(depth, back[:, None], 1) - np.take_along_axis(depth, last[:, None], 1)

@@ -80,8 +80,10 @@ def find_plaques(scan: Scan, head: Head, own: Callable[[Array], Array], limits: 
     reach = [np.unique(rays.around[rays.around[plaque]]) for plaque in plaques]
     every = np.unique(np.concatenate([high[:0], *reach]))
     blur_mm[every] = _median_around(rays, seen.layer_mm, every, limits)
+    blur_mm[np.isinf(blur_mm)] = 0.0
     edge_mm = np.minimum(rays.table_mm - blur_mm, course_mm + off_mm)
     bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
+    bone_mm = np.where(base, bone_mm, np.minimum(bone_mm, course_mm - limits["rim_mm"]))
     return Plaques(kji=_voxels(scan, rays, reach, bone_mm, limits), judged=rays.points(seen.surface_mm)[seen.clear])
 
 
@@ -134,10 +136,12 @@ def _slopes(scan: Scan, head: Head, rays: Rays, course_mm: Array, limits: Mappin
 
 def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
     """Where bone is seen all around, and the course of the table over long enough a way."""
-    out: Mask = rays.seen & np.asarray(np.pi * rays.radius_mm[rays.slices] >= limits["course_mm"])
+    wide = np.pi * rays.radius_mm >= limits["course_mm"]
+    out = rays.seen & np.asarray(wide)[rays.slices]
     if not rays.radial:
         out &= (rays.slices > 0) & (rays.slices < scan.geometry.shape[0] - 1)
-    return np.asarray(out[rays.around].all(axis=1)[rays.beside].all(axis=1))
+    out = np.asarray(out[rays.around].all(axis=1))
+    return np.asarray(out[rays.beside].all(axis=1))
 
 
 def _median_around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, float]) -> Array:

@@ -28,7 +28,7 @@ _ALONG_MM = np.arange(-12.0, 8.0, 0.5)
 _LEAST_UPRIGHT = 0.4
 _OUT_MM = np.arange(20.0, 130.0, 3.0)
 """Where the coarse inner table is looked for."""
-_RADIUS_MM = 75.0
+RADIUS_MM = 75.0
 """Of a head, roughly: how many rays make `ray_mm` apart."""
 _MARGIN_DEG = 25.0
 """Rays this far below the vault show the course of its rim."""
@@ -93,10 +93,11 @@ def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[
     radial = float(np.median(thickness_mm(scan))) <= limits["fine_mm"]
     if radial:
         centres = np.tile(middle, (geometry.shape[0], 1))
-        radius_mm = np.full(len(centres), _RADIUS_MM)
-        ways, slices, cell = _everywhere(limits["ray_mm"])
-        near = from_vertex_deg(own(middle + _RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG
-        ways, slices, cell = ways[near], slices[near], cell[near]
+        radius_mm = np.full(len(centres), RADIUS_MM)
+        ways = directions(limits["ray_mm"])
+        solid = 4.0 * np.pi / len(ways)
+        ways = ways[from_vertex_deg(own(middle + RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG]
+        slices, cell = np.zeros(len(ways), dtype=np.int64), np.full(len(ways), solid)
     else:
         high_mm = geometry.positions_mm - middle @ geometry.normal
         centres = middle + high_mm[:, None] * geometry.normal
@@ -144,23 +145,22 @@ def _places(ways: Array, slices: Numbers, radius_mm: Array, radial: bool) -> Arr
 
 def _next_slices(ways: Array, slices: Numbers) -> Numbers:
     """For each ray, the one that runs most like it in the slices before and after, (n, 2); itself at the end."""
-    tree = cKDTree(_places(ways, slices, np.full(int(slices.max()) + 1, _RADIUS_MM), radial=False))
+    tree = cKDTree(_places(ways, slices, np.full(int(slices.max()) + 1, RADIUS_MM), radial=False))
     out = []
     for step in (-1, 1):
-        other = np.column_stack([ways * _RADIUS_MM, _APART_MM * (slices + step)])
+        other = np.column_stack([ways * RADIUS_MM, _APART_MM * (slices + step)])
         far, index = tree.query(other)
         out.append(np.where(far < _APART_MM / 2, index, np.arange(len(ways))))
     return np.column_stack(out)
 
 
-def _everywhere(ray_mm: float) -> tuple[Array, Numbers, Array]:
-    """Evenly spread directions (a spiral by the golden angle), and the solid angle that each stands for."""
-    count = round(4.0 * np.pi * (_RADIUS_MM / ray_mm) ** 2)
+def directions(apart_mm: float) -> Array:
+    """Unit vectors everywhere, so far from each other on a head: a spiral by the golden angle."""
+    count = round(4.0 * np.pi * (RADIUS_MM / apart_mm) ** 2)
     step = np.arange(count) + 0.5
     high = 1.0 - 2.0 * step / count
     wide = np.sqrt(1.0 - high**2)
-    ways = np.column_stack([wide * np.cos(_GOLDEN * step), wide * np.sin(_GOLDEN * step), high])
-    return ways, np.zeros(count, dtype=np.int64), np.full(count, 4.0 * np.pi / count)
+    return np.column_stack([wide * np.cos(_GOLDEN * step), wide * np.sin(_GOLDEN * step), high])
 
 
 def _within_slices(geometry: Geometry, radius_mm: Array, ray_mm: float) -> tuple[Array, Numbers, Array]:

@@ -59,8 +59,6 @@ class Rays:
     """What each stands for: solid angle; in slices, angle times the slab's height in mm."""
     seen: Mask
     """Whether it meets a table."""
-    start_mm: Array
-    """Where it leaves the coarse inside."""
     dense_mm: Array
     """Where the dense surface begins."""
     table_mm: Array
@@ -88,30 +86,19 @@ class Rays:
 def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
     """Rays to the vault and somewhat beyond, and what they meet; where they see nothing, what the nearest sees.
     `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
-    geometry, depth_mm, affine = scan.geometry, head.depth_mm, head.coarse_hu.affine
-    middle = apply(affine, np.argwhere(head.coarse_inside)).mean(axis=0)
     radial = float(np.median(thickness_mm(scan))) <= limits["fine_mm"]
-    if radial:
-        centres = np.tile(middle, (geometry.shape[0], 1))
-        radius_mm = np.full(len(centres), RADIUS_MM)
-        ways = directions(limits["ray_mm"])
-        solid = 4.0 * np.pi / len(ways)
-        ways = ways[from_vertex_deg(own(middle + RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG]
-        slices, cell = np.zeros(len(ways), dtype=np.int64), np.full(len(ways), solid)
-    else:
-        high_mm = geometry.positions_mm - middle @ geometry.normal
-        centres = middle + high_mm[:, None] * geometry.normal
-        radius_mm = _radii(geometry, centres, depth_mm, affine)
-        ways, slices, cell = _within_slices(geometry, radius_mm, limits["ray_mm"])
-    start_mm, upright, reaches = _starts(centres[slices], ways, depth_mm, affine)
+    centres, radius_mm, ways, slices, cell = (
+        _everywhere(scan, head, own, limits) if radial else _within_slices(scan, head, limits)
+    )
+    start_mm, upright, reaches = _starts(centres[slices], ways, head)
     at_mm = start_mm[:, None] + _ALONG_MM / upright[:, None]
-    index = geometry.to_index(centres[slices][:, None] + ways[:, None] * at_mm[..., None])
+    index = scan.geometry.to_index(centres[slices][:, None] + ways[:, None] * at_mm[..., None])
     hu = ndimage.map_coordinates(scan.hu, np.moveaxis(index, -1, 0), order=1, output=np.float32, mode="nearest")
     dense_mm, table_mm, meets = _edges(hu, at_mm, limits)
-    ends = (index[..., 0] >= -0.5) & (index[..., 0] <= geometry.shape[0] - 0.5)
-    seen = reaches & meets & ends.all(axis=1)
+    scanned = ((index[..., 0] >= -0.5) & (index[..., 0] <= len(centres) - 0.5)).all(axis=1)
+    seen = reaches & meets & scanned
     if radial:
-        slices = np.clip(np.rint(index[:, -1, 0]).astype(np.int64), 0, geometry.shape[0] - 1)
+        slices = np.clip(np.rint(index[:, -1, 0]).astype(np.int64), 0, len(centres) - 1)
     places = _places(ways, slices, radius_mm, radial)
     if seen.any():
         nearest = np.flatnonzero(seen)[cKDTree(places[seen]).query(places)[1]]
@@ -127,7 +114,6 @@ def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[
         around=beside if radial else np.column_stack([beside, _next_slices(ways, slices)]),
         cell=cell,
         seen=seen,
-        start_mm=start_mm,
         dense_mm=dense_mm,
         table_mm=table_mm,
     )
@@ -163,12 +149,33 @@ def directions(apart_mm: float) -> Array:
     return np.column_stack([wide * np.cos(_GOLDEN * step), wide * np.sin(_GOLDEN * step), high])
 
 
-def _within_slices(geometry: Geometry, radius_mm: Array, ray_mm: float) -> tuple[Array, Numbers, Array]:
-    """Even angles in each slice, as many as its size asks for."""
-    counts = np.rint(2.0 * np.pi * radius_mm / ray_mm).astype(np.int64)
-    ways = [_ways(geometry, int(count)) for count in counts]
+def _everywhere(
+    scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]
+) -> tuple[Array, Array, Array, Numbers, Array]:
+    """Centres, radii, ways, slices (yet unknown) and cells of rays from the middle of the head."""
+    centres = np.tile(_middle(head), (scan.geometry.shape[0], 1))
+    ways = directions(limits["ray_mm"])
+    solid = 4.0 * np.pi / len(ways)
+    ways = ways[from_vertex_deg(own(centres[0] + RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG]
+    none = np.zeros(len(ways), dtype=np.int64)
+    return centres, np.full(len(centres), RADIUS_MM), ways, none, np.full(len(ways), solid)
+
+
+def _within_slices(scan: Scan, head: Head, limits: Mapping[str, float]) -> tuple[Array, Array, Array, Numbers, Array]:
+    """The same of rays at even angles in each slice, as many as its size asks for."""
+    geometry, middle = scan.geometry, _middle(head)
+    centres = middle + (geometry.positions_mm - middle @ geometry.normal)[:, None] * geometry.normal
+    few = 16
+    start_mm, _, _ = _starts(np.repeat(centres, few, axis=0), np.tile(_ways(geometry, few), (len(centres), 1)), head)
+    radius_mm = np.median(start_mm.reshape(-1, few), axis=1)
+    counts = np.rint(2.0 * np.pi * radius_mm / limits["ray_mm"]).astype(np.int64)
     slices = np.repeat(np.arange(len(counts)), counts)
-    return np.concatenate(ways), slices, (2.0 * np.pi / counts * geometry.slab_mm)[slices]
+    ways = np.concatenate([_ways(geometry, int(count)) for count in counts])
+    return centres, radius_mm, ways, slices, (2.0 * np.pi / counts * geometry.slab_mm)[slices]
+
+
+def _middle(head: Head) -> Array:
+    return np.asarray(apply(head.coarse_hu.affine, np.argwhere(head.coarse_inside)).mean(axis=0))
 
 
 def _ways(geometry: Geometry, count: int) -> Array:
@@ -178,17 +185,10 @@ def _ways(geometry: Geometry, count: int) -> Array:
     return np.asarray(np.cos(angle) * down + np.sin(angle) * right)
 
 
-def _radii(geometry: Geometry, centres: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> Array:
-    """How far the table lies from the middle of each slice."""
-    ways = np.tile(_ways(geometry, 16), (len(centres), 1))
-    start_mm, _, _ = _starts(np.repeat(centres, 16, axis=0), ways, depth_mm, affine)
-    return np.asarray(np.median(start_mm.reshape(-1, 16), axis=1))
-
-
-def _starts(centres: Array, ways: Array, depth_mm: npt.NDArray[np.float32], affine: Array) -> tuple[Array, Array, Mask]:
+def _starts(centres: Array, ways: Array, head: Head) -> tuple[Array, Array, Mask]:
     """Where each ray leaves the coarse inside for the last time, how straight, and whether it ever lies in it."""
     world = centres[:, None] + ways[:, None] * _OUT_MM[:, None]
-    depth = sample_at(depth_mm, affine, world.reshape(-1, 3)).reshape(world.shape[:-1])
+    depth = sample_at(head.depth_mm, head.coarse_hu.affine, world.reshape(-1, 3)).reshape(world.shape[:-1])
     within = depth > 0
     reaches: Mask = np.asarray(within.any(axis=1))
     last = np.where(reaches, len(_OUT_MM) - 1 - np.argmax(within[:, ::-1], axis=1), 0)

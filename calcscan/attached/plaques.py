@@ -91,7 +91,10 @@ def _seen(scan: Scan, head: Head, rays: Rays, own: Callable[[Array], Array], lim
     surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
     rise_mm = _course(rays, surface_mm, limits) - surface_mm
     upright, smear_mm = _slopes(scan, head, rays, surface_mm + rise_mm, limits)
-    vault = from_vertex_deg(own(rays.points(surface_mm))) <= limits["vault_deg"]
+    there = own(rays.points(surface_mm))
+    down_deg = from_vertex_deg(there)
+    crest = (np.abs(there[:, 0]) <= limits["crest_wide_mm"]) & (down_deg > limits["crest_deg"])
+    vault = (down_deg <= limits["vault_deg"]) & ~crest
     return _Seen(
         surface_mm=surface_mm,
         rise_mm=rise_mm,

@@ -81,9 +81,11 @@ def find_plaques(scan: Scan, head: Head, own: Callable[[Array], Array], limits: 
     every = np.unique(np.concatenate([high[:0], *reach]))
     blur_mm[every] = _median_around(rays, seen.layer_mm, every, limits)
     blur_mm[np.isinf(blur_mm)] = 0.0
-    edge_mm = np.minimum(rays.table_mm - blur_mm, course_mm + off_mm)
+    pulled_mm = np.zeros_like(blur_mm)
+    pulled_mm[base] = _pulled(rays, head, seen, blur_mm, base, limits)
+    edge_mm = np.minimum(rays.table_mm - blur_mm + pulled_mm, course_mm + off_mm)
     bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
-    bone_mm = np.where(base, bone_mm, np.minimum(bone_mm, course_mm - limits["rim_mm"]))
+    bone_mm[~base] = np.minimum(bone_mm, course_mm - limits["rim_mm"])[~base]
     return Plaques(kji=_voxels(scan, rays, reach, bone_mm, limits), judged=rays.points(seen.surface_mm)[seen.clear])
 
 
@@ -157,6 +159,18 @@ def _median_around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[
         return np.empty(0)
     _, near = cKDTree(places[::every]).query(places[which], max(1, count // every))
     return np.asarray(np.median(field_mm[::every][near], axis=1))
+
+
+def _pulled(rays: Rays, head: Head, seen: _Seen, blur_mm: Array, base: Mask, limits: Mapping[str, float]) -> Array:
+    """How much sooner than without a plaque the rays of `base` reach the density at which the table begins: there the
+    plaque fills the bone's part of the blur. The table's blur is taken to rise evenly with bone's share."""
+    brain_hu, top_hu = float(head.brain_hu or 0.0), rays.top_hu[base].astype(np.float64)
+    middle_mm = (rays.dense_mm + rays.table_mm - blur_mm)[base] / 2.0
+    plaque_hu = np.minimum(rays.hu_at(middle_mm, base), limits["table_share"] * top_hu)
+    begins_hu = limits["table_share"] * top_hu
+    alone, filled = ((begins_hu - under) / (top_hu - under) for under in (brain_hu, plaque_hu))
+    first = (limits["attached_hu"] - brain_hu) / (top_hu - brain_hu)
+    return np.asarray(blur_mm[base] * np.clip((alone - filled) / (alone - first), 0.0, 1.0))
 
 
 def _large_enough(

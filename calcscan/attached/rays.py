@@ -62,7 +62,20 @@ class Rays:
     dense_mm: Array
     """Where the dense surface begins."""
     table_mm: Array
-    """Where the table begins in earnest."""
+    """Where the table begins in earnest: at `table_share` of `top_hu`."""
+    top_hu: Array
+    """The densest on it."""
+    hu: Values
+    """The densities along it, (n, few), …"""
+    at_mm: Array
+    """… and where they were read."""
+
+    def hu_at(self, far_mm: Array, which: Mask) -> Array:
+        """The density this far along each of some rays."""
+        first_mm, last_mm = self.at_mm[which, 0], self.at_mm[which, -1]
+        steps = self.at_mm.shape[1] - 1
+        index = np.clip(np.rint((far_mm - first_mm) / (last_mm - first_mm) * steps), 0, steps).astype(np.int64)
+        return np.asarray(self.hu[np.flatnonzero(which), index], dtype=np.float64)
 
     def points(self, far_mm: Array) -> Array:
         """Points at these distances along each ray, LPS mm."""
@@ -116,6 +129,9 @@ def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[
         seen=seen,
         dense_mm=dense_mm,
         table_mm=table_mm,
+        top_hu=hu.max(axis=1),
+        hu=hu,
+        at_mm=at_mm,
     )
 
 

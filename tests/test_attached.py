@@ -152,6 +152,17 @@ def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
     assert len(attached(edited(scan, hu)).plaques_kji) == 0
 
 
+@pytest.mark.parametrize(("side", "told"), [(0.0, False), (0.8, True)])
+def test_low_in_the_midline_where_the_crests_stand_up_nothing_is_told(side: float, told: bool) -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    point = vault_point(scan, whole, forward=1.0, up=0.15, side=side)
+    bone = ndimage.binary_opening(scan.hu > 400)
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
+    ridge = whole.inside & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    head = attached(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
+    assert (len(head.plaques_kji) > 0) is told
+
+
 @pytest.mark.parametrize(("slices", "least", "most"), [(1, 0.95, 1.0), (2, 0.5, 0.9), (3, 0.2, 0.7)])
 def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, most: float) -> None:
     judged = attached(averaged(sample(PALLIDUM), slices)).vault_judged

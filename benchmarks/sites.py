@@ -8,7 +8,8 @@ at a time; skull, registration and all the rest run anew. A deposit of the falx 
 convexity a plaque of 3.5 mm on the inner table, whose course between two slices is followed: a slab that the table
 runs through aslant smears plaque and table alike. Told are the share of each deposit's voxels that are found under the
 right site and side, and how far the atlas's structure lies from the point; last the sums, apart for points that limits
-were chosen on (tuned) and points marked before anything was tried on them (held).
+were chosen on (tuned) and points marked before anything was tried on them (held). Plaques of many sizes at random
+places of the vault: `plaques.py`.
 """
 
 from __future__ import annotations

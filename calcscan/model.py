@@ -146,6 +146,9 @@ class Head:
     knots_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     """Voxels that stand out from the bones of the base but lie as shallow as bone, (n, 3): inside, and no lesion unless
     they lie where one is known between these bones."""
+    vault_judged: Mapping[str, float] = field(default_factory=dict)
+    """The share of the vault, `left` and `right`, in which a plaque would have been told. Empty before
+    `find_attached`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

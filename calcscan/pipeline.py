@@ -139,7 +139,7 @@ def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found
     with stage("summarise"):
         located = judge(_flags(scan, found)).state != "abstain"
         lesions = lesions if located else _withheld(lesions)
-        found.summary = summarise(lesions, scan, fit, atlas, located=located)
+        found.summary = summarise(lesions, scan, fit, atlas, head=head, located=located)
 
 
 def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:

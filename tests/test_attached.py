@@ -14,6 +14,7 @@ from heads import (
     averaged,
     away_mm,
     box_scan,
+    cropped,
     dense_ml,
     edited,
     egg,
@@ -23,11 +24,13 @@ from heads import (
     vault_point,
     with_hyperostosis,
     with_plaque,
+    without_a_piece_of_vault,
 )
+from scipy import ndimage
 
 from calcscan.atlas import load_atlas
 from calcscan.attached import find_attached
-from calcscan.attached.rays import cast
+from calcscan.attached.rays import Rays, cast
 from calcscan.knowledge import values
 from calcscan.model import Head, Scan
 from calcscan.register import register
@@ -90,27 +93,90 @@ def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str,
     assert len(attached(averaged(sample(name), slices)).plaques_kji) == 0
 
 
-def test_rays_meet_the_table_of_an_egg_where_it_is() -> None:
-    scan = box_scan(egg())
-    head = find_skull(scan)
+def of_an_egg(spacing_mm: float) -> tuple[Scan, Rays]:
+    scan = averaged(box_scan(egg()), round(spacing_mm / 2.0))
     limits = {**values("skull"), **values("attached")}
-    rays = cast(scan, head, lambda points: points, limits)
-    height_mm = rays.positions_mm - rays.middle @ scan.geometry.normal
-    wide = np.abs(height_mm) < 50.0
-    radius_mm = np.sqrt(74.0**2 - height_mm[wide] ** 2)
-    assert rays.seen[wide].all()
-    assert np.abs(rays.dense_mm[wide] - radius_mm[:, None]).max() < 2.5
-    assert np.abs(rays.dense_mm[wide].mean(axis=1) - radius_mm).max() < 1.5
+    head = find_skull(scan)
+    middle = scan.geometry.to_world((np.array(scan.hu.shape) - 1) / 2)
+    return scan, cast(scan, head, lambda points: points - middle, limits)
+
+
+def test_in_fine_slices_rays_meet_the_table_of_an_egg_everywhere() -> None:
+    scan, rays = of_an_egg(2.0)
+    assert rays.radial
+    assert rays.seen.all()
+    assert np.abs(rays.dense_mm - 74.0).max() < 2.5
     assert (rays.table_mm >= rays.dense_mm).all()
-    kji = np.array([[46, 46, 80], [46, 46, 12], [46, 80, 46]])
-    far_mm, ray = rays.polar(scan.geometry, kji)
-    there = np.array(
-        [
-            rays.world(scan.geometry, 46, far_mm[n : n + 1], np.arange(len(rays.seen[0])) == r)[0]
-            for n, r in enumerate(ray)
-        ]
-    )
-    assert np.abs(there - scan.geometry.to_world(kji)).max() < 1.0
+    assert rays.ways[:, 2].max() > 0.999
+    kji = np.array([[80, 46, 46], [46, 46, 80], [75, 75, 46]])
+    far_mm, places = rays.along(scan.geometry, kji)
+    ways = places[:, :3] / np.linalg.norm(places[:, :3], axis=1)[:, None]
+    assert np.abs(rays.centres[kji[:, 0]] + far_mm[:, None] * ways - scan.geometry.to_world(kji)).max() < 1e-6
+
+
+def test_in_thick_slices_rays_meet_the_table_of_an_egg_within_their_slice() -> None:
+    scan, rays = of_an_egg(4.0)
+    assert not rays.radial
+    assert np.abs(rays.ways @ scan.geometry.normal).max() < 1e-9
+    height_mm = scan.geometry.positions_mm[rays.slices] - rays.centres.mean(axis=0) @ scan.geometry.normal
+    wide = np.abs(height_mm) < 50.0
+    assert rays.seen[wide].all()
+    assert np.abs(rays.dense_mm[wide] - np.sqrt(74.0**2 - height_mm[wide] ** 2)).max() < 3.5
+    assert set(np.abs(rays.slices[rays.around] - rays.slices[:, None])[wide].ravel()) == {0, 1}
+    assert (rays.slices[rays.beside] == rays.slices[:, None]).all()
+
+
+@pytest.mark.parametrize(("forward", "up", "side"), [(0.3, 2.0, 0.6), (-0.8, 1.0, 0.4), (-0.2, 0.4, 1.0)])
+def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, up: float, side: float) -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    point = vault_point(scan, whole, forward=forward, up=up, side=side)
+    bone = ndimage.binary_opening(scan.hu > 400)
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
+    plaque = whole.inside & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    head = attached(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
+    assert plaque.sum() * scan.geometry.voxel_mm3[0] < 300.0
+    assert head.inside[plaque].mean() > 0.6
+    assert (head.inside & ~sample_attached(PALLIDUM).inside & ~plaque).sum() < 0.5 * plaque.sum()
+
+
+def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    point = vault_point(scan, whole, forward=-0.2, up=0.2, side=1.0)
+    bone = ndimage.binary_opening(scan.hu > 400)
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
+    k = np.arange(scan.hu.shape[0])[:, None, None]
+    lowest = round(float(scan.geometry.to_index(point)[0]))
+    ledge = whole.inside & (to_bone_mm <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
+    hu = np.where(ledge, np.where(k == lowest, 600, 1250), scan.hu)
+    assert (ledge & (k == lowest)).any()
+    assert len(attached(edited(scan, hu)).plaques_kji) == 0
+
+
+@pytest.mark.parametrize(("side", "told"), [(0.0, False), (0.8, True)])
+def test_low_in_the_midline_where_the_crests_stand_up_nothing_is_told(side: float, told: bool) -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    point = vault_point(scan, whole, forward=1.0, up=0.15, side=side)
+    bone = ndimage.binary_opening(scan.hu > 400)
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
+    ridge = whole.inside & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    head = attached(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
+    assert (len(head.plaques_kji) > 0) is told
+
+
+@pytest.mark.parametrize(("slices", "least", "most"), [(1, 0.95, 1.0), (2, 0.5, 0.9), (3, 0.2, 0.7)])
+def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, most: float) -> None:
+    judged = attached(averaged(sample(PALLIDUM), slices)).vault_judged
+    assert set(judged) == {"left", "right"}
+    assert all(least <= share <= most for share in judged.values())
+
+
+def test_what_was_cut_off_or_cut_out_was_not_judged() -> None:
+    scan = sample(PALLIDUM)
+    top = cropped(scan, 0, len(scan.hu) - 16)
+    assert max(attached(top).vault_judged.values()) < 0.9
+    hole = attached(without_a_piece_of_vault(scan, sample_head(PALLIDUM), flap=False)).vault_judged
+    assert hole["left"] < 0.95
+    assert hole["right"] > 0.98
 
 
 def test_where_the_vault_ends_is_known_in_a_turned_head_too() -> None:

@@ -321,3 +321,17 @@ def test_where_falx_and_tentorium_meet_the_way_a_plate_lies_tells_which() -> Non
     border = column[column[:, 2].argmax()] + np.array([0.0, 0.0, 0.5])
     assert told_of_a_plate(border, across=0).site == "tentorium"
     assert told_of_a_plate(border + np.array([0.0, 0.0, 2.0]), across=2).site == "falx"
+
+
+@pytest.mark.parametrize("aside_mm", [-6.0, 6.0])
+def test_a_lump_beside_the_falx_lies_in_brain_though_slices_are_too_thick_to_tell_its_shape(aside_mm: float) -> None:
+    falx = np.array([0.0, 20.0, 66.0])
+
+    def told(aside: float) -> str | None:
+        lesions, scan = with_deposits(falx + np.array([aside, 0.0, 0.0]), radius=3)
+        thick = replace(scan.geometry, slab_mm=np.full(len(scan.geometry.slab_mm), 14.0))  # so that no lump is told
+        found = locate(replace(lesions, geometry=thick), replace(scan, geometry=thick), head(), FIT, load_atlas())
+        return found.lesions[0].site
+
+    assert told(0.0) == "falx"
+    assert told(aside_mm) in ("cortex", "white_matter")

@@ -73,7 +73,8 @@ def _placed(
 def _weights(evidence: Evidence, limits: Mapping[str, float]) -> Mapping[str, float]:
     """How much a site is heard above or below its vote: the plexus louder where fluid lies around the lesion, the dura
     by the lesion's shape: louder for a plate, softer for a lump. A plate whose thin side looks up or back lies in no
-    falx."""
+    falx; and the farther the lesion's middle lies beside the falx the softer that counts, for what reaches it with its
+    near side only lies in brain."""
     weights: dict[str, float] = {}
     if evidence.fluid_share >= limits["fluid_share"]:
         weights["choroid_plexus"] = limits["fluid_weight"]
@@ -81,6 +82,8 @@ def _weights(evidence: Evidence, limits: Mapping[str, float]) -> Mapping[str, fl
         weight = limits["shape_weight"] if evidence.shape.flat else 1.0 / limits["shape_weight"]
         lying = evidence.shape.flat and evidence.upright < limits["falx_upright"]
         weights |= {"tentorium": weight, "falx": 1.0 / weight if lying else weight}
+    beside_mm = max(abs(evidence.atlas_x_mm) - limits["falx_half_mm"], 0.0)
+    weights["falx"] = weights.get("falx", 1.0) * float(np.exp(-0.5 * (beside_mm / limits["uncertainty_mm"]) ** 2))
     return weights
 
 

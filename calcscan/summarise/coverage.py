@@ -8,17 +8,18 @@ import numpy as np
 
 from calcscan.geometry import apply
 from calcscan.knowledge import table
-from calcscan.model import Atlas, AtlasFit, Scan
+from calcscan.model import Atlas, AtlasFit, Head, Scan
 from calcscan.summarise.burden import Place
 from calcscan.thickness import thickness_mm
 
 _STEP = 3
 
 
-def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
+def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas, head: Head | None = None) -> Mapping[Place, float]:
     """The share of each drawn site that lies within the scan, 0 to 1, judged on every third atlas voxel along each
-    axis. What lies between bones counts only in slices thin enough to part it from them. A site that is told by depth
-    and not drawn takes the share of the one named in `knowledge/burden.toml`."""
+    axis. What lies between bones counts only in slices thin enough to part it from them. The dura of the convexity is
+    not drawn: it takes the share of the vault that was judged for plaques, or without a `head` that knows it, the share
+    of the site named in `knowledge/burden.toml`."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
@@ -34,4 +35,6 @@ def coverage(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Mapping[Place, float]:
     out = {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}
     for site, stand_in in table("burden")["coverage"]["stand_in"].items():
         out.update({(site, side): share for (name, side), share in list(out.items()) if name == stand_in})
+    if head is not None:
+        out.update({("convexity_dura", side): share for side, share in head.vault_judged.items()})
     return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calcscan.knowledge import table
-from calcscan.model import Atlas, AtlasFit, Lesion, LesionMap, Scan, Summary
+from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan, Summary
 from calcscan.sites import all_sites
 from calcscan.summarise.burden import Place, by_place, site_rows
 from calcscan.summarise.coverage import coverage
@@ -17,6 +17,7 @@ def summarise(
     fit: AtlasFit | None = None,
     atlas: Atlas | None = None,
     *,
+    head: Head | None = None,
     located: bool | None = None,
 ) -> Summary:
     """What the lesions add up to, site by site and side by side.
@@ -29,6 +30,8 @@ def summarise(
         With `fit`, to tell which sites the scan reaches; without them all count as scanned.
     fit
         For the mirror overlap too; where it was not accepted nothing counts as located.
+    head
+        From `find_attached`, to tell how much of the vault was judged for plaques.
     located
         Whether sites may be told; else as `fit` says.
 
@@ -41,7 +44,9 @@ def summarise(
     told = located if located is not None else fit is not None and fit.accepted
     places = by_place(lesions.lesions)
     floor_mm3 = float(lesions.settings["detection_floor_mm3"])
-    covered = coverage(scan, fit, atlas) if told and scan is not None and fit is not None and atlas is not None else {}
+    covered = (
+        coverage(scan, fit, atlas, head) if told and scan is not None and fit is not None and atlas is not None else {}
+    )
     return Summary(
         sites=site_rows(places, located=told, covered=covered),
         symmetry=symmetries(places, lesions, fit, floor_mm3, located=told),

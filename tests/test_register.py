@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from heads import CLEAN, FALX, PALLIDUM, box_scan, edited, egg, moved, sample, sample_head, shrunk, with_wide_ventricles
+from heads import (
+    CLEAN,
+    FALX,
+    PALLIDUM,
+    box_scan,
+    cropped,
+    edited,
+    egg,
+    moved,
+    sample,
+    sample_head,
+    shrunk,
+    with_wide_ventricles,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -22,11 +35,14 @@ from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Bend, apply
 from calcscan.knowledge import values
 from calcscan.model import AtlasFit
+from calcscan.read import read_scan
 from calcscan.register import register
 from calcscan.register.bend import Middle, _modes, bend
 from calcscan.register.judge import judge
 from calcscan.register.tissue import Sight
 from calcscan.skull import find_skull
+
+REAL = Path(os.environ.get("CALCSCAN_REAL_SCANS", "nowhere"))
 
 
 def to_atlas(fit: AtlasFit, points: Array) -> Array:
@@ -226,3 +242,15 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
         for threads in ("1", "2")
     }
     assert len(told) == 1
+
+
+@pytest.mark.skipif(not (REAL / "tilted_variable_spacing").exists(), reason="no real scans")
+def test_a_start_that_shrinks_the_head_to_nothing_is_not_taken() -> None:
+    """Of a scan without its upper part so little remained under such a head that it seemed to fit best."""
+    scan, atlas = read_scan(REAL / "tilted_variable_spacing"), load_atlas()
+    low = cropped(scan, 0, len(scan.hu) - int(0.4 * len(scan.hu)))
+    whole, part = (register(find_skull(one), atlas) for one in (scan, low))
+    assert part.accepted
+    pallidum = next(n for n, s in atlas.sites.items() if s.site == "pallidum")
+    deep = apply(atlas.affine, np.argwhere(atlas.labels == pallidum))
+    assert np.abs(whole.to_atlas(part.to_scan(deep)) - deep).max() < 4.0

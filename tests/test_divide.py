@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_locate import FIT, head, with_deposits
@@ -84,3 +86,10 @@ def test_what_fills_one_nucleus_stays_whole_though_the_atlas_lies_beside_it(
 def test_a_calcified_falx_is_not_given_to_the_lobes_beside_it() -> None:
     parts = told(*filled(("falx", "midline"), shift_mm=(2.0, 0.0, 0.0)))
     assert parts["falx", "midline"].voxels > 0.9 * sum(part.voxels for part in parts.values())
+
+
+def test_a_long_lesion_that_lies_at_no_site_is_not_given_to_the_nearest() -> None:
+    lesions, scan = with_deposits(*(np.array([-72.0, y, 84.0]) for y in (-90.0, -84.0, -78.0)), radius=4)
+    (lesion,) = lesions.lesions
+    long = replace(lesions, lesions=(replace(lesion, diameter_mm=20.0),))
+    assert [part.site for part in locate(long, scan, head(), FIT, load_atlas()).lesions] == ["unassigned"]

@@ -8,7 +8,7 @@ any other, so that a thin sheet of dura isn't drowned by the large lobe beside i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,9 +18,8 @@ from scipy import ndimage
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, apply
 from calcscan.measure import plain_measures
-from calcscan.model import Atlas, AtlasFit, Lesion, Scan
+from calcscan.model import Atlas, AtlasFit, Lesion, Scan, Site
 
-Place = tuple[str, str]
 _ROUNDS = 200
 _STILL = 1e-4
 _VOXELS = 4000
@@ -58,31 +57,38 @@ def divide(
     present = np.unique(owner)
     if len(present) < 2:
         return [Part(lesion=lesion, kji=kji)]
-    total = mm3.sum()
-    parts = []
-    for column in present:
-        own = owner == column
-        mean = mm3[own] @ vote[own] / mm3[own].sum()
-        low, high = (mm3[vote[:, column] >= least].sum() / total for least in (limits["sure"], 1.0 - limits["sure"]))
-        site = atlas.sites[int(numbers[column])]
-        others = [n for n in np.argsort(-mean, kind="stable") if n != column and mean[n] >= limits["also_share"]]
-        also = tuple(
-            (atlas.sites[int(numbers[n])].site, atlas.sites[int(numbers[n])].side, round(float(mean[n]), 3))
-            for n in others
-        )
-        part = replace(
-            lesion,
-            site=site.site,
-            side=site.side,
-            site_share=round(float(mean[column]), 3),
-            also=also,
-            volume_mm3=lesion.volume_mm3 * float(mm3[own].sum() / total),
-            volume_low_mm3=lesion.volume_low_mm3 * float(low),
-            volume_high_mm3=lesion.volume_high_mm3 * float(high),
-            **plain_measures(kji[own], scan.hu[tuple(kji[own].T)], scan.geometry),
-        )
-        parts.append(Part(lesion=part, kji=kji[own]))
-    return parts
+    sites = [atlas.sites[int(n)] for n in numbers]
+    return [_part(lesion, kji, scan, sites, vote, owner, int(column), limits) for column in present]
+
+
+def _part(
+    lesion: Lesion,
+    kji: npt.NDArray[np.int64],
+    scan: Scan,
+    sites: Sequence[Site],
+    vote: Array,
+    owner: npt.NDArray[np.intp],
+    column: int,
+    limits: Mapping[str, float],
+) -> Part:
+    """What falls to the site `column` of `vote` (voxels, sites)."""
+    mm3, own = scan.geometry.voxel_mm3[kji[:, 0]], owner == column
+    sure, possible = own & (vote[:, column] >= limits["sure"]), own | (vote[:, column] >= 1.0 - limits["sure"])
+    share, least, most = (float(mm3[which].sum() / mm3.sum()) for which in (own, sure, possible))
+    mean = mm3[own] @ vote[own] / mm3[own].sum()
+    others = [n for n in np.argsort(-mean, kind="stable") if n != column and mean[n] >= limits["also_share"]]
+    part = replace(
+        lesion,
+        site=sites[column].site,
+        side=sites[column].side,
+        site_share=round(float(mean[column]), 3),
+        also=tuple((sites[n].site, sites[n].side, round(float(mean[n]), 3)) for n in others),
+        volume_mm3=lesion.volume_mm3 * share,
+        volume_low_mm3=lesion.volume_low_mm3 * least,
+        volume_high_mm3=lesion.volume_high_mm3 * most,
+        **plain_measures(kji[own], scan.hu[tuple(kji[own].T)], scan.geometry),
+    )
+    return Part(lesion=part, kji=kji[own])
 
 
 def _likelihood(

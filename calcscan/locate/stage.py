@@ -22,6 +22,9 @@ from calcscan.locate.divide import Part, divide
 from calcscan.locate.evidence import Evidence, Evidences, is_bone, is_dura
 from calcscan.model import Atlas, AtlasFit, Head, Lesion, LesionMap, Scan
 
+UNDIVIDED = ("unassigned", "convexity_dura")
+"""Sites that are not drawn: what lies there has no borders in the atlas."""
+
 
 def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atlas) -> LesionMap:
     """Give every lesion its site, side and share, and drop what is skull.
@@ -47,7 +50,7 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
             told = _placed(lesion, ballot.shares(world), weights, evidence, limits)
         if told is None:
             dropped_mm3 += lesion.volume_130_mm3
-        elif told.site_share is None or lesion.diameter_mm < limits["divided_from_mm"]:
+        elif told.site in (None, *UNDIVIDED) or lesion.diameter_mm < limits["divided_from_mm"]:
             kept.append(Part(lesion=told, kji=kji))
         else:
             kept += divide(told, kji, scan, fit, atlas, weights, limits)

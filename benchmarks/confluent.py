@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from sites import BLUR_MM, located
 
 import calcscan
 from calcscan.coarse import sample_at
@@ -27,7 +28,6 @@ PATTERNS = {
     "pallidum and dentate": (("pallidum", "dentate"), ("left", "right")),
     "lentiform, left only": (("putamen", "pallidum"), ("left",)),
 }
-BLUR_MM = 0.6
 GRAIN_MM = 2.5
 Labels = npt.NDArray[np.int64]
 
@@ -52,13 +52,6 @@ def calcified(scan: Scan, where: npt.NDArray[np.bool_], hu: float, *, patchy: bo
     share = ndimage.gaussian_filter(where.astype(np.float32), (0.0, *pixel))
     changed = np.rint(scan.hu + share * np.maximum(hu - scan.hu, 0.0)).astype(np.int16)
     return Scan(hu=changed, geometry=scan.geometry, acquisition=scan.acquisition, study=scan.study, series=scan.series)
-
-
-def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, AtlasFit]:
-    head = calcscan.find_skull(scan)
-    fit = calcscan.register(head, atlas)
-    head = calcscan.find_attached(scan, head, fit, atlas)
-    return calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas), fit
 
 
 def examine(name: str, scan: Scan, before: LesionMap, where: Labels, hu: float, atlas: Atlas) -> None:

@@ -24,7 +24,7 @@ from skimage.morphology import convex_hull_image
 
 import calcscan
 from calcscan.geometry import apply
-from calcscan.model import Atlas, LesionMap, Scan
+from calcscan.model import LesionMap, Scan
 
 BONE_HU = 500
 GRID_MM = 1.0
@@ -153,23 +153,14 @@ def with_plaques(scan: Scan, cavity: Cavity, plaques: list[Plaque]) -> tuple[Sca
 
 def _filled(scan: Scan, cavity: Cavity, plaque: Plaque) -> tuple[tuple[slice, ...], np.ndarray]:
     """The share of each voxel of a box that the plaque fills, blurred in plane."""
-    grid = scan.geometry
-    nearest = np.rint(grid.to_index(plaque.point)).astype(int)
-    reach = np.ceil(12.0 / np.array([np.diff(grid.positions_mm).min(), *grid.spacing_mm[1:]])).astype(int)
-    low, high = np.maximum(nearest - reach, 0), np.minimum(nearest + reach + 1, grid.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    index = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"), axis=-1)
-    world = grid.to_world(index.reshape(-1, 3))
-    slab = np.repeat(grid.slab_mm[low[0] : high[0]], index[0, ..., 0].size)
-    share = np.zeros(len(world))
-    steps = [(a, b, c) for a in np.linspace(-0.45, 0.45, 7) for b in (-0.25, 0.25) for c in (-0.25, 0.25)]
-    for a, b, c in steps:
-        points = world + a * slab[:, None] * grid.normal + b * grid.step_j_mm + c * grid.step_i_mm
+
+    def held(points: np.ndarray) -> np.ndarray:
         depth, offset = cavity.depth_mm(points), points - plaque.point
         sideways = np.linalg.norm(offset - (offset @ plaque.inwards)[:, None] * plaque.inwards, axis=1)
-        share += ((depth > 0) & (depth <= plaque.thick_mm) & (sideways <= plaque.radius_mm)) / len(steps)
-    filled = share.reshape(index.shape[:3])
-    return box, ndimage.gaussian_filter(filled, (0.0, *(sites.BLUR_MM / np.array(grid.spacing_mm[1:]))))
+        return (depth > 0) & (depth <= plaque.thick_mm) & (sideways <= plaque.radius_mm)
+
+    box = sites.box_around(scan, plaque.point, 12.0)
+    return box, sites.share_held(scan, box, held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,13 +199,6 @@ def told_of(scan: Scan, plaques: list[Plaque], owner: np.ndarray, located: Lesio
     return out
 
 
-def examined(scan: Scan, atlas: Atlas) -> LesionMap:
-    head = calcscan.find_skull(scan)
-    fit = calcscan.register(head, atlas)
-    head = calcscan.find_attached(scan, head, fit, atlas)
-    return calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas)
-
-
 def summary(rows: list[Told]) -> None:
     def line(name: str, some: list[Told]) -> None:
         total = sum(row.mm3 for row in some)
@@ -249,7 +233,7 @@ def main() -> None:
         for seed in arguments.seeds:
             plaques = random_plaques(scan, cavity, arguments, seed)
             changed, owner = with_plaques(scan, cavity, plaques)
-            told = told_of(changed, plaques, owner, examined(changed, atlas))
+            told = told_of(changed, plaques, owner, sites.located(changed, atlas)[0])
             rows += told
             for row in told:
                 p = row.plaque

@@ -28,7 +28,7 @@ from skimage.morphology import convex_hull_image
 
 import calcscan
 from calcscan.geometry import apply
-from calcscan.model import Atlas, AtlasFit, Scan
+from calcscan.model import Atlas, AtlasFit, LesionMap, Scan
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_data"
@@ -126,27 +126,41 @@ def with_deposits(scan: Scan, places: list[Place], volume_mm3: float, hu: float)
 
 def _filled(scan: Scan, place: Place, volume_mm3: float) -> tuple[tuple[slice, ...], np.ndarray]:
     """The share of each voxel of a box that the deposit fills, blurred in plane."""
-    grid = scan.geometry
     middle = np.array(place.lps_mm)
-    nearest = np.rint(grid.to_index(middle[None])[0]).astype(int)
-    reach = np.ceil(14.0 / np.array([np.diff(grid.positions_mm).min(), *grid.spacing_mm[1:]])).astype(int)
-    low, high = np.maximum(nearest - reach, 0), np.minimum(nearest + reach + 1, grid.shape)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    index = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"), axis=-1)
-    world = grid.to_world(index.reshape(-1, 3))
-    slab = np.repeat(grid.slab_mm[low[0] : high[0]], index[0, ..., 0].size)
-    share = np.zeros(len(world))
-    steps = [(a, b, c) for a in np.linspace(-0.45, 0.45, 7) for b in (-0.25, 0.25) for c in (-0.25, 0.25)]
+    box = box_around(scan, middle, 14.0)
     depth_mm = _under_the_table(scan, box) if place.site == "convexity_dura" else None
-    for a, b, c in steps:
-        points = world + a * slab[:, None] * grid.normal + b * grid.step_j_mm + c * grid.step_i_mm
+
+    def held(points: np.ndarray) -> np.ndarray:
         within = _within(points - middle, place, volume_mm3)
         if depth_mm is not None:
             depth = depth_mm(points)
             within &= (depth > 0.0) & (depth <= PLAQUE_MM)
-        share += within / len(steps)
-    filled = share.reshape(index.shape[:3])
-    return box, ndimage.gaussian_filter(filled, (0.0, *(BLUR_MM / np.array(grid.spacing_mm[1:]))))
+        return within
+
+    return box, share_held(scan, box, held)
+
+
+def box_around(scan: Scan, point: np.ndarray, reach_mm: float) -> tuple[slice, ...]:
+    """The voxels no farther than this from a point, along each axis of the grid."""
+    grid = scan.geometry
+    nearest = np.rint(grid.to_index(point)).astype(int)
+    reach = np.ceil(reach_mm / np.array([np.diff(grid.positions_mm).min(), *grid.spacing_mm[1:]])).astype(int)
+    low, high = np.maximum(nearest - reach, 0), np.minimum(nearest + reach + 1, grid.shape)
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+
+
+def share_held(scan: Scan, box: tuple[slice, ...], held: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The share of each voxel of a box of which `held` says that it is filled, blurred in plane."""
+    grid = scan.geometry
+    index = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in box), indexing="ij"), axis=-1)
+    world = grid.to_world(index.reshape(-1, 3))
+    slab = np.repeat(grid.slab_mm[box[0]], index[0, ..., 0].size)
+    share = np.zeros(len(world))
+    steps = [(a, b, c) for a in np.linspace(-0.45, 0.45, 7) for b in (-0.25, 0.25) for c in (-0.25, 0.25)]
+    for a, b, c in steps:
+        points = world + a * slab[:, None] * grid.normal + b * grid.step_j_mm + c * grid.step_i_mm
+        share += held(points) / len(steps)
+    return ndimage.gaussian_filter(share.reshape(index.shape[:3]), (0.0, *(BLUR_MM / np.array(grid.spacing_mm[1:]))))
 
 
 def _within(offset: np.ndarray, place: Place, volume_mm3: float) -> np.ndarray:
@@ -219,6 +233,14 @@ def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
     return 0.0 if gap < 1.0 else gap
 
 
+def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, AtlasFit]:
+    """The stages from skull to sites, run on this scan."""
+    head = calcscan.find_skull(scan)
+    fit = calcscan.register(head, atlas)
+    head = calcscan.find_attached(scan, head, fit, atlas)
+    return calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas), fit
+
+
 def examine(
     path: Path, volume_mm3: float, hu: float, atlas: Atlas, sites: set[str]
 ) -> dict[tuple[str, str], list[tuple[float, float]]]:
@@ -227,18 +249,14 @@ def examine(
     sums: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for batch in batches([place for place in places_of(path) if not sites or place.site in sites]):
         changed, owner = with_deposits(scan, batch, volume_mm3, hu)
-        head = calcscan.find_skull(changed)
-        fit = calcscan.register(head, atlas)
-        head = calcscan.find_attached(changed, head, fit, atlas)
-        found = calcscan.find_lesions(changed, head)
-        located = calcscan.locate(found, changed, head, fit, atlas)
+        lesions, fit = located(changed, atlas)
         for n, place in enumerate(batch, start=1):
             here = np.argwhere(owner == n)
             mm3 = scan.geometry.voxel_mm3[here[:, 0]]
-            lesion = located.labels[tuple(here.T)]
+            lesion = lesions.labels[tuple(here.T)]
             told = defaultdict(float)
             for number in np.unique(lesion):
-                name = "missed" if number == 0 else " ".join(_told(located.lesions[number - 1]))
+                name = "missed" if number == 0 else " ".join(_told(lesions.lesions[number - 1]))
                 told[name] += float(mm3[lesion == number].sum())
             total, right = float(mm3.sum()), told[f"{place.site} {place.side}"]
             sums[place.set, place.site].append((total, right))

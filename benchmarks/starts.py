@@ -13,6 +13,7 @@ import argparse
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+from sites import located
 
 import calcscan
 from calcscan.geometry import Geometry
@@ -39,11 +40,8 @@ def moved(scan: Scan, turn: np.ndarray, shift_mm: np.ndarray, first: int, last: 
 
 def examined(scan: Scan) -> tuple[AtlasFit, list[str]]:
     atlas = calcscan.load_atlas()
-    head = calcscan.find_skull(scan)
-    fit = calcscan.register(head, atlas)
-    head = calcscan.find_attached(scan, head, fit, atlas)
-    located = calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas)
-    large = [lesion for lesion in located.lesions if lesion.volume_130_mm3 >= 10.0]
+    lesions, fit = located(scan, atlas)
+    large = [lesion for lesion in lesions.lesions if lesion.volume_130_mm3 >= 10.0]
     return fit, sorted(f"{lesion.site} {lesion.side}" for lesion in large)
 
 

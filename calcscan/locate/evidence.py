@@ -87,14 +87,14 @@ class Evidences:
     def in_knot(self, lesion: Lesion) -> bool:
         return bool(self._in_knot[lesion.id])
 
-    def of(self, lesion: Lesion, world: Array, fit: AtlasFit, atlas: Atlas) -> Evidence:
-        """`world` (n, 3): the lesion's voxels."""
+    def of(self, lesion: Lesion, kji: npt.NDArray[np.int64], fit: AtlasFit, atlas: Atlas) -> Evidence:
+        """`kji` (n, 3): the lesion's voxels."""
+        world = self._scan.geometry.to_world(kji)
         there = fit.to_atlas(world)
         zones = sample_at(atlas.zones, atlas.affine, there, nearest=True).astype(np.uint8)
         labels = sample_at(atlas.labels, atlas.affine, there, nearest=True)
         base_share = float(((zones & BASE_ZONE) > 0).mean())
         (first, last), *_ = lesion.bbox_kji
-        kji = np.argwhere(self._lesions.labels[first:last] == lesion.id) + np.array([first, 0, 0])
         shape = shape_of(world, (first, last), self._scan.geometry, values("locating"))
         middle = world.mean(axis=0)
         across = np.diff(fit.to_atlas(np.stack([middle, middle + shape.across])), axis=0)[0]

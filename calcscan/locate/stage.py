@@ -45,7 +45,7 @@ def locate(lesions: LesionMap, scan: Scan, head: Head, fit: AtlasFit, atlas: Atl
         if not fit.accepted:
             told = _unplaced(lesion, world, evidences, limits)
         else:
-            evidence = evidences.of(lesion, world, fit, atlas)
+            evidence = evidences.of(lesion, kji, fit, atlas)
             weights = _weights(evidence, limits)
             told = _placed(lesion, ballot.shares(world), weights, evidence, limits)
         if told is None:

@@ -30,6 +30,8 @@ CONTRACT = {
     "registration_poor",
     "laterality_unknown",
     "child",
+    "unknown_kvp",
+    "left_out",
 }
 FINDING = {"present", "bilateral", "symmetric", "multiple", "isolated", "volume_mm3", "progression"}
 

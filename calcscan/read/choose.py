@@ -17,6 +17,7 @@ from calcscan.read.study import contrast_of, is_sharp
 
 _DOSE_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.76")
 _CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+_FIELDS = ("PixelSpacing", "ImagePositionPatient")
 _PLANES = ("sagittal", "coronal", "axial")
 
 
@@ -45,10 +46,23 @@ def unusable(stack: Stack) -> str:
     if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
         return "localizer"
     if not stack.placed:
-        return "no positions: screen capture, report or localizer"
+        return unplaced(first)
     if len(stack.images) < limit("min_slices"):
-        return f"too few slices ({len(stack.images)}; at least {limit('min_slices'):g})"
+        return stack.fault or f"too few slices ({len(stack.images)}; at least {limit('min_slices'):g})"
     return ""
+
+
+def unplaced(image: Image) -> str:
+    """Which field is to blame that a slice has no place, and what stands in it."""
+    if image.position_mm is None and not image.position_text and not image.spacing_text:
+        return "no positions: screen capture, report or localizer"
+    if image.row_spacing_mm is None or image.column_spacing_mm is None:
+        if image.spacing_text:
+            return f"PixelSpacing is {image.spacing_text[:40]!r}, not two numbers above 0"
+        return "PixelSpacing is absent (ImagerPixelSpacing does not stand for it)"
+    if image.position_text:
+        return f"no positions: ImagePositionPatient is {image.position_text[:60]!r}, not three numbers"
+    return "no positions: ImagePositionPatient is absent"
 
 
 def unwanted(stack: Stack) -> str:
@@ -176,7 +190,11 @@ def choose(
 
 
 def _asked_for(stacks: Sequence[Stack], refusals: Sequence[str], series_uid: str, where: str) -> list[Stack]:
-    own = [(stack, no) for stack, no in zip(stacks, refusals, strict=True) if stack.first.series_uid == series_uid]
+    own = [
+        (stack, no)
+        for stack, no in zip(stacks, refusals, strict=True)
+        if any(image.series_uid == series_uid for image in stack.images)
+    ]
     if not own:
         usable = {s.first.series_uid: None for s, no in zip(stacks, refusals, strict=True) if not no}
         known = ", ".join(usable) or "no series that can be read"
@@ -191,6 +209,9 @@ def _nothing(stacks: Sequence[Stack], refusals: Sequence[str], where: str) -> In
     reasons = [no or unwanted(stack) for stack, no in zip(stacks, refusals, strict=True)]
     distinct = list(dict.fromkeys(reasons))
     found = "; ".join(distinct[:5]) + (" …" if len(distinct) > 5 else "")
+    if any(stack.fault for stack in stacks) or any(field in reason for reason in reasons for field in _FIELDS):
+        hint = "export the series again with these fields as the scanner wrote them"
+        return GeometryError(f"no series makes a volume (found: {found})", where=where, hint=hint)
     if any(reason.startswith("too few") for reason in reasons):
         hint = "give the folder of the whole series"
         return GeometryError(f"no series has enough slices (found: {found})", where=where, hint=hint)

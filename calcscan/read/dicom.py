@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError, NoCTError, UnreadableError
 from calcscan.model import Flag, Scan, SeriesChoice
-from calcscan.read.beyond import beyond_flag
 from calcscan.read.choose import choose
+from calcscan.read.directory import ListedImage, is_directory, listed_images
 from calcscan.read.files import Blob
+from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
+from calcscan.read.identity import refuse_several_people
+from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
-from calcscan.read.plausible import hounsfield_flags
+from calcscan.read.plausible import hounsfield_flags, off_scale
 from calcscan.read.series import Stack, stacks_of
 from calcscan.read.stack import geometry_of
-from calcscan.read.study import acquisition_of, header_flags, study_of
+from calcscan.read.study import acquisition_of, age_note, header_flags, person_of, study_of
 
 _GIVEN_THEMSELVES = {"ZIP": (".zip",), "NIfTI file": (".nii", ".nii.gz")}
 _ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".iso")
@@ -39,11 +42,12 @@ class Lost:
 
 def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Scan:
     """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
-    images, lost = headers_of(blobs)
-    if not images:
-        raise _no_images(blobs, lost, where)
-    stacks = stacks_of(images)
+    headers = headers_of(blobs)
+    if not headers.images:
+        raise _no_images(blobs, headers.lost, where)
+    stacks = stacks_of(headers.images)
     stack, choices = choose(stacks, series_uid=series_uid, where=where)
+    _refuse_several_people(stack, headers.images, series_uid, where)
     hu, kept, broken = _volume(stack.images)
     if not kept:
         what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
@@ -55,32 +59,73 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
             raise
         hint = f"{len(broken)} more can't be decoded: {broken[0].name} {broken[0].what}"
         raise GeometryError(error.what, where=where, hint=hint) from error
-    first = kept[0]
+    first = replace(kept[0], person=person_of(kept), kernel=_first_named(kept))
     thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
         *header_flags(first, said),
-        *_lost_flags(broken, [one for one in lost if first.series_uid.startswith(one.series_uid)]),
-        *beyond_flag(stack, stacks),
+        *_lost_flags(broken, [one for one in headers.lost if first.series_uid.startswith(one.series_uid)]),
+        *missing_flags(kept, stack, stacks, headers.images, headers.listed),
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
+        *_notes(first, stack, hu),
     )
     return Scan(
         hu=hu,
         geometry=geometry,
         acquisition=acquisition_of(first, max(thicknesses, default=None)),
         study=study_of(first),
-        series=(*choices, *(_lost_choice(one) for one in lost)),
+        series=(*(_noted(choice, stack) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
         flags=flags,
         sources=tuple(image.source for image in kept),
     )
 
 
-def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
-    """Every slice that the files hold, and every file that can't be read though it claims to be DICOM."""
+def _refuse_several_people(stack: Stack, images: Sequence[Image], series_uid: str | None, where: str) -> None:
+    """Of the series that was chosen; and of the whole study, unless one series of it was asked for."""
+    series = {(image.study_uid, image.series_uid) for image in stack.images}
+    studies = {image.study_uid for image in stack.images}
+    refuse_several_people([one for one in images if (one.study_uid, one.series_uid) in series], "the series", where)
+    if series_uid is None:
+        refuse_several_people([one for one in images if one.study_uid in studies], "the study", where)
+
+
+def _first_named(images: Sequence[Image]) -> str:
+    """The kernel, of the first slice that names one."""
+    return next((image.kernel for image in images if image.kernel), "")
+
+
+def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16]) -> tuple[Flag, ...]:
+    """What of the header was not believed, and what was used instead."""
+    notes = [*stack.notes, age_note(first.person)]
+    bits, top = first.pixels.bits_stored, int(hu.max())
+    if top > _top_hu(first):
+        notes.append(f"BitsStored ({bits}) is too small for the values stored (up to {top} HU) and was not used")
+    return tuple(Flag(code="left_out", message=f"{note}.") for note in notes if note)
+
+
+def _noted(choice: SeriesChoice, stack: Stack) -> SeriesChoice:
+    """The chosen series with what its slices do not have in common."""
+    differ = differences(stack.images) if choice.chosen else ()
+    return replace(choice, reason="; ".join((choice.reason, *differ))) if differ else choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """What the files of an input say before any pixel is read: slices, files that can't be read, a directory's list."""
+
+    images: list[Image]
+    lost: list[Lost]
+    listed: list[ListedImage]
+
+
+def headers_of(blobs: Sequence[Blob]) -> Headers:
+    """Every slice that the files hold, every file that can't be read though it claims to be DICOM, and what a DICOMDIR
+    lists."""
     images: list[Image] = []
     lost: list[Lost] = []
+    listed: list[ListedImage] = []
     for blob in blobs:
         try:
             found = read_images(blob)
@@ -90,12 +135,14 @@ def headers_of(blobs: Sequence[Blob]) -> tuple[list[Image], list[Lost]]:
         if not found and blob.claims_dicom and not is_dicom(blob):
             what = "is named .dcm but is not DICOM" if _holds_anything(blob) else "is empty"
             lost.append(Lost(name=blob.name, what=what))
+        if not found and is_directory(blob):
+            listed += listed_images(blob)
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
             lost.append(Lost(name=blob.name, what="holds no pixels, it may be cut short", series_uid=uid))
         images += whole
-    return images, lost
+    return Headers(images=images, lost=lost, listed=listed)
 
 
 def _is_ct_class(image: Image) -> bool:
@@ -154,6 +201,10 @@ def _volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image]
     with ThreadPoolExecutor(max_workers=2) as pool:
         whats = list(pool.map(fill, by_blob.values()))
     broken = [Lost(name=blob.name, what=what) for blob, what in zip(by_blob, whats, strict=True) if what]
+    for index in off_scale(hu) if not bad else ():
+        what = "is not on the scale of the other slices (RescaleSlope or RescaleIntercept is wrong or absent)"
+        broken.append(Lost(name=images[index].blob.name, what=what))
+        bad.append(index)
     if not bad:
         return hu, list(images), broken
     good = sorted(set(range(len(images))) - set(bad))

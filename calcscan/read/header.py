@@ -29,7 +29,11 @@ from calcscan.read.fields import (
 from calcscan.read.files import Blob
 from calcscan.read.rules import limit
 
+CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+"""Secondary capture, and how the UIDs of its multi-frame kin begin."""
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_OVERLAY_POSITIONS = tuple(0x60000102 + 0x20000 * number for number in range(16))
+"""OverlayBitPosition of each overlay: 0 where it lies apart from the pixels."""
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 
 
@@ -58,6 +62,8 @@ class Pixels:
     signed: bool
     samples: int
     frames: int
+    overlay: bool
+    """The header says that bits beside the values hold an overlay."""
     slope: float | None
     intercept: float | None
     rescale_type: str
@@ -85,6 +91,7 @@ class Image:
     instance: float | None
     acquisition: float | None
     acquired: str
+    slice_location_mm: float | None
     manufacturer: str
     model: str
     kernel: str
@@ -96,10 +103,16 @@ class Image:
     rows: int
     columns: int
     position_mm: Vector | None
-    row_cosine: Vector | None
-    column_cosine: Vector | None
+    row_cosine: Vector
+    column_cosine: Vector
     row_spacing_mm: float | None
     column_spacing_mm: float | None
+    spacing_text: str
+    """PixelSpacing as it was written: what to name where it is no pair of numbers."""
+    position_text: str
+    """ImagePositionPatient as it was written."""
+    oriented: bool
+    """The header gave an orientation."""
     assumed_axial: bool
     """The header gave no orientation (or no position): standard axial was assumed."""
     pixels: Pixels
@@ -206,6 +219,7 @@ def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pi
         signed=whole(layers, "PixelRepresentation") == 1,
         samples=whole(layers, "SamplesPerPixel") or 1,
         frames=frames,
+        overlay=_overlay_in_pixels(layers[-1]),
         slope=number(layers, "RescaleSlope"),
         intercept=number(layers, "RescaleIntercept"),
         rescale_type=text(layers, "RescaleType").upper(),
@@ -214,10 +228,17 @@ def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pi
     )
 
 
+def _overlay_in_pixels(dataset: Any) -> bool:
+    try:
+        return any(dataset[tag].value for tag in _OVERLAY_POSITIONS if tag in dataset)
+    except PARSE_ERRORS:
+        return True
+
+
 def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, person: Person) -> Image:
     rows, columns = whole(layers, "Rows") or 0, whole(layers, "Columns") or 0
     spacing = numbers(layers, "PixelSpacing", 2)
-    position, row, column, assumed = _place(layers, rows, columns, spacing)
+    position, row, column, oriented, assumed = _place(layers, rows, columns, spacing)
     types = words(layers, "FrameType") if frame is not None else ()
     return Image(
         blob=blob,
@@ -236,6 +257,7 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         instance=number(layers, "InstanceNumber") if frame is None else float(frame),
         acquisition=number(layers, "FrameAcquisitionNumber") or number(layers, "AcquisitionNumber"),
         acquired=text(layers, "FrameAcquisitionDateTime") or text(layers, "AcquisitionTime"),
+        slice_location_mm=number(layers, "SliceLocation"),
         manufacturer=text(layers, "Manufacturer"),
         model=text(layers, "ManufacturerModelName"),
         kernel=text(layers, "ConvolutionKernel"),
@@ -251,6 +273,9 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         column_cosine=column,
         row_spacing_mm=positive(spacing[0]) if spacing else None,
         column_spacing_mm=positive(spacing[1]) if spacing else None,
+        spacing_text=text(layers, "PixelSpacing"),
+        position_text=text(layers, "ImagePositionPatient"),
+        oriented=oriented,
         assumed_axial=assumed,
         pixels=pixels,
         person=person,
@@ -265,17 +290,27 @@ def _agent(layers: list[Any]) -> str:
 
 def _place(
     layers: list[Any], rows: int, columns: int, spacing: tuple[float, ...] | None
-) -> tuple[Vector | None, Vector | None, Vector | None, bool]:
-    """Position, row and column cosines; standard axial, and True, where the header says too little."""
+) -> tuple[Vector | None, Vector, Vector, bool, bool]:
+    """Position, row and column cosines, whether the header gave them, and whether standard axial had to be assumed."""
     cosines = numbers(layers, "ImageOrientationPatient", 6)
+    oriented = cosines is not None and _square(cosines)
+    if cosines is None or not oriented:
+        cosines = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    row, column = unit(cosines[:3]), unit(cosines[3:])
     position = numbers(layers, "ImagePositionPatient", 3)
-    assumed = False
-    if cosines is None or np.linalg.norm(np.cross(cosines[:3], cosines[3:])) < 0.5:
-        cosines, assumed = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), True
-    if position is None:
-        height, assumed = number(layers, "SliceLocation"), True
-        if height is not None and spacing is not None:
-            position = (-columns * spacing[1] / 2, -rows * spacing[0] / 2, height)
-    if position is None:
-        return None, None, None, False
-    return vector(position), unit(cosines[:3]), unit(cosines[3:]), assumed
+    if position is not None:
+        return vector(position), row, column, oriented, not oriented
+    height = number(layers, "SliceLocation")
+    if height is None or spacing is None:
+        return None, row, column, oriented, False
+    corner = (-columns * spacing[1] / 2, -rows * spacing[0] / 2, height)
+    return vector(corner), row, column, oriented, True
+
+
+def _square(cosines: tuple[float, ...]) -> bool:
+    """Two directions at right angles, each of a length that rounding can explain."""
+    row, column = np.array(cosines[:3]), np.array(cosines[3:])
+    lengths = np.hypot.reduce(row), np.hypot.reduce(column)
+    if not all(1 - limit("cosine_slack") < length < 1 + limit("cosine_slack") for length in lengths):
+        return False
+    return bool(abs(row @ column) / (lengths[0] * lengths[1]) < limit("cosine_slack"))

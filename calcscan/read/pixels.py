@@ -53,11 +53,12 @@ def stored_pixels(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
 
 def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     pixels, size = images[0].pixels, images[0].rows * images[0].columns
-    explicit = pixels.transfer_syntax == ExplicitVRLittleEndian
     kind = np.dtype("<i2" if pixels.signed else "<u2")
     with blob.open() as stream:
+        stream.seek(pixels.offset or 0)
+        begin = (pixels.offset or 0) + _element_header_bytes(stream.read(12))
         for image in images:
-            stream.seek((pixels.offset or 0) + (12 if explicit else 8) + (image.frame or 0) * size * 2)
+            stream.seek(begin + (image.frame or 0) * size * 2)
             values = np.frombuffer(stream.read(size * 2), dtype=np.uint8)
             if len(values) < size * 2:
                 raise UnreadableError(
@@ -66,11 +67,24 @@ def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
             yield _stored_bits(values.view(kind), pixels).reshape(image.rows, image.columns)
 
 
+def _element_header_bytes(start: bytes) -> int:
+    """How long the pixel element's tag, VR and length are: some files are coded otherwise than they declare."""
+    return 12 if start[4:6] in (b"OW", b"OB", b"UN") and start[6:8] == b"\0\0" else 8
+
+
 def _stored_bits(values: Stored, pixels: Pixels) -> Stored:
-    """The bits that hold the value, of 16-bit words; those beside them may hold an overlay."""
+    """The bits that hold the value, of 16-bit words; those beside them may hold an overlay.
+
+    Values that only just outgrow `BitsStored` (metal, in 12 bits) are values: the bits just above are used, and the
+    topmost, which an overlay takes first, are not.
+    """
     above, spare = 15 - pixels.high_bit, 16 - pixels.bits_stored
     if values.dtype.itemsize != 2 or pixels.bits_allocated != 16 or not spare:
         return values
+    if pixels.high_bit == pixels.bits_stored - 1 and not pixels.overlay:
+        most = 1 << min(15, pixels.bits_stored + int(limit("outgrown_bits")))
+        if values.max() < most and (not pixels.signed or values.min() >= -most):
+            return values
     return np.right_shift(np.left_shift(values, above), spare)
 
 

@@ -51,3 +51,19 @@ def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None) -> tuple[Flag, ...
         return ()
     message = f"{count} voxels sit at the end of the scale, {top} HU: what is there may be denser."
     return (Flag(code="saturated", message=message, value=float(count), limit=limit("saturated_voxels")),)
+
+
+def off_scale(hu: npt.NDArray[np.int16]) -> list[int]:
+    """The slices of `hu` (k, j, i) whose air does not lie where that of the others does: a wrong slope or intercept.
+
+    >>> import numpy as np
+    >>> hu = np.full((8, 16, 16), -1000, np.int16)
+    >>> hu[3] += 1024
+    >>> off_scale(hu)
+    [3]
+    """
+    air = np.percentile(hu[:, ::4, ::4].reshape(len(hu), -1), 1, axis=1)
+    usual = float(np.median(air))
+    if usual > limit("air_below_hu"):
+        return []
+    return [int(k) for k in np.flatnonzero(air - usual > limit("air_apart_hu"))]

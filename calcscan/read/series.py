@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from calcscan.errors import UnreadableError
-from calcscan.geometry import Array
+from calcscan.read.grouping import alike, kernel_key, series_of
 from calcscan.read.header import Image
 from calcscan.read.pixels import stored_pixels
-from calcscan.read.rules import limit, members
-from calcscan.read.stack import ascending, normal_of, positions_of
+from calcscan.read.rules import limit
+from calcscan.read.stack import ascending, positions_of
 
 _PASS_KEYS: tuple[Callable[[Image], Hashable], ...] = (
     lambda image: image.thickness_mm,
     lambda image: image.kvp_kv,
     lambda image: image.acquisition,
     lambda image: image.acquired,
+    lambda image: image.series_number,
+    lambda image: image.frame_of_reference_uid,
+    lambda image: image.image_type,
+    kernel_key,
 )
 """What may tell two images at one position apart."""
 
@@ -39,6 +43,10 @@ class Stack:
     """Files left out because they say the same as another."""
     retakes: int = 0
     """Images left out because a later one was taken at the same position."""
+    notes: tuple[str, ...] = ()
+    """What was repaired or overlooked in the headers to put the slices together."""
+    fault: str = ""
+    """Why the series to which these images belong could not be put together."""
 
     @property
     def first(self) -> Image:
@@ -51,71 +59,12 @@ class Stack:
 
 def stacks_of(images: Iterable[Image]) -> list[Stack]:
     """Every stack of every series, in the order in which series are met."""
-    series: dict[Hashable, list[Image]] = defaultdict(list)
-    for image in images:
-        series[image.study_uid, image.series_uid].append(image)
     found: list[Stack] = []
-    for members_ in series.values():
-        stacks = [stack for group in _alike(members_) for stack in _passes(group)]
+    for series in series_of(images):
+        groups = alike(series)
+        stacks = [replace(stack, notes=g.notes, fault=g.fault) for g in groups for stack in _passes(g.images)]
         found += stacks if len(stacks) == 1 else [_named(stack, stacks) for stack in stacks]
     return found
-
-
-def _kind(image: Image) -> Hashable:
-    """What all slices of one reconstruction share. Exposure, thickness and acquisition may differ within it."""
-    types = tuple(word for word in image.image_type if word not in members("skipped_image_types"))
-    size = (image.rows, image.columns)
-    spacing = tuple(round(value or 0.0, 3) for value in (image.row_spacing_mm, image.column_spacing_mm))
-    placed = image.position_mm is not None
-    return (image.sop_class, image.modality, types, image.kernel, image.frame_of_reference_uid, size, spacing, placed)
-
-
-def _alike(images: Sequence[Image]) -> list[list[Image]]:
-    """Split by kind, then by orientation, then thick ones from thin ones where they lie within each other."""
-    kinds: dict[Hashable, list[Image]] = defaultdict(list)
-    for image in images:
-        kinds[_kind(image)].append(image)
-    return [part for kind in kinds.values() for group in _parallel(kind) for part in _by_thickness(group)]
-
-
-def _by_thickness(images: list[Image]) -> list[list[Image]]:
-    """Fossa and vertex follow each other and stay together; thick and thin ones of one stretch are two series."""
-    groups: dict[Hashable, list[Image]] = defaultdict(list)
-    for image in images:
-        groups[image.thickness_mm].append(image)
-    enough = all(len(group) >= limit("min_slices") for group in groups.values())
-    if images[0].position_mm is None or len(groups) < 2 or not enough:
-        return [images]
-    normal = normal_of(images[0])
-    ends = [_ends(group, normal) for group in groups.values()]
-    shared = limit("shared_stretch_share")
-    for index, (low, high) in enumerate(ends):
-        for other_low, other_high in ends[index + 1 :]:
-            common = min(high, other_high) - max(low, other_low)
-            if common > shared * min(high - low, other_high - other_low):
-                return list(groups.values())
-    return [images]
-
-
-def _ends(images: Sequence[Image], normal: Array) -> tuple[float, float]:
-    at = [float(np.dot(image.position_mm or (), normal)) for image in images]
-    return min(at), max(at)
-
-
-def _parallel(images: Sequence[Image]) -> list[list[Image]]:
-    if images[0].position_mm is None:
-        return [list(images)]
-    groups: list[list[Image]] = []
-    apart = np.cos(np.radians(limit("max_gap_in_plane_deg")))
-    for image in images:
-        for group in groups:
-            same = np.dot(group[0].row_cosine or (), image.row_cosine or ())
-            if same > apart and normal_of(group[0]) @ normal_of(image) > apart:
-                group.append(image)
-                break
-        else:
-            groups.append([image])
-    return groups
 
 
 def _passes(images: Sequence[Image]) -> list[Stack]:
@@ -201,5 +150,4 @@ def _by_pass(images: Sequence[Image], places: Sequence[Sequence[Image]]) -> list
 
 
 def _named(stack: Stack, among: Sequence[Stack]) -> Stack:
-    part = f"part {among.index(stack) + 1} of {len(among)}"
-    return Stack(images=stack.images, part=part, copies=stack.copies, retakes=stack.retakes)
+    return replace(stack, part=f"part {among.index(stack) + 1} of {len(among)}")

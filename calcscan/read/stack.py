@@ -70,8 +70,8 @@ def _regular_beside(gaps: Array, *, thickness_known: bool) -> tuple[Array, Array
     runs = _runs(gaps)
     regular = [run for run in runs if run[1] - run[0] >= limit("pattern_run")]
     if not regular:
-        middle = np.full(len(gaps), np.median(gaps))
-        return middle, middle
+        usual = np.full(len(gaps), _smallest_usual(gaps))
+        return usual, usual
     before, after = np.full(len(gaps), np.nan), np.full(len(gaps), np.nan)
     for first, last in runs:
         own = (first, last) in regular and not (thickness_known and _is_every_other(gaps, (first, last), regular))
@@ -85,6 +85,14 @@ def _regular_beside(gaps: Array, *, thickness_known: bool) -> tuple[Array, Array
         if later:
             after[first:last] = np.median(gaps[slice(*later[0])])
     return before, after
+
+
+def _smallest_usual(gaps: Array) -> float:
+    """The smallest gap that is no exception: the others may be its multiples, where slices are missing throughout."""
+    for gap in np.sort(gaps):
+        if np.count_nonzero(np.abs(gaps - gap) <= tolerance_mm(gap)) >= limit("usual_share") * len(gaps):
+            return float(gap)
+    return float(np.median(gaps))
 
 
 def _is_every_other(gaps: Array, run: tuple[int, int], regular: list[tuple[int, int]]) -> bool:
@@ -105,8 +113,6 @@ def _runs(gaps: Array) -> list[tuple[int, int]]:
 
 def normal_of(image: Image) -> Array:
     """Unit vector along which slices of this orientation advance, shape (3,)."""
-    if image.row_cosine is None or image.column_cosine is None:
-        raise ValueError(f"{image.source} has no orientation")
     normal = np.cross(image.row_cosine, image.column_cosine)
     return np.asarray(normal / np.linalg.norm(normal))
 

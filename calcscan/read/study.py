@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 from calcscan.model import Acquisition, Flag, Study
 from calcscan.read.header import Image, Person
+from calcscan.read.identity import age_written, date_of, years_between
 from calcscan.read.rules import limit, says, without
-
-_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
 def study_of(image: Image) -> Study:
@@ -24,29 +26,47 @@ def study_of(image: Image) -> Study:
     )
 
 
+def person_of(images: Sequence[Image]) -> Person:
+    """Whose images they are: of each field what the first image says that says anything."""
+    told = {
+        field.name: next((text for image in images if (text := getattr(image.person, field.name))), "")
+        for field in fields(Person)
+    }
+    return Person(**told)
+
+
 def age_years(person: Person) -> float | None:
-    """Age at the scan: as written (`052Y`, `018M`, `003W`, `010D`), else from birth and study date; None where neither
-    tells or nobody is that old (`999Y` is some scanners' way to leave it open)."""
-    age = _age_written(person.age.strip().upper())
-    if age is None:
-        born, scanned = _date(person.birth_date), _date(person.study_date)
-        if born is None or scanned is None or scanned < born:
-            return None
-        age = float(scanned[0] - born[0] - (scanned[1:] < born[1:]))
-    return age if age <= limit("oldest_years") else None
+    """Age at the scan, as written (`052Y`, `018M`, `003W`, `010D`) or from birth and study date.
 
-
-def _age_written(text: str) -> float | None:
-    if len(text) >= 2 and text[-1] in _YEARS and text[:-1].isdecimal():
-        return round(int(text[:-1]) * _YEARS[text[-1]], 2)
-    return None
-
-
-def _date(text: str) -> tuple[int, int, int] | None:
-    digits = text.replace("-", "").replace(".", "")
-    if len(digits) < 8 or not digits[:8].isdecimal():
+    None where neither tells, where nobody is that old (`999Y` and `000Y` are ways to leave it open), and where the two
+    contradict each other.
+    """
+    ages = ages_said(person)
+    if len(ages) == 2 and abs(ages[0] - ages[1]) > limit("same_age_years"):
         return None
-    return (int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    return ages[0] if ages else None
+
+
+def ages_said(person: Person) -> tuple[float, ...]:
+    """The ages that a header gives, the written one first; without placeholders."""
+    written = age_written(person.age)
+    born, day = date_of(person.birth_date), date_of(person.study_date)
+    told = [] if written is None or written == 0 else [written]
+    if born is not None and day is not None:
+        told.append(years_between(born, day))
+    return tuple(age for age in told if 0 <= age <= limit("oldest_years"))
+
+
+def age_note(person: Person) -> str:
+    """What is to be said of an age that was not used; empty if nothing."""
+    ages, written = ages_said(person), person.age.strip()
+    if age_years(person) is None and len(ages) == 2:
+        told = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
+        return f"{told} contradict each other: neither was used"
+    if written and len(ages) < 2 and age_years(person) != age_written(written):
+        tells = "the birth date tells" if ages else "the age is unknown"
+        return f"PatientAge ({written[:8]}) is no age of a person and was not used; {tells}"
+    return ""
 
 
 def acquisition_of(image: Image, thickness_mm: float | None) -> Acquisition:
@@ -99,7 +119,7 @@ def header_flags(image: Image, positions_said: set[str]) -> tuple[Flag, ...]:
     if is_sharp(image.kernel, image.description):
         name = image.kernel or image.description
         flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))
-    age = age_years(image.person)
+    age = min(ages_said(image.person), default=None)
     if age is not None and age < limit("adult_years"):
         message = f"The person is {age:g} years old; the atlas and the rules are made for adults."
         flags.append(Flag(code="child", message=message, value=age, limit=limit("adult_years")))
@@ -114,7 +134,7 @@ def _laterality_doubt(image: Image, positions_said: set[str]) -> str:
         return "The header gives no position or no orientation, standard axial slices are assumed"
     if len(positions_said) > 1:
         return f"Slices of the series claim different patient positions ({', '.join(sorted(positions_said))})"
-    row = image.row_cosine or (0.0, 0.0, 0.0)
+    row = image.row_cosine
     axis = max(range(3), key=lambda index: abs(row[index]))
     letter = ("RL", "AP", "FH")[axis][row[axis] > 0]
     said = image.patient_orientation[0][:1].upper() if image.patient_orientation else ""

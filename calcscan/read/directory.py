@@ -1,0 +1,56 @@
+"""What a DICOMDIR says ought to be on the medium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pydicom
+
+from calcscan.errors import UnreadableError
+from calcscan.read.fields import PARSE_ERRORS, get, text
+from calcscan.read.files import Blob
+
+_CLASS = b"1.2.840.10008.1.3.10\0"
+_META_BYTES = 400
+"""The class stands among the first elements of a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedImage:
+    """An image that the directory lists: its series, its SOP instance, and the file that is said to hold it."""
+
+    series_uid: str
+    sop_uid: str
+    file: str
+
+
+def is_directory(blob: Blob) -> bool:
+    """Is it a directory record, by its name or its class?"""
+    if blob.name.rpartition("/")[2].upper().startswith("DICOMDIR"):
+        return True
+    with blob.open() as stream:
+        return _CLASS in stream.read(_META_BYTES)
+
+
+def listed_images(blob: Blob) -> tuple[ListedImage, ...]:
+    """Every image of a directory record, in its order; none where the file is no directory or can't be understood."""
+    try:
+        with blob.open() as stream:
+            dataset = pydicom.dcmread(stream, force=True)
+        return tuple(_images(get([dataset], "DirectoryRecordSequence") or ()))
+    except (*PARSE_ERRORS, UnreadableError):
+        return ()
+
+
+def _images(records: Any) -> Iterator[ListedImage]:
+    """Records stand in the order of the tree in what scanners write: an image follows its series."""
+    series = ""
+    for record in records:
+        kind = text(record, "DirectoryRecordType").upper()
+        if kind == "SERIES":
+            series = text(record, "SeriesInstanceUID")
+        elif kind == "IMAGE":
+            file = text(record, "ReferencedFileID").replace("\\", "/")
+            yield ListedImage(series_uid=series, sop_uid=text(record, "ReferencedSOPInstanceUIDInFile"), file=file)

@@ -216,13 +216,30 @@ def dose_report() -> Dataset:
     return report
 
 
-def directory_record() -> Dataset:
-    """What a DICOMDIR holds, as far as a reader of images cares."""
+def directory_record(images: Iterable[Dataset] = ()) -> Dataset:
+    """What a DICOMDIR holds, as far as a reader of images cares: the tree of these images, of one series."""
     record = Dataset()
     record.SOPClassUID = record.SOPInstanceUID = MediaStorageDirectoryStorage
     record.FileSetID = "X"
-    record.DirectoryRecordSequence = Sequence()
+    records = []
+    for image in images:
+        if not records:
+            records = [_record(kind) for kind in ("PATIENT", "STUDY", "SERIES")]
+            records[1].StudyInstanceUID, records[2].SeriesInstanceUID = image.StudyInstanceUID, image.SeriesInstanceUID
+        item = _record("IMAGE")
+        item.ReferencedSOPInstanceUIDInFile, item.ReferencedFileID = (
+            image.SOPInstanceUID,
+            ["IMAGES", f"I{len(records)}"],
+        )
+        records.append(item)
+    record.DirectoryRecordSequence = Sequence(records)
     return record
+
+
+def _record(kind: str) -> Dataset:
+    item = Dataset()
+    item.DirectoryRecordType = kind
+    return item
 
 
 def multi_frame(images: Series) -> Dataset:

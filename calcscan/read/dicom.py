@@ -99,8 +99,8 @@ def _first_named(images: Sequence[Image]) -> str:
 def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16]) -> tuple[Flag, ...]:
     """What of the header was not believed, and what was used instead."""
     notes = [*stack.notes, age_note(first.person)]
-    bits, top = first.pixels.bits_stored, int(hu.max())
-    if top > _top_hu(first):
+    bits = first.pixels.bits_stored
+    if bits < first.pixels.bits_allocated and (top := int(hu.max())) > _top_hu(first):
         notes.append(f"BitsStored ({bits}) is too small for the values stored (up to {top} HU) and was not used")
     return tuple(Flag(code="left_out", message=f"{note}.") for note in notes if note)
 

@@ -257,13 +257,8 @@ def _spacing_clusters(images: Sequence[Image]) -> list[list[Image]]:
     """By pixel spacing; what differs in the last digits only is the same."""
 
     def same(one: Image, other: Image) -> bool:
-        return all(
-            np.isclose(a or 0.0, b or 0.0, rtol=limit("same_pixel_share"), atol=0.0)
-            for a, b in (
-                (one.row_spacing_mm, other.row_spacing_mm),
-                (one.column_spacing_mm, other.column_spacing_mm),
-            )
-        )
+        pairs = ((one.row_spacing_mm, other.row_spacing_mm), (one.column_spacing_mm, other.column_spacing_mm))
+        return all(abs((a or 0.0) - (b or 0.0)) <= limit("same_pixel_share") * (a or 0.0) for a, b in pairs)
 
     return _clusters(images, same)
 
@@ -274,6 +269,8 @@ def _by_direction(images: Sequence[Image]) -> list[list[Image]]:
     apart = np.cos(np.radians(limit("max_gap_in_plane_deg")))
 
     def same(one: Image, other: Image) -> bool:
+        if (one.row_cosine, one.column_cosine) == (other.row_cosine, other.column_cosine):
+            return True
         rows = np.dot(one.row_cosine, other.row_cosine)
         return bool(rows > apart and normal_of(one) @ normal_of(other) > apart)
 

@@ -62,7 +62,7 @@ def off_scale(hu: npt.NDArray[np.int16]) -> list[int]:
     >>> off_scale(hu)
     [3]
     """
-    air = np.percentile(hu[:, ::4, ::4].reshape(len(hu), -1), 1, axis=1)
+    air = np.percentile(hu[:, ::8, ::8].reshape(len(hu), -1), 1, axis=1)
     usual = float(np.median(air))
     if usual > limit("air_below_hu"):
         return []

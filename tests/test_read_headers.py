@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import dicom_faults as faults
@@ -88,11 +89,19 @@ def clean_of(images: Series, folder: Path) -> Scan:
     return read_scan(folder)
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Series, Scan]:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    return images, clean_of(images, tmp_path_factory.mktemp("clean"))
+
+
 @pytest.mark.parametrize("fault", HARMLESS)
-def test_a_detail_that_does_not_touch_the_picture_never_splits_a_series(tmp_path: Path, fault: str) -> None:
+def test_a_detail_that_does_not_touch_the_picture_never_splits_a_series(
+    tmp_path: Path, fault: str, untouched: tuple[Series, Scan]
+) -> None:
+    made, clean = untouched
     for number, pattern in enumerate(PATTERNS.values()):
-        images = faults.series(**COARSE)  # type: ignore[arg-type]
-        clean = clean_of(images, tmp_path / f"clean{number}")
+        images = [copy(image) for image in made]
         scan = clean_of(changed(images, HARMLESS[fault], pattern), tmp_path / f"{number}")
         assert np.array_equal(scan.hu, clean.hu)
         assert np.allclose(scan.geometry.origins_mm, clean.geometry.origins_mm)

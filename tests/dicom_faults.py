@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Many
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -164,12 +165,12 @@ def missing(images: Series, *numbers: int) -> Series:
 
 def copied(images: Series, *numbers: int) -> Series:
     """The same instances once more (the same file under another name)."""
-    return [*images, *(images[number].copy() for number in numbers)]
+    return [*images, *(deepcopy(images[number]) for number in numbers)]
 
 
 def resent(images: Series, *numbers: int) -> Series:
     """The same pixels at the same place under a new SOP instance uid."""
-    again = [images[number].copy() for number in numbers]
+    again = [deepcopy(images[number]) for number in numbers]
     return [*images, *(with_tags([image], SOPInstanceUID=generate_uid())[0] for image in again)]
 
 

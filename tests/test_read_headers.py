@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
+from copy import deepcopy
 from pathlib import Path
 
 import dicom_faults as faults
@@ -101,7 +101,7 @@ def test_a_detail_that_does_not_touch_the_picture_never_splits_a_series(
 ) -> None:
     made, clean = untouched
     for number, pattern in enumerate(PATTERNS.values()):
-        images = [copy(image) for image in made]
+        images = [deepcopy(image) for image in made]
         scan = clean_of(changed(images, HARMLESS[fault], pattern), tmp_path / f"{number}")
         assert np.array_equal(scan.hu, clean.hu)
         assert np.allclose(scan.geometry.origins_mm, clean.geometry.origins_mm)

@@ -203,6 +203,15 @@ def test_slices_left_out_at_regular_distances_are_missed(
     assert "missing_slices" in {flag.code for flag in scan.flags}
 
 
+@pytest.mark.parametrize("keep", [2, 3])
+def test_overlapping_slices_that_were_thinned_out_and_numbered_anew(tmp_path: Path, keep: int) -> None:
+    made = {"slices": 60, "spacing_mm": 2.0, "thickness_mm": 2.5, **COARSE}
+    images = faults.series(SpacingBetweenSlices="2", **made)[::keep]  # type: ignore[arg-type]
+    for number, image in enumerate(images):
+        image.InstanceNumber = number + 1
+    assert "missing_slices" in {flag.code for flag in clean_of(images, tmp_path).flags}
+
+
 def test_without_numbers_the_thickness_tells(tmp_path: Path) -> None:
     images = faults.series(slices=60, spacing_mm=2.5, **COARSE)[::2]  # type: ignore[arg-type]
     scan = clean_of(faults.with_tags(images, InstanceNumber=None), tmp_path)

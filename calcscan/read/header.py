@@ -97,6 +97,8 @@ class Image:
     kernel: str
     kvp_kv: float | None
     thickness_mm: float | None
+    planned_spacing_mm: float | None
+    """SpacingBetweenSlices: of the scan as it was made, whatever has become of it."""
     agent: str
     patient_position: str
     patient_orientation: tuple[str, ...]
@@ -263,6 +265,7 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         kernel=text(layers, "ConvolutionKernel"),
         kvp_kv=number(layers, "KVP"),
         thickness_mm=positive(number(layers, "SliceThickness")),
+        planned_spacing_mm=positive(number(layers, "SpacingBetweenSlices")),
         agent=_agent(layers),
         patient_position=text(layers, "PatientPosition").upper(),
         patient_orientation=words(layers, "PatientOrientation"),

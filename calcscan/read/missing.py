@@ -56,8 +56,17 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image]) -> Iterator
     times = float(np.nanmedian(gaps / filled)) if thickness_mm else np.nan
     skipped = _skipped_numbers(images, of_series)
     unseen = thickness_mm is None or times > limit("missing_thickness_ratio")
-    if skipped and unseen:
-        told = "" if thickness_mm is None else f" and are {thickness_mm:.1f} mm thick"
+    planned = [image.planned_spacing_mm for image in images if image.planned_spacing_mm is not None]
+    planned_mm = float(np.median(planned)) if planned else np.inf
+    told = "" if thickness_mm is None else f" and are {thickness_mm:.1f} mm thick"
+    if unseen and gap_mm > limit("missing_ratio") * planned_mm:
+        message = (
+            f"Slices are missing: they lie {gap_mm:.1f} mm apart{told}, "
+            f"and were made {planned_mm:.1f} mm apart (SpacingBetweenSlices)."
+        )
+        at_most = limit("missing_ratio") * planned_mm
+        yield Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
+    elif skipped and unseen:
         message = (
             f"Slices are missing: {skipped} instance numbers between those of the slices are absent, "
             f"and the slices lie {gap_mm:.1f} mm apart{told}."

@@ -152,11 +152,13 @@ def geometry_of(images: Sequence[Image], *, where: str = "") -> tuple[Geometry, 
         )
     first = images[0]
     spacing = spacing_of(positions_of(images), thickness_of(images))
+    row_mm = float(np.median([image.row_spacing_mm or 0.0 for image in images]))
+    column_mm = float(np.median([image.column_spacing_mm or 0.0 for image in images]))
     try:
         geometry = Geometry(
             origins_mm=np.array([image.position_mm for image in images]),
-            step_i_mm=np.array(first.row_cosine) * (first.column_spacing_mm or 0.0),
-            step_j_mm=np.array(first.column_cosine) * (first.row_spacing_mm or 0.0),
+            step_i_mm=np.array(first.row_cosine) * column_mm,
+            step_j_mm=np.array(first.column_cosine) * row_mm,
             slab_mm=spacing.slab_mm,
             rows=first.rows,
             columns=first.columns,

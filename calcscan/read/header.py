@@ -142,6 +142,8 @@ def read_images(blob: Blob) -> list[Image]:
     UnreadableError
         It can't be opened, or is DICOM but can't be understood.
     """
+    if blob.archive is not None and not looks_like_dicom(blob.start(132)):
+        return []  # so that what is no DICOM is not unpacked
     with blob.open() as stream:
         start = stream.read(132)
         if not looks_like_dicom(start):

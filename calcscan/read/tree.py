@@ -25,6 +25,8 @@ class Entry:
     problem: str = ""
     doubtful: bool = False
     """Might it have held images? So a link to nothing or a locked folder, not a pipe."""
+    folder: bool = False
+    """A folder that was not entered."""
     again: bool = False
     """It is reached on another way too, and stands there: nothing is lost by leaving it out here."""
 
@@ -67,7 +69,7 @@ def walk(root: Path, *, nested: bool = True, without: Path | None = None) -> Ite
             if place == root:
                 raise
             problem = f"is a folder that can't be opened ({_why(error)})"
-            yield Folder(path=place.parent, entries=(Entry(path=place, problem=problem, doubtful=True),))
+            yield Folder(path=place.parent, entries=(Entry(path=place, problem=problem, doubtful=True, folder=True),))
             continue
         yield folder
         if nested:
@@ -131,13 +133,15 @@ class _Walk:
 
     def _folder(self, name: str, path: Path, identity: tuple[int, int], target: str) -> Entry | None:
         if self.without is not None and os.path.realpath(path) == self.without:
-            return Entry(path=path, problem="is where the results go")
+            return Entry(path=path, problem="is where the results go", folder=True)
         if left_alone(name):
-            return Entry(path=path, problem="is a folder of version control")
+            return Entry(path=path, problem="is a folder of version control", folder=True)
         if target and (self.top + os.sep).startswith(target.rstrip(os.sep) + os.sep) and target != self.top:
-            return Entry(path=path, problem="is a link to a folder that this one lies in", doubtful=True)
+            return Entry(path=path, problem="is a link to a folder that this one lies in", folder=True)
         if identity in self.seen or (target and self._stands_below(target)):
-            return Entry(path=path, problem="is a folder that is here already, under another name", again=True)
+            return Entry(
+                path=path, problem="is a folder that is here already, under another name", folder=True, again=True
+            )
         self.seen.add(identity)
         return None
 

@@ -51,8 +51,8 @@ def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
     """left_out.csv: each file below ROOT that is part of no study, and why. `path` is below ROOT; very many files of
-    one kind are one row, `folder/*.ending`, where these are all files of the folder with that ending. `files` is how many;
-    empty for a folder that can't be looked into, 0 for one whose files stand elsewhere.
+    one kind are one row, `folder/*.ending`, where these are all files of the folder with that ending. `files` is how
+    many; empty for a folder that can't be looked into, 0 for one whose files stand elsewhere.
 
     Raises
     ------

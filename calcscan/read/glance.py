@@ -56,7 +56,7 @@ def glance(path: Path) -> Glance:
     ...     (Path(folder) / "notes.txt").write_text("seen")
     ...     glance(Path(folder) / "notes.txt").reason
     4
-    'is a document, picture or program'
+    'is no DICOM image (a document, picture or program)'
     """
     blob = Blob(printable(path.name), path=path)
     try:

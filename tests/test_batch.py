@@ -22,6 +22,7 @@ from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import Glance
+from calcscan.read.header import Person
 
 
 def look(path: Path) -> Glance:
@@ -30,7 +31,8 @@ def look(path: Path) -> Glance:
     if path.name.lower().endswith((".zip", ".nii", ".nii.gz")):
         return Glance(alone=True)
     if uid:
-        return Glance(dicom=True, study_uid=uid, person=(person, "", "", ""))
+        who = Person(patient_id=person, name="", age="", birth_date="", sex="", study_date="")
+        return Glance(dicom=True, study_uid=uid, person=who)
     return Glance(reason="is no DICOM image")
 
 

@@ -245,15 +245,6 @@ def test_two_studies_in_one_folder_are_told(copy: Path) -> None:
     assert any(choice.reason.startswith("another study") for choice in scan.series)
 
 
-def test_two_people_under_one_study_uid_are_two_studies(copy: Path, folder: Path) -> None:
-    from pydicom import dcmread
-
-    uid = dcmread(next(copy.iterdir())).StudyInstanceUID
-    other = faults.series(slices=9, StudyInstanceUID=uid, PatientID="P2", PatientName="Other^Person")
-    faults.write(other, copy)
-    assert "1 other study" in flags(read_scan(copy))["left_out"]
-
-
 # ---- archives
 
 

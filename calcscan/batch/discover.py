@@ -15,8 +15,9 @@ from pathlib import Path
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
-from calcscan.batch.people import Person, told_apart
+from calcscan.batch.people import told_apart
 from calcscan.read.glance import Glance
+from calcscan.read.header import Person
 from calcscan.read.rules import limit
 from calcscan.read.tree import Entry, walk
 from calcscan.report.folder import OURS, REPORT, is_report
@@ -48,13 +49,22 @@ def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = No
     return Found(studies=_with_names(root, studies), left_out=tree.left_out.rows())
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file of a study."""
+
+    path: Path
+    person: Person
+    slice_number: str
+
+
 @dataclass(slots=True, kw_only=True)
 class _Tree:
     """What was seen, before it is put together."""
 
     left_out: LeftOuts
-    dicom: dict[str, dict[Person, list[Path]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    """Study → person → files."""
+    dicom: dict[str, list[_Member]] = field(default_factory=lambda: defaultdict(list))
+    """Study → its files."""
     alone: list[Path] = field(default_factory=list)
     unread: dict[Path, list[tuple[Path, bool]]] = field(default_factory=lambda: defaultdict(list))
     """Folder → files in it that may belong to a study, and whether they claim to be DICOM."""
@@ -62,8 +72,8 @@ class _Tree:
     """Folders that can't be opened."""
     apart: set[Path] = field(default_factory=set)
     """Folders with something in them that a reader of the whole folder would read too, and must not."""
-    directories: set[Path] = field(default_factory=set)
-    """Folders with a DICOMDIR."""
+    directories: dict[Path, Path] = field(default_factory=dict)
+    """Folder → the DICOMDIR in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,8 @@ class _Draft:
     paths: tuple[Path, ...]
     files: int
     alone: bool = False
+    top: Path | None = None
+    """Where `paths` are to be put together: the folder that they all lie below."""
 
 
 def _looked_at(root: Path, out: Path, look: Look, looking: Looking | None) -> _Tree:
@@ -133,8 +145,9 @@ def _count(folder: Path) -> int | None:
 
 
 def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
-    if seen.dicom:
-        tree.dicom[seen.study_uid or f"no uid in {folder}"][seen.person].append(path)
+    if seen.dicom and seen.person is not None:
+        key = seen.study_uid or f"no uid in {folder}"
+        tree.dicom[key].append(_Member(path, seen.person, seen.slice_number))
     elif seen.alone:
         tree.alone.append(path)
         tree.apart.add(folder)
@@ -143,15 +156,16 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
         if seen.doubtful:
             tree.unread[folder].append((path, seen.claims))
         if seen.directory:
-            tree.directories.add(folder)
+            tree.directories[folder] = path
 
 
 def _studies(root: Path, tree: _Tree) -> list[_Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
+    _join_slices(tree)
     parts = dict(_by_person(tree))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
-    whole = {draft.place for draft in drafts if draft.paths == (draft.place,)}
+    whole = {path for draft in drafts if draft.top is None for path in draft.paths}
     with_study = {path.parent for files in parts.values() for path in files}
     drafts += [
         _Draft(key=str(path.relative_to(root)), place=path, paths=(path,), files=1, alone=True) for path in tree.alone
@@ -161,7 +175,7 @@ def _studies(root: Path, tree: _Tree) -> list[_Draft]:
             paths = tuple(path for path, _ in unread)
             tree.left_out.take(paths)
             key = f"unread in {folder.relative_to(root)}"
-            drafts.append(_Draft(key=key, place=folder, paths=paths, files=len(paths)))
+            drafts.append(_Draft(key=key, place=folder, paths=paths, files=len(paths), top=folder))
     for folder in tree.locked:
         if folder.parent not in with_study and not _within(folder, whole, root):
             drafts.append(_Draft(key=str(folder.relative_to(root)), place=folder, paths=(folder,), files=0))
@@ -178,19 +192,32 @@ def _within(folder: Path, places: set[Path], root: Path) -> bool:
     return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
 
 
+def _join_slices(tree: _Tree) -> None:
+    """Slices of one folder and day of which each has a study uid of its own, as some anonymisers write them, are one
+    study if their numbers differ: the reader finds out whether they make a series, or says why not."""
+    singles: dict[tuple[Path, str], list[tuple[str, _Member]]] = defaultdict(list)
+    for uid, members in tree.dicom.items():
+        if len(members) == 1 and members[0].slice_number:
+            singles[members[0].path.parent, members[0].person.study_date].append((uid, members[0]))
+    for (folder, day), found in singles.items():
+        if limit("min_slices") <= len(found) == len({member.slice_number for _, member in found}):
+            for uid, member in found:
+                del tree.dicom[uid]
+                tree.dicom[f"uids that differ in {folder} {day}"].append(member)
+
+
 def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
-    for uid, people in tree.dicom.items():
-        numbers = told_apart(people)
+    for uid, members in tree.dicom.items():
+        numbers = told_apart(dict.fromkeys(member.person for member in members))
         several = len(set(numbers.values())) > 1
         together: dict[str, list[Path]] = defaultdict(list)
-        for person, files in people.items():
-            number = numbers[person]
+        for member in members:
+            number = numbers[member.person]
             if number is not None:
-                together[f"{uid} person {number}" if several else uid] += files
+                together[f"{uid} person {number}" if several else uid].append(member.path)
                 continue
-            for path in files:
-                tree.left_out.add(path, "does not say whose it is, and its study is of several people")
-                tree.apart.add(path.parent)
+            tree.left_out.add(member.path, "does not say whose it is, and its study is of several people")
+            tree.apart.add(member.path.parent)
         yield from together.items()
 
 
@@ -218,17 +245,22 @@ def _owners(root: Path, parts: dict[str, list[Path]], apart: set[Path]) -> dict[
 
 
 def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree: _Tree) -> _Draft:
-    """As one folder, where all below it is of this study; else its files, and those beside them that may be of it."""
+    """As one folder, where all below it is of this study; else its files, and those beside them that may be of it.
+    Either way with the DICOMDIR above it, if there is one: it tells what ought to be there."""
     folders = {path.parent for path in files}
-    common = Path(os.path.commonpath(folders)) if len(folders) > 1 else next(iter(folders))
-    above = (place for place in (common, *common.parents) if place in tree.directories and place.is_relative_to(root))
-    listed = next((place for place in above if owner.get(place) == key), None)
-    place = listed or common
+    place = Path(os.path.commonpath(folders)) if len(folders) > 1 else next(iter(folders))
+    above = (up for up in (place, *place.parents) if up in tree.directories and up.is_relative_to(root))
+    listed = next(above, None)
     if owner.get(place) == key:
-        return _Draft(key=key, place=place, paths=(place,), files=len(files))
-    doubtful = [path for folder in folders for path, _ in tree.unread.get(folder, ())]
-    doubtful += [path for path in tree.locked if path.parent in folders]
-    return _Draft(key=key, place=common, paths=tuple(sorted([*files, *doubtful])), files=len(files))
+        whole = listed if listed is not None and owner.get(listed) == key else place
+        if listed in (None, whole):
+            return _Draft(key=key, place=place, paths=(whole,), files=len(files))
+        paths = [place]
+    else:
+        doubtful = [path for folder in folders for path, _ in tree.unread.get(folder, ())]
+        paths = sorted([*files, *doubtful, *(path for path in tree.locked if path.parent in folders)])
+    paths += [tree.directories[listed]] if listed is not None else []
+    return _Draft(key=key, place=place, paths=tuple(paths), files=len(files), top=listed or place)
 
 
 def _alone(root: Path, path: Path) -> Study:
@@ -245,7 +277,7 @@ def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
         Study(
             name=name if met[name.casefold()] == 1 else f"{name}-{digest(_key(root, draft))}",
             paths=draft.paths,
-            top=draft.place if draft.paths != (draft.place,) else None,
+            top=draft.top,
             files=draft.files,
             place=shown(str(draft.place.relative_to(root))),
         )

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 
-Person = tuple[str, ...]
-"""Identifier, name, birth date, sex; empty where it is not given."""
+from calcscan.read.header import Person
+from calcscan.read.identity import Identity, identity_of
 
 
 def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
     """A number for each person: the same for all that may be one, as nothing that both give differs. None for what fits
     several people and tells too little to say which.
 
-    >>> unclear = ("", "", "", "F")
-    >>> told_apart([("1", "Ann", "", ""), ("1", "ANN^", "1950", ""), ("2", "Bob", "", ""), unclear])[unclear]
-    >>> told_apart([("1", "", "", ""), ("1", "Ann", "", "F"), ("", "", "", "")])
-    {('1', '', '', ''): 0, ('1', 'Ann', '', 'F'): 0, ('', '', '', ''): 0}
+    >>> def person(number: str, name: str, sex: str = "") -> Person:
+    ...     return Person(patient_id=number, name=name, age="", birth_date="", sex=sex, study_date="")
+    >>> one, two, three = told_apart([person("1", "Ann"), person("2", "Bob", "M"), person("1", "ANN^", "F")]).values()
+    >>> one == three != two
+    True
+    >>> list(told_apart([person("1", "Ann"), person("2", "Bob"), person("", "")]).values())
+    [0, 1, None]
     """
-    plain = {person: tuple(_plain(field) for field in person) for person in people}
-    groups: list[list[str]] = []
-    number: dict[tuple[str, ...], int | None] = {}
-    for who in sorted(set(plain.values()), key=lambda who: (-sum(map(bool, who)), who)):
-        fits = [n for n, known in enumerate(groups) if _compatible(known, who)]
+    who = {person: identity_of(person) for person in people}
+    groups: list[Identity] = []
+    number: dict[Person, int | None] = {}
+    for person in sorted(who, key=lambda person: -_told(who[person])):
+        fits = [place for place, known in enumerate(groups) if not known.conflict(who[person])]
         if not fits:
-            groups.append(list(who))
-            number[who] = len(groups) - 1
+            groups.append(who[person])
+            number[person] = len(groups) - 1
         elif len(fits) == 1:
-            groups[fits[0]] = [one or other for one, other in zip(groups[fits[0]], who, strict=True)]
-            number[who] = fits[0]
+            groups[fits[0]] = groups[fits[0]].joined(who[person])
+            number[person] = fits[0]
         else:
-            number[who] = None
-    return {person: number[who] for person, who in plain.items()}
+            number[person] = None
+    return {person: number[person] for person in who}
 
 
-def _compatible(one: Iterable[str], other: Iterable[str]) -> bool:
-    return all(not a or not b or a == b for a, b in zip(one, other, strict=True))
-
-
-def _plain(field: str) -> str:
-    """Without what differs between two spellings of the same: case, accents, separators, order, other scripts."""
-    text = unicodedata.normalize("NFKD", field.partition("=")[0].casefold())
-    words = re.findall(r"[^\W_]+", "".join(letter for letter in text if not unicodedata.combining(letter)))
-    return " ".join(sorted(words))
+def _told(who: Identity) -> int:
+    """How many fields say something."""
+    return sum(map(bool, (who.patient_id, who.name, who.birth_date, who.sex, who.age)))

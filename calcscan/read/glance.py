@@ -16,14 +16,18 @@ from pydicom.tag import Tag
 from calcscan.errors import UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
 from calcscan.read.files import Blob, printable
-from calcscan.read.header import Image, looks_like_dicom, read_images
+from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
 from calcscan.read.kinds import START_BYTES, kind_of
 from calcscan.read.nifti import is_nifti
 from calcscan.read.rules import limit
 
 _STUDY = Tag("StudyInstanceUID")
-_WHO = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
-_WANTED = [Tag(name) for name in ("SpecificCharacterSet", "SOPClassUID", "Modality", *_WHO, "StudyInstanceUID")]
+_WANTED = [Tag(name) for name in (
+    "SpecificCharacterSet", "SOPClassUID", "Modality", "PatientID", "PatientName", "PatientAge", "PatientBirthDate",
+    "PatientSex", "StudyDate", "StudyInstanceUID", "InstanceNumber",
+)]  # fmt: skip
+_LAST = Tag("InstanceNumber")
+_SLICE = "1.2.840.10008.5.1.4.1.1.2"
 _CUT = "is cut short within its header"
 
 
@@ -35,8 +39,9 @@ class Glance:
     dicom: bool = False
     alone: bool = False
     study_uid: str = ""
-    person: tuple[str, ...] = ()
-    """Identifier, name, birth date and sex, each empty where it is not given."""
+    person: Person | None = None
+    slice_number: str = ""
+    """The instance number of a file that holds one slice, as most scanners write them."""
     reason: str = ""
     doubtful: bool = False
     """Might it be a part of a study, though it can't be read?"""
@@ -96,7 +101,7 @@ def _dicom(blob: Blob, start: bytes) -> Glance:
 
     def beyond(tag: Any, _vr: str | None, _length: int) -> bool:
         nonlocal passed
-        passed = bool(tag > _STUDY)
+        passed = bool(tag > _LAST)
         return passed
 
     try:
@@ -111,7 +116,8 @@ def _dicom(blob: Blob, start: bytes) -> Glance:
     uid = text(dataset, "StudyInstanceUID")
     if not passed or not uid or not (text(dataset, "SOPClassUID") or text(dataset, "Modality")):
         return _thorough(blob)
-    return Glance(dicom=True, study_uid=uid, person=tuple(text(dataset, field) for field in _WHO))
+    number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == _SLICE else ""
+    return Glance(dicom=True, study_uid=uid, person=person_in([dataset]), slice_number=number)
 
 
 def _thorough(blob: Blob) -> Glance:
@@ -125,8 +131,8 @@ def _thorough(blob: Blob) -> Glance:
     first = images[0]
     if not first.study_uid and _is_cut(first):
         return Glance(reason=_CUT, doubtful=True, claims=True)
-    who = first.person
-    return Glance(dicom=True, study_uid=first.study_uid, person=(who.patient_id, who.name, who.birth_date, who.sex))
+    number = f"{first.instance:g}" if first.sop_class == _SLICE and first.instance is not None else ""
+    return Glance(dicom=True, study_uid=first.study_uid, person=first.person, slice_number=number)
 
 
 def _is_cut(image: Image) -> bool:

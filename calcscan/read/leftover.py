@@ -23,7 +23,8 @@ class Named(Protocol):
 def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named]) -> tuple[Flag, ...]:
     """`left_out`, once for other studies in the input, once for files that hold no DICOM image."""
     flags = []
-    others = {_study(stack) for stack in stacks if _of_another(stack, chosen)}
+    own = {image.study_uid for image in chosen.images}
+    others = {stack.first.study_uid for stack in stacks} - own
     if others:
         one = len(others) == 1
         message = (
@@ -37,14 +38,3 @@ def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named
         message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown}."
         flags.append(Flag(code="left_out", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
-
-
-def _of_another(stack: Stack, chosen: Stack) -> bool:
-    """Another study by its uid, or another person by anything that both tell."""
-    mine, its = _study(stack), _study(chosen)
-    return mine[0] != its[0] or any(one and other and one != other for one, other in zip(mine, its, strict=True))
-
-
-def _study(stack: Stack) -> tuple[str, ...]:
-    first = stack.first
-    return first.study_uid, first.person.patient_id, first.person.name, first.person.birth_date

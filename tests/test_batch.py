@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcscan.batch import discover, run_batch
 from calcscan.batch import run as run_module
+from calcscan.batch import run_batch
 from calcscan.batch.discover import find_studies
 from calcscan.batch.model import DONE, FAILED, Outcome, Settings, Study, Task, Work
 from calcscan.batch.processes import cores, local_processes
@@ -21,12 +21,19 @@ from calcscan.batch.status import input_digest, is_finished, read_status, write_
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
+from calcscan.read.glance import Glance
+from calcscan.read.header import Person
 
 
-def peek(path: Path) -> str | None:
-    """Synthetic DICOM: a text file that holds its StudyInstanceUID."""
-    text = path.read_text()
-    return text.partition("uid ")[2] or None
+def look(path: Path) -> Glance:
+    """Synthetic DICOM: a text file that holds its StudyInstanceUID, and who it is of."""
+    uid, _, person = path.read_text().partition("uid ")[2].partition(" of ")
+    if path.name.lower().endswith((".zip", ".nii", ".nii.gz")):
+        return Glance(alone=True)
+    if uid:
+        who = Person(patient_id=person, name="", age="", birth_date="", sex="", study_date="")
+        return Glance(dicom=True, study_uid=uid, person=who)
+    return Glance(reason="is no DICOM image")
 
 
 def make(root: Path, files: dict[str, str]) -> None:
@@ -53,7 +60,7 @@ class InLine:
 
 @pytest.fixture
 def studies(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "study_of", peek)
+    monkeypatch.setattr(run_module, "glance", look)
     root = tmp_path / "in"
     make(root, {"anna/1": "1", "anna/2": "1", "broken/1": "2", "abstain/s/1": "3"})
     return root
@@ -63,7 +70,7 @@ def studies(tmp_path, monkeypatch):
 
 
 def names_and_paths(root: Path, out: str = "nowhere") -> dict[str, list[str]]:
-    found = find_studies(root, root / out, peek)
+    found = find_studies(root, root / out, look).studies
     return {study.name: [str(path.relative_to(root)) for path in study.paths] for study in found}
 
 
@@ -100,20 +107,25 @@ def test_zip_and_nifti_files_are_studies(tmp_path):
 def test_the_root_itself_may_be_the_study(tmp_path):
     make(tmp_path / "only", {"1": "1", "2": "1"})
     assert names_and_paths(tmp_path / "only") == {"only": ["."]}
-    assert [study.name for study in find_studies(tmp_path / "only" / "1", tmp_path, peek)] == ["1"]
+    assert [study.name for study in find_studies(tmp_path / "only" / "1", tmp_path, look).studies] == ["1"]
 
 
-def test_results_and_hidden_files_are_no_input(tmp_path):
-    make(
-        tmp_path, {"a/1": "1", "a/.DS_Store": "7", ".cache/1": "8", "out/a/sites.nii.gz": "", "old/lesions.nii.gz": ""}
-    )
+def test_results_are_no_input(tmp_path):
+    make(tmp_path, {"a/1": "1", ".cache/1": "8", "out/a/sites.nii.gz": "", "old/lesions.nii.gz": "", "old/x/1": "9"})
     (tmp_path / "old" / "report.json").write_text('{"schema": "calcscan-report/1"}')
-    assert names_and_paths(tmp_path, "out") == {"a": ["a"]}
+    assert names_and_paths(tmp_path, "out") == {"_cache-f45810ed": [".cache"], "a": ["a"], "old__x": ["old/x"]}
+    found = find_studies(tmp_path, tmp_path / "out", look)
+    assert {(row.path, row.reason, row.files) for row in found.left_out} == {
+        ("old/lesions.nii.gz", "is a result of calcscan", 1),
+        ("old/report.json", "is a result of calcscan", 1),
+        ("out", "is where the results go", 1),
+    }
 
 
-def test_files_that_come_first_may_be_no_dicom(tmp_path):
-    make(tmp_path, {f"a/0{n}": "" for n in range(9)} | {"a/x": "1", "a/zz": ""})
+def test_files_that_come_first_and_last_may_be_no_dicom(tmp_path):
+    make(tmp_path, {f"a/0{n:02d}": "" for n in range(99)} | {"a/x": "1"} | {f"a/z{n:02d}": "" for n in range(99)})
     assert names_and_paths(tmp_path) == {"a": ["a"]}
+    assert len(find_studies(tmp_path, tmp_path / "out", look).left_out) == 198
 
 
 tree = st.dictionaries(
@@ -129,14 +141,14 @@ def test_no_file_is_lost_or_shared(tmp_path_factory, files):
     """Whatever the layout: each file belongs to exactly the study of its UID, and names are unique."""
     root = tmp_path_factory.mktemp("tree")
     make(root, files)
-    found = find_studies(root, root / "out", peek)
+    found = find_studies(root, root / "out", look).studies
     assert len({study.name for study in found}) == len(found)
     owners: dict[Path, set[str]] = {}
     for study in found:
         uids = set()
         for path in study.paths:
             for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
-                uids.add(peek(file))
+                uids.add(look(file).study_uid)
                 owners.setdefault(file, set()).add(study.name)
         assert len(uids) == 1
     assert set(owners) == {root / name for name in files}
@@ -149,11 +161,15 @@ def test_no_file_is_lost_or_shared(tmp_path_factory, files):
 
 def test_a_study_in_pieces_is_handed_on_as_one_folder(tmp_path):
     make(tmp_path, {"x/1": "1", "y/1": "1", "z": "1"})
-    with _one_path((tmp_path / "x" / "1", tmp_path / "y" / "1", tmp_path / "z")) as folder:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        assert [path.read_text() for path in files] == ["uid 1"] * 3
+    (tmp_path / "x" / "dead").symlink_to("nothing")
+    paths = tuple(tmp_path / name for name in ("x/1", "x/dead", "y/1", "z"))
+    with _one_path(Study(name="a", paths=paths, top=tmp_path)) as folder:
+        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if not path.is_dir()}
+        assert set(files) == {"x/1", "x/dead", "y/1", "z"}
+        assert files["x/dead"].is_symlink()
+        assert files["y/1"].read_text() == "uid 1"
     assert not folder.exists()
-    with _one_path((tmp_path / "x",)) as folder:
+    with _one_path(Study(name="a", paths=(tmp_path / "x",))) as folder:
         assert folder == tmp_path / "x"
 
 
@@ -351,11 +367,3 @@ def test_the_command(studies, tmp_path, monkeypatch, capsys, broken, status):
     assert str(out / "batch.csv") in said.out
     assert main(["batch", str(studies), "-o", str(out), "--quiet"]) == status
     assert capsys.readouterr().out == ""
-
-
-def test_the_tries_are_bounded(tmp_path, monkeypatch):
-    make(tmp_path, {f"a/{n:04d}": "" for n in range(100)})
-    asked: list[Path] = []
-    monkeypatch.setattr(discover, "_TRIES", 5)
-    assert find_studies(tmp_path, tmp_path / "o", lambda path: asked.append(path)) == ()
-    assert len(asked) == 5

@@ -64,8 +64,8 @@ def test_nested_without_extension_or_preamble_among_other_files(clean: Scan, fol
     (tmp_path / "empty").write_bytes(b"")
     scan = read_scan(tmp_path)
     assert same(scan, clean)
-    assert not scan.flags
-    assert len(scan.series) == 1
+    assert [(flag.code, flag.message) for flag in scan.flags] == [("left_out", "1 file was not used: empty is empty.")]
+    assert [choice.description for choice in scan.series[1:]] == ["empty"]
 
 
 def test_a_single_file_stands_for_its_series(folder: Path, clean: Scan, tmp_path: Path) -> None:

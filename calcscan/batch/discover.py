@@ -1,105 +1,302 @@
-"""Folder → studies. A study is a StudyInstanceUID, a ZIP file or a NIfTI file.
+"""Folder → studies, and what is left out. A study is a StudyInstanceUID of one person, a ZIP file or a NIfTI file.
 
-One file of each folder tells the study of all that are directly in it, unless the last one of the folder says
-otherwise: then every file of that folder is asked.
+Every file is looked at once, and what is found is put together afterwards: time grows with the number of files.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from hashlib import sha256
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from calcscan.batch.model import Study
-from calcscan.report.folder import REPORT, is_report
+from calcscan.batch.lists import LeftOuts
+from calcscan.batch.model import Found, Study
+from calcscan.batch.names import digest, shown, study_name
+from calcscan.batch.people import told_apart
+from calcscan.read.glance import Glance
+from calcscan.read.header import Person
+from calcscan.read.rules import limit
+from calcscan.read.tree import Entry, walk
+from calcscan.report.folder import OURS, REPORT, is_report
 
-PeekStudy = Callable[[Path], str | None]
-"""File → its StudyInstanceUID; None if it is no DICOM image."""
+Look = Callable[[Path], Glance]
+Looking = Callable[[int], None]
+"""Told how many files have been looked at."""
 
-_TRIES = 24
-"""So many files of a folder are asked before it counts as holding no DICOM."""
-_ALONE = (".zip", ".nii", ".nii.gz")
-_NEVER = (".json", ".csv", ".png", ".txt", ".html", ".md", ".pdf", ".jpg", ".jpeg", ".xml", ".yaml", ".toml")
-
-
-def find_studies(root: Path, out: Path, peek: PeekStudy) -> tuple[Study, ...]:
-    """Every study under `root`, by name, except under `out` and in folders that hold a report of calcscan's."""
-    if root.is_file():
-        return (Study(name=_bare(root), paths=(root,)),)
-    parts: dict[str, list[Path]] = {}
-    alone: list[Path] = []
-    for folder, files in _folders(root, out):
-        alone += [path for path in files if path.name.lower().endswith(_ALONE)]
-        rest = [path for path in files if not path.name.lower().endswith(_ALONE + _NEVER)]
-        for uid, paths in _by_study(folder, rest, peek).items():
-            parts.setdefault(uid, []).extend(paths)
-    return _named(root, parts, alone)
+_ENDINGS = (".nii.gz", ".nii", ".zip")
+_MANY = "\0many"
 
 
-def _folders(root: Path, out: Path) -> Iterator[tuple[Path, list[Path]]]:
-    for place, folders, names in os.walk(root):
-        folder = Path(place)
-        visible = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [
-            name for name in visible if not _same(folder / name, out) and not is_report(folder / name / REPORT)
-        ]
-        yield folder, [folder / name for name in sorted(names) if not name.startswith(".")]
+def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = None) -> Found:
+    """Every study under `root`, by name, and every file that belongs to none, with the reason.
+
+    Nothing of `out` is looked at, nor what calcscan wrote elsewhere.
+
+    Raises
+    ------
+    OSError
+        The root can't be listed.
+    """
+    if not root.is_dir():
+        return Found(studies=(_alone(root, root),), left_out=())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes what it does not like: it may be a name
+        tree = _looked_at(root, out, look, looking)
+    studies = _studies(root, tree)
+    return Found(studies=_with_names(root, studies), left_out=tree.left_out.rows())
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file of a study."""
+
+    path: Path
+    person: Person
+    slice_number: str
 
 
-def _by_study(folder: Path, files: list[Path], peek: PeekStudy) -> dict[str, list[Path]]:
-    """UID → the folder, where it holds one study, else UID → its files."""
-    first = next((uid for path in files[:_TRIES] if (uid := peek(path))), None)
-    if first is None:
-        return {}
-    last = next((uid for path in reversed(files[-_TRIES:]) if (uid := peek(path))), first)
-    if last == first:
-        return {first: [folder]}
-    found: dict[str, list[Path]] = {}
-    for path in files:
-        if uid := peek(path):
-            found.setdefault(uid, []).append(path)
-    return found
+@dataclass(slots=True, kw_only=True)
+class _Tree:
+    """What was seen, before it is put together."""
+
+    left_out: LeftOuts
+    dicom: dict[str, list[_Member]] = field(default_factory=lambda: defaultdict(list))
+    """Study → its files."""
+    alone: list[Path] = field(default_factory=list)
+    unread: dict[Path, list[tuple[Path, bool]]] = field(default_factory=lambda: defaultdict(list))
+    """Folder → files in it that may belong to a study, and whether they claim to be DICOM."""
+    locked: list[Path] = field(default_factory=list)
+    """Folders that can't be opened."""
+    apart: set[Path] = field(default_factory=set)
+    """Folders with something in them that a reader of the whole folder would read too, and must not."""
+    directories: dict[Path, Path] = field(default_factory=dict)
+    """Folder → the DICOMDIR in it."""
 
 
-def _named(root: Path, parts: dict[str, list[Path]], alone: list[Path]) -> tuple[Study, ...]:
-    """Names are paths below `root`; where two would be the same, both carry a digest, so that names never depend on
-    what else is there."""
-    raw = [(_name(root, _common(paths)), uid, _whole(paths, parts)) for uid, paths in parts.items()]
-    raw += [(_name(root, path.with_name(_bare(path))), str(path.relative_to(root)), (path,)) for path in alone]
-    names = [name for name, _, _ in raw]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A study before it has its name."""
+
+    key: str
+    place: Path
+    paths: tuple[Path, ...]
+    files: int
+    alone: bool = False
+    top: Path | None = None
+    """Where `paths` are to be put together: the folder that they all lie below."""
+
+
+def _looked_at(root: Path, out: Path, look: Look, looking: Looking | None) -> _Tree:
+    tree = _Tree(left_out=LeftOuts(root))
+    count = 0
+    for folder in walk(root, without=out):
+        ours = _results_in(folder.path, folder.entries)
+        tree.left_out.enter(folder.path, folder.entries)
+        for entry in folder.entries:
+            count += 1
+            if looking is not None:
+                looking(count)
+            if entry.problem:
+                _problem(tree, entry)
+            elif entry.path.name in ours:
+                tree.left_out.add(entry.path, "is a result of calcscan")
+                tree.apart.add(folder.path)
+            else:
+                _file(tree, folder.path, entry.path, look(entry.path))
+    return tree
+
+
+def _results_in(folder: Path, entries: Iterable[Entry]) -> frozenset[str]:
+    """The names that calcscan uses, where the folder holds a report of calcscan's."""
+    for entry in entries:
+        if entry.path.name == REPORT and not entry.problem:
+            try:
+                return OURS if is_report(folder / REPORT) else frozenset()
+            except RecursionError:
+                return frozenset()
+    return frozenset()
+
+
+def _problem(tree: _Tree, entry: Entry) -> None:
+    folder = entry.path.parent
+    if entry.again:
+        tree.apart.add(folder)
+        tree.left_out.add(entry.path, entry.problem, files=0 if entry.folder else 1)
+    elif entry.folder and not entry.doubtful:
+        tree.apart.add(folder)
+        tree.left_out.add(entry.path, entry.problem, files=_count(entry.path))
+    else:
+        tree.left_out.add(entry.path, entry.problem, files=None if entry.folder else 1)
+        if entry.folder:
+            tree.locked.append(entry.path)
+        elif entry.doubtful:
+            claims = entry.path.name.lower().endswith((".dcm", ".ima", ".dicom"))
+            tree.unread[folder].append((entry.path, claims))
+
+
+def _count(folder: Path) -> int | None:
+    """How many files are below a folder that is not looked into; None for one that ROOT lies in."""
+    if folder.is_symlink():
+        return 0
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
+def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
+    if seen.dicom and seen.person is not None:
+        key = seen.study_uid or f"no uid in {folder}"
+        tree.dicom[key].append(_Member(path, seen.person, seen.slice_number))
+    elif seen.alone:
+        tree.alone.append(path)
+        tree.apart.add(folder)
+    else:
+        tree.left_out.add(path, seen.reason)
+        if seen.doubtful:
+            tree.unread[folder].append((path, seen.claims))
+        if seen.directory:
+            tree.directories[folder] = path
+
+
+def _studies(root: Path, tree: _Tree) -> list[_Draft]:
+    """Studies that can be read, single files, and folders in which nothing can."""
+    _join_slices(tree)
+    parts = dict(_by_person(tree))
+    owner = _owners(root, parts, tree.apart)
+    drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
+    whole = {path for draft in drafts if draft.top is None for path in draft.paths}
+    with_study = {path.parent for files in parts.values() for path in files}
+    drafts += [
+        _Draft(key=str(path.relative_to(root)), place=path, paths=(path,), files=1, alone=True) for path in tree.alone
+    ]
+    for folder, unread in tree.unread.items():
+        if folder not in with_study and not _within(folder, whole, root) and _is_study(unread):
+            paths = tuple(path for path, _ in unread)
+            tree.left_out.take(paths)
+            key = f"unread in {folder.relative_to(root)}"
+            drafts.append(_Draft(key=key, place=folder, paths=paths, files=len(paths), top=folder))
+    for folder in tree.locked:
+        if folder.parent not in with_study and not _within(folder, whole, root):
+            drafts.append(_Draft(key=str(folder.relative_to(root)), place=folder, paths=(folder,), files=0))
+    return drafts
+
+
+def _is_study(unread: Iterable[tuple[Path, bool]]) -> bool:
+    """Are files that can't be read a study that failed, or stray ones?"""
+    claims = [claim for _, claim in unread]
+    return any(claims) or len(claims) >= limit("min_slices")
+
+
+def _within(folder: Path, places: set[Path], root: Path) -> bool:
+    return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
+
+
+def _join_slices(tree: _Tree) -> None:
+    """Slices of one folder and day of which each has a study uid of its own, as some anonymisers write them, are one
+    study if their numbers differ: the reader finds out whether they make a series, or says why not."""
+    singles: dict[tuple[Path, str], list[tuple[str, _Member]]] = defaultdict(list)
+    for uid, members in tree.dicom.items():
+        if len(members) == 1 and members[0].slice_number:
+            singles[members[0].path.parent, members[0].person.study_date].append((uid, members[0]))
+    for (folder, day), found in singles.items():
+        if limit("min_slices") <= len(found) == len({member.slice_number for _, member in found}):
+            for uid, member in found:
+                del tree.dicom[uid]
+                tree.dicom[f"uids that differ in {folder} {day}"].append(member)
+
+
+def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
+    for uid, members in tree.dicom.items():
+        numbers = told_apart(dict.fromkeys(member.person for member in members))
+        several = len(set(numbers.values())) > 1
+        together: dict[str, list[Path]] = defaultdict(list)
+        for member in members:
+            number = numbers[member.person]
+            if number is not None:
+                together[f"{uid} person {number}" if several else uid].append(member.path)
+                continue
+            tree.left_out.add(member.path, "does not say whose it is, and its study is of several people")
+            tree.apart.add(member.path.parent)
+        yield from together.items()
+
+
+def _owners(root: Path, parts: dict[str, list[Path]], apart: set[Path]) -> dict[Path, str]:
+    """Folder → the one study with files in it or below it; `_MANY` where others have, or it isn't to be read whole."""
+    owner: dict[Path, str] = {}
+    marks: dict[Path, set[str]] = defaultdict(set)
+    for key, files in parts.items():
+        for path in files:
+            marks[path.parent].add(key)
+    for folder in apart:
+        marks[folder].add(_MANY)
+    for folder, keys in marks.items():
+        place, mark = folder, next(iter(keys)) if len(keys) == 1 else _MANY
+        while True:
+            known = owner.get(place)
+            mark = mark if known in (None, mark) else _MANY
+            if known == mark:
+                break
+            owner[place] = mark
+            if place == root:
+                break
+            place = place.parent
+    return owner
+
+
+def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree: _Tree) -> _Draft:
+    """As one folder, where all below it is of this study; else its files, and those beside them that may be of it.
+    Either way with the DICOMDIR above it, if there is one: it tells what ought to be there."""
+    folders = {path.parent for path in files}
+    place = Path(os.path.commonpath(folders)) if len(folders) > 1 else next(iter(folders))
+    above = (up for up in (place, *place.parents) if up in tree.directories and up.is_relative_to(root))
+    listed = next(above, None)
+    if owner.get(place) == key:
+        whole = listed if listed is not None and owner.get(listed) == key else place
+        if listed in (None, whole):
+            return _Draft(key=key, place=place, paths=(whole,), files=len(files))
+        paths = [place]
+    else:
+        doubtful = [path for folder in folders for path, _ in tree.unread.get(folder, ())]
+        paths = sorted([*files, *doubtful, *(path for path in tree.locked if path.parent in folders)])
+    paths += [tree.directories[listed]] if listed is not None else []
+    return _Draft(key=key, place=place, paths=tuple(paths), files=len(files), top=listed or place)
+
+
+def _alone(root: Path, path: Path) -> Study:
+    return Study(name=study_name([_bare(path)]), paths=(path,), files=1, place=shown(path.name))
+
+
+def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
+    """Where two names would be the same, both carry a digest, so that names never depend on what else is there."""
+    named = [(study_name(_parts(root, draft)), draft) for draft in drafts]
+    met: dict[str, int] = defaultdict(int)
+    for name, _ in named:
+        met[name.casefold()] += 1
     studies = [
-        Study(name=name if names.count(name) == 1 else f"{name}-{sha256(key.encode()).hexdigest()[:8]}", paths=paths)
-        for name, key, paths in raw
+        Study(
+            name=name if met[name.casefold()] == 1 else f"{name}-{digest(_key(root, draft))}",
+            paths=draft.paths,
+            top=draft.top,
+            files=draft.files,
+            place=shown(str(draft.place.relative_to(root))),
+        )
+        for name, draft in named
     ]
     return tuple(sorted(studies, key=lambda study: study.name))
 
 
-def _whole(paths: list[Path], parts: dict[str, list[Path]]) -> tuple[Path, ...]:
-    """One folder, where all below it is of this study; else the files themselves."""
-    common = _common(paths)
-    others = [path for other in parts.values() if other is not paths for path in other]
-    if common.is_dir() and not any(path == common or common in path.parents for path in others):
-        return (common,)
-    inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
-    return tuple(path for folder in inside for path in folder if path.is_file() and not path.name.startswith("."))
+def _key(root: Path, draft: _Draft) -> str:
+    return draft.key.replace(str(root), "")
 
 
-def _common(paths: list[Path]) -> Path:
-    if len(paths) == 1:
-        return paths[0]
-    return Path(os.path.commonpath(paths))
+def _parts(root: Path, draft: _Draft) -> tuple[str, ...]:
+    place = draft.place
+    if place == root:
+        return (root.resolve().name or "study",)
+    return (place.with_name(_bare(place)) if draft.alone else place).relative_to(root).parts
 
 
 def _bare(path: Path) -> str:
     name = path.name
-    return next((name[: -len(end)] for end in (".nii.gz", ".nii", ".zip") if name.lower().endswith(end)), name)
-
-
-def _name(root: Path, path: Path) -> str:
-    below = path.relative_to(root).parts
-    return "__".join(below) if below else (root.resolve().name or "study")
+    return next((name[: -len(end)] for end in _ENDINGS if name.lower().endswith(end) and name[: -len(end)]), name)

@@ -16,6 +16,30 @@ class Study:
 
     name: str
     paths: tuple[Path, ...]
+    top: Path | None = None
+    """Where `paths` are several files: the folder that they all lie below."""
+    files: int = 0
+    """How many files are its own."""
+    place: str = ""
+    """Where it lies below ROOT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A file below ROOT that belongs to no study, or several of one kind: `path` may be `folder/*.ending` then."""
+
+    path: str
+    reason: str
+    files: int | None = 1
+    """How many; None for a folder that can't be looked into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is below ROOT: every file is part of one study, or left out once."""
+
+    studies: tuple[Study, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +61,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How it went: `state` done, abstained or failed; `error` one line, empty unless it failed."""
+    """How it went: `state` done, abstained or failed; `error` one line, empty unless something went wrong."""
 
     state: str
     error: str = ""

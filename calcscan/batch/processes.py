@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ def _start(task: Task, work: Work, timeout_s: float | None) -> _Running:
 def _in_process(task: Task, work: Work, answer: Connection) -> None:
     """Runs in the new process. Only the parent minds the keyboard; libraries say nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if not os.environ.get("CALCSCAN_DEBUG"):
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
@@ -84,6 +86,14 @@ def _in_process(task: Task, work: Work, answer: Connection) -> None:
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
     answer.send(work(task))
     answer.close()
+
+
+def _end_with_parent() -> None:
+    """However the parent is stopped, its work ends too: a batch begun again would share OUT with it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _ended(active: list[_Running]) -> Iterator[tuple[_Running, Outcome]]:

@@ -1,25 +1,21 @@
-"""A folder of studies → a folder of results and one table."""
+"""A folder of studies → a folder of results and two tables."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from calcscan.batch.discover import find_studies
-from calcscan.batch.model import FAILED, Outcome, Runner, Settings, Task
-from calcscan.batch.peek import study_of
+from calcscan.batch.discover import Looking, find_studies
+from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import cores, local_processes
-from calcscan.batch.status import fingerprint, is_finished, read_status, write_status
+from calcscan.batch.status import clear_remains, fingerprint, finished, write_status
+from calcscan.batch.table import check_tables, write_left_out, write_table
 from calcscan.batch.work import do_study
-from calcscan.errors import NoCTError, UnreadableError
-from calcscan.report.folder import REPORT, check_output, remove_report
-from calcscan.sites import all_sites
+from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
+from calcscan.read.glance import glance
+from calcscan.report.folder import check_output, remove_report
 
-TABLE = "batch.csv"
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""
 
@@ -29,11 +25,14 @@ Report = Callable[[int, int, str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """How each study ended, by name, and which of them were finished before and left alone."""
+    """How each study ended, by name; which were finished before and left alone; and what is part of no study."""
 
     outcomes: Mapping[str, Outcome]
     skipped: tuple[str, ...]
     table: Path
+    studies: tuple[Study, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    left_out_table: Path | None = None
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -49,11 +48,13 @@ def run_batch(
     settings: Settings | None = None,
     runner: Runner | None = None,
     progress: Report | None = None,
+    looking: Looking | None = None,
 ) -> BatchResult:
     """Analyse every study under `root`; results go to `out`/<name>/, a table of all to `out`/batch.csv.
 
     Studies that were finished earlier, on the same input with the same settings and version, are not done again; those
-    that failed are. One that fails, crashes or takes longer than `timeout_s` leaves the others alone.
+    that failed are. One that fails, crashes or takes longer than `timeout_s` leaves the others alone. Every file under
+    `root` is part of one study, or stands with its reason in `out`/left_out.csv.
 
     Parameters
     ----------
@@ -61,32 +62,73 @@ def run_batch(
         How many at once; by default one for each processor, eight at most.
     runner
         Where the work is done (`calcscan.batch.model.Runner`); by default in processes on this machine.
+    looking
+        Called with the number of files looked at, while studies are looked for.
 
     Raises
     ------
     UnreadableError, NoCTError
         `root` is not there, or holds no study.
     OutputError
-        `out` can't be written to.
+        `out` can't be written to, is `root`, or holds it.
     """
     root, out = Path(root), Path(out)
-    if not root.exists():
-        raise UnreadableError("no such folder", where=str(root), hint="give the folder that holds the studies")
+    _refuse_root(root, out)
     check_output(out)
+    check_tables(out)
+    found = find(root, out, looking=looking)
     wanted = settings or Settings()
-    studies = find_studies(root, out, study_of)
-    if not studies:
-        raise NoCTError("no study found", where=str(root), hint="give a folder with DICOM, ZIP or NIfTI files below it")
-    tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in studies]
+    tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
     outcomes, todo = _sorted_out(tasks)
     skipped = tuple(outcomes)
     run = runner or local_processes(jobs or min(cores(), MOST_JOBS, max(1, len(todo))), timeout_s)
+    listed = write_left_out(out, found.left_out)
     try:
         _do(run, todo, outcomes, len(tasks), progress)
     finally:
         table = write_table(out, tasks, outcomes)
-    ordered = {task.study.name: outcomes[task.study.name] for task in tasks}
-    return BatchResult(outcomes=ordered, skipped=skipped, table=table)
+    return BatchResult(
+        outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
+        skipped=skipped,
+        table=table,
+        studies=found.studies,
+        left_out=found.left_out,
+        left_out_table=listed,
+    )
+
+
+def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -> Found:
+    """What `run_batch` would do: every study under `root`, and what belongs to none. Writes nothing.
+
+    Raises
+    ------
+    UnreadableError, NoCTError
+        `root` is not there, or holds no study.
+    """
+    root, out = Path(root), Path(out)
+    try:
+        if not (root.is_dir() or root.is_file()):
+            raise UnreadableError("no such folder", where=str(root), hint="give the folder that holds the studies")
+        found = find_studies(root, out, glance, looking)
+    except OSError as error:
+        what = f"can't be read ({error.strerror or error})"
+        raise UnreadableError(what, where=str(root), hint="check its permissions") from error
+    if not found.studies:
+        seen = "; ".join(f"{row.path} {row.reason}" for row in found.left_out[:3])
+        what = "no study found" + (f" (seen: {seen}{'; …' if len(found.left_out) > 3 else ''})" if seen else "")
+        raise NoCTError(what, where=str(root), hint="give a folder with DICOM, ZIP or NIfTI files below it")
+    return found
+
+
+def _refuse_root(root: Path, out: Path) -> None:
+    """The input is only ever read."""
+    try:
+        at, place = root.resolve(), out.resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself is found out elsewhere
+        return
+    if at == place or place in at.parents:
+        what = "the output is the input" if at == place else "the output holds the input"
+        raise OutputError(f"{what}, which is only ever read", where=str(out), hint="give another folder")
 
 
 def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
@@ -94,58 +136,35 @@ def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
     outcomes: dict[str, Outcome] = {}
     todo: list[Task] = []
     for task in tasks:
-        if is_finished(task):
-            status = read_status(task.out)
-            outcomes[task.study.name] = Outcome(state=status["state"], seconds=status["seconds"])
-        else:
+        known = finished(task)
+        if known is None:
             todo.append(task)
+        else:
+            outcomes[task.study.name] = known
     return outcomes, todo
 
 
 def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int, progress: Report | None) -> None:
     marks = {task.study.name: fingerprint(task) for task in todo}
+    for task in todo:
+        clear_remains(task)
     if progress is not None:
         progress(len(outcomes), total, "", "")
     for task, outcome in run(todo, do_study):
         name = task.study.name
-        if outcome.state == FAILED:
-            remove_report(task.out)
-        write_status(task, outcome, marks[name])
-        outcomes[name] = outcome
+        outcomes[name] = _noted(task, outcome, marks[name])
         if progress is not None:
             progress(len(outcomes), total, name, outcome.state)
 
 
-def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:
-    """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty."""
-    places = [(info.site, side) for info in all_sites().values() for side in info.sides]
-    named = {place: "_".join(part for part in (*place, "mm3") if part) for place in places}
-    columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *named.values()]
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / f".{TABLE}"
-    with part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*columns, "seconds", "error"], lineterminator="\n")
-        writer.writeheader()
-        for task in tasks:
-            outcome = outcomes.get(task.study.name)
-            if outcome is not None:
-                about = {"study": task.study.name, "state": outcome.state}
-                ending = {"seconds": outcome.seconds, "error": outcome.error}
-                writer.writerow(about | _row(task.out, outcome, named) | ending)
-    return part.replace(out / TABLE)
-
-
-def _row(folder: Path, outcome: Outcome, named: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    if outcome.state == FAILED:
-        return {}
-    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    lesions = report["lesions"]
-    return {
-        "quality": report["quality"]["state"],
-        "flags": " ".join(dict.fromkeys(flag["code"] for flag in report["quality"]["flags"])),
-        "age_years": report["study"]["age_years"],
-        "sex": report["study"]["sex"],
-        "lesions": len(lesions) if lesions is not None else None,
-        "volume_mm3": round(sum(lesion["volume_mm3"] for lesion in lesions), 3) if lesions is not None else None,
-        **{named[row["site"], row["side"]]: row["volume_mm3"] for row in report["sites"]},
-    }
+def _noted(task: Task, outcome: Outcome, marks: dict[str, str]) -> Outcome:
+    """Writes the status down; that it can't be is no reason to leave the other studies undone."""
+    try:
+        if outcome.state == FAILED:
+            remove_report(task.out)
+        write_status(task, outcome, marks)
+    except (OSError, RecursionError, MemoryError, CalcscanError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        note = f"how it ended can't be written down ({why}), so it will be done again"
+        return replace(outcome, error="; ".join(part for part in (outcome.error, note) if part))
+    return outcome

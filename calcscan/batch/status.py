@@ -1,4 +1,7 @@
-"""status.json beside a study's results: how its last run ended, and on what, so that it need not be done again."""
+"""status.json beside a study's results: how its last run ended, and on what, so that it need not be done again.
+
+What lies in OUT may be damaged in any way: it is then as if it were not there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from typing import Any
 
 from calcscan import __version__
 from calcscan.batch.model import ABSTAINED, DONE, Outcome, Settings, Study, Task
-from calcscan.report.folder import REPORT, is_report
+from calcscan.batch.table import row_of
+from calcscan.read.tree import walk
+from calcscan.report.folder import OURS, REPORT, is_report
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"
@@ -30,13 +35,25 @@ def input_digest(study: Study) -> str:
     """Of names, sizes and times of change, not of contents: reading those would take as long as the work itself."""
     digest = sha256()
     for path in study.paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in inside:
-            if file.is_file():
+        for name, file, problem in _files(study, path):
+            try:
                 about = file.stat()
-                name = file.relative_to(path) if file != path else file.name
-                digest.update(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape"))
+                mark = problem or f"{about.st_size}\0{about.st_mtime_ns}"
+            except OSError as error:
+                mark = problem or str(error.strerror)
+            digest.update(f"{name}\0{mark}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:
+    """Name within the study, path and problem of each file at a path."""
+    try:
+        if not path.is_dir():
+            return [(str(path.relative_to(study.top)) if study.top is not None else path.name, path, "")]
+        found = [entry for folder in walk(path) for entry in folder.entries]
+    except OSError as error:
+        return [(path.name, path, str(error.strerror))]
+    return [(str(entry.path.relative_to(path)), entry.path, entry.problem) for entry in found]
 
 
 def settings_digest(settings: Settings) -> str:
@@ -46,23 +63,76 @@ def settings_digest(settings: Settings) -> str:
 def read_status(folder: Path) -> dict[str, Any]:
     """What status.json says; empty where there is none or it can't be read."""
     try:
+        if not (folder / STATUS).is_file():  # a pipe by that name would never end
+            return {}
         status = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError, MemoryError):
         return {}
     return status if isinstance(status, dict) and status.get("schema") == SCHEMA else {}
 
 
-def is_finished(task: Task) -> bool:
-    """Done or abstained, on the same input, with the same settings and version, and the report is there."""
+def finished(task: Task) -> Outcome | None:
+    """How it ended: done or abstained, on the same input, with the same settings and version, and each file of the
+    report is there as it was written; else None."""
     status = read_status(task.out)
-    same = all(status.get(key) == value for key, value in fingerprint(task).items())
-    return same and status.get("state") in (DONE, ABSTAINED) and is_report(task.out / REPORT)
+    state = status.get("state")
+    if state not in (DONE, ABSTAINED) or any(status.get(key) != value for key, value in fingerprint(task).items()):
+        return None
+    if status.get("files") != report_files(task.out) or row_of(task.out) is None:
+        return None
+    seconds = status.get("seconds")
+    return Outcome(state=state, seconds=float(seconds) if isinstance(seconds, int | float) else 0.0)
+
+
+def is_finished(task: Task) -> bool:
+    return finished(task) is not None
+
+
+def report_files(folder: Path) -> dict[str, int]:
+    """The files of the report, each with its size in bytes."""
+    found = {}
+    for name in sorted(OURS):
+        try:
+            if (folder / name).is_file():
+                found[name] = (folder / name).stat().st_size
+        except OSError:
+            continue
+    return found
 
 
 def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
-    """In one step, so that nobody ever reads half of it. `marks` is the fingerprint from before the work."""
+    """In one step, so that nobody ever reads half of it. `marks` is the fingerprint from before the work.
+
+    Raises
+    ------
+    OSError
+        It can't be written; nothing of it is left then.
+    """
     task.out.mkdir(parents=True, exist_ok=True)
-    content = {"schema": SCHEMA, "study": task.study.name, **asdict(outcome), **marks}
+    content = {"schema": SCHEMA, "study": task.study.name, **asdict(outcome), **marks, "files": report_files(task.out)}
     part = task.out / f".{STATUS}-{os.getpid()}"
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(task.out / STATUS)
+    try:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        part.replace(task.out / STATUS)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def clear_remains(task: Task) -> None:
+    """Take away what is left of a report of this study whose report.json is gone or damaged: nobody would then be
+    allowed to write there. What is in a folder without our status.json is never touched."""
+    if read_status(task.out).get("study") != task.study.name or _is_report(task.out):
+        return
+    for name in sorted(OURS):
+        try:
+            (task.out / name).unlink(missing_ok=True)
+        except OSError:
+            continue
+
+
+def _is_report(folder: Path) -> bool:
+    try:
+        return (folder / REPORT).is_file() and is_report(folder / REPORT)
+    except (OSError, RecursionError, MemoryError):
+        return False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Task
+from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Study, Task
 from calcscan.errors import CalcscanError
 
 
@@ -17,33 +18,45 @@ def do_study(task: Task) -> Outcome:
     """Analyse a study and write its report. Whatever goes wrong is an outcome, not an exception."""
     begin = time.perf_counter()
     try:
-        state, error = _analyse(task), ""
-    except CalcscanError as wrong:
-        state, error = FAILED, str(wrong)
-    except Exception as fault:
-        state, error = FAILED, f"a fault in calcscan ({type(fault).__name__}: {fault})"
+        with _one_path(task.study) as path:
+            state, error = _outcome(task, path)
+    except OSError as wrong:
+        state, error = FAILED, f"its files can't be put together ({wrong.strerror or wrong})"
     return Outcome(state=state, error=" ".join(error.split()), seconds=round(time.perf_counter() - begin, 1))
 
 
-def _analyse(task: Task) -> str:
+def _outcome(task: Task, path: Path) -> tuple[str, str]:
+    try:
+        return _analyse(task, path), ""
+    except CalcscanError as wrong:
+        error = str(wrong)
+    except Exception as fault:
+        error = f"a fault in calcscan ({type(fault).__name__}: {fault})"
+    return FAILED, error.replace(str(path), str(task.study.top or path))
+
+
+def _analyse(task: Task, path: Path) -> str:
     from calcscan.pipeline import analyse
+    from calcscan.report.folder import check_output
     from calcscan.report.write import write_report
 
-    with _one_path(task.study.paths) as path:
-        result = analyse(path, threshold_hu=task.settings.threshold_hu)
-        write_report(result, task.out, keep_ids=task.settings.keep_ids)
+    check_output(task.out)
+    result = analyse(path, threshold_hu=task.settings.threshold_hu)
+    write_report(result, task.out, keep_ids=task.settings.keep_ids)
     return ABSTAINED if result.quality.state == "abstain" else DONE
 
 
 @contextmanager
-def _one_path(paths: tuple[Path, ...]) -> Iterator[Path]:
-    """A study that lies among others' files, as one folder of links."""
-    if len(paths) == 1:
-        yield paths[0]
+def _one_path(study: Study) -> Iterator[Path]:
+    """A study that lies among others' files, as one folder of links that lie as the files do."""
+    if study.top is None:
+        yield study.paths[0]
         return
     with tempfile.TemporaryDirectory(prefix="calcscan-") as folder:
-        for number, path in enumerate(paths):
-            _link(path.resolve(), Path(folder) / f"{number:06d}-{path.name}")
+        for path in study.paths:
+            at = Path(folder) / path.relative_to(study.top)
+            at.parent.mkdir(parents=True, exist_ok=True)
+            _link(Path(os.path.realpath(path)), at)
         yield Path(folder)
 
 
@@ -51,4 +64,5 @@ def _link(path: Path, at: Path) -> None:
     try:
         at.symlink_to(path)
     except OSError:  # where a user may not make links
-        shutil.copyfile(path, at)
+        with suppress(OSError):  # a file that can't be read: its absence is noticed
+            shutil.copyfile(path, at)

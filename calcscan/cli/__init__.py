@@ -72,4 +72,6 @@ def _fail(text: str) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"calcscan: {' '.join(text.split())}\n")
+    from calcscan.cli.terminal import shown
+
+    sys.stderr.write(shown(f"calcscan: {' '.join(text.split())}") + "\n")

@@ -51,9 +51,18 @@ def quieten_libraries() -> None:
 
 
 def write_text(text: str) -> None:
-    """To stdout, with a `?` for what its encoding can't show."""
+    """To stdout, with a `?` for what its encoding can't show and for what would steer the terminal."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(shown(text, lines=True).encode(encoding, "replace").decode(encoding))
+
+
+def shown(text: str, *, lines: bool = False) -> str:
+    """Text that a terminal shows and does not obey: names and headers may hold control characters.
+
+    >>> shown("a\x1b[31m\tb\nc"), shown("a\nb", lines=True)
+    ('a?[31m?b?c', 'a\nb')
+    """
+    return "".join(letter if letter.isprintable() or (lines and letter == "\n") else "?" for letter in text)
 
 
 def hounsfield(text: str) -> float:

@@ -18,6 +18,8 @@ from calcscan.read.files import Blob
 from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
+from calcscan.read.kinds import START_BYTES, kind_of
+from calcscan.read.leftover import left_out_flags
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.plausible import hounsfield_flags, off_scale
@@ -38,6 +40,8 @@ class Lost:
     what: str
     series_uid: str = ""
     """The series that it belongs to; empty, or the beginning of its uid, where the header is cut short."""
+    foreign: bool = False
+    """It is no slice of a series: an archive, another format, a pipe."""
 
 
 def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Scan:
@@ -64,8 +68,9 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
         *header_flags(first, said),
-        *_lost_flags(broken, [one for one in headers.lost if first.series_uid.startswith(one.series_uid)]),
+        *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)]),
         *missing_flags(kept, stack, stacks, headers.images, headers.listed),
+        *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign]),
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
@@ -80,6 +85,11 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
         flags=flags,
         sources=tuple(image.source for image in kept),
     )
+
+
+def _may_belong(lost: Lost, image: Image) -> bool:
+    """Might a file that can't be read be a slice of the image's series?"""
+    return not lost.foreign and image.series_uid.startswith(lost.series_uid)
 
 
 def _refuse_several_people(stack: Stack, images: Sequence[Image], series_uid: str | None, where: str) -> None:
@@ -130,13 +140,12 @@ def headers_of(blobs: Sequence[Blob]) -> Headers:
         try:
             found = read_images(blob)
         except UnreadableError as error:
-            lost.append(Lost(name=blob.name, what=error.what))
+            lost.append(Lost(name=blob.name, what=error.what, foreign=bool(blob.problem) and not blob.doubtful))
             continue
-        if not found and blob.claims_dicom and not is_dicom(blob):
-            what = "is named .dcm but is not DICOM" if _holds_anything(blob) else "is empty"
-            lost.append(Lost(name=blob.name, what=what))
         if not found and is_directory(blob):
             listed += listed_images(blob)
+        elif not found:
+            lost += _no_image(blob)
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
@@ -150,9 +159,19 @@ def _is_ct_class(image: Image) -> bool:
     return image.sop_class in _CT_CLASSES or (not image.sop_class and image.modality == "CT")
 
 
-def _holds_anything(blob: Blob) -> bool:
-    with blob.open() as stream:
-        return stream.read(1) != b""
+def _no_image(blob: Blob) -> list[Lost]:
+    """Why a file that holds no image of ours is left out; nothing for a directory record, or what never holds any."""
+    try:
+        start = blob.start(START_BYTES)
+    except UnreadableError as error:
+        return [Lost(name=blob.name, what=error.what)]
+    if start[128:132] == b"DICM":
+        return []
+    kind = kind_of(blob.name, start)
+    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
+        return [Lost(name=blob.name, what="is named .dcm but is not DICOM" if start else "is empty")]
+    known = kind.use in ("none", "leftover")
+    return [] if known else [Lost(name=blob.name, what=kind.reason, foreign=kind.use != "slice")]
 
 
 def is_dicom(blob: Blob) -> bool:
@@ -162,9 +181,10 @@ def is_dicom(blob: Blob) -> bool:
 
 
 def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> UnreadableError | NoCTError:
-    if lost:
-        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        what = f"no file can be read as DICOM: {lost[0].name} {lost[0].what}{more}"
+    claimed = [one for one in lost if not one.foreign]
+    if claimed:
+        more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
+        what = f"no file can be read as DICOM: {claimed[0].name} {claimed[0].what}{more}"
         return UnreadableError(what, where=where, hint="export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     hint = "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"

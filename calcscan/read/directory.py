@@ -30,8 +30,7 @@ def is_directory(blob: Blob) -> bool:
     """Is it a directory record, by its name or its class?"""
     if blob.name.rpartition("/")[2].upper().startswith("DICOMDIR"):
         return True
-    with blob.open() as stream:
-        return _CLASS in stream.read(_META_BYTES)
+    return _CLASS in blob.start(_META_BYTES)
 
 
 def listed_images(blob: Blob) -> tuple[ListedImage, ...]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.read.rules import limit
+from calcscan.read.tree import walk
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
-_READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError)
+_READ_ERRORS = (
+    OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, MemoryError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,12 @@ class Blob:
     name: str
     path: Path | None = None
     archive: zipfile.ZipFile | None = None
+    member: zipfile.ZipInfo | None = None
+    """Which entry of the archive: two may have the same name. Without it, the one that `name` leads to."""
+    problem: str = ""
+    """Why it must not be opened, or can't be: a link to nothing, a locked folder, a pipe. Empty for any usual file."""
+    doubtful: bool = False
+    """With a problem: might it have held images?"""
 
     @property
     def claims_dicom(self) -> bool:
@@ -37,8 +47,9 @@ class Blob:
         Raises
         ------
         UnreadableError
-            It is gone, locked, encrypted or damaged.
+            It is gone, locked, encrypted or damaged, or has a problem.
         """
+        self._refuse_problem()
         try:
             if self.path is not None:
                 return self.path.open("rb")
@@ -48,33 +59,45 @@ class Blob:
 
     def read(self) -> bytes:
         """All of its bytes; raises as `open`."""
+        self._refuse_problem()
         try:
             if self.path is not None:
                 return self.path.read_bytes()
-            if self.archive is None:
-                raise ValueError("a Blob needs a path or an archive")
-            if self.archive.getinfo(self.name).file_size > limit("largest_member_bytes"):
+            archive, member = self._entry()
+            if member.file_size > limit("largest_member_bytes"):
                 raise UnreadableError("is larger than any CT file", where=self.name, hint="unpack it by hand")
-            return self.archive.read(self.name)
+            return archive.read(member)
         except _READ_ERRORS as error:
             raise UnreadableError(
                 _plain(error), where=self.name, hint="check its permissions, or copy it again"
             ) from error
 
+    def start(self, count: int) -> bytes:
+        """Its first bytes, without unpacking the rest of an archive's entry; raises as `open`."""
+        self._refuse_problem()
+        try:
+            if self.path is not None:
+                with self.path.open("rb") as stream:
+                    return stream.read(count)
+            archive, member = self._entry()
+            with archive.open(member) as entry:
+                return entry.read(count)
+        except _READ_ERRORS as error:
+            raise UnreadableError(_plain(error), where=self.name, hint="check its permissions") from error
+
+    def _entry(self) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+        if self.archive is None:
+            raise TypeError("a Blob needs a path or an archive")
+        return self.archive, self.member or self.archive.getinfo(self.name)
+
+    def _refuse_problem(self) -> None:
+        if self.problem:
+            raise UnreadableError(self.problem, where=self.name, hint="mend it, or take it out of the input")
+
 
 def _plain(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"can't be read ({' '.join(str(text).split())})"
-
-
-def is_hidden(name: str) -> bool:
-    """Left behind by an operating system (`.DS_Store`, `__MACOSX/._IM1.dcm`), not by a scanner.
-
-    >>> is_hidden("a/.DS_Store"), is_hidden("__MACOSX/._1.dcm"), is_hidden("a/IM1")
-    (True, True, False)
-    """
-    parts = name.replace("\\", "/").split("/")
-    return parts[-1].startswith(".") or "__MACOSX" in parts
 
 
 def must_exist(path: Path) -> None:
@@ -120,13 +143,35 @@ def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[Blob]:
-    infos = [info for info in archive.infolist() if not info.is_dir() and not is_hidden(info.filename)]
+    """Every entry, also where several have the same name: the later ones carry a number then."""
+    infos = [info for info in archive.infolist() if not info.is_dir()]
     if not infos:
         raise InputError("the archive is empty", where=str(path), hint="give an archive of DICOM files")
     if all(info.flag_bits & 1 for info in infos):
         hint = "unpack it with its password and give the folder"
         raise UnreadableError("the archive is encrypted", where=str(path), hint=hint)
-    return [Blob(name, archive=archive) for name in sorted({info.filename for info in infos})]
+    _refuse_bomb(infos, path)
+    met: Counter[str] = Counter()
+    blobs = []
+    for info in sorted(infos, key=lambda info: info.filename):
+        met[info.filename] += 1
+        name = printable(info.filename)
+        if met[info.filename] > 1:
+            stem, dot, end = name.rpartition(".")
+            name = f"{stem or end} (entry {met[info.filename]}){dot and stem and '.' + end}"
+        blobs.append(Blob(name, archive=archive, member=info))
+    return blobs
+
+
+def _refuse_bomb(infos: Iterable[zipfile.ZipInfo], path: Path) -> None:
+    """Entries that share their bytes, or claim more than any study holds, are made to fill memory."""
+    stored = sorted((info.header_offset, info.compress_size) for info in infos)
+    if any(offset + size > following for (offset, size), (following, _) in pairwise(stored)):
+        raise UnreadableError("entries of the archive overlap", where=str(path), hint="pack it again")
+    total, most = sum(info.file_size for info in infos), limit("largest_archive_bytes")
+    if total > most:
+        what = f"the archive would unpack to {total / 1e9:,.0f} GB (at most {most / 1e9:,.0f})"
+        raise UnreadableError(what, where=str(path), hint="unpack it by hand and give the folder of one study")
 
 
 def is_zip(path: Path) -> bool:
@@ -150,21 +195,15 @@ def is_zip(path: Path) -> bool:
 
 
 def _walk(root: Path, nested: bool) -> Iterator[Blob]:
-    def refuse(error: OSError) -> None:
+    """Every file; what can't be opened comes with its problem; what is reached twice comes once."""
+    try:
+        for folder in walk(root, nested=nested):
+            for entry in folder.entries:
+                if not entry.again:
+                    name = printable(entry.path.relative_to(root).as_posix())
+                    yield Blob(name, path=entry.path, problem=entry.problem, doubtful=entry.doubtful)
+    except OSError as error:
         raise UnreadableError(_plain(error), where=str(error.filename), hint="check its permissions") from error
-
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link back to where we have been
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if nested and not is_hidden(name))
-        for name in sorted(names):
-            path = Path(folder) / name
-            if not is_hidden(name) and path.is_file():
-                yield Blob(printable(path.relative_to(root).as_posix()), path=path)
 
 
 def printable(name: str) -> str:

@@ -144,6 +144,8 @@ def read_images(blob: Blob) -> list[Image]:
     UnreadableError
         It can't be opened, or is DICOM but can't be understood.
     """
+    if blob.archive is not None and not looks_like_dicom(blob.start(132)):
+        return []  # so that what is no DICOM is not unpacked
     with blob.open() as stream:
         start = stream.read(132)
         if not looks_like_dicom(start):
@@ -190,13 +192,14 @@ def _images(blob: Blob, dataset: Any, offset: int | None) -> Iterator[Image]:
     if frames > limit("most_frames"):
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=blob.name, hint="export it again")
     many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
-    person = _person([dataset])
+    person = person_in([dataset])
     for frame in range(frames) if many else [None]:
         layers = _layers(dataset, frame)
         yield _image(blob, frame, layers, _pixels(dataset.file_meta, layers, offset, frames), person)
 
 
-def _person(layers: list[Any]) -> Person:
+def person_in(layers: list[Any]) -> Person:
+    """Whose it is, as the header says it."""
     return Person(
         patient_id=text(layers, "PatientID"),
         name=text(layers, "PatientName"),

@@ -195,7 +195,9 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str | bool | int) or value is None:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
+    if isinstance(value, bool | int) or value is None:
         return value
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None

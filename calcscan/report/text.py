@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -18,12 +18,30 @@ def summary_text(document: Mapping[str, Any]) -> str:
 
 def _head(document: Mapping[str, Any]) -> list[str]:
     quality, software = document["quality"], document["software"]
-    lines = [f"calcscan {software['version']}: research use only, not for diagnosis", f"quality: {quality['state']}"]
+    lines = [f"calcscan {software['version']}: research use only, not for diagnosis", *_series(document["series"])]
+    lines.append(f"quality: {quality['state']}")
     for flag in quality["flags"]:
         lines += _hanging(f"  {flag['code']}: ", flag["message"])
     if quality["state"] == "abstain":
         lines.append("calcscan ABSTAINS: nothing is attributed to a site.")
     return lines
+
+
+def _series(choices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which series the numbers are of, and how much else there was. A row without a uid is a file that was not read."""
+    chosen = next((choice for choice in choices if choice["chosen"]), None)
+    if chosen is None:
+        return []
+    others = [choice for choice in choices if not choice["chosen"]]
+    series = sum(choice["uid_sha256"] is not None for choice in others)
+    files = len(others) - series
+    rest = [f"{series} other series not used"] * bool(series)
+    rest += [f"{files} {'file' if files == 1 else 'files'} not read"] * bool(files)
+    images = f"{chosen['images']} {'image' if chosen['images'] == 1 else 'images'}"
+    line = f"{chosen['description'] or '(no description)'}, {images}: {chosen['reason']}"
+    if rest:
+        line += f'; {", ".join(rest)} (why: "series" in report.json)'
+    return _hanging("series: ", line)
 
 
 def _volumes(document: Mapping[str, Any]) -> list[str]:
@@ -87,7 +105,9 @@ def _more(count: int, words: str) -> Iterable[str]:
 
 
 def _hanging(first: str, text: str) -> list[str]:
-    return wrap(str(text), _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
+    """Wrapped; what would steer a terminal (headers may hold anything) is a question mark."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(text).split()))
+    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
         first.rstrip()
     ]
 

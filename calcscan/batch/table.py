@@ -1,0 +1,113 @@
+"""The tables of a batch: batch.csv, a row a study, and left_out.csv, a row for what belongs to none."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from calcscan.batch.model import FAILED, LeftOut, Outcome, Task
+from calcscan.batch.names import cell
+from calcscan.errors import OutputError
+from calcscan.report.folder import REPORT
+from calcscan.sites import all_sites
+
+TABLE, LEFT_OUT = "batch.csv", "left_out.csv"
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
+
+
+def check_tables(out: Path) -> None:
+    """Raises `OutputError` where a folder stands in the way of a table: better before the work than after it."""
+    for name in (TABLE, LEFT_OUT):
+        if (out / name).is_dir():
+            raise OutputError("a folder stands where a table goes", where=str(out / name), hint="give another folder")
+
+
+def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:
+    """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty.
+
+    `files` are how many are the study's own, `input` is where it lies below ROOT.
+
+    Raises
+    ------
+    OutputError
+        It can't be written.
+    """
+    rows = []
+    for task in tasks:
+        outcome = outcomes.get(task.study.name)
+        if outcome is not None:
+            measured = row_of(task.out) if outcome.state != FAILED else {}
+            error = outcome.error or ("its report can't be read" if measured is None else "")
+            about = {"study": task.study.name, "state": outcome.state, **(measured or {})}
+            ending = {"files": task.study.files or None, "input": task.study.place}
+            rows.append(about | ending | {"seconds": outcome.seconds, "error": error})
+    columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *_named().values()]
+    return _written(out / TABLE, [*columns, "files", "input", "seconds", "error"], rows)
+
+
+def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
+    """left_out.csv: each file below ROOT that is part of no study, and why. `path` is below ROOT; very many files of
+    one kind are one row, `folder/*.ending`, where these are all files of the folder with that ending. `files` is how
+    many; empty for a folder that can't be looked into, 0 for one whose files stand elsewhere.
+
+    Raises
+    ------
+    OutputError
+        It can't be written.
+    """
+    rows = ({"path": row.path, "reason": row.reason, "files": row.files} for row in left_out)
+    return _written(out / LEFT_OUT, ["path", "reason", "files"], rows)
+
+
+def row_of(folder: Path) -> dict[str, Any] | None:
+    """What batch.csv says of a study, from its report.json; None where there is none that can be used."""
+    try:
+        if not (folder / REPORT).is_file():
+            return None
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        lesions = report["lesions"]
+        return {
+            "quality": str(report["quality"]["state"]),
+            "flags": " ".join(dict.fromkeys(str(flag["code"]) for flag in report["quality"]["flags"])),
+            "age_years": report["study"]["age_years"],
+            "sex": report["study"]["sex"],
+            "lesions": len(lesions) if lesions is not None else None,
+            "volume_mm3": round(sum(lesion["volume_mm3"] for lesion in lesions), 3) if lesions is not None else None,
+            **{_named()[row["site"], row["side"]]: row["volume_mm3"] for row in report["sites"]},
+        }
+    except _DAMAGED:
+        return None
+
+
+@cache
+def _named() -> Mapping[tuple[str, str], str]:
+    """Site and side → column."""
+    places = [(info.site, side) for info in all_sites().values() for side in info.sides]
+    return {place: "_".join(part for part in (*place, "mm3") if part) for place in places}
+
+
+def _written(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    """In one step, so that nobody ever reads half of it."""
+    part = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({key: cell(value) for key, value in row.items()} for row in rows)
+        return part.replace(path)
+    except OSError as error:
+        _remove(part)
+        what = f"the table can't be written ({error.strerror or error})"
+        raise OutputError(what, where=str(path), hint="make room or choose another folder, and run again") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return

@@ -1,10 +1,10 @@
 """Label maps as NIfTI, in the scan's own place.
 
 A scan that came as NIfTI gets label maps on that file's own grid: same shape, same order and direction of axes, same
-sform and qform. Any other gets the scan's own grid where NIfTI and ITK can hold it: evenly spaced slices, square to each other.
-Slices that are unevenly spaced, or pushed aside from one to the next (gantry tilt), are copied onto such a grid, each
-as it is, moved within its plane by whole pixels: a sheared matrix is refused by ITK, and every place is kept within
-half a pixel and half of the finest spacing.
+sform and qform. Any other gets the scan's own grid where NIfTI and ITK can hold it: evenly spaced slices, stacked along
+their normal. Slices that are unevenly spaced, or pushed aside from one to the next (gantry tilt), are copied onto such
+a grid, each as it is, moved within its plane by whole pixels: a sheared matrix is refused by ITK, and every place is
+kept within half a pixel and half of the finest spacing.
 """
 
 from __future__ import annotations

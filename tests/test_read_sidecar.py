@@ -87,6 +87,8 @@ def test_the_same_words_as_in_dicom_mean_the_same(tmp_path: Path) -> None:
         ({"ContrastBolusAgent": "iohexol"}, "contrast"),
         ({"ConvolutionKernel": ["Hr64", "3"]}, "sharp_kernel"),
         ({"SliceThickness": 8}, "thick_slices"),
+        ({"SliceThickness": 2.5}, "missing_slices"),
+        ({"PatientAge": "999Y"}, "left_out"),
         ({"PatientAge": 9}, "child"),
         ({"RescaleType": "HU_MOD"}, ""),
         ({"Units": "Hounsfield units"}, ""),

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from calcscan.errors import GeometryError
 from calcscan.geometry import Array, Geometry
 from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
+from calcscan.read.missing import gap_flag
 from calcscan.read.nifti_file import NiftiFile, is_nifti, open_nifti
 from calcscan.read.nifti_grid import Placed, placed
 from calcscan.read.plausible import hounsfield_flags
-from calcscan.read.rules import limit, says
-from calcscan.read.sidecar import Beside, read_beside
+from calcscan.read.rules import limit
+from calcscan.read.sidecar import NAME, Beside, read_beside
 from calcscan.read.stack import thick_flag_for, tilt_flag
-from calcscan.read.study import acquisition_of, header_flags, study_of
 
 __all__ = ["is_nifti", "scan_of_nifti"]
 
@@ -30,8 +30,6 @@ _SPATIAL = (
     "qoffset_z", "srow_x", "srow_y", "srow_z",
 )  # fmt: skip
 _ALIGNED = 2
-NAME = "(NIfTI volume)"
-"""What stands for the file in a report: its name may be a person's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,35 +55,40 @@ def scan_of_nifti(path: Path) -> Scan:
         geometry = Geometry.from_affine(matrix, hu.shape)
     except ValueError as error:
         raise GeometryError(f"the affine makes no volume ({error})", where=where, hint="convert it again") from error
-    image = beside.image
-    thickest = max(float(geometry.slab_mm.max()), image.thickness_mm or 0.0)
-    description = " ".join(image.description.split()) or NAME
+    thickness = beside.acquisition.slice_thickness_mm
     choice = SeriesChoice(
-        uid=image.series_uid, description=description, images=len(hu), chosen=True, reason="the only volume given"
+        uid=beside.study.series_uid,
+        description=beside.description or NAME,
+        images=len(hu),
+        chosen=True,
+        reason="the only volume given",
     )
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=acquisition_of(image, image.thickness_mm),
-        study=study_of(image),
+        acquisition=beside.acquisition,
+        study=beside.study,
         series=(choice,),
         flags=(
-            *header_flags(image, set()),
             *beside.flags,
             *grid.flags,
             *tilt_flag(geometry),
             *_untold_tilt(beside, geometry, path),
-            *thick_flag_for(thickest),
+            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0)),
+            *_gaps(geometry.spacing_mm[0], thickness),
             *labels,
-            *hounsfield_flags(hu, rescale_type=_unit_of(image.pixels.rescale_type)),
+            *hounsfield_flags(hu, rescale_type=beside.rescale_type),
         ),
         sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
         stored=_stored(file, grid, _turn(to_lps)),
     )
 
 
-def _unit_of(said: str) -> str:
-    return "HU" if says("hounsfield_unit", said) else said
+def _gaps(between_mm: float, thickness_mm: float | None) -> tuple[Flag, ...]:
+    """`missing_slices` where the slices are much thinner than they lie apart."""
+    if thickness_mm is None or between_mm < limit("gap_beside_thickness") * thickness_mm:
+        return ()
+    return (gap_flag(between_mm, thickness_mm),)
 
 
 def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:

@@ -19,12 +19,15 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from calcscan.errors import GeometryError, NoCTError
-from calcscan.model import Flag
+from calcscan.model import Acquisition, Flag, Study
 from calcscan.read.fields import PARSE_ERRORS, one_line
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, image_of
 from calcscan.read.rules import limit, says
+from calcscan.read.study import acquisition_of, age_note, header_flags, study_of
 
+NAME = "(NIfTI volume)"
+"""What stands for the file in a report: its name may be a person's."""
 _ALSO_CALLED = {
     "ManufacturersModelName": "ManufacturerModelName",
     "BodyPart": "BodyPartExamined",
@@ -44,9 +47,12 @@ _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Beside:
-    """`image` holds the header fields, as of a DICOM slice; `tilt_deg` is the gantry's, if told."""
+    """What is known of the scan beside its voxels, as of a DICOM series; `tilt_deg` is the gantry's, if told."""
 
-    image: Image
+    acquisition: Acquisition
+    study: Study
+    description: str
+    rescale_type: str
     tilt_deg: float | None
     flags: tuple[Flag, ...]
 
@@ -70,20 +76,32 @@ def read_beside(path: Path) -> Beside:
     if agent and (not told or says("no_agent", told)):
         _put(dataset, "ContrastBolusAgent", agent[1])
     try:
-        image = image_of(Blob("(NIfTI volume)", path=path), dataset)
-        tilt = dataset.get("GantryDetectorTilt")
-        tilt_deg = None if tilt is None else float(tilt)
+        image, tilt_deg = _record(path, dataset)
     except PARSE_ERRORS as error:
         doubt = f"its fields make no sense ({one_line(error)})"
-        image, tilt_deg = image_of(Blob("(NIfTI volume)", path=path), _dataset({})), None
+        image, tilt_deg = _record(path, _dataset({}))
     _refuse_others(image, str(path))
-    flags = []
-    if doubt:
-        flags.append(Flag(code="left_out", message=f"The JSON file beside the NIfTI was not used: {doubt}."))
+    notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
+    if age := age_note(image.person):
+        notes.append(f"{age}.")
+    flags = [*header_flags(image, set()), *(Flag(code="left_out", message=note) for note in notes)]
     if not agent and says("name_contrast", stem.replace("_", " ")) and not says("without_contrast", stem):
         message = "Contrast medium was given (the name of the file says so)."
         flags.append(Flag(code="contrast", message=message))
-    return Beside(image=image, tilt_deg=tilt_deg, flags=tuple(flags))
+    return Beside(
+        acquisition=acquisition_of(image, image.thickness_mm),
+        study=study_of(image),
+        description=" ".join(image.description.split()),
+        rescale_type="HU" if says("hounsfield_unit", image.pixels.rescale_type) else image.pixels.rescale_type,
+        tilt_deg=tilt_deg,
+        flags=tuple(flags),
+    )
+
+
+def _record(path: Path, dataset: Dataset) -> tuple[Image, float | None]:
+    """The record of a slice's header, and the gantry's tilt; raises what pydicom does where a field makes no sense."""
+    tilt = dataset.get("GantryDetectorTilt")
+    return image_of(Blob(NAME, path=path), dataset), None if tilt is None else float(tilt)
 
 
 def _stem(path: Path) -> str:

@@ -89,12 +89,27 @@ class Study:
     sex: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGrid:
+    """How the array of a NIfTI file lies to that of the scan read from it, so that label maps can lie on the file's.
+
+    The file's array, turned to (k, j, i), became the scan's by `transpose(axes)` and, where `flipped`, by reversing its
+    first axis. `header` is a NIfTI header with the file's shape, voxel sizes, qform, sform and unit; `frame` names what
+    the scan's positions rest on: `sform`, `qform` or `pixdim`.
+    """
+
+    axes: tuple[int, int, int]
+    flipped: bool
+    frame: str
+    header: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
     """A head CT on its own grid.
 
     `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
-    behind each slice.
+    behind each slice. `stored` is set for a scan read from a NIfTI.
     """
 
     hu: npt.NDArray[np.int16]
@@ -104,6 +119,7 @@ class Scan:
     series: tuple[SeriesChoice, ...] = ()
     flags: tuple[Flag, ...] = ()
     sources: tuple[str, ...] = ()
+    stored: StoredGrid | None = None
 
     def __post_init__(self) -> None:
         if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:

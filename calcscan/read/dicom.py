@@ -15,6 +15,7 @@ from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.choose import choose
 from calcscan.read.directory import ListedImage, is_directory, listed_images
 from calcscan.read.files import Blob
+from calcscan.read.formats import what_instead
 from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
@@ -27,8 +28,6 @@ from calcscan.read.series import Stack, stacks_of
 from calcscan.read.stack import geometry_of
 from calcscan.read.study import acquisition_of, age_note, header_flags, person_of, study_of
 
-_GIVEN_THEMSELVES = {"ZIP": (".zip",), "NIfTI file": (".nii", ".nii.gz")}
-_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar", ".iso")
 _CT_CLASSES = tuple("1.2.840.10008.5.1.4.1.1.2" + end for end in ("", ".1", ".2"))
 
 
@@ -185,15 +184,13 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
     if claimed:
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
         what = f"no file can be read as DICOM: {claimed[0].name} {claimed[0].what}{more}"
-        return UnreadableError(what, where=where, hint="export the series again, or check permissions")
+        instead, hint = what_instead([blob for blob in blobs if blob.name == claimed[0].name])
+        what += f" ({instead})" if instead else ""
+        return UnreadableError(what, where=where, hint=hint or "export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
-    hint = "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
-    for kind, ends in _GIVEN_THEMSELVES.items():
-        for blob in blobs:
-            if blob.name.lower().endswith(ends):
-                hint = f"to read a {kind} give the file itself, here {blob.name}"
-    if any(blob.name.lower().endswith(_ARCHIVES) for blob in blobs):
-        hint = "unpack the archive and give the folder"
+    instead, hint = what_instead(blobs)
+    what += f" ({instead})" if instead else ""
+    hint = hint or "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
     return NoCTError(what, where=where, hint=hint)
 
 

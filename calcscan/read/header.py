@@ -164,6 +164,11 @@ def read_images(blob: Blob) -> list[Image]:
     return list(_images(blob, dataset, offset))
 
 
+def image_of(blob: Blob, dataset: Any) -> Image:
+    """The record of header fields that don't come from a DICOM file; `dataset` is pydicom's, with a `file_meta`."""
+    return next(_images(blob, dataset, None))
+
+
 def _pixel_offset(stream: BinaryIO) -> int | None:
     at = stream.tell()
     tag = stream.read(4)

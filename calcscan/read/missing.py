@@ -73,12 +73,17 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image]) -> Iterator
         )
         yield Flag(code="missing_slices", message=message, value=float(skipped), limit=0.0)
     elif thickness_mm is not None and times >= limit("gap_beside_thickness"):
-        message = (
-            f"Slices of {thickness_mm:.1f} mm lie {gap_mm:.1f} mm apart: what lies between them was not seen. "
-            f"Either slices are missing, or the scan was made with gaps."
-        )
-        at_most = limit("gap_beside_thickness") * thickness_mm
-        yield Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
+        yield gap_flag(gap_mm, thickness_mm)
+
+
+def gap_flag(gap_mm: float, thickness_mm: float) -> Flag:
+    """`missing_slices` for slices that lie farther apart than they are thick."""
+    message = (
+        f"Slices of {thickness_mm:.1f} mm lie {gap_mm:.1f} mm apart: what lies between them was not seen. "
+        f"Either slices are missing, or the scan was made with gaps."
+    )
+    at_most = limit("gap_beside_thickness") * thickness_mm
+    return Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
 
 
 def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image]) -> int:

@@ -34,11 +34,24 @@ def _scale(hu: npt.NDArray[np.int16], rescale_type: str) -> tuple[Flag, ...]:
     low, high = limit("tissue_median_low_hu"), limit("tissue_median_high_hu")
     middle = float(np.median(tissue)) if tissue.size else float("nan")
     if low <= middle <= high:
-        return ()
+        return _padded_over(sample)
     seen = f"the median of soft tissue is {middle:.0f} HU" if tissue.size else "there is no soft tissue"
     value = middle if tissue.size else None
     message = f"The values are not those of soft tissue on the Hounsfield scale: {seen}."
     return (Flag(code="not_hounsfield", message=message, value=value, limit=f"{low:g} to {high:g}"),)
+
+
+def _padded_over(sample: npt.NDArray[np.int16]) -> tuple[Flag, ...]:
+    """`not_hounsfield` where only filling is as low as air, and most of the rest is as dense as bone: numbers that were
+    never shifted down to Hounsfield units (air near 0, brain near 1000), with the corners filled."""
+    outside = sample[sample < limit("air_below_hu")]
+    dense = int(np.count_nonzero(sample >= limit("tissue_to_hu")))
+    tissue = int(np.count_nonzero((sample > limit("tissue_from_hu")) & (sample < limit("tissue_to_hu"))))
+    share = dense / (dense + tissue)
+    if int(outside.min()) != int(outside.max()) or share <= limit("dense_share"):
+        return ()
+    message = f"{100 * share:.0f} % of what is not air is as dense as bone: the values are not Hounsfield units."
+    return (Flag(code="not_hounsfield", message=message, value=round(share, 3), limit=limit("dense_share")),)
 
 
 def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None) -> tuple[Flag, ...]:

@@ -1,13 +1,16 @@
 """Label maps as NIfTI, in the scan's own place.
 
-NIfTI holds one affine matrix, so a stack of unevenly spaced slices is put onto an even grid at its finest spacing, each
-new slice a copy of the nearest native one. A tilted stack is a sheared matrix: it goes into the sform, which can hold
-one, and the qform, which can't, is left out.
+A scan that came as NIfTI gets label maps on that file's own grid: same shape, same order and direction of axes, same
+sform and qform. Any other gets the scan's own grid where NIfTI and ITK can hold it: evenly spaced slices, stacked along
+their normal. Slices that are unevenly spaced, or pushed aside from one to the next (gantry tilt), are copied onto such
+a grid, each as it is, moved within its plane by whole pixels: a sheared matrix is refused by ITK, and every place is
+kept within half a pixel and half of the finest spacing.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.geometry import Array, Geometry
-from calcscan.model import LesionMap
+from calcscan.model import LesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
 EVEN_ENOUGH_MM = 0.1
-"""A stack that strays less than this from even spacing is written as it is."""
-_UPRIGHT = 1e-4
-"""Largest cosine between two axes that a qform still holds without a visible change."""
+"""A stack that strays less than this from even spacing, and from its normal, is written as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvenGrid:
-    """An evenly spaced stack, and for each of its slices the native slice and the shift (rows, columns) to copy from.
+    """An evenly spaced, square grid of `rows` and `columns`, and for each of its slices the native slice to copy from
+    and where: its pixel (j, i) is the native (j, i) + `shift_ji`.
 
     `affine` takes (k, j, i, 1) to LPS mm.
     """
@@ -35,32 +37,56 @@ class EvenGrid:
     affine: Array
     source: npt.NDArray[np.intp]
     shift_ji: npt.NDArray[np.intp]
+    rows: int
+    columns: int
     native: bool
 
 
 def even_grid(geometry: Geometry) -> EvenGrid:
-    """The scan's own grid where it is even, else the one at its finest spacing that keeps every voxel's place.
+    """The scan's own grid where it is even and square, else the one at its finest spacing that keeps every voxel's
+    place; it is as much larger as the slices are moved.
 
     >>> even_grid(Geometry.regular(shape=(3, 4, 5), spacing_mm=(5.0, 0.5, 0.5))).source
     array([0, 1, 2])
     """
-    slices = geometry.shape[0]
-    if geometry.irregularity_mm() <= EVEN_ENOUGH_MM:
-        still = np.zeros((slices, 2), dtype=np.intp)
-        return EvenGrid(affine=geometry.affine(), source=np.arange(slices), shift_ji=still, native=True)
+    slices, rows, columns = geometry.shape
     at = geometry.positions_mm
-    finest = float(np.diff(at).min())
-    count = int(np.ceil((at[-1] - at[0]) / finest - 0.5)) + 1
-    affine = geometry.affine()
-    affine[:3, 0] *= finest * (slices - 1) / (at[-1] - at[0])
-    first_voxels = affine[:3, 3] + np.arange(count)[:, None] * affine[:3, 0]
-    nearest = geometry.to_index(first_voxels)
+    evenly = slices < 2 or bool(np.abs(np.linspace(at[0], at[-1], slices) - at).max() <= EVEN_ENOUGH_MM)
+    finest = float(at[-1] - at[0]) / (slices - 1) if evenly and slices > 1 else float(np.diff(at).min(initial=np.inf))
+    if slices < 2:
+        finest = float(geometry.slab_mm[0])
+    count = slices if evenly else int(np.ceil((at[-1] - at[0]) / finest - 0.5)) + 1
+    upright = geometry.origins_mm[0] + np.arange(count)[:, None] * finest * geometry.normal
+    if evenly and float(np.linalg.norm(geometry.origins_mm - upright, axis=1).max()) <= EVEN_ENOUGH_MM:
+        still = np.zeros((slices, 2), dtype=np.intp)
+        affine = _square(geometry, geometry.origins_mm[0], finest)
+        return EvenGrid(
+            affine=affine, source=np.arange(slices), shift_ji=still, rows=rows, columns=columns, native=True
+        )
+    nearest = geometry.to_index(upright)
+    source = np.clip(np.rint(nearest[:, 0]), 0, slices - 1).astype(np.intp)
+    shift = np.rint(nearest[:, 1:]).astype(np.intp)
+    first, last = (-shift).min(axis=0), (np.array([rows, columns]) - shift).max(axis=0)
+    corner = geometry.origins_mm[0] + first[0] * geometry.step_j_mm + first[1] * geometry.step_i_mm
     return EvenGrid(
-        affine=affine,
-        source=np.clip(np.rint(nearest[:, 0]), 0, slices - 1).astype(np.intp),
-        shift_ji=np.rint(nearest[:, 1:]).astype(np.intp),
+        affine=_square(geometry, corner, finest),
+        source=source,
+        shift_ji=shift + first,
+        rows=int(last[0] - first[0]),
+        columns=int(last[1] - first[1]),
         native=False,
     )
+
+
+def _square(geometry: Geometry, corner: Array, between_mm: float) -> Array:
+    """The matrix of slices stacked along their normal; rounding in the two cosines is divided between them."""
+    down, right = np.linalg.norm(geometry.step_j_mm), np.linalg.norm(geometry.step_i_mm)
+    axes = np.stack([geometry.normal, geometry.step_j_mm / down, geometry.step_i_mm / right], axis=1)
+    left, _, other = np.linalg.svd(axes)
+    affine = np.eye(4)
+    affine[:3, :3] = (left @ other) * [between_mm, down, right]
+    affine[:3, 3] = corner
+    return affine
 
 
 def on_grid(labels: npt.NDArray[Any], grid: EvenGrid) -> npt.NDArray[Any]:
@@ -68,10 +94,10 @@ def on_grid(labels: npt.NDArray[Any], grid: EvenGrid) -> npt.NDArray[Any]:
     if grid.native:
         return labels
     rows, columns = labels.shape[1:]
-    out = np.zeros((len(grid.source), rows, columns), dtype=labels.dtype)
+    out = np.zeros((len(grid.source), grid.rows, grid.columns), dtype=labels.dtype)
     for k, (source, (down, right)) in enumerate(zip(grid.source, grid.shift_ji, strict=True)):
-        j0, j1 = max(0, -down), min(rows, rows - down)
-        i0, i1 = max(0, -right), min(columns, columns - right)
+        j0, j1 = max(0, -down), min(grid.rows, rows - down)
+        i0, i1 = max(0, -right), min(grid.columns, columns - right)
         if j0 < j1 and i0 < i1:
             out[k, j0:j1, i0:i1] = labels[source, j0 + down : j1 + down, i0 + right : i1 + right]
     return out
@@ -82,8 +108,22 @@ def nifti_bytes(labels: npt.NDArray[Any], affine_lps: Array, description: str) -
     to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine_lps[:, [2, 1, 0, 3]]
     image = nib.Nifti1Image(labels.transpose(2, 1, 0), to_ras)
     image.set_sform(to_ras, code=1)
-    image.set_qform(to_ras if _is_upright(to_ras) else None, code=1 if _is_upright(to_ras) else 0)
+    image.set_qform(to_ras, code=1)
     image.header.set_xyzt_units("mm")
+    return _packed(image, description)
+
+
+def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str) -> bytes:
+    """A gzipped NIfTI of labels (k, j, i) on the grid of the NIfTI that the scan was read from."""
+    header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
+    if stored.flipped:
+        labels = labels[::-1]
+    in_file = labels.transpose(np.argsort(stored.axes)).transpose(2, 1, 0)
+    header.set_data_dtype(labels.dtype)
+    return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
+
+
+def _packed(image: nib.Nifti1Image, description: str) -> bytes:
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 
@@ -100,8 +140,3 @@ def site_map(lesions: LesionMap) -> npt.NDArray[np.uint8]:
     for lesion in lesions.lesions:
         table[lesion.id] = label_of(lesion).label
     return np.asarray(table[lesions.labels])
-
-
-def _is_upright(affine: Array) -> bool:
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(np.abs(axes.T @ axes - np.eye(3)).max() < _UPRIGHT)

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.geometry import Geometry
-from calcscan.model import LesionMap, Result
+from calcscan.model import LesionMap, Result, StoredGrid
 from calcscan.report.document import document
 from calcscan.report.folder import REPORT, put_files
-from calcscan.report.labelmaps import EvenGrid, even_grid, lesion_labels, nifti_bytes, on_grid, site_map
+from calcscan.report.labelmaps import (
+    EvenGrid,
+    even_grid,
+    lesion_labels,
+    nifti_bytes,
+    on_grid,
+    site_map,
+    stored_bytes,
+)
 from calcscan.report.mosaic import mosaic_png
 from calcscan.report.tables import lesions_csv, sites_csv
+
+_SHEARED_DEG = 0.01
 
 
 def write_report(result: Result, out: Path, *, keep_ids: bool = False) -> None:
@@ -32,7 +42,7 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False) -> None:
 
 def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     """Every file of the report, by name."""
-    maps, about = label_maps(result.lesions)
+    maps, about = label_maps(result.lesions, result.scan.stored)
     written = {"lesions.csv": {}, "sites.csv": {}, "mosaic.png": {}} | about
     content = document(result, keep_ids=keep_ids, written=written)
     return {
@@ -44,24 +54,57 @@ def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     }
 
 
-def label_maps(lesions: LesionMap | None) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The NIfTI files, by name, and what report.json says of them; nothing where there are no lesions to speak of."""
+def label_maps(lesions: LesionMap | None, stored: StoredGrid | None = None) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The NIfTI files, by name, and what report.json says of them; nothing where there are no lesions to speak of.
+
+    With `stored`, that of a scan which came as NIfTI, they lie on that file's grid.
+    """
     if lesions is None:
         return {}, {}
-    grid = even_grid(lesions.geometry)
     labels = {"lesions.nii.gz": lesion_labels(lesions), "sites.nii.gz": site_map(lesions)}
-    about = _about(lesions.geometry, grid)
+    if stored is not None:
+        maps = {name: stored_bytes(values, stored, f"calcscan {name}") for name, values in labels.items()}
+        return maps, dict.fromkeys(maps, _about_stored(lesions.geometry, stored))
+    grid = even_grid(lesions.geometry)
     maps = {
         name: nifti_bytes(on_grid(values, grid), grid.affine, f"calcscan {name}") for name, values in labels.items()
     }
-    return maps, dict.fromkeys(maps, about)
+    return maps, dict.fromkeys(maps, _about(lesions.geometry, grid))
 
 
 def _about(geometry: Geometry, grid: EvenGrid) -> dict[str, Any]:
     """How the label maps' grid comes from the scan's."""
-    return {
-        "grid": "native" if grid.native else "even: each slice copies the nearest native one",
+    said = {
+        "grid": "native",
         "slices": len(grid.source),
+        "rows": grid.rows,
+        "columns": grid.columns,
         "native_slices": geometry.shape[0],
-        "sheared": geometry.tilt_deg > 0.01,
+        "sheared": False,
     }
+    if grid.native:
+        return said
+    return said | {
+        "grid": "even and square: each slice copies the nearest native one, moved by whole pixels within its plane",
+        "native_slice": (grid.source + 1).tolist(),
+        "native_row_minus_row": grid.shift_ji[:, 0].tolist(),
+        "native_column_minus_column": grid.shift_ji[:, 1].tolist(),
+    }
+
+
+def _about_stored(geometry: Geometry, stored: StoredGrid) -> dict[str, Any]:
+    """That the label maps lie on the input's grid, and what of its header the report's positions go by."""
+    sheared = geometry.tilt_deg > _SHEARED_DEG
+    said = {
+        "grid": "that of the input file: same shape, axes, sform and qform",
+        "positions_by": stored.frame,
+        "slices": geometry.shape[0],
+        "native_slices": geometry.shape[0],
+        "sheared": sheared,
+    }
+    if sheared:
+        said["note"] = (
+            "The sform is sheared. Software that goes by the qform instead (ITK, 3D Slicer) shows these maps, like the "
+            "input, without the shear: not where the positions in this report are."
+        )
+    return said

@@ -1,0 +1,200 @@
+"""What stands beside a NIfTI about how it was made: the JSON of the same name, and the file's name itself.
+
+The JSON is as dcm2niix writes it and as BIDS asks for it: its keys are DICOM's own names. It is made into the same
+record as a DICOM header, so that the same words mean the same whichever way a scan came.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from calcscan.errors import GeometryError, NoCTError
+from calcscan.model import Acquisition, Flag, Study
+from calcscan.read.fields import PARSE_ERRORS, one_line
+from calcscan.read.files import Blob
+from calcscan.read.header import Image, image_of
+from calcscan.read.rules import limit, says
+from calcscan.read.study import acquisition_of, age_note, header_flags, study_of
+
+NAME = "(NIfTI volume)"
+"""What stands for the file in a report: its name may be a person's."""
+_ALSO_CALLED = {
+    "ManufacturersModelName": "ManufacturerModelName",
+    "BodyPart": "BodyPartExamined",
+    "GantryTilt": "GantryDetectorTilt",
+    "Units": "RescaleType",
+}
+"""Names that dcm2niix and BIDS use → DICOM's."""
+_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT"})
+_GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation",
+          "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
+"""What the NIfTI itself says better."""
+_MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
+"""How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
+_AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
+"""The entity of BIDS that names a contrast agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Beside:
+    """What is known of the scan beside its voxels, as of a DICOM series; `tilt_deg` is the gantry's, if told."""
+
+    acquisition: Acquisition
+    study: Study
+    description: str
+    rescale_type: str
+    tilt_deg: float | None
+    flags: tuple[Flag, ...]
+
+
+def read_beside(path: Path) -> Beside:
+    """What is told of a NIfTI; of an unusable JSON only that it is.
+
+    Raises
+    ------
+    NoCTError
+        The JSON says that it is no CT, or none that shows slices in Hounsfield units.
+    GeometryError
+        dcm2niix has put an evenly spaced copy beside it: its own slices are not where it says.
+    """
+    stem = _stem(path)
+    _refuse_uneven(path, stem)
+    found, doubt = _json_of(path, stem)
+    dataset = _dataset(found)
+    agent = _AGENT.search(stem)
+    told = str(dataset.get("ContrastBolusAgent", "") or "")
+    if agent and (not told or says("no_agent", told)):
+        _put(dataset, "ContrastBolusAgent", agent[1])
+    try:
+        image, tilt_deg = _record(path, dataset)
+    except PARSE_ERRORS as error:
+        doubt = f"its fields make no sense ({one_line(error)})"
+        image, tilt_deg = _record(path, _dataset({}))
+    _refuse_others(image, str(path))
+    notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
+    if age := age_note(image.person):
+        notes.append(f"{age}.")
+    flags = [*header_flags(image, set()), *(Flag(code="left_out", message=note) for note in notes)]
+    if not agent and says("name_contrast", stem.replace("_", " ")) and not says("without_contrast", stem):
+        message = "Contrast medium was given (the name of the file says so)."
+        flags.append(Flag(code="contrast", message=message))
+    return Beside(
+        acquisition=acquisition_of(image, image.thickness_mm),
+        study=study_of(image),
+        description=" ".join(image.description.split()),
+        rescale_type="HU" if says("hounsfield_unit", image.pixels.rescale_type) else image.pixels.rescale_type,
+        tilt_deg=tilt_deg,
+        flags=tuple(flags),
+    )
+
+
+def _record(path: Path, dataset: Dataset) -> tuple[Image, float | None]:
+    """The record of a slice's header, and the gantry's tilt; raises what pydicom does where a field makes no sense."""
+    tilt = dataset.get("GantryDetectorTilt")
+    return image_of(Blob(NAME, path=path), dataset), None if tilt is None else float(tilt)
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.(?:nii|hdr|img)?(?:\.gz)?$", "", path.name, flags=re.IGNORECASE)
+
+
+def _refuse_uneven(path: Path, stem: str) -> None:
+    if _MADE_FROM.search(stem):
+        return
+    try:
+        names = [other.name for other in path.parent.iterdir() if other.name.startswith(stem + "_")]
+    except OSError:
+        return
+    even = [name for name in names if re.fullmatch(r"_(?:Tilt_)?Eq(?:_\d+)?\.nii(?:\.gz)?", name[len(stem) :])]
+    if even:
+        what = f"its slices are unevenly spaced, which a NIfTI can't say: dcm2niix wrote {even[0]} beside it"
+        raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
+
+
+def _json_of(path: Path, stem: str) -> tuple[Mapping[str, Any], str]:
+    """The fields, and why there are none though there is a file."""
+    for name in dict.fromkeys((stem, _MADE_FROM.sub("", stem))):
+        beside = path.with_name(f"{name}.json")
+        try:
+            if not beside.is_file():
+                continue
+            if beside.stat().st_size > limit("largest_sidecar_bytes"):
+                return {}, f"it is larger than {limit('largest_sidecar_bytes') / 1e6:g} MB"
+            content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))
+        except OSError as error:
+            return {}, f"it can't be read ({error.strerror or type(error).__name__})"
+        except (ValueError, RecursionError) as error:
+            return {}, f"it is no JSON ({one_line(error)})"
+        if not isinstance(content, dict):
+            return {}, "it holds no fields by name"
+        return content, ""
+    return {}, ""
+
+
+def _dataset(fields: Mapping[str, Any]) -> Dataset:
+    """The fields that DICOM knows, of plain text or numbers."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    known = {_ALSO_CALLED.get(key, key): value for key, value in fields.items()} | {
+        key: value for key, value in fields.items() if key not in _ALSO_CALLED
+    }
+    for keyword, value in known.items():
+        if isinstance(keyword, str) and keyword not in _GIVEN:
+            _put(dataset, keyword, value)
+    age = fields.get("PatientAge")
+    if isinstance(age, int | float) and not isinstance(age, bool):
+        _put(dataset, "PatientAge", f"{age:03.0f}Y")
+    for keyword, value in (
+        ("Rows", 1), ("Columns", 1), ("PixelSpacing", [1, 1]), ("ImagePositionPatient", [0, 0, 0]),
+        ("ImageOrientationPatient", [1, 0, 0, 0, 1, 0]),
+    ):  # fmt: skip
+        _put(dataset, keyword, value)
+    return dataset
+
+
+def _put(dataset: Dataset, keyword: str, value: Any) -> None:
+    """Set an attribute as a file would hold it; what is no attribute, or no plain value, is passed over."""
+    tag = tag_for_keyword(keyword)
+    several = value if isinstance(value, list) else [value]
+    if tag is None or not several or not all(isinstance(one, str | int | float) for one in several):
+        return
+    vr = dictionary_VR(tag)
+    try:
+        if vr in _VRS - {"FD", "FL"}:
+            text = "\\".join(str(one) for one in several)
+            made = DataElement(tag, vr, text.split("\\") if "\\" in text else text, pydicom.config.IGNORE)
+        elif vr in ("FD", "FL", "US"):
+            numbers = [int(one) if vr == "US" else float(one) for one in several]
+            made = DataElement(tag, vr, numbers if len(numbers) > 1 else numbers[0])
+        else:
+            return
+        dataset.add(made)
+    except PARSE_ERRORS:
+        return
+
+
+def _refuse_others(image: Image, where: str) -> None:
+    """Raises `NoCTError` for what a DICOM series of the same header would not be read for either."""
+    words = f"{' '.join(image.image_type)} {image.description}"
+    hint = "give the native CT series"
+    said = image.modality
+    if said and said != "CT":
+        raise NoCTError(f"the JSON beside it says that it is {said[:16]}, not CT", where=where, hint=hint)
+    if "LOCALIZER" in image.image_type or "SCOUT" in image.image_type:
+        raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
+    if says("projection", words):
+        what = "the JSON beside it says that it is a projection or rendering (MIP, VR), not slices"
+        raise NoCTError(what, where=where, hint=hint)
+    if says("energy_map", words):
+        what = "the JSON beside it says that it is a dual-energy map, not Hounsfield units"
+        raise NoCTError(what, where=where, hint=hint)

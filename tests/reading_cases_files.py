@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dicom_faults as faults
 import nibabel
@@ -186,3 +187,62 @@ def _(folder: Path) -> Path:
     steps = _STEPS.copy()
     steps[1, 2] = 5.0 * np.tan(np.radians(18))
     return _nifti(folder / "head.nii", steps, (44, 52, 28))
+
+
+def _again(path: Path, **change: Any) -> Path:
+    """The same voxels with another header: `sform`, `qform`, each (matrix, code), and `unit`."""
+    given = nibabel.load(path, mmap=False)
+    header = given.header.copy()
+    for name in ("sform", "qform"):
+        if name in change:
+            getattr(header, f"set_{name}")(*change[name])
+    header.set_xyzt_units(change.get("unit", "mm"))
+    nibabel.Nifti1Image(np.asarray(given.dataobj), None, header).to_filename(path)
+    return path
+
+
+@case("NIfTI, sform onto a template", "left_out")
+def _(folder: Path) -> Path:
+    path = _nifti(folder / "head.nii", _STEPS)
+    own = nibabel.load(path, mmap=False).affine
+    return _again(path, qform=(own, 1), sform=(np.diag([1.10, 1.08, 1.14, 1.0]) @ own, 4))
+
+
+@case("NIfTI, metres said, millimetres meant", "left_out")
+def _(folder: Path) -> Path:
+    return _again(_nifti(folder / "head.nii", _STEPS), unit="meter")
+
+
+@case("NIfTI-2, packed, without .gz in its name")
+def _(folder: Path) -> Path:
+    path = _nifti(folder / "own.nii", _STEPS)
+    given = nibabel.load(path, mmap=False)
+    nibabel.Nifti2Image(np.asarray(given.dataobj), given.affine).to_filename(folder / "two.nii.gz")
+    return (folder / "two.nii.gz").rename(folder / "head.nii")
+
+
+@case("NIfTI, header and image apart")
+def _(folder: Path) -> Path:
+    given = nibabel.load(_nifti(folder / "own.nii", _STEPS))
+    nibabel.Nifti1Pair(np.asarray(given.dataobj), given.affine).to_filename(folder / "head.img")
+    return folder / "head.img"
+
+
+@case("NIfTI, contrast medium in the JSON beside it", "contrast")
+def _(folder: Path) -> Path:
+    (folder / "head.json").write_text('{"Modality": "CT", "ContrastBolusAgent": "Iohexol"}')
+    return _nifti(folder / "head.nii.gz", _STEPS)
+
+
+@case("NIfTI, contrast medium in its BIDS name", "contrast")
+def _(folder: Path) -> Path:
+    return _nifti(folder / "sub-01_ce-iohexol_ct.nii.gz", _STEPS)
+
+
+@case("NIfTI, 1024 added to every value", "not_hounsfield", verdict="flagged", peers=False)
+def _(folder: Path) -> Path:
+    path = _nifti(folder / "own.nii", _STEPS)
+    given = nibabel.load(path, mmap=False)
+    raised = (np.asarray(given.dataobj) + 1024).astype(np.int16)
+    nibabel.Nifti1Image(raised, given.affine).to_filename(folder / "head.nii.gz")
+    return folder / "head.nii.gz"

@@ -8,6 +8,7 @@ anatomy stay as they are. What depends on the whole head (beam hardening, streak
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,15 +48,7 @@ def with_shares(scan: Scan, deposits: Iterable[Deposit], shares: Iterable[Share]
         seen = hu[box].astype(np.float64)
         changed = seen + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry))
         hu[box] = np.clip(np.rint(changed), _LEAST_HU, _MOST_HU).astype(np.int16)
-    return Scan(
-        hu=hu,
-        geometry=scan.geometry,
-        acquisition=scan.acquisition,
-        study=scan.study,
-        series=scan.series,
-        flags=scan.flags,
-        sources=scan.sources,
-    )
+    return replace(scan, hu=hu)
 
 
 def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) -> Share:

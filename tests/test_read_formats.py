@@ -72,7 +72,7 @@ FORMATS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "head.tar.gz": (tar, "tar archive", "unpack"),
     "head.tar.bz2": (tar, "bzip2", "unpack"),
     "head.tar.xz": (tar, "xz", "unpack"),
-    "1.dcm.gz": (packed_slice, "DICOM file packed with gzip", "gunzip"),
+    "1.dcm.gz": (packed_slice, "compressed DICOM file", "gunzip"),
     "head.7z": (of_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(900)), "7z", "unpack"),
     "head.rar": (of_bytes(b"Rar!\x1a\x07\x01\x00" + bytes(900)), "RAR", "unpack"),
     "head.iso": (of_bytes(bytes(32769) + b"CD001" + bytes(900)), "disc image", "open it"),
@@ -86,7 +86,8 @@ FORMATS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "head.tif": (picture, "TIFF picture", "as DICOM"),
     "report.pdf": (of_bytes(b"%PDF-1.4" + bytes(900)), "PDF", "NIfTI"),
     "1.dcm": (
-        of_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), "Git LFS", "git lfs pull",
+        of_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+        "large-file store", "git lfs pull",
     ),
 }  # fmt: skip
 

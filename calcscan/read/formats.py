@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -20,10 +19,10 @@ _UNPACK = "unpack it and give the folder"
 _PICTURE = "its pixels are no Hounsfield units; export the series from the archive as DICOM"
 _ITSELF = "give the file itself"
 _HEAD_BYTES = 1024
-_ISO_AT = 32769
+_PACKED_BYTES = 8192
+_ISO_AT, _ISO = 32769, b"CD001"
 _MOST_ASKED = 256
 """So many files are looked into where nothing is DICOM; it makes a message, no more."""
-_READ_ERRORS = (OSError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ _MGH = Format("a FreeSurfer volume (MGH, MGZ)", "convert it: " + _NIBABEL)
 _MINC = Format("an HDF5 or MINC volume", "convert it with its own tools to NIfTI, or give the DICOM folder")
 _TAR = Format("a tar archive", _UNPACK)
 _GZIP = Format("a file packed with gzip", "unpack it with gunzip and give what is inside")
-_DICOM_GZ = Format("a DICOM file packed with gzip", "unpack all files of the series with gunzip and give the folder")
+_DICOM_GZ = Format("a compressed DICOM file", "unpack all files of the series with gunzip and give the folder")
 _NIFTI = Format("a NIfTI file", _ITSELF)
 _ZIP = Format("a ZIP archive", _ITSELF)
-_POINTER = Format("a pointer of Git LFS, not the file that it stands for", "fetch the files (git lfs pull)")
+_POINTER = Format("a pointer of a large-file store, not the file itself", "fetch the files (git lfs pull)")
 
 _STARTS: tuple[tuple[bytes, Format], ...] = (
     (b"NRRD000", _NRRD),
@@ -96,15 +95,13 @@ def format_of(blob: Blob) -> Format | None:
     'an NRRD volume'
     """
     try:
-        with blob.open() as stream:
-            start = stream.read(_HEAD_BYTES)
-            stream.seek(_ISO_AT)
-            if stream.read(5) == b"CD001":
-                return Format("a disc image (ISO)", "open it and give the folder inside")
-    except (UnreadableError, *_READ_ERRORS):
+        start = blob.start(_ISO_AT + len(_ISO))
+    except UnreadableError:
         return None
+    if start[_ISO_AT:] == _ISO:
+        return Format("a disc image (ISO)", "open it and give the folder inside")
     name = blob.name.lower()
-    return _by_content(start, name) or _by_name(name)
+    return _by_content(start[:_PACKED_BYTES], name) or _by_name(name)
 
 
 def _by_content(start: bytes, name: str) -> Format | None:
@@ -125,7 +122,7 @@ def _by_content(start: bytes, name: str) -> Format | None:
 def _inside_gzip(start: bytes, name: str) -> Format:
     """What was packed, told from as much of it as the first bytes give."""
     try:
-        inside = zlib.decompressobj(wbits=31).decompress(start, _HEAD_BYTES)
+        inside = _unpacked(start)
     except zlib.error:
         return _by_name(name) or _GZIP
     if inside[128:132] == b"DICM":
@@ -147,15 +144,14 @@ def is_nifti_header(start: bytes) -> bool:
 def start_of(blob: Blob) -> bytes:
     """The first bytes, unpacked where the file is packed with gzip; nothing where they can't be read."""
     try:
-        with blob.open() as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-            stream.seek(0)
-            if not packed:
-                return stream.read(_HEAD_BYTES)
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                return unpacked.read(_HEAD_BYTES)
-    except (UnreadableError, *_READ_ERRORS):
+        start = blob.start(_PACKED_BYTES)
+        return _unpacked(start) if start[:2] == b"\x1f\x8b" else start[:_HEAD_BYTES]
+    except (UnreadableError, zlib.error):
         return b""
+
+
+def _unpacked(start: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(start, _HEAD_BYTES)
 
 
 def what_instead(blobs: Sequence[Blob]) -> tuple[str, str]:

@@ -198,7 +198,16 @@ def test_a_unit_that_makes_no_head_is_not_believed(
 
 @pytest.mark.parametrize(
     "steps",
-    [(1e-3, 1000, 5), (200, 200, 200), (50, 50, 50), (1e30, 1e30, 1e30), (1e-9, 1e-9, 1e-9), (24, 24, 24), (5, 5, 900)],
+    [
+        (1e-3, 1000, 5),
+        (200, 200, 200),
+        (50, 50, 50),
+        (1e30, 1e30, 1e30),
+        (1e-9, 1e-9, 1e-9),
+        (24, 24, 24),
+        (18, 18, 18),
+        (5, 5, 900),
+    ],
 )
 def test_sizes_that_no_scanner_has(tmp_path: Path, steps: tuple[float, float, float]) -> None:
     data = np.zeros((46, 48, 50), np.int16)

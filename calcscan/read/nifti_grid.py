@@ -241,7 +241,11 @@ def _refuse_impossible(affine: Array, shape: tuple[int, int, int], frame: str, w
     extents = np.sort(steps * shape)
     if steps.min() < limit("finest_step_mm") or steps.max() > limit("coarsest_step_mm"):
         what = f"voxels of {_listed(steps)} mm are not those of a CT (pixdim, {frame}, xyzt_units)"
-    elif extents[1] > limit("widest_mm") or extents[2] > limit("longest_mm"):
+    elif (
+        extents[1] > limit("widest_mm")
+        or extents[2] > limit("longest_mm")
+        or extents.prod() / 1e6 > limit("largest_litres")
+    ):
         what = f"a volume of {' × '.join(f'{mm:.0f}' for mm in extents)} mm is no head (pixdim, {frame}, xyzt_units)"
     elif np.abs(affine[:3, 3]).max() > limit("farthest_mm"):
         what = f"it lies {np.abs(affine[:3, 3]).max():.3g} mm from the origin (the {frame})"

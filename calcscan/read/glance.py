@@ -129,11 +129,12 @@ def _thorough(blob: Blob) -> Glance:
     if not images:
         return Glance(reason="is a DICOMDIR, a list of files", directory=True)
     first = images[0]
-    if not first.study_uid and _is_cut(first):
+    if _is_cut(first):
         return Glance(reason=_CUT, doubtful=True, claims=True)
     number = f"{first.instance:g}" if first.sop_class == _SLICE and first.instance is not None else ""
     return Glance(dicom=True, study_uid=first.study_uid, person=first.person, slice_number=number)
 
 
 def _is_cut(image: Image) -> bool:
-    return image.modality == "CT" and image.pixels.offset is None
+    """Does the header end before the series, which follows the study? The study's uid may then be half of one."""
+    return image.modality == "CT" and image.pixels.offset is None and not image.series_uid

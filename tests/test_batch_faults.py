@@ -31,6 +31,7 @@ from calcscan.batch.names import cell, shown, study_name
 from calcscan.batch.processes import local_processes
 from calcscan.batch.status import fingerprint, finished, write_status
 from calcscan.batch.table import row_of
+from calcscan.batch.work import _one_path
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
 from calcscan.read.glance import glance
@@ -693,3 +694,56 @@ def test_a_process_that_is_given_a_study_of_pieces_reads_them(tmp_path: Path) ->
     task = Task(study=study, out=tmp_path / "good", settings=Settings())
     ((_, outcome),) = local_processes(1, 60.0)([task], batch_work.by_name)
     assert outcome.state == DONE
+
+
+# ---- archives of several studies
+
+
+def zip_of(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                target.write(path, f"export/{path.name}")
+    return archive
+
+
+def test_an_archive_of_two_studies_is_two_studies(tmp_path: Path) -> None:
+    series(tmp_path / "in" / "s", StudyInstanceUID="1.2.3")
+    series(tmp_path / "in" / "s", StudyInstanceUID="1.2.3", PatientID="P2")
+    (tmp_path / "in" / "s" / "x.dcm").write_bytes(b"no slice")
+    root = tmp_path / "root"
+    root.mkdir()
+    zip_of(tmp_path / "in", root / "a.zip")
+    found = found_in(root)
+    assert [study.place for study in found.studies] == ["a.zip", "a.zip"]
+    assert sorted(study.files for study in found.studies) == [0, 1]
+    for study in found.studies:
+        with _one_path(study) as folder:
+            assert len(study.members) == len(list(folder.iterdir())) == 10
+            people = {dcmread(path).PatientID for path in folder.iterdir() if "x.dcm" not in path.name}
+            assert len(people) == 1
+        assert not folder.exists()
+
+
+def test_an_archive_of_one_study_is_read_as_it_is(tmp_path: Path) -> None:
+    series(tmp_path / "in" / "s")
+    root = tmp_path / "root"
+    root.mkdir()
+    zip_of(tmp_path / "in", root / "a.zip")
+    (root / "b.zip").write_bytes(b"none")
+    assert [(study.name, study.members) for study in found_in(root).studies] == [("a", ()), ("b", ())]
+
+
+def test_an_entry_that_can_not_be_unpacked_is_missed(tmp_path: Path) -> None:
+    for number in ("P1", "P2"):
+        series(tmp_path / "in" / "s", PatientID=number)
+    archive = zip_of(tmp_path / "in", tmp_path / "a.zip")
+    study, _ = found_in(tmp_path).studies[:2]
+    with zipfile.ZipFile(archive) as opened:
+        infos = sorted(opened.infolist(), key=lambda info: info.filename)
+        at = infos[study.members[0]].header_offset
+    content = bytearray(archive.read_bytes())
+    content[at + 300] ^= 255
+    archive.write_bytes(content)
+    with _one_path(study) as folder:
+        assert [path.stat().st_size == 0 for path in sorted(folder.iterdir())] == [True] + [False] * 8

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calcscan.batch.archives import Archive, studies_in
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
@@ -28,6 +29,7 @@ Looking = Callable[[int], None]
 
 _ENDINGS = (".nii.gz", ".nii", ".zip")
 _MANY = "\0many"
+_NOBODYS = "does not say whose it is, and its study is of several people"
 
 
 def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = None) -> Found:
@@ -84,6 +86,7 @@ class _Draft:
     place: Path
     paths: tuple[Path, ...]
     files: int
+    members: tuple[int, ...] = ()
     alone: bool = False
     top: Path | None = None
     """Where `paths` are to be put together: the folder that they all lie below."""
@@ -167,9 +170,7 @@ def _studies(root: Path, tree: _Tree) -> list[_Draft]:
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
     whole = {path for draft in drafts if draft.top is None for path in draft.paths}
     with_study = {path.parent for files in parts.values() for path in files}
-    drafts += [
-        _Draft(key=str(path.relative_to(root)), place=path, paths=(path,), files=1, alone=True) for path in tree.alone
-    ]
+    drafts += [draft for path in tree.alone for draft in _alone_drafts(root, path, tree)]
     for folder, unread in tree.unread.items():
         if folder not in with_study and not _within(folder, whole, root) and _is_study(unread):
             paths = tuple(path for path, _ in unread)
@@ -190,6 +191,19 @@ def _is_study(unread: Iterable[tuple[Path, bool]]) -> bool:
 
 def _within(folder: Path, places: set[Path], root: Path) -> bool:
     return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
+
+
+def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
+    """One study, or those of a ZIP that holds several. Of these the first counts the file as its own."""
+    key = str(path.relative_to(root))
+    archive = studies_in(path) if path.name.lower().endswith(".zip") else Archive(studies={})
+    for name in archive.unclear:
+        tree.left_out.add(path / name, _NOBODYS, files=0)
+    if not archive.studies:
+        yield _Draft(key=key, place=path, paths=(path,), files=1, alone=True)
+    for count, (study, members) in enumerate(archive.studies.items()):
+        files = 1 if count == 0 else 0
+        yield _Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
 
 
 def _join_slices(tree: _Tree) -> None:
@@ -216,7 +230,7 @@ def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
             if number is not None:
                 together[f"{uid} person {number}" if several else uid].append(member.path)
                 continue
-            tree.left_out.add(member.path, "does not say whose it is, and its study is of several people")
+            tree.left_out.add(member.path, _NOBODYS)
             tree.apart.add(member.path.parent)
         yield from together.items()
 
@@ -278,6 +292,7 @@ def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
             name=name if met[name.casefold()] == 1 else f"{name}-{digest(_key(root, draft))}",
             paths=draft.paths,
             top=draft.top,
+            members=draft.members,
             files=draft.files,
             place=shown(str(draft.place.relative_to(root))),
         )

@@ -13,9 +13,9 @@ import pydicom
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
-from calcscan.errors import UnreadableError
+from calcscan.errors import InputError, UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
-from calcscan.read.files import Blob, printable
+from calcscan.read.files import Blob, blobs_of, is_zip, printable
 from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
 from calcscan.read.kinds import START_BYTES, kind_of
 from calcscan.read.nifti import is_nifti
@@ -63,14 +63,28 @@ def glance(path: Path) -> Glance:
     4
     'is no DICOM image (a document, picture or program)'
     """
-    blob = Blob(printable(path.name), path=path)
+    return _glance(Blob(printable(path.name), path=path))
+
+
+def glance_into(path: Path) -> list[tuple[str, Glance]]:
+    """Look at each entry of a ZIP, in the order of `calcscan.read.files.blobs_of`; empty where it can't be opened."""
+    try:
+        if not is_zip(path):
+            return []
+        with blobs_of(path) as blobs:
+            return [(blob.name, _glance(blob)) for blob in blobs]
+    except InputError:
+        return []
+
+
+def _glance(blob: Blob) -> Glance:
     try:
         start = blob.start(int(limit("glance_bytes")))
     except UnreadableError as error:
         return Glance(reason=error.what, doubtful=True, claims=blob.claims_dicom)
     if looks_like_dicom(start[:132]):
         return _dicom(blob, start)
-    return _other(blob, path, start)
+    return _other(blob, Path(blob.name), start)
 
 
 def _other(blob: Blob, path: Path, start: bytes) -> Glance:

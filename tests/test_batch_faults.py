@@ -298,6 +298,43 @@ def test_slices_with_a_study_uid_each_are_one_study(tmp_path: Path) -> None:
     assert [study.files for study in found_in(tmp_path).studies] == [1] * 9
 
 
+def changed(folder: Path, **tags: object) -> None:
+    """Every second file, by name."""
+    for path in sorted(folder.iterdir())[1::2]:
+        image = dcmread(path)
+        faults.with_tags([image], **tags)
+        image.save_as(path)
+
+
+def test_a_study_uid_that_some_slices_lack_makes_no_half_studies(tmp_path: Path) -> None:
+    series(tmp_path / "s")
+    changed(tmp_path / "s", StudyInstanceUID=None)
+    assert places(found_in(tmp_path)) == {"s": 9}
+    changed(tmp_path / "s", PatientID="P2")  # now they are of somebody else
+    assert sizes(tmp_path) == [4, 5]
+
+
+def test_study_uids_that_differ_within_a_series_make_no_half_studies(tmp_path: Path) -> None:
+    series(tmp_path / "s")
+    changed(tmp_path / "s", StudyInstanceUID="1.2.3")
+    assert places(found_in(tmp_path)) == {"s": 9}
+    changed(tmp_path / "s", StudyDate="20250101")  # another day
+    assert sizes(tmp_path) == [4, 5]
+    changed(tmp_path / "s", StudyDate="20240229", SeriesInstanceUID="1.2.3.4")
+    assert sizes(tmp_path) == [4, 5]
+
+
+def test_copies_of_a_study_under_another_uid_are_another_study(tmp_path: Path) -> None:
+    images = faults.series(**TINY)
+    faults.write(images, tmp_path / "s")
+    faults.write(faults.with_tags(images, StudyInstanceUID="1.2.3"), tmp_path / "s")
+    assert sizes(tmp_path) == [9, 9]
+
+
+def sizes(root: Path) -> list[int]:
+    return sorted(study.files for study in found_in(root).studies)
+
+
 def test_a_long_header_is_read_to_the_study(tmp_path: Path) -> None:
     for path in series(tmp_path / "s"):
         image = dcmread(path)

@@ -23,9 +23,11 @@ def studies_in(path: Path) -> Archive:
     """The studies in a ZIP; none where it holds one only, or none, or can't be opened: it is then read as it is."""
     entries = glance_into(path)
     people: dict[str, dict[Person, None]] = defaultdict(dict)
+    uids = {seen.study_uid for _, seen in entries if seen.study_uid}
+    usual = next(iter(uids)) if len(uids) == 1 else ""  # for entries that give none
     for _, seen in entries:
         if seen.dicom and seen.person is not None:
-            people[seen.study_uid][seen.person] = None
+            people[seen.study_uid or usual][seen.person] = None
     numbers = {uid: told_apart(persons) for uid, persons in people.items()}
     found: dict[str, list[int]] = defaultdict(list)
     unclear: list[str] = []
@@ -34,11 +36,12 @@ def studies_in(path: Path) -> Archive:
         if seen.doubtful:
             doubtful.append(place)
         elif seen.dicom and seen.person is not None:
-            number = numbers[seen.study_uid][seen.person]
+            uid = seen.study_uid or usual
+            number = numbers[uid][seen.person]
             if number is None:
                 unclear.append(name)
             else:
-                found[f"{seen.study_uid} person {number}"].append(place)
+                found[f"{uid} person {number}"].append(place)
     if len(found) < 2:
         return Archive(studies={})
     studies = {key: tuple(sorted([*places, *doubtful])) for key, places in found.items()}

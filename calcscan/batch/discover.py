@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calcscan.batch.archives import Archive, studies_in
+from calcscan.batch.joins import Member, joined
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
 from calcscan.batch.people import told_apart
 from calcscan.read.glance import Glance
-from calcscan.read.header import Person
 from calcscan.read.rules import limit
 from calcscan.read.tree import Entry, walk
 from calcscan.report.folder import OURS, REPORT, is_report
@@ -51,22 +51,12 @@ def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = No
     return Found(studies=_with_names(root, studies), left_out=tree.left_out.rows())
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file of a study."""
-
-    path: Path
-    person: Person
-    slice_number: str
-
-
 @dataclass(slots=True, kw_only=True)
 class _Tree:
     """What was seen, before it is put together."""
 
     left_out: LeftOuts
-    dicom: dict[str, list[_Member]] = field(default_factory=lambda: defaultdict(list))
-    """Study → its files."""
+    dicom: list[Member] = field(default_factory=list)
     alone: list[Path] = field(default_factory=list)
     unread: dict[Path, list[tuple[Path, bool]]] = field(default_factory=lambda: defaultdict(list))
     """Folder → files in it that may belong to a study, and whether they claim to be DICOM."""
@@ -149,8 +139,7 @@ def _count(folder: Path) -> int | None:
 
 def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
     if seen.dicom and seen.person is not None:
-        key = seen.study_uid or f"no uid in {folder}"
-        tree.dicom[key].append(_Member(path, seen.person, seen.slice_number))
+        tree.dicom.append(Member(path, seen.study_uid, seen.series_uid, seen.slice_number, seen.person))
     elif seen.alone:
         tree.alone.append(path)
         tree.apart.add(folder)
@@ -164,7 +153,6 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
 
 def _studies(root: Path, tree: _Tree) -> list[_Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
-    _join_slices(tree)
     parts = dict(_by_person(tree))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
@@ -206,22 +194,8 @@ def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
         yield _Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
 
 
-def _join_slices(tree: _Tree) -> None:
-    """Slices of one folder and day of which each has a study uid of its own, as some anonymisers write them, are one
-    study if their numbers differ: the reader finds out whether they make a series, or says why not."""
-    singles: dict[tuple[Path, str], list[tuple[str, _Member]]] = defaultdict(list)
-    for uid, members in tree.dicom.items():
-        if len(members) == 1 and members[0].slice_number:
-            singles[members[0].path.parent, members[0].person.study_date].append((uid, members[0]))
-    for (folder, day), found in singles.items():
-        if limit("min_slices") <= len(found) == len({member.slice_number for _, member in found}):
-            for uid, member in found:
-                del tree.dicom[uid]
-                tree.dicom[f"uids that differ in {folder} {day}"].append(member)
-
-
 def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
-    for uid, members in tree.dicom.items():
+    for uid, members in joined(tree.dicom).items():
         numbers = told_apart(dict.fromkeys(member.person for member in members))
         several = len(set(numbers.values())) > 1
         together: dict[str, list[Path]] = defaultdict(list)

@@ -24,7 +24,7 @@ from calcscan.read.rules import limit
 _STUDY = Tag("StudyInstanceUID")
 _WANTED = [Tag(name) for name in (
     "SpecificCharacterSet", "SOPClassUID", "Modality", "PatientID", "PatientName", "PatientAge", "PatientBirthDate",
-    "PatientSex", "StudyDate", "StudyInstanceUID", "InstanceNumber",
+    "PatientSex", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber",
 )]  # fmt: skip
 _LAST = Tag("InstanceNumber")
 _SLICE = "1.2.840.10008.5.1.4.1.1.2"
@@ -39,6 +39,7 @@ class Glance:
     dicom: bool = False
     alone: bool = False
     study_uid: str = ""
+    series_uid: str = ""
     person: Person | None = None
     slice_number: str = ""
     """The instance number of a file that holds one slice, as most scanners write them."""
@@ -131,7 +132,8 @@ def _dicom(blob: Blob, start: bytes) -> Glance:
     if not passed or not uid or not (text(dataset, "SOPClassUID") or text(dataset, "Modality")):
         return _thorough(blob)
     number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == _SLICE else ""
-    return Glance(dicom=True, study_uid=uid, person=person_in([dataset]), slice_number=number)
+    series = text(dataset, "SeriesInstanceUID")
+    return Glance(dicom=True, study_uid=uid, series_uid=series, person=person_in([dataset]), slice_number=number)
 
 
 def _thorough(blob: Blob) -> Glance:
@@ -146,7 +148,8 @@ def _thorough(blob: Blob) -> Glance:
     if _is_cut(first):
         return Glance(reason=_CUT, doubtful=True, claims=True)
     number = f"{first.instance:g}" if first.sop_class == _SLICE and first.instance is not None else ""
-    return Glance(dicom=True, study_uid=first.study_uid, person=first.person, slice_number=number)
+    study, series = first.study_uid, first.series_uid
+    return Glance(dicom=True, study_uid=study, series_uid=series, person=first.person, slice_number=number)
 
 
 def _is_cut(image: Image) -> bool:

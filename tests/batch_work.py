@@ -47,3 +47,10 @@ def write_synthetic(task: Task) -> Outcome:
     refused = task.study.name.startswith("abstain")
     put_files(task.out, synthetic(refused))
     return Outcome(state=ABSTAINED if refused else DONE, seconds=0.1)
+
+
+def leave_pid(task: Task) -> Outcome:
+    """Says which process it is, and never ends."""
+    task.out.with_suffix(".pid").write_text(str(os.getpid()))
+    while True:
+        time.sleep(1)

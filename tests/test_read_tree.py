@@ -279,16 +279,13 @@ def test_entries_of_one_name_without_instance_uids_are_all_read(tmp_path: Path) 
 
 
 def test_names_in_an_archive_may_be_anything(folder: Path, tmp_path: Path) -> None:
-    names = [f"\x1b[31m{'ü日'[n % 2]}\\..\\{n}\n.dcm" for n in range(28)]
+    names = [f"\x1b[31m{'üüü日'[n % 2 * 3]}{n % 2 * 'x'}üüü\\..\\{n}\n.dcm" for n in range(28)]
     archive = pack(folder, tmp_path / "x.zip", names)
-    content = archive.read_bytes().replace("ü".encode(), b"\xff\xfe")  # no UTF-8, though it is marked as such
+    content = archive.read_bytes().replace("üüü".encode(), 3 * b"\xff\xfe")  # no UTF-8, though it is marked as such
     archive.write_bytes(content)
-    with pytest.raises(UnreadableError) as caught:
-        read_scan(archive)
-    one_line(caught.value)
+    assert len(read_scan(archive).hu) == 28
     pack(folder, archive, names)
-    scan = read_scan(archive)
-    assert len(scan.hu) == 28
+    assert len(read_scan(archive).hu) == 28
     with blobs_of(archive) as blobs:
         assert all(blob.name.isprintable() for blob in blobs)
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calcscan.batch.archives import Archive, studies_in
+from calcscan.batch.joins import Member, joined
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
 from calcscan.batch.people import told_apart
 from calcscan.read.glance import Glance
-from calcscan.read.header import Person
 from calcscan.read.rules import limit
 from calcscan.read.tree import Entry, walk
 from calcscan.report.folder import OURS, REPORT, is_report
@@ -28,6 +29,7 @@ Looking = Callable[[int], None]
 
 _ENDINGS = (".nii.gz", ".nii", ".zip")
 _MANY = "\0many"
+_NOBODYS = "does not say whose it is, and its study is of several people"
 
 
 def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = None) -> Found:
@@ -49,22 +51,12 @@ def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = No
     return Found(studies=_with_names(root, studies), left_out=tree.left_out.rows())
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file of a study."""
-
-    path: Path
-    person: Person
-    slice_number: str
-
-
 @dataclass(slots=True, kw_only=True)
 class _Tree:
     """What was seen, before it is put together."""
 
     left_out: LeftOuts
-    dicom: dict[str, list[_Member]] = field(default_factory=lambda: defaultdict(list))
-    """Study → its files."""
+    dicom: list[Member] = field(default_factory=list)
     alone: list[Path] = field(default_factory=list)
     unread: dict[Path, list[tuple[Path, bool]]] = field(default_factory=lambda: defaultdict(list))
     """Folder → files in it that may belong to a study, and whether they claim to be DICOM."""
@@ -84,6 +76,7 @@ class _Draft:
     place: Path
     paths: tuple[Path, ...]
     files: int
+    members: tuple[int, ...] = ()
     alone: bool = False
     top: Path | None = None
     """Where `paths` are to be put together: the folder that they all lie below."""
@@ -146,8 +139,7 @@ def _count(folder: Path) -> int | None:
 
 def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
     if seen.dicom and seen.person is not None:
-        key = seen.study_uid or f"no uid in {folder}"
-        tree.dicom[key].append(_Member(path, seen.person, seen.slice_number))
+        tree.dicom.append(Member(path, seen.study_uid, seen.series_uid, seen.slice_number, seen.person))
     elif seen.alone:
         tree.alone.append(path)
         tree.apart.add(folder)
@@ -161,15 +153,12 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
 
 def _studies(root: Path, tree: _Tree) -> list[_Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
-    _join_slices(tree)
     parts = dict(_by_person(tree))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
     whole = {path for draft in drafts if draft.top is None for path in draft.paths}
     with_study = {path.parent for files in parts.values() for path in files}
-    drafts += [
-        _Draft(key=str(path.relative_to(root)), place=path, paths=(path,), files=1, alone=True) for path in tree.alone
-    ]
+    drafts += [draft for path in tree.alone for draft in _alone_drafts(root, path, tree)]
     for folder, unread in tree.unread.items():
         if folder not in with_study and not _within(folder, whole, root) and _is_study(unread):
             paths = tuple(path for path, _ in unread)
@@ -192,22 +181,21 @@ def _within(folder: Path, places: set[Path], root: Path) -> bool:
     return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
 
 
-def _join_slices(tree: _Tree) -> None:
-    """Slices of one folder and day of which each has a study uid of its own, as some anonymisers write them, are one
-    study if their numbers differ: the reader finds out whether they make a series, or says why not."""
-    singles: dict[tuple[Path, str], list[tuple[str, _Member]]] = defaultdict(list)
-    for uid, members in tree.dicom.items():
-        if len(members) == 1 and members[0].slice_number:
-            singles[members[0].path.parent, members[0].person.study_date].append((uid, members[0]))
-    for (folder, day), found in singles.items():
-        if limit("min_slices") <= len(found) == len({member.slice_number for _, member in found}):
-            for uid, member in found:
-                del tree.dicom[uid]
-                tree.dicom[f"uids that differ in {folder} {day}"].append(member)
+def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
+    """One study, or those of a ZIP that holds several. Of these the first counts the file as its own."""
+    key = str(path.relative_to(root))
+    archive = studies_in(path) if path.name.lower().endswith(".zip") else Archive(studies={})
+    for name in archive.unclear:
+        tree.left_out.add(path / name, _NOBODYS, files=0)
+    if not archive.studies:
+        yield _Draft(key=key, place=path, paths=(path,), files=1, alone=True)
+    for count, (study, members) in enumerate(archive.studies.items()):
+        files = 1 if count == 0 else 0
+        yield _Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
 
 
 def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
-    for uid, members in tree.dicom.items():
+    for uid, members in joined(tree.dicom).items():
         numbers = told_apart(dict.fromkeys(member.person for member in members))
         several = len(set(numbers.values())) > 1
         together: dict[str, list[Path]] = defaultdict(list)
@@ -216,7 +204,7 @@ def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
             if number is not None:
                 together[f"{uid} person {number}" if several else uid].append(member.path)
                 continue
-            tree.left_out.add(member.path, "does not say whose it is, and its study is of several people")
+            tree.left_out.add(member.path, _NOBODYS)
             tree.apart.add(member.path.parent)
         yield from together.items()
 
@@ -278,6 +266,7 @@ def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
             name=name if met[name.casefold()] == 1 else f"{name}-{digest(_key(root, draft))}",
             paths=draft.paths,
             top=draft.top,
+            members=draft.members,
             files=draft.files,
             place=shown(str(draft.place.relative_to(root))),
         )

@@ -48,16 +48,36 @@ def _analyse(task: Task, path: Path) -> str:
 
 @contextmanager
 def _one_path(study: Study) -> Iterator[Path]:
-    """A study that lies among others' files, as one folder of links that lie as the files do."""
-    if study.top is None:
+    """A study that lies among others' files, as one folder of links that lie as the files do, or of its entries of an
+    archive."""
+    if study.top is None and not study.members:
         yield study.paths[0]
         return
     with tempfile.TemporaryDirectory(prefix="calcscan-") as folder:
+        if study.members:
+            _unpack(study, Path(folder))
+            yield Path(folder)
+            return
         for path in study.paths:
-            at = Path(folder) / path.relative_to(study.top)
+            at = Path(folder) / path.relative_to(study.top or path.parent)
             at.parent.mkdir(parents=True, exist_ok=True)
             _link(Path(os.path.realpath(path)), at)
         yield Path(folder)
+
+
+def _unpack(study: Study, folder: Path) -> None:
+    """What can't be unpacked is an empty file: the reader says that a slice may be missing."""
+    from calcscan.read.files import blobs_of
+
+    with blobs_of(study.paths[0]) as blobs:
+        for place in study.members:
+            blob = blobs[place]
+            try:
+                content = blob.read()
+            except CalcscanError:
+                content = b""
+            name = blob.name.rpartition("/")[2][-80:] if content else f"{place}.dcm"
+            (folder / f"{place:06d}-{name}").write_bytes(content)
 
 
 def _link(path: Path, at: Path) -> None:

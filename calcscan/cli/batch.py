@@ -86,7 +86,7 @@ def _dry_run(args: argparse.Namespace, looking: _Looking) -> int:
         found = find(args.root, args.out, looking=looking)
     finally:
         looking.close()
-    lines = [f"{study.name}: {_many(study.files, 'file', 'files')} in {study.place}" for study in found.studies]
+    lines = [f"{study.name}: {_size(study)} in {study.place}" for study in found.studies]
     lines += [f"left out: {row.path} {row.reason}" for row in found.left_out]
     lines += [_many(len(found.studies), "study", "studies"), *_accounts(found.studies, found.left_out)]
     terminal.write_text("\n".join(lines) + "\n")
@@ -103,6 +103,12 @@ def _accounts(studies: Sequence[Study], left_out: Sequence[LeftOut]) -> list[str
     shown = [(reason, count) for reason, count in reasons.most_common() if count]
     lines += [f"  {count}: {reason}" for reason, count in shown[:_MOST_REASONS]]
     return lines + [f"  and {len(shown) - _MOST_REASONS} more reasons"] * (len(shown) > _MOST_REASONS)
+
+
+def _size(study: Study) -> str:
+    if study.members:
+        return _many(len(study.members), "entry", "entries")
+    return _many(study.files, "file", "files")
 
 
 def _many(count: int, one: str, more: str) -> str:

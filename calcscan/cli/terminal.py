@@ -59,8 +59,8 @@ def write_text(text: str) -> None:
 def shown(text: str, *, lines: bool = False) -> str:
     """Text that a terminal shows and does not obey: names and headers may hold control characters.
 
-    >>> shown("a\x1b[31m\tb\nc"), shown("a\nb", lines=True)
-    ('a?[31m?b?c', 'a\nb')
+    >>> shown("a\\x1b[31m\\tb\\nc"), shown("a\\nb", lines=True)
+    ('a?[31m?b?c', 'a\\nb')
     """
     return "".join(letter if letter.isprintable() or (lines and letter == "\n") else "?" for letter in text)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from calcscan.errors import GeometryError, NoCTError, UnreadableError
 from calcscan.model import Flag, Scan, SeriesChoice
-from calcscan.read.choose import choose
+from calcscan.read.choose import choose, derived_flag
 from calcscan.read.directory import ListedImage, is_directory, listed_images
 from calcscan.read.files import Blob
 from calcscan.read.formats import what_instead
@@ -49,7 +49,8 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     if not headers.images:
         raise _no_images(blobs, headers.lost, where)
     stacks = stacks_of(headers.images)
-    stack, choices = choose(stacks, series_uid=series_uid, where=where)
+    chosen, choices = choose(stacks, series_uid=series_uid, where=where)
+    stack = chosen.stack
     _refuse_several_people(stack, headers.images, series_uid, where)
     hu, kept, broken = _volume(stack.images)
     if not kept:
@@ -66,19 +67,20 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
-        *header_flags(first, said),
+        *header_flags([first, *kept[1:]], said, chosen.contrast),
+        *derived_flag(chosen),
         *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)]),
         *missing_flags(kept, stack, stacks, headers.images, headers.listed),
         *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign]),
         *_copies_flag(stack),
         *flags,
-        *hounsfield_flags(hu, rescale_type=first.pixels.rescale_type, top_hu=_top_hu(first)),
+        *hounsfield_flags(hu, top_hu=_top_hu(first)),
         *_notes(first, stack, hu),
     )
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=acquisition_of(first, max(thicknesses, default=None)),
+        acquisition=acquisition_of(kept, max(thicknesses, default=None), chosen.contrast),
         study=study_of(first),
         series=(*(_noted(choice, stack) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
         flags=flags,

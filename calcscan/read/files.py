@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import zipfile
 import zlib
 from collections import Counter
@@ -11,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.read.rules import limit
 from calcscan.read.tree import walk
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
+_UTF8 = 0x08
+"""In the second byte of an entry's flags: its name is UTF-8."""
 _READ_ERRORS = (
     OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError, MemoryError,
 )  # fmt: skip
@@ -131,7 +134,7 @@ def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
         yield found
     elif is_zip(path):
         try:
-            archive = zipfile.ZipFile(path)
+            archive = _opened(path)
         except _READ_ERRORS as error:
             raise UnreadableError(
                 _plain(error), where=str(path), hint="unpack it by hand and give the folder"
@@ -140,6 +143,36 @@ def blobs_of(path: Path, *, nested: bool = True) -> Iterator[list[Blob]]:
             yield _members(archive, path)
     else:
         yield [Blob(printable(path.name), path=path)]
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    """The archive. Where its names are marked as UTF-8 and are not, that mark is left aside, as they are only shown."""
+    try:
+        return zipfile.ZipFile(path)
+    except UnicodeDecodeError:
+        with path.open("rb") as stream:
+            content = _Mapped(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+    end = content.rfind(b"PK\5\6")
+    at = end - _number(content, end + 12, 4)
+    while 0 <= at < end and content[at : at + 4] == b"PK\1\2":
+        content[at + 9] &= ~_UTF8
+        local = _number(content, at + 42, 4)
+        if content[local : local + 4] == b"PK\3\4":
+            content[local + 7] &= ~_UTF8
+        at += 46 + sum(_number(content, at + place, 2) for place in (28, 30, 32))
+    return zipfile.ZipFile(cast(BinaryIO, content))
+
+
+def _number(content: mmap.mmap, at: int, size: int) -> int:
+    return int.from_bytes(content[at : at + size], "little")
+
+
+class _Mapped(mmap.mmap):
+    """A file in memory that can be changed there alone."""
+
+    def seekable(self) -> bool:
+        """What an archive asks of its file."""
+        return True
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> list[Blob]:

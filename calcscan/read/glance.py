@@ -13,9 +13,9 @@ import pydicom
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
-from calcscan.errors import UnreadableError
+from calcscan.errors import InputError, UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
-from calcscan.read.files import Blob, printable
+from calcscan.read.files import Blob, blobs_of, is_zip, printable
 from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
 from calcscan.read.kinds import START_BYTES, kind_of
 from calcscan.read.nifti import is_nifti
@@ -24,7 +24,7 @@ from calcscan.read.rules import limit
 _STUDY = Tag("StudyInstanceUID")
 _WANTED = [Tag(name) for name in (
     "SpecificCharacterSet", "SOPClassUID", "Modality", "PatientID", "PatientName", "PatientAge", "PatientBirthDate",
-    "PatientSex", "StudyDate", "StudyInstanceUID", "InstanceNumber",
+    "PatientSex", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber",
 )]  # fmt: skip
 _LAST = Tag("InstanceNumber")
 _SLICE = "1.2.840.10008.5.1.4.1.1.2"
@@ -39,6 +39,7 @@ class Glance:
     dicom: bool = False
     alone: bool = False
     study_uid: str = ""
+    series_uid: str = ""
     person: Person | None = None
     slice_number: str = ""
     """The instance number of a file that holds one slice, as most scanners write them."""
@@ -63,14 +64,28 @@ def glance(path: Path) -> Glance:
     4
     'is no DICOM image (a document, picture or program)'
     """
-    blob = Blob(printable(path.name), path=path)
+    return _glance(Blob(printable(path.name), path=path))
+
+
+def glance_into(path: Path) -> list[tuple[str, Glance]]:
+    """Look at each entry of a ZIP, in the order of `calcscan.read.files.blobs_of`; empty where it can't be opened."""
+    try:
+        if not is_zip(path):
+            return []
+        with blobs_of(path) as blobs:
+            return [(blob.name, _glance(blob)) for blob in blobs]
+    except InputError:
+        return []
+
+
+def _glance(blob: Blob) -> Glance:
     try:
         start = blob.start(int(limit("glance_bytes")))
     except UnreadableError as error:
         return Glance(reason=error.what, doubtful=True, claims=blob.claims_dicom)
     if looks_like_dicom(start[:132]):
         return _dicom(blob, start)
-    return _other(blob, path, start)
+    return _other(blob, Path(blob.name), start)
 
 
 def _other(blob: Blob, path: Path, start: bytes) -> Glance:
@@ -117,7 +132,8 @@ def _dicom(blob: Blob, start: bytes) -> Glance:
     if not passed or not uid or not (text(dataset, "SOPClassUID") or text(dataset, "Modality")):
         return _thorough(blob)
     number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == _SLICE else ""
-    return Glance(dicom=True, study_uid=uid, person=person_in([dataset]), slice_number=number)
+    series = text(dataset, "SeriesInstanceUID")
+    return Glance(dicom=True, study_uid=uid, series_uid=series, person=person_in([dataset]), slice_number=number)
 
 
 def _thorough(blob: Blob) -> Glance:
@@ -129,11 +145,13 @@ def _thorough(blob: Blob) -> Glance:
     if not images:
         return Glance(reason="is a DICOMDIR, a list of files", directory=True)
     first = images[0]
-    if not first.study_uid and _is_cut(first):
+    if _is_cut(first):
         return Glance(reason=_CUT, doubtful=True, claims=True)
     number = f"{first.instance:g}" if first.sop_class == _SLICE and first.instance is not None else ""
-    return Glance(dicom=True, study_uid=first.study_uid, person=first.person, slice_number=number)
+    study, series = first.study_uid, first.series_uid
+    return Glance(dicom=True, study_uid=study, series_uid=series, person=first.person, slice_number=number)
 
 
 def _is_cut(image: Image) -> bool:
-    return image.modality == "CT" and image.pixels.offset is None
+    """Does the header end before the series, which follows the study? The study's uid may then be half of one."""
+    return image.modality == "CT" and image.pixels.offset is None and not image.series_uid

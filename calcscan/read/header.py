@@ -27,6 +27,8 @@ from calcscan.read.fields import (
     words,
 )
 from calcscan.read.files import Blob
+from calcscan.read.injection import injection_of
+from calcscan.read.origin import Origin, origin_of
 from calcscan.read.rules import limit
 
 CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
@@ -99,7 +101,12 @@ class Image:
     thickness_mm: float | None
     planned_spacing_mm: float | None
     """SpacingBetweenSlices: of the scan as it was made, whatever has become of it."""
-    agent: str
+    comments: str
+    context: tuple[str, ...]
+    """Names of protocols, procedures and the study: what is said of all passes of a study."""
+    injected: str
+    """What tells that contrast medium was given; empty where nothing does."""
+    origin: Origin
     patient_position: str
     patient_orientation: tuple[str, ...]
     rows: int
@@ -178,6 +185,7 @@ def _pixel_offset(stream: BinaryIO) -> int | None:
 _GROUPS = (
     "PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence", "PixelValueTransformationSequence",
     "CTReconstructionSequence", "CTImageFrameTypeSequence", "CTXRayDetailsSequence", "FrameContentSequence",
+    "DerivationImageSequence", "MultienergyCTCharacteristicsSequence",
 )  # fmt: skip
 
 
@@ -274,7 +282,10 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         kvp_kv=number(layers, "KVP"),
         thickness_mm=positive(number(layers, "SliceThickness")),
         planned_spacing_mm=positive(number(layers, "SpacingBetweenSlices")),
-        agent=_agent(layers),
+        comments=text(layers, "ImageComments"),
+        context=_context(layers),
+        injected=injection_of(layers, _usage(layers[-1], frame)),
+        origin=origin_of(layers),
         patient_position=text(layers, "PatientPosition").upper(),
         patient_orientation=words(layers, "PatientOrientation"),
         rows=rows,
@@ -293,10 +304,27 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
     )
 
 
-def _agent(layers: list[Any]) -> str:
-    agent = text(layers, "ContrastBolusAgent")
-    listed = get(layers, "ContrastBolusAgentSequence")
-    return agent or (text(listed[0], "CodeMeaning") or "contrast medium" if listed is not None else "")
+_CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",
+            "PerformedProcedureStepDescription")  # fmt: skip
+_CONTEXT_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence", "RequestAttributesSequence")
+
+
+def _context(layers: list[Any]) -> tuple[str, ...]:
+    said = [text(layers, keyword) for keyword in _CONTEXT]
+    for keyword in _CONTEXT_CODES:
+        for item in get(layers, keyword) or ():
+            said += [text(item, "CodeMeaning"), text(item, "RequestedProcedureDescription")]
+    return tuple(dict.fromkeys(one for one in said if one))
+
+
+def _usage(dataset: Any, frame: int | None) -> Any:
+    """A frame's own entries of the contrast agents used, or those that all frames share."""
+    if frame is None:
+        return None
+    each = get([dataset], "PerFrameFunctionalGroupsSequence")
+    shared = get([dataset], "SharedFunctionalGroupsSequence")
+    groups = ([each[frame]] if each is not None and frame < len(each) else []) + ([shared[0]] if shared else [])
+    return get(groups, "ContrastBolusUsageSequence")
 
 
 def _place(

@@ -12,11 +12,14 @@ import numpy as np
 from calcscan.errors import UnreadableError
 from calcscan.read.grouping import alike, kernel_key, series_of
 from calcscan.read.header import Image
+from calcscan.read.picture import odd_beside
 from calcscan.read.pixels import stored_pixels
 from calcscan.read.rules import limit
 from calcscan.read.stack import ascending, positions_of
+from calcscan.read.study import own_contrast
 
 _PASS_KEYS: tuple[Callable[[Image], Hashable], ...] = (
+    lambda image: own_contrast(image).given is True,
     lambda image: image.thickness_mm,
     lambda image: image.kvp_kv,
     lambda image: image.acquisition,
@@ -68,24 +71,57 @@ def stacks_of(images: Iterable[Image]) -> list[Stack]:
 
 
 def _passes(images: Sequence[Image]) -> list[Stack]:
-    """One stack, or one for each pass where most positions hold several different images."""
+    """One stack, or one for each pass: where most positions hold several images, or some were taken after contrast."""
     if images[0].position_mm is None:
         unique = {(image.sop_uid or image.blob.name, image.frame): image for image in images}
         ordered = sorted(unique.values(), key=lambda image: image.instance or 0)
         return [Stack(images=tuple(ordered), copies=len(images) - len(ordered))]
+    return [stack for group in _before_and_after(images) for stack in _of_one_medium(group)]
+
+
+def _before_and_after(images: Sequence[Image]) -> list[list[Image]]:
+    """The native images, and those taken after contrast medium at the same positions; else all of them together.
+
+    Where an injection is told in some slices only, those taken since the first of them belong to it.
+    """
+    told = [image for image in images if own_contrast(image).given]
+    rest = [image for image in images if not own_contrast(image).given]
+    if not told or not rest:
+        return [list(images)]
+    start = min(_when(image) for image in told)
+    for native in ([image for image in rest if _when(image) < start], rest):
+        after = [image for image in images if image not in native]
+        places = _places(images)
+        own = [any(image in native for image in place) for place in places]
+        both = sum(mine and any(image in after for image in place) for mine, place in zip(own, places, strict=True))
+        if both and sum(own) >= max(limit("two_passes_share") * len(places), limit("min_slices")):
+            return [native, after]
+    return [list(images)]
+
+
+def _of_one_medium(images: Sequence[Image]) -> list[Stack]:
     places = [_different(place) for place in _places(images)]
     distinct = [image for place in places for image in place]
     copies = len(images) - len(distinct)
-    repeated = sum(len(place) > 1 for place in places)
-    if repeated <= limit("two_passes_share") * len(places):
-        kept = [max(place, key=_taken) for place in places]
-        return [Stack(images=tuple(kept), copies=copies, retakes=len(distinct) - len(kept))]
-    groups = _by_pass(distinct, places)
-    return [Stack(images=tuple(ascending(group)), copies=copies if n == 0 else 0) for n, group in enumerate(groups)]
+    repeated = [place for place in places if len(place) > 1]
+    if len(repeated) > limit("two_passes_share") * len(places):
+        groups = _by_pass(distinct, places)
+        return [Stack(images=tuple(ascending(group)), copies=copies if n == 0 else 0) for n, group in enumerate(groups)]
+    kept = [max(place, key=_taken) for place in places]
+    again = [max(place, key=_taken) for place in repeated]
+    if len(again) >= limit("retaken_compared") and odd_beside(again, [min(place, key=_taken) for place in repeated]):
+        kept = [image for image in kept if image not in again] + [min(place, key=_taken) for place in repeated]
+        return [Stack(images=tuple(ascending(kept)), copies=copies), Stack(images=tuple(again))]
+    return [Stack(images=tuple(kept), copies=copies, retakes=len(distinct) - len(kept))]
 
 
-def _taken(image: Image) -> tuple[float, str, float]:
-    return (image.acquisition or 0.0, image.acquired, image.instance or 0.0)
+def _when(image: Image) -> tuple[float, str]:
+    return (image.acquisition or 0.0, image.acquired)
+
+
+def _taken(image: Image) -> tuple[bool, float, str, float]:
+    """Of several images at one position the greatest is used: without contrast before with it, then the later one."""
+    return (not own_contrast(image).given, *_when(image), image.instance or 0.0)
 
 
 def _places(images: Sequence[Image]) -> list[list[Image]]:

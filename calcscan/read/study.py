@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from calcscan.model import Acquisition, Flag, Study
 from calcscan.read.header import Image, Person
 from calcscan.read.identity import age_written, date_of, years_between
-from calcscan.read.rules import limit, says, without
+from calcscan.read.rules import found, limit, says, without
 
 
 def study_of(image: Image) -> Study:
@@ -69,34 +71,111 @@ def age_note(person: Person) -> str:
     return ""
 
 
-def acquisition_of(image: Image, thickness_mm: float | None) -> Acquisition:
-    """How the series was made; `thickness_mm` is that of its thickest slice."""
+def acquisition_of(images: Sequence[Image], thickness_mm: float | None, contrast: Contrast) -> Acquisition:
+    """How a series was made; `thickness_mm` is that of its thickest slice.
+
+    The tube voltage is None where it differs between slices, and in a picture computed for a single energy.
+    """
+    first = images[0]
     return Acquisition(
-        manufacturer=image.manufacturer or None,
-        model=image.model or None,
-        kernel=image.kernel or None,
-        kvp_kv=image.kvp_kv,
+        manufacturer=first.manufacturer or None,
+        model=first.model or None,
+        kernel=next((image.kernel for image in images if image.kernel), None),
+        kvp_kv=None if single_energy(first) else kvp_of(images),
         slice_thickness_mm=thickness_mm,
-        contrast=contrast_of(image.agent, image.description, image.study_description),
+        contrast=contrast.given,
     )
 
 
+def kvp_of(images: Sequence[Image]) -> float | None:
+    """The tube voltage in kV; None where no slice tells it, or slices differ."""
+    known = [image.kvp_kv for image in images if image.kvp_kv]
+    if not known or max(known) - min(known) > limit("same_kvp"):
+        return None
+    return known[0]
+
+
+def single_energy(image: Image) -> bool:
+    """Was the picture computed for a single energy (virtual monoenergetic)?"""
+    return image.origin.energy_kev is not None or says(
+        "energy_single", f"{' '.join(image.image_type)} {image.description} {image.origin.derivation}"
+    )
+
+
+def energy_kev(image: Image) -> float | None:
+    """The energy of a picture computed for a single one, in keV, from its own field or the words; None if not told."""
+    if image.origin.energy_kev is not None:
+        return image.origin.energy_kev
+    match = found("energy_kev", f"{image.description} {' '.join(image.image_type)} {image.origin.derivation}")
+    return None if match is None else float(next(group for group in match.groups() if group))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Whether contrast medium was given, and the words that tell it; None where nothing does."""
+
+    given: bool | None = None
+    said: str = ""
+
+
 def contrast_of(agent: str, description: str, study_description: str = "") -> bool | None:
-    """True if an agent is named or the series says so; False if the words say there was none; None if nothing tells.
+    """True if an agent is named or the words say so; False if they say that there was none; None if nothing tells.
+
+    The study's words count where the series' own tell nothing.
 
     >>> contrast_of("", "HEAD W/O CONTRAST"), contrast_of("Omnipaque 350", ""), contrast_of("", "Head 5.0")
     (False, True, None)
     """
     if agent and not says("no_agent", agent):
         return True
-    if not says("either_contrast", description):
-        if says("with_contrast", without("without_contrast", description)):
-            return True
-        if says("without_contrast", description):
-            return False
-    if says("either_contrast", study_description):
+    own = contrast_said(description)
+    return contrast_said(study_description) if own is None else own
+
+
+@lru_cache(maxsize=4096)
+def contrast_said(text: str) -> bool | None:
+    """What the name of a series, a protocol or a study tells; None where it tells nothing, or of both passes.
+
+    >>> contrast_said("Kopf mit KM"), contrast_said("平扫"), contrast_said("W/WO"), contrast_said("POSTOP")
+    (True, False, None, None)
+    """
+    clear = without("not_contrast", text)
+    if says("either_contrast", clear):
         return None
-    return False if says("without_contrast", study_description) else None
+    if says("with_contrast", without("without_contrast", clear)):
+        return True
+    return False if says("without_contrast", clear) else None
+
+
+def own_contrast(image: Image) -> Contrast:
+    """What an image's own fields tell: the injection, its comments, the name of its series."""
+    if image.injected:
+        return Contrast(given=True, said=image.injected)
+    said = {text: contrast_said(text) for text in (image.comments, image.description) if text}
+    for text, given in said.items():
+        if given:
+            return Contrast(given=True, said=text)
+    return next((Contrast(given=False, said=text) for text, given in said.items() if given is False), Contrast())
+
+
+def told_contrast(images: Sequence[Image], *, alone: bool = True) -> Contrast:
+    """What the headers of a series tell, all slices of it and all fields; contrast in some slices is contrast.
+
+    Names of protocols, procedures and the study stand for all passes of a study. They count only where the series'
+    own fields tell nothing; that they tell of contrast, only if no other series of the study has it (`alone`).
+    """
+    own = dict.fromkeys(own_contrast(image) for image in images)
+    for given in (True, False):
+        for contrast in own:
+            if contrast.given is given:
+                return contrast
+    words = dict.fromkeys(text for image in images for text in image.context)
+    said = {text: contrast_said(text) for text in words}
+    denied = next((text for text, given in said.items() if given is False), "")
+    given = next((text for text, given in said.items() if given), "")
+    if given and not denied and alone:
+        return Contrast(given=True, said=given)
+    return Contrast(given=False, said=denied) if denied and not given else Contrast()
 
 
 def is_sharp(kernel: str, description: str) -> bool:
@@ -110,23 +189,41 @@ def is_sharp(kernel: str, description: str) -> bool:
     return not says("soft_kernel", kernel) and says("sharp_description", description)
 
 
-def header_flags(image: Image, positions_said: set[str]) -> tuple[Flag, ...]:
-    """`contrast`, `sharp_kernel`, `child` and `laterality_unknown`, as far as the header tells."""
+def header_flags(images: Sequence[Image], positions_said: set[str], contrast: Contrast) -> tuple[Flag, ...]:
+    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, as far as the headers tell."""
+    first = images[0]
     flags = []
-    if contrast_of(image.agent, image.description, image.study_description):
-        seen = image.agent or image.description
-        flags.append(Flag(code="contrast", message=f"Contrast medium was given ({seen}).", value=seen))
-    if is_sharp(image.kernel, image.description):
-        name = image.kernel or image.description
+    if contrast.given:
+        said = contrast.said
+        flags.append(Flag(code="contrast", message=f"Contrast medium was given ({said}).", value=said))
+    sharp = next((image for image in images if is_sharp(image.kernel, image.description)), None)
+    if sharp is not None:
+        name = sharp.kernel or sharp.description
         flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))
-    age = min(ages_said(image.person), default=None)
+    flags += _voltage_flags(images)
+    age = min(ages_said(first.person), default=None)
     if age is not None and age < limit("adult_years"):
         message = f"The person is {age:g} years old; the atlas and the rules are made for adults."
         flags.append(Flag(code="child", message=message, value=age, limit=limit("adult_years")))
-    doubt = _laterality_doubt(image, positions_said)
+    doubt = _laterality_doubt(first, positions_said)
     if doubt:
         flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told."))
     return tuple(flags)
+
+
+def _voltage_flags(images: Sequence[Image]) -> tuple[Flag, ...]:
+    """`unknown_kvp` where slices differ in tube voltage, or the picture was computed for a single energy."""
+    if single_energy(images[0]):
+        energy = energy_kev(images[0])
+        name = "an energy that is not told" if energy is None else f"{energy:g} keV"
+        message = f"The picture was computed for {name}, not taken with one tube voltage."
+        return (Flag(code="unknown_kvp", message=message, value=energy),)
+    counts = Counter(image.kvp_kv for image in images if image.kvp_kv)
+    if kvp_of(images) is not None or not counts:
+        return ()
+    shown = ", ".join(f"{kvp:g} kV in {count} slices" for kvp, count in counts.most_common())
+    message = f"The tube voltage differs between slices ({shown}): no threshold suits all, that of 120 kV is used."
+    return (Flag(code="unknown_kvp", message=message, value=shown),)
 
 
 def _laterality_doubt(image: Image, positions_said: set[str]) -> str:

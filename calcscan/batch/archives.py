@@ -1,0 +1,48 @@
+"""A ZIP that holds several studies: which of its entries are whose."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from calcscan.batch.people import told_apart
+from calcscan.read.glance import glance_into
+from calcscan.read.header import Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Study → its entries, by their number, and with them those that can't be read; and entries that are nobody's."""
+
+    studies: dict[str, tuple[int, ...]]
+    unclear: tuple[str, ...] = ()
+
+
+def studies_in(path: Path) -> Archive:
+    """The studies in a ZIP; none where it holds one only, or none, or can't be opened: it is then read as it is."""
+    entries = glance_into(path)
+    people: dict[str, dict[Person, None]] = defaultdict(dict)
+    uids = {seen.study_uid for _, seen in entries if seen.study_uid}
+    usual = next(iter(uids)) if len(uids) == 1 else ""  # for entries that give none
+    for _, seen in entries:
+        if seen.dicom and seen.person is not None:
+            people[seen.study_uid or usual][seen.person] = None
+    numbers = {uid: told_apart(persons) for uid, persons in people.items()}
+    found: dict[str, list[int]] = defaultdict(list)
+    unclear: list[str] = []
+    doubtful: list[int] = []
+    for place, (name, seen) in enumerate(entries):
+        if seen.doubtful:
+            doubtful.append(place)
+        elif seen.dicom and seen.person is not None:
+            uid = seen.study_uid or usual
+            number = numbers[uid][seen.person]
+            if number is None:
+                unclear.append(name)
+            else:
+                found[f"{uid} person {number}"].append(place)
+    if len(found) < 2:
+        return Archive(studies={})
+    studies = {key: tuple(sorted([*places, *doubtful])) for key, places in found.items()}
+    return Archive(studies=studies, unclear=tuple(unclear))

@@ -1,0 +1,283 @@
+"""What the pictures themselves show of two series that the headers can't tell apart: a few slices, in coarse cells.
+
+Two reconstructions of one scan agree cell by cell. One that is brighter throughout is a projection; one that is
+brighter in spots shows vessels, or the other has had its calcium taken out; one without bone has had it removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.errors import UnreadableError
+from calcscan.geometry import Array
+from calcscan.read.header import Image
+from calcscan.read.pixels import stored_pixels, to_hounsfield
+from calcscan.read.rules import limit
+from calcscan.read.stack import normal_of, positions_of, thickness_of
+
+One = TypeVar("One")
+Cells = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_PARALLEL = 0.9995
+_HEAD_HU, _SOFT_HU = -300.0, 150.0
+_FLAT_SHARE, _SOME = 0.2, 0.05
+_LESS_BONE_HU = 100.0
+_FEWER_BONE = 0.3
+_PIXELS_ACROSS, _PIXELS_FOR_SPREAD = 2.5, 4
+"""A cell is so many pixels wide at least; of fewer pixels no spread is told."""
+_NEAR_BONE = 0.6
+"""Cells of so much of the density of bone, in both, are bone or its edge."""
+_THROUGHOUT = 0.05
+_OUTER_SHARE = 0.22
+"""So much of the common stretch is left out at either end: at base and vertex slices cut bone at a slant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """Cells of two series at the same places, (slices, rows, columns); NaN where either shows nothing."""
+
+    own: Cells
+    other: Cells
+    own_spread: Cells
+    other_spread: Cells
+    deep: Mask
+
+    def turned(self) -> _Pair:
+        return _Pair(
+            own=self.other, other=self.own, own_spread=self.other_spread, other_spread=self.own_spread, deep=self.deep
+        )
+
+
+def unlike_a_head(series: Sequence[Image]) -> str:
+    """Why a series doesn't look like Hounsfield units of a head; empty if it does, or can't be decoded here."""
+    images = _spread(series, 3)
+    try:
+        slices = [_hounsfield(image) for image in images]
+    except UnreadableError:
+        return ""
+    values = np.stack(slices)
+    if float(np.percentile(values, 1)) > limit("air_below_hu"):
+        return "nothing in it has the value of air"
+    size = _cell_mm(images)
+    cells = np.stack([_binned(hu, image, images[0], size)[0] for hu, image in zip(slices, images, strict=True)])
+    deep = _deep(cells, size)
+    if not deep.any():
+        return ""
+    middle = float(np.median(cells[deep]))
+    if not limit("brain_low_hu") <= middle <= limit("brain_high_hu"):
+        return f"what lies deep in the head reads {middle:.0f} HU"
+    if np.count_nonzero(cells > limit("bone_hu")) < limit("bone_cells"):
+        return "it shows no skull"
+    return ""
+
+
+def slab_said_thin(series: Sequence[Image]) -> bool:
+    """Do neighbouring slices repeat each other, grain and all, though said to be no thicker than their spacing?
+
+    So do those of a projection or an average over a slab, every few of whose slices show the same.
+    """
+    gap = float(np.median(np.diff(positions_of(series))))
+    if _slab_mm(series) > limit("overlapping_ratio") * gap:
+        return False
+    likeness = []
+    for index in (len(series) * share // 20 for share in (7, 10, 13)):
+        try:
+            one, next_one = (_hounsfield(image).astype(np.float64) for image in series[index : index + 2])
+        except (UnreadableError, ValueError):
+            return False
+        steps = round(limit("deep_mm") / (series[index].row_spacing_mm or 1.0))
+        head = ndimage.binary_erosion(ndimage.binary_fill_holes(one > _HEAD_HU), iterations=max(1, steps))
+        soft = head & (np.abs(one) < _SOFT_HU / 2) & (np.abs(next_one) < _SOFT_HU / 2)
+        grain, next_grain = (values - ndimage.median_filter(values, 7) for values in (one, next_one))
+        if np.count_nonzero(soft) >= limit("grain_pixels") and grain[soft].std() > 0 and next_grain[soft].std() > 0:
+            likeness.append(float(np.corrcoef(grain[soft], next_grain[soft])[0, 1]))
+    return len(likeness) > 1 and float(np.median(likeness)) > limit("slab_likeness")
+
+
+def odd_beside(series: Sequence[Image], other: Sequence[Image]) -> str:
+    """Why, of two series at the same places, this one is not a plain native picture; empty if it may be.
+
+    Pixels of a few slices are read; empty, too, where the two can't be compared: another study or frame of reference,
+    other directions, no common stretch, pixels that can't be decoded.
+    """
+    try:
+        pair = _pair(series, other)
+    except UnreadableError:
+        return ""
+    return "" if pair is None else _verdict(pair)
+
+
+def _verdict(pair: _Pair) -> str:
+    """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is."""
+    bone, other_bone = (int(np.count_nonzero(cells > limit("bone_hu"))) for cells in (pair.own, pair.other))
+    if min(bone, other_bone) < _FEWER_BONE * max(bone, other_bone) and max(bone, other_bone) >= limit("bone_cells"):
+        return "bone that the other series shows is missing in it" if bone < other_bone else ""
+    soft = pair.deep & (np.abs(pair.own) < _SOFT_HU) & (np.abs(pair.other) < _SOFT_HU)
+    if not soft.any():
+        return ""
+    own, other = (float(np.median(cells[soft])) for cells in (pair.own, pair.other))
+    if abs(float(np.median((pair.own - pair.other)[soft]))) > limit("same_tissue_hu"):
+        plain = limit("plain_brain_hu")
+        why = f"its brain reads {own:.0f} HU where the other series reads {other:.0f}: a projection, map or contrast"
+        return why if abs(own - plain) > abs(other - plain) else ""
+    if _throughout(pair) or _throughout(pair.turned()):
+        return "it is brighter throughout than the other series: a projection" if _throughout(pair) else ""
+    if _spots(pair):
+        return (
+            "" if _emptied(pair.turned()) else "it shows bright vessels that the other series doesn't: contrast medium"
+        )
+    if _spots(pair.turned()) and _emptied(pair):
+        return "calcium that the other series shows is missing in it"
+    return ""
+
+
+def _throughout(pair: _Pair) -> bool:
+    """Is it plainly brighter at many places near the surface, where scalp and skull end, and hardly anywhere darker?"""
+    difference, plainly = pair.own - pair.other, limit("plainly_brighter_hu")
+    shell = ~pair.deep & (np.maximum(pair.own, pair.other) > _HEAD_HU)
+    up, down = (np.count_nonzero(shell & (sign * difference > plainly)) for sign in (1, -1))
+    return up > _THROUGHOUT * np.count_nonzero(shell) and up >= limit("one_sided") * down
+
+
+def _spots(pair: _Pair) -> bool:
+    """Is it plainly brighter in places deep in the head and off the bone, and hardly anywhere darker?"""
+    up, down = (np.count_nonzero(_brighter(one)) for one in (pair, pair.turned()))
+    return up >= limit("bright_cells") and up >= limit("one_sided") * down
+
+
+def _brighter(pair: _Pair) -> Mask:
+    bone = np.minimum(pair.own, pair.other) > limit("bone_hu") * _NEAR_BONE
+    reach = np.zeros((3, 5, 5), bool)
+    reach[1] = True  # two cells in every direction of the slice
+    clear = pair.deep & ~ndimage.binary_dilation(bone, reach)
+    return np.asarray(clear & (pair.own - pair.other > limit("plainly_brighter_hu")))
+
+
+def _emptied(pair: _Pair) -> bool:
+    """Where it is darker than the other: is it as flat as no picture is, or its bone weaker too?"""
+    bone = pair.other > limit("bone_hu")
+    if bone.any() and float(np.median((pair.own - pair.other)[bone])) < -_LESS_BONE_HU:
+        return True
+    spots = _brighter(pair.turned())
+    usual = float(np.nanmedian(np.append(pair.own_spread[pair.deep], 0.0)))
+    flat = pair.own_spread < _FLAT_SHARE * usual
+    return bool(spots.any()) and float(np.mean(flat[spots])) > _SOME
+
+
+def _pair(series: Sequence[Image], other: Sequence[Image]) -> _Pair | None:
+    first, its = series[0], other[0]
+    if (first.study_uid, first.frame_of_reference_uid) != (its.study_uid, its.frame_of_reference_uid):
+        return None
+    if normal_of(first) @ normal_of(its) < _PARALLEL:
+        return None
+    thick, thin = sorted((series, other), key=lambda one: -_slab_mm(one))
+    matches = _matches(thick, thin)
+    if not matches:
+        return None
+    size = _cell_mm([thick[0], thin[0]])
+    cells = []
+    for image, parts in matches:
+        mixed = sum(weight * _hounsfield(part).astype(np.float64) for part, weight in parts)
+        coarse = _binned(_hounsfield(image), image, image, size)
+        cells.append((*coarse, *_binned(mixed, parts[0][0], image, size, shape=coarse[0].shape)))
+    of_thick, thick_spread, of_thin, thin_spread = (np.stack(one) for one in zip(*cells, strict=True))
+    known = np.isfinite(of_thick) & np.isfinite(of_thin)
+    of_thick, of_thin = (np.where(known, one, -1000.0) for one in (of_thick, of_thin))
+    deep = _deep(np.maximum(of_thick, of_thin), size) & known
+    pair = _Pair(own=of_thick, other=of_thin, own_spread=thick_spread, other_spread=thin_spread, deep=deep)
+    return pair if thick is series else pair.turned()
+
+
+def _matches(thick: Sequence[Image], thin: Sequence[Image]) -> list[tuple[Image, list[tuple[Image, float]]]]:
+    """Some of the thick slices, each with the thin ones that lie in it and their shares."""
+    normal = normal_of(thick[0])
+    at, thin_at = (np.array([np.dot(image.position_mm or (), normal) for image in one]) for one in (thick, thin))
+    half, thin_half = _slab_mm(thick) / 2, _slab_mm(thin) / 2
+    low, high = max(at.min(), thin_at.min()), min(at.max(), thin_at.max())
+    edge = (high - low) * _OUTER_SHARE
+    inside = np.flatnonzero((at >= low + edge) & (at <= high - edge))
+    found = []
+    for index in _spread(list(inside), int(limit("positions_compared"))):
+        low, high = at[index] - half, at[index] + half
+        shares = np.minimum(thin_at + thin_half, high) - np.maximum(thin_at - thin_half, low)
+        parts = _spread(list(np.flatnonzero(shares > 1e-3)), int(limit("slices_averaged")))
+        total = sum(float(shares[part]) for part in parts)
+        if parts:
+            found.append((thick[index], [(thin[part], float(shares[part]) / total) for part in parts]))
+    return found
+
+
+def _slab_mm(images: Sequence[Image]) -> float:
+    thickness = thickness_of(images)
+    if np.isnan(thickness).all():
+        return float(np.median(np.diff(positions_of(images))))
+    return float(np.nanmedian(thickness))
+
+
+def _spread(items: Sequence[One], count: int) -> list[One]:
+    """So many of them at most, evenly spread, the ends left out where there are more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((index + 0.5) * len(items) / count)] for index in range(count)]
+
+
+def _hounsfield(image: Image) -> npt.NDArray[np.int16]:
+    (stored,) = stored_pixels(image.blob, [image])
+    hu = np.empty((image.rows, image.columns), dtype=np.int16)
+    to_hounsfield(stored, image, hu)
+    return hu
+
+
+def _cell_mm(images: Sequence[Image]) -> float:
+    pixels = [side for image in images for side in (image.row_spacing_mm, image.column_spacing_mm) if side]
+    return max(float(limit("cell_mm")), _PIXELS_ACROSS * max(pixels))
+
+
+def _binned(
+    hu: npt.NDArray[np.generic], image: Image, frame: Image, size: float, shape: tuple[int, ...] | None = None
+) -> tuple[Cells, Cells]:
+    """Mean and standard deviation of a slice's pixels in cells laid out along another one's rows and columns."""
+    if shape is None:
+        shape = (int(frame.rows * (frame.row_spacing_mm or 0) / size) + 1,
+                 int(frame.columns * (frame.column_spacing_mm or 0) / size) + 1)  # fmt: skip
+    along, down = np.array(frame.row_cosine), np.array(frame.column_cosine)
+    offset = np.array(image.position_mm) - np.array(frame.position_mm)
+    steps_i = np.arange(image.columns) * (image.column_spacing_mm or 0.0)
+    steps_j = np.arange(image.rows) * (image.row_spacing_mm or 0.0)
+    row, column = np.array(image.row_cosine), np.array(image.column_cosine)
+
+    def bins(axis: Array) -> Array:
+        at = offset @ axis + steps_i[None, :] * (row @ axis) + steps_j[:, None] * (column @ axis)
+        return np.asarray(np.floor(at / size + 1e-6).astype(np.int64))
+
+    i, j = bins(along), bins(down)
+    inside = (i >= 0) & (i < shape[1]) & (j >= 0) & (j < shape[0])
+    index = (j * shape[1] + i)[inside]
+    values = np.asarray(hu, dtype=np.float64)[inside]
+    cells = shape[0] * shape[1]
+    count = np.bincount(index, minlength=cells).astype(np.float64)
+    count[count == 0] = np.nan
+    mean = np.bincount(index, values, cells) / count
+    square = np.bincount(index, values**2, cells) / count
+    spread = np.where(count < _PIXELS_FOR_SPREAD, np.nan, np.sqrt(np.maximum(square - mean**2, 0.0)))
+    return mean.reshape(shape), spread.reshape(shape)
+
+
+def _deep(cells: Cells, size: float) -> Mask:
+    """Cells that lie deep in the head's outline, in each slice."""
+    steps = max(1, round(limit("deep_mm") / size))
+    deep = np.zeros(cells.shape, bool)
+    for index, one in enumerate(cells):
+        filled = ndimage.binary_fill_holes(np.nan_to_num(one, nan=-1000.0) > _HEAD_HU)
+        parts, count = ndimage.label(filled)
+        if count:
+            largest = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+            deep[index] = ndimage.binary_erosion(largest, iterations=steps)
+    return deep

@@ -211,12 +211,12 @@ def choose(
     everything = candidates_of(stacks)
     aside: dict[str, str] = {}
     if series_uid is not None:
-        best = min(_asked_for(everything, series_uid, where), key=_rank)
+        best: Candidate | None = min(_asked_for(everything, series_uid, where), key=_rank)
     else:
         pool = [one for one in everything if not one.refusal and one.derivation.nature < Nature.COMPUTED]
         best = _best(pool, aside)
-        if best is None:
-            raise _nothing(everything, aside, where)
+    if best is None:
+        raise _nothing(everything, aside, where)
     choices = [_choice(one, best, everything, aside, asked=series_uid is not None) for one in everything]
     return best, tuple(choices)
 
@@ -255,11 +255,11 @@ def _derivation(stack: Stack, usable: Sequence[Stack]) -> Derivation:
 
 def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
     """The best by its header, unless its picture speaks against it; what is passed over is put `aside`, with why."""
-    ranked = sorted(pool, key=_rank)
+    ranked = sorted(((_rank(one), one) for one in pool), key=lambda pair: pair[0])
     while ranked:
-        best = ranked.pop(0)
-        kind = _rank(best)[:_WHAT_IT_IS]
-        rivals = [one for one in ranked if _rank(one)[:_WHAT_IT_IS] == kind and _as_soft(one, best)][:_COMPARED]
+        rank, best = ranked.pop(0)
+        alike = [one for its, one in ranked if its[:_WHAT_IT_IS] == rank[:_WHAT_IT_IS] and _as_soft(one, best)]
+        rivals = alike[:_COMPARED]
         why = next((why for rival in rivals if (why := odd_beside(best.stack.images, rival.stack.images))), "")
         if why:
             aside[_key(best)] = f"by its picture not a plain native series: {why}"

@@ -104,18 +104,24 @@ def slab_said_thin(series: Sequence[Image]) -> bool:
 def odd_beside(series: Sequence[Image], other: Sequence[Image]) -> str:
     """Why, of two series at the same places, this one is not a plain native picture; empty if it may be.
 
-    Pixels of a few slices are read; empty, too, where the two can't be compared: another study or frame of reference,
-    other directions, no common stretch, pixels that can't be decoded.
+    Pixels of a few slices are read; empty, too, where the two can't be compared: another study, other
+    directions, no common stretch, pixels that can't be decoded.
     """
     try:
         pair = _pair(series, other)
     except UnreadableError:
         return ""
-    return "" if pair is None else _verdict(pair)
+    if pair is None:
+        return ""
+    frames = {image.frame_of_reference_uid for image in (series[0], other[0])} - {""}
+    return _verdict(pair, registered=len(frames) < 2)
 
 
-def _verdict(pair: _Pair) -> str:
-    """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is."""
+def _verdict(pair: _Pair, *, registered: bool) -> str:
+    """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is.
+
+    Where the two may not lie on each other, only what the whole slices show is compared, not place by place.
+    """
     bone, other_bone = (int(np.count_nonzero(cells > limit("bone_hu"))) for cells in (pair.own, pair.other))
     if min(bone, other_bone) < _FEWER_BONE * max(bone, other_bone) and max(bone, other_bone) >= limit("bone_cells"):
         return "bone that the other series shows is missing in it" if bone < other_bone else ""
@@ -127,6 +133,8 @@ def _verdict(pair: _Pair) -> str:
         plain = limit("plain_brain_hu")
         why = f"its brain reads {own:.0f} HU where the other series reads {other:.0f}: a projection, map or contrast"
         return why if abs(own - plain) > abs(other - plain) else ""
+    if not registered:
+        return ""
     if _throughout(pair) or _throughout(pair.turned()):
         return "it is brighter throughout than the other series: a projection" if _throughout(pair) else ""
     if _spots(pair):
@@ -143,13 +151,13 @@ def _throughout(pair: _Pair) -> bool:
     difference, plainly = pair.own - pair.other, limit("plainly_brighter_hu")
     shell = ~pair.deep & (np.maximum(pair.own, pair.other) > _HEAD_HU)
     up, down = (np.count_nonzero(shell & (sign * difference > plainly)) for sign in (1, -1))
-    return up > _THROUGHOUT * np.count_nonzero(shell) and up >= limit("one_sided") * down
+    return bool(up > _THROUGHOUT * np.count_nonzero(shell) and up >= limit("one_sided") * down)
 
 
 def _spots(pair: _Pair) -> bool:
     """Is it plainly brighter in places deep in the head and off the bone, and hardly anywhere darker?"""
     up, down = (np.count_nonzero(_brighter(one)) for one in (pair, pair.turned()))
-    return up >= limit("bright_cells") and up >= limit("one_sided") * down
+    return bool(up >= limit("bright_cells") and up >= limit("one_sided") * down)
 
 
 def _brighter(pair: _Pair) -> Mask:
@@ -173,9 +181,7 @@ def _emptied(pair: _Pair) -> bool:
 
 def _pair(series: Sequence[Image], other: Sequence[Image]) -> _Pair | None:
     first, its = series[0], other[0]
-    if (first.study_uid, first.frame_of_reference_uid) != (its.study_uid, its.frame_of_reference_uid):
-        return None
-    if normal_of(first) @ normal_of(its) < _PARALLEL:
+    if first.study_uid != its.study_uid or normal_of(first) @ normal_of(its) < _PARALLEL:
         return None
     thick, thin = sorted((series, other), key=lambda one: -_slab_mm(one))
     matches = _matches(thick, thin)
@@ -184,7 +190,7 @@ def _pair(series: Sequence[Image], other: Sequence[Image]) -> _Pair | None:
     size = _cell_mm([thick[0], thin[0]])
     cells = []
     for image, parts in matches:
-        mixed = sum(weight * _hounsfield(part).astype(np.float64) for part, weight in parts)
+        mixed = np.sum([weight * _hounsfield(part).astype(np.float64) for part, weight in parts], axis=0)
         coarse = _binned(_hounsfield(image), image, image, size)
         cells.append((*coarse, *_binned(mixed, parts[0][0], image, size, shape=coarse[0].shape)))
     of_thick, thick_spread, of_thin, thin_spread = (np.stack(one) for one in zip(*cells, strict=True))
@@ -204,10 +210,10 @@ def _matches(thick: Sequence[Image], thin: Sequence[Image]) -> list[tuple[Image,
     edge = (high - low) * _OUTER_SHARE
     inside = np.flatnonzero((at >= low + edge) & (at <= high - edge))
     found = []
-    for index in _spread(list(inside), int(limit("positions_compared"))):
+    for index in _spread(inside.tolist(), int(limit("positions_compared"))):
         low, high = at[index] - half, at[index] + half
         shares = np.minimum(thin_at + thin_half, high) - np.maximum(thin_at - thin_half, low)
-        parts = _spread(list(np.flatnonzero(shares > 1e-3)), int(limit("slices_averaged")))
+        parts = _spread(np.flatnonzero(shares > 1e-3).tolist(), int(limit("slices_averaged")))
         total = sum(float(shares[part]) for part in parts)
         if parts:
             found.append((thick[index], [(thin[part], float(shares[part]) / total) for part in parts]))

@@ -171,11 +171,11 @@ def told_contrast(images: Sequence[Image], *, alone: bool = True) -> Contrast:
                 return contrast
     words = dict.fromkeys(text for image in images for text in image.context)
     said = {text: contrast_said(text) for text in words}
-    denied = next((text for text, given in said.items() if given is False), "")
-    given = next((text for text, given in said.items() if given), "")
-    if given and not denied and alone:
-        return Contrast(given=True, said=given)
-    return Contrast(given=False, said=denied) if denied and not given else Contrast()
+    denied = next((text for text, tells in said.items() if tells is False), "")
+    claimed = next((text for text, tells in said.items() if tells), "")
+    if claimed and not denied and alone:
+        return Contrast(given=True, said=claimed)
+    return Contrast(given=False, said=denied) if denied and not claimed else Contrast()
 
 
 def is_sharp(kernel: str, description: str) -> bool:

@@ -24,7 +24,7 @@ from calcscan.read.fields import PARSE_ERRORS, one_line
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, image_of
 from calcscan.read.rules import limit, says
-from calcscan.read.study import acquisition_of, age_note, header_flags, study_of
+from calcscan.read.study import acquisition_of, age_note, header_flags, study_of, told_contrast
 
 NAME = "(NIfTI volume)"
 """What stands for the file in a report: its name may be a person's."""
@@ -84,12 +84,13 @@ def read_beside(path: Path) -> Beside:
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
     if age := age_note(image.person):
         notes.append(f"{age}.")
-    flags = [*header_flags(image, set()), *(Flag(code="left_out", message=note) for note in notes)]
+    contrast = told_contrast([image])
+    flags = [*header_flags([image], set(), contrast), *(Flag(code="left_out", message=note) for note in notes)]
     if not agent and says("name_contrast", stem.replace("_", " ")) and not says("without_contrast", stem):
         message = "Contrast medium was given (the name of the file says so)."
         flags.append(Flag(code="contrast", message=message))
     return Beside(
-        acquisition=acquisition_of(image, image.thickness_mm),
+        acquisition=acquisition_of([image], image.thickness_mm, contrast),
         study=study_of(image),
         description=" ".join(image.description.split()),
         rescale_type="HU" if says("hounsfield_unit", image.pixels.rescale_type) else image.pixels.rescale_type,

@@ -272,7 +272,7 @@ def test_a_cone_beam_ct_is_flagged(tmp_path: Path) -> None:
     assert [flag.code for flag in read_scan(tmp_path).flags] == ["not_hounsfield"]
 
 
-@pytest.mark.parametrize(("kind", "count"), [("ED", 1), ("US", 3), ("Z_EFF", 14)])
+@pytest.mark.parametrize(("kind", "count"), [("ED", 1), ("MGML", 3), ("Z_EFF", 14)])
 def test_another_rescale_type_in_some_slices(tmp_path: Path, kind: str, count: int) -> None:
     images = faults.series()
     faults.with_tags(images[9 : 9 + count], RescaleType=kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -128,12 +129,8 @@ def _of_values(images: Sequence[Image]) -> Derivation:
 def odd_rescale_types(images: Sequence[Image]) -> dict[str, int]:
     """Rescale types other than Hounsfield units, and in how many slices.
 
-    One that says "unspecified" in every slice is none.
+    One that says "unspecified" is none: a slice that is on another scale than the rest is found by its values.
     """
-    counts: dict[str, int] = {}
-    for image in images:
-        kind = image.pixels.rescale_type
-        if kind not in members("plain_rescale_types"):
-            counts[kind] = counts.get(kind, 0) + 1
-    unsaid = all(kind in members("unsaid_types") for kind in counts)
-    return {} if unsaid and sum(counts.values()) == len(images) else counts
+    told = Counter(image.pixels.rescale_type for image in images)
+    fine = (*members("plain_rescale_types"), *members("unsaid_types"))
+    return {kind: count for kind, count in told.items() if kind not in fine}

@@ -242,7 +242,7 @@ def _kind(image: Image) -> Hashable:
         is_scout(image),
         says("projection", words),
         says("energy_map", words),
-        image.pixels.rescale_type in members("hounsfield_types"),
+        image.pixels.rescale_type in (*members("plain_rescale_types"), *members("unsaid_types")),
         image.pixels.samples,
         (image.rows, image.columns),
         image.position_mm is not None and image.row_spacing_mm is not None and image.column_spacing_mm is not None,

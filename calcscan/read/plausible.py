@@ -22,7 +22,7 @@ def hounsfield_flags(
 
 
 def _scale(hu: npt.NDArray[np.int16], rescale_type: str) -> tuple[Flag, ...]:
-    if rescale_type not in ("", "HU", "US", "HU_MOD"):
+    if rescale_type not in (*members("plain_rescale_types"), *members("unsaid_types")):
         message = f"The file says that its values are {rescale_type}, not Hounsfield units."
         return (Flag(code="not_hounsfield", message=message, value=rescale_type, limit="HU"),)
     sample = hu[:: max(1, len(hu) // 32), ::4, ::4]

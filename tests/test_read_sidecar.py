@@ -90,11 +90,10 @@ def test_the_same_words_as_in_dicom_mean_the_same(tmp_path: Path) -> None:
         ({"SliceThickness": 2.5}, "missing_slices"),
         ({"PatientAge": "999Y"}, "left_out"),
         ({"PatientAge": 9}, "child"),
-        ({"RescaleType": "HU_MOD"}, ""),
         ({"Units": "Hounsfield units"}, ""),
         ({"Units": "HU"}, ""),
         ({"Units": "Bq/mL"}, "not_hounsfield"),
-        ({"RescaleType": "ED"}, "not_hounsfield"),
+        ({"RescaleType": "Hounsfield"}, ""),
         ({"GantryDetectorTilt": 0}, ""),
         ({"GantryDetectorTilt": 18.5}, "gantry_tilt"),
     ],
@@ -157,6 +156,9 @@ def test_contrast_in_a_plain_name(tmp_path: Path, name: str, told: bool) -> None
         {"ImageType": ["DERIVED", "SECONDARY", "MIP"]},
         {"SeriesDescription": "Head VRT 3D"},
         {"SeriesDescription": "Iodine overlay"},
+        {"RescaleType": "ED"},
+        {"RescaleType": "HU_MOD"},
+        {"ImageType": ["DERIVED", "SECONDARY", "MONOENERGETIC"], "SeriesDescription": "Mono 40 keV"},
     ],
 )
 def test_what_is_no_series_to_measure_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:

@@ -102,6 +102,42 @@ def test_flags(tmp_path: Path, fields: dict[str, Any], flag: str) -> None:
     assert codes(scan_with(tmp_path, BIDS | fields)) == ({flag} if flag else set())
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ContrastBolusVolume": 80},
+        {"ContrastBolusVolume": "80.0", "ContrastBolusAgent": ""},
+        {"ContrastFlowRate": [4, 4]},
+        {"ContrastBolusIngredient": "IODINE"},
+        {"ContrastBolusTotalDose": 30},
+        {"ContrastBolusAgentSequence": [{"CodeValue": "C-B0322", "CodeMeaning": "Iohexol"}]},
+        {"ProtocolName": "Encefalo con mdc"},
+        {"ProtocolName": "头颅增强"},
+        {"SeriesDescription": "Schaedel mit KM"},
+        {"SeriesDescription": "голова с контрастом"},
+        {"SeriesDescription": "Cranio C/C"},
+    ],
+)
+def test_contrast_in_every_field(tmp_path: Path, fields: dict[str, Any]) -> None:
+    scan = scan_with(tmp_path, BIDS | fields)
+    assert codes(scan) == {"contrast"}
+    assert scan.acquisition.contrast is True
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ContrastBolusVolume": 0},
+        {"ContrastBolusAgent": "no"},
+        {"SeriesDescription": "Crane sans injection"},
+        {"ContrastBolusAgentSequence": []},
+        {"ContrastBolusAgentSequence": [{"CodeMeaning": {"a": [1]}}, 3, "x"]},
+    ],
+)
+def test_no_contrast(tmp_path: Path, fields: dict[str, Any]) -> None:
+    assert "contrast" not in codes(scan_with(tmp_path, BIDS | fields)) or "ContrastBolusAgentSequence" in fields
+
+
 def test_thickness_far_above_the_spacing_is_told(tmp_path: Path) -> None:
     assert scan_with(tmp_path, {"SliceThickness": 10.0}).acquisition.slice_thickness_mm == 10.0
 

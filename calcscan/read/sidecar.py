@@ -41,6 +41,7 @@ _VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "L
 _GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation",
           "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
 """What the NIfTI itself says better."""
+_MOST_ITEMS = 8
 _MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
 """How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
 _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
@@ -183,6 +184,9 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
     """Set an attribute as a file would hold it; what is no attribute, or no plain value, is passed over."""
     tag = tag_for_keyword(keyword)
     several = value if isinstance(value, list) else [value]
+    if tag is not None and dictionary_VR(tag) == "SQ":
+        dataset.add_new(tag, "SQ", [_item(one) for one in several[:_MOST_ITEMS] if isinstance(one, dict)])
+        return
     if tag is None or not several or not all(isinstance(one, str | int | float) for one in several):
         return
     vr = dictionary_VR(tag)
@@ -198,6 +202,15 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
         dataset.add(made)
     except PARSE_ERRORS:
         return
+
+
+def _item(fields: Mapping[str, Any]) -> Dataset:
+    """An item of a sequence; sequences within it are passed over."""
+    item = Dataset()
+    for keyword, value in fields.items():
+        if not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(x, dict) for x in value)):
+            _put(item, keyword, value)
+    return item
 
 
 def _as_series(image: Image, where: str) -> Candidate:

@@ -122,6 +122,15 @@ def test_the_command_that_is_advised_works(tmp_path: Path, monkeypatch: pytest.M
         assert read_scan(tmp_path / "head.nii.gz").hu.size == VOLUME.size
 
 
+def test_no_name_becomes_part_of_a_command(tmp_path: Path) -> None:
+    by_itk(tmp_path / "own.nrrd")
+    path = (tmp_path / "own.nrrd").rename(tmp_path / "x'); print('y.nrrd")
+    with pytest.raises(NoCTError) as caught:
+        read_scan(path)
+    assert "print" not in caught.value.hint
+    assert "ReadImage('FILE')" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz", "volume"])
 def test_a_nifti_in_a_folder_or_a_zip(tmp_path: Path, name: str) -> None:
     nifti(tmp_path / "own.nii.gz")

@@ -90,17 +90,52 @@ def test_the_same_words_as_in_dicom_mean_the_same(tmp_path: Path) -> None:
         ({"SliceThickness": 2.5}, "missing_slices"),
         ({"PatientAge": "999Y"}, "left_out"),
         ({"PatientAge": 9}, "child"),
-        ({"RescaleType": "HU_MOD"}, ""),
         ({"Units": "Hounsfield units"}, ""),
         ({"Units": "HU"}, ""),
         ({"Units": "Bq/mL"}, "not_hounsfield"),
-        ({"RescaleType": "ED"}, "not_hounsfield"),
+        ({"RescaleType": "Hounsfield"}, ""),
         ({"GantryDetectorTilt": 0}, ""),
         ({"GantryDetectorTilt": 18.5}, "gantry_tilt"),
     ],
 )
 def test_flags(tmp_path: Path, fields: dict[str, Any], flag: str) -> None:
     assert codes(scan_with(tmp_path, BIDS | fields)) == ({flag} if flag else set())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ContrastBolusVolume": 80},
+        {"ContrastBolusVolume": "80.0", "ContrastBolusAgent": ""},
+        {"ContrastFlowRate": [4, 4]},
+        {"ContrastBolusIngredient": "IODINE"},
+        {"ContrastBolusTotalDose": 30},
+        {"ContrastBolusAgentSequence": [{"CodeValue": "C-B0322", "CodeMeaning": "Iohexol"}]},
+        {"ProtocolName": "Encefalo con mdc"},
+        {"ProtocolName": "头颅增强"},
+        {"SeriesDescription": "Schaedel mit KM"},
+        {"SeriesDescription": "голова с контрастом"},
+        {"SeriesDescription": "Cranio C/C"},
+    ],
+)
+def test_contrast_in_every_field(tmp_path: Path, fields: dict[str, Any]) -> None:
+    scan = scan_with(tmp_path, BIDS | fields)
+    assert codes(scan) == {"contrast"}
+    assert scan.acquisition.contrast is True
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ContrastBolusVolume": 0},
+        {"ContrastBolusAgent": "no"},
+        {"SeriesDescription": "Crane sans injection"},
+        {"ContrastBolusAgentSequence": []},
+        {"ContrastBolusAgentSequence": [{"CodeMeaning": {"a": [1]}}, 3, "x"]},
+    ],
+)
+def test_no_contrast(tmp_path: Path, fields: dict[str, Any]) -> None:
+    assert "contrast" not in codes(scan_with(tmp_path, BIDS | fields)) or "ContrastBolusAgentSequence" in fields
 
 
 def test_thickness_far_above_the_spacing_is_told(tmp_path: Path) -> None:
@@ -157,6 +192,9 @@ def test_contrast_in_a_plain_name(tmp_path: Path, name: str, told: bool) -> None
         {"ImageType": ["DERIVED", "SECONDARY", "MIP"]},
         {"SeriesDescription": "Head VRT 3D"},
         {"SeriesDescription": "Iodine overlay"},
+        {"RescaleType": "ED"},
+        {"RescaleType": "HU_MOD"},
+        {"ImageType": ["DERIVED", "SECONDARY", "MONOENERGETIC"], "SeriesDescription": "Mono 40 keV"},
     ],
 )
 def test_what_is_no_series_to_measure_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:

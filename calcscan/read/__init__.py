@@ -16,7 +16,8 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
     folder), or a NIfTI file. Of several series, thin axial ones with a soft kernel and without contrast are preferred;
     `Scan.series` says of each why it was chosen or not. `series_uid` overrides the choice. What had to be repaired, or
-    is doubtful, is in `Scan.flags`.
+    is doubtful, is in `Scan.flags`. Beside a NIfTI the JSON of the same name (dcm2niix, BIDS) is read as a DICOM header
+    is; its grid is the scan's own, not an affine onto a template.
 
     Slices are ordered by position along their normal, never by number or name; tilt and uneven spacing are kept as they
     are. Nothing is resampled.

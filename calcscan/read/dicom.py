@@ -187,7 +187,7 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
         what = f"no file can be read as DICOM: {claimed[0].name} {claimed[0].what}{more}"
         instead, hint = what_instead([blob for blob in blobs if blob.name == claimed[0].name])
-        what += f" ({instead})" if instead else ""
+        what += f" ({instead})" if instead and instead.removeprefix("it is ") not in what else ""
         return UnreadableError(what, where=where, hint=hint or "export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     instead, hint = what_instead(blobs)

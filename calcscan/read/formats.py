@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ _PICTURE = "its pixels are no Hounsfield units; export the series from the archi
 _ITSELF = "give the file itself"
 _HEAD_BYTES = 1024
 _PACKED_BYTES = 8192
+_PLAIN = re.compile(r"[\w./ -]+")
 _ISO_AT, _ISO = 32769, b"CD001"
 _MOST_ASKED = 256
 """So many files are looked into where nothing is DICOM; it makes a message, no more."""
@@ -34,8 +36,8 @@ class Format:
 
     def advice(self, blob: Blob) -> str:
         """The hint, for a file of that name; what lies in an archive can't be given itself."""
-        if "{name}" in self.hint:
-            return self.hint.replace("{name}", blob.name)
+        if "{name}" in self.hint:  # part of a command that people paste: a name may hold quotes, and worse
+            return self.hint.replace("{name}", blob.name if _PLAIN.fullmatch(blob.name) else "FILE")
         if self.hint == _ITSELF:
             return f"unpack it and give {blob.name}" if blob.archive else f"give the file itself, here {blob.name}"
         return f"{self.hint} (here {blob.name})"

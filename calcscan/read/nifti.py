@@ -77,7 +77,7 @@ def scan_of_nifti(path: Path) -> Scan:
             *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0)),
             *_gaps(geometry.spacing_mm[0], thickness),
             *labels,
-            *hounsfield_flags(hu, rescale_type=beside.rescale_type),
+            *hounsfield_flags(hu, rescale_type=beside.unit),
         ),
         sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
         stored=_stored(file, grid, _turn(to_lps)),

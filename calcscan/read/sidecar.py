@@ -20,10 +20,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 
 from calcscan.errors import GeometryError, NoCTError
 from calcscan.model import Acquisition, Flag, Study
+from calcscan.read.choose import Candidate, derived_flag
+from calcscan.read.derived import Nature, derivation_of
 from calcscan.read.fields import PARSE_ERRORS, one_line
 from calcscan.read.files import Blob
 from calcscan.read.header import Image, image_of
 from calcscan.read.rules import limit, says
+from calcscan.read.series import Stack
 from calcscan.read.study import acquisition_of, age_note, header_flags, study_of, told_contrast
 
 NAME = "(NIfTI volume)"
@@ -32,13 +35,13 @@ _ALSO_CALLED = {
     "ManufacturersModelName": "ManufacturerModelName",
     "BodyPart": "BodyPartExamined",
     "GantryTilt": "GantryDetectorTilt",
-    "Units": "RescaleType",
 }
 """Names that dcm2niix and BIDS use → DICOM's."""
 _VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT"})
 _GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation",
           "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
 """What the NIfTI itself says better."""
+_MOST_ITEMS = 8
 _MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
 """How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
 _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
@@ -52,7 +55,8 @@ class Beside:
     acquisition: Acquisition
     study: Study
     description: str
-    rescale_type: str
+    unit: str
+    """That of the values, where it is told and is not Hounsfield's."""
     tilt_deg: float | None
     flags: tuple[Flag, ...]
 
@@ -80,23 +84,34 @@ def read_beside(path: Path) -> Beside:
     except PARSE_ERRORS as error:
         doubt = f"its fields make no sense ({one_line(error)})"
         image, tilt_deg = _record(path, _dataset({}))
-    _refuse_others(image, str(path))
+    told_by_series = _as_series(image, str(path))
+    contrast = told_by_series.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
     if age := age_note(image.person):
         notes.append(f"{age}.")
-    contrast = told_contrast([image])
-    flags = [*header_flags([image], set(), contrast), *(Flag(code="left_out", message=note) for note in notes)]
-    if not agent and says("name_contrast", stem.replace("_", " ")) and not says("without_contrast", stem):
+    flags = [
+        *header_flags([image], set(), contrast),
+        *derived_flag(told_by_series),
+        *(Flag(code="left_out", message=note) for note in notes),
+    ]
+    plain_name = stem.replace("_", " ")
+    if not contrast.given and says("name_contrast", plain_name) and not says("without_contrast", plain_name):
         message = "Contrast medium was given (the name of the file says so)."
         flags.append(Flag(code="contrast", message=message))
     return Beside(
         acquisition=acquisition_of([image], image.thickness_mm, contrast),
         study=study_of(image),
         description=" ".join(image.description.split()),
-        rescale_type="HU" if says("hounsfield_unit", image.pixels.rescale_type) else image.pixels.rescale_type,
+        unit=_unit(found),
         tilt_deg=tilt_deg,
         flags=tuple(flags),
     )
+
+
+def _unit(found: Mapping[str, Any]) -> str:
+    """The unit of the values where it is told and is none of Hounsfield's."""
+    said = found.get("Units")
+    return "" if not isinstance(said, str) or says("hounsfield_unit", said) else " ".join(said.split())[:40]
 
 
 def _record(path: Path, dataset: Dataset) -> tuple[Image, float | None]:
@@ -152,6 +167,8 @@ def _dataset(fields: Mapping[str, Any]) -> Dataset:
     for keyword, value in known.items():
         if isinstance(keyword, str) and keyword not in _GIVEN:
             _put(dataset, keyword, value)
+    if isinstance(fields.get("RescaleType"), str) and says("hounsfield_unit", fields["RescaleType"]):
+        _put(dataset, "RescaleType", "HU")
     age = fields.get("PatientAge")
     if isinstance(age, int | float) and not isinstance(age, bool):
         _put(dataset, "PatientAge", f"{age:03.0f}Y")
@@ -167,6 +184,9 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
     """Set an attribute as a file would hold it; what is no attribute, or no plain value, is passed over."""
     tag = tag_for_keyword(keyword)
     several = value if isinstance(value, list) else [value]
+    if tag is not None and dictionary_VR(tag) == "SQ":
+        dataset.add_new(tag, "SQ", [_item(one) for one in several[:_MOST_ITEMS] if isinstance(one, dict)])
+        return
     if tag is None or not several or not all(isinstance(one, str | int | float) for one in several):
         return
     vr = dictionary_VR(tag)
@@ -184,18 +204,24 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
         return
 
 
-def _refuse_others(image: Image, where: str) -> None:
-    """Raises `NoCTError` for what a DICOM series of the same header would not be read for either."""
-    words = f"{' '.join(image.image_type)} {image.description}"
+def _item(fields: Mapping[str, Any]) -> Dataset:
+    """An item of a sequence; sequences within it are passed over."""
+    item = Dataset()
+    for keyword, value in fields.items():
+        if not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(x, dict) for x in value)):
+            _put(item, keyword, value)
+    return item
+
+
+def _as_series(image: Image, where: str) -> Candidate:
+    """What the fields tell of the series; raises `NoCTError` for what a DICOM series of them would not be read for."""
     hint = "give the native CT series"
     said = image.modality
     if said and said != "CT":
         raise NoCTError(f"the JSON beside it says that it is {said[:16]}, not CT", where=where, hint=hint)
     if "LOCALIZER" in image.image_type or "SCOUT" in image.image_type:
         raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
-    if says("projection", words):
-        what = "the JSON beside it says that it is a projection or rendering (MIP, VR), not slices"
-        raise NoCTError(what, where=where, hint=hint)
-    if says("energy_map", words):
-        what = "the JSON beside it says that it is a dual-energy map, not Hounsfield units"
-        raise NoCTError(what, where=where, hint=hint)
+    derivation = derivation_of([image])
+    if derivation.nature >= Nature.COMPUTED:
+        raise NoCTError(f"the JSON beside it says that it is no plain CT: {derivation.why}", where=where, hint=hint)
+    return Candidate(stack=Stack(images=(image,)), refusal="", derivation=derivation, contrast=told_contrast([image]))

@@ -423,6 +423,15 @@ def test_nothing_but_studies_without_ct_is_a_row_for_each(tmp_path: Path) -> Non
     assert places(found_in(tmp_path)) == {"mr": 9, "sr": 1}
 
 
+def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
+    for name in ("head.nii.gz", "head.json", "other.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    found = found_in(tmp_path)
+    assert places(found) == {"head.nii.gz": 1}
+    assert reasons(found)["head.json"] == "is no image; it is read with head.nii.gz"
+    assert reasons(found)["other.json"].startswith("is no DICOM image")
+
+
 # ---- names
 
 

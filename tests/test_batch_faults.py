@@ -36,6 +36,8 @@ from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
 from calcscan.read.glance import glance
 
+LABELS = b"calcscan sites.nii.gz".rjust(169, b"\0").ljust(344, b"\0") + b"n+1\0" + bytes(1000)
+"""How a label map of calcscan's begins."""
 TINY = {"rows": 4, "columns": 4, "slices": 9}
 
 
@@ -122,7 +124,7 @@ def everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     with zipfile.ZipFile(root / "packed" / "study.zip", "w") as target:
         target.writestr("1", b"x")
     (root / "packed" / "head.nii").write_bytes(bytes(400))
-    (root / "packed" / "sites.nii.gz").write_bytes(gzip.compress(bytes(148) + b"calcscan sites.nii.gz" + bytes(400)))
+    (root / "packed" / "sites.nii.gz").write_bytes(gzip.compress(LABELS))
     (root / "packed" / ".DS_Store").write_bytes(b"Bud1")
     (root / "packed" / "readme").write_text("no image")
     (root / "earlier" / "s").mkdir(parents=True)
@@ -430,6 +432,25 @@ def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
     assert places(found) == {"head.nii.gz": 1}
     assert reasons(found)["head.json"] == "is no image; it is read with head.nii.gz"
     assert reasons(found)["other.json"].startswith("is no DICOM image")
+
+
+def test_label_maps_of_an_earlier_run_are_no_studies(tmp_path: Path) -> None:
+    for name, content in batch_work.synthetic(False).items():
+        if name.endswith(".nii.gz"):
+            (tmp_path / f"copy of {name}").write_bytes(content)
+    found = found_in(tmp_path)
+    assert not found.studies
+    assert set(reasons(found).values()) == {"is a label map that calcscan wrote"}
+    assert len(found.left_out) == 2
+
+
+def test_values_that_are_no_text_are_not_quoted_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in series(tmp_path / "s"):
+        path.write_bytes(path.read_bytes().replace(b"1.2.826", b"1.M\xfc826"))
+    assert places(found_in(tmp_path)) == {"s": 9}
+    assert capfd.readouterr() == ("", "")
 
 
 # ---- names

@@ -326,6 +326,15 @@ def test_study_uids_that_differ_within_a_series_make_no_half_studies(tmp_path: P
     assert sizes(tmp_path) == [4, 5]
 
 
+def test_two_days_without_uids_are_two_studies(tmp_path: Path) -> None:
+    for day in ("20240101", "20250101"):
+        series(tmp_path / "s", StudyInstanceUID=None, StudyDate=day)
+    assert sizes(tmp_path) == [9, 9]
+    series(tmp_path / "t", StudyInstanceUID=None)
+    changed(tmp_path / "t", StudyDate=None)
+    assert sizes(tmp_path / "t") == [9]
+
+
 def test_copies_of_a_study_under_another_uid_are_another_study(tmp_path: Path) -> None:
     images = faults.series(**TINY)
     faults.write(images, tmp_path / "s")

@@ -36,6 +36,8 @@ from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
 from calcscan.read.glance import glance
 
+LABELS = b"calcscan sites.nii.gz".rjust(169, b"\0").ljust(344, b"\0") + b"n+1\0" + bytes(1000)
+"""How a label map of calcscan's begins."""
 TINY = {"rows": 4, "columns": 4, "slices": 9}
 
 
@@ -122,7 +124,7 @@ def everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     with zipfile.ZipFile(root / "packed" / "study.zip", "w") as target:
         target.writestr("1", b"x")
     (root / "packed" / "head.nii").write_bytes(bytes(400))
-    (root / "packed" / "sites.nii.gz").write_bytes(gzip.compress(bytes(148) + b"calcscan sites.nii.gz" + bytes(400)))
+    (root / "packed" / "sites.nii.gz").write_bytes(gzip.compress(LABELS))
     (root / "packed" / ".DS_Store").write_bytes(b"Bud1")
     (root / "packed" / "readme").write_text("no image")
     (root / "earlier" / "s").mkdir(parents=True)
@@ -324,6 +326,15 @@ def test_study_uids_that_differ_within_a_series_make_no_half_studies(tmp_path: P
     assert sizes(tmp_path) == [4, 5]
 
 
+def test_two_days_without_uids_are_two_studies(tmp_path: Path) -> None:
+    for day in ("20240101", "20250101"):
+        series(tmp_path / "s", StudyInstanceUID=None, StudyDate=day)
+    assert sizes(tmp_path) == [9, 9]
+    series(tmp_path / "t", StudyInstanceUID=None)
+    changed(tmp_path / "t", StudyDate=None)
+    assert sizes(tmp_path / "t") == [9]
+
+
 def test_copies_of_a_study_under_another_uid_are_another_study(tmp_path: Path) -> None:
     images = faults.series(**TINY)
     faults.write(images, tmp_path / "s")
@@ -421,6 +432,34 @@ def test_nothing_but_studies_without_ct_is_a_row_for_each(tmp_path: Path) -> Non
     series(tmp_path / "mr", Modality="MR")
     faults.write([faults.dose_report()], tmp_path / "sr")
     assert places(found_in(tmp_path)) == {"mr": 9, "sr": 1}
+
+
+def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
+    for name in ("head.nii.gz", "head.json", "other.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    found = found_in(tmp_path)
+    assert places(found) == {"head.nii.gz": 1}
+    assert reasons(found)["head.json"] == "is no image; it is read with head.nii.gz"
+    assert reasons(found)["other.json"].startswith("is no DICOM image")
+
+
+def test_label_maps_of_an_earlier_run_are_no_studies(tmp_path: Path) -> None:
+    for name, content in batch_work.synthetic(False).items():
+        if name.endswith(".nii.gz"):
+            (tmp_path / f"copy of {name}").write_bytes(content)
+    found = found_in(tmp_path)
+    assert not found.studies
+    assert set(reasons(found).values()) == {"is a label map that calcscan wrote"}
+    assert len(found.left_out) == 2
+
+
+def test_values_that_are_no_text_are_not_quoted_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in series(tmp_path / "s"):
+        path.write_bytes(path.read_bytes().replace(b"1.2.826", b"1.M\xfc826"))
+    assert places(found_in(tmp_path)) == {"s": 9}
+    assert capfd.readouterr() == ("", "")
 
 
 # ---- names

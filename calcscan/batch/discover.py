@@ -188,6 +188,7 @@ def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
     for name in archive.unclear:
         tree.left_out.add(path / name, _NOBODYS, files=0)
     if not archive.studies:
+        tree.left_out.explain(path.with_name(f"{_bare(path)}.json"), f"is no image; it is read with {shown(path.name)}")
         yield _Draft(key=key, place=path, paths=(path,), files=1, alone=True)
     for count, (study, members) in enumerate(archive.studies.items()):
         files = 1 if count == 0 else 0

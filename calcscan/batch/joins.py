@@ -37,6 +37,7 @@ def joined(members: Iterable[Member]) -> dict[str, list[Member]]:
 
     Files of one uid are one study. So are studies that share a series in one folder, on one day, and slices of one
     folder and day with a uid each, where no two slices have the same number; and files without a uid beside a study.
+    Files without a uid are one study for each folder and day.
     """
     studies: dict[str, list[Member]] = defaultdict(list)
     nameless: dict[Path, list[Member]] = defaultdict(list)
@@ -52,7 +53,11 @@ def joined(members: Iterable[Member]) -> dict[str, list[Member]]:
         for member in group if nameless else ():
             beside[member.path.parent].add(keys[uid])
     for folder, group in nameless.items():
-        found[next(iter(beside[folder])) if len(beside[folder]) == 1 else f"no uid in {folder}"] += group
+        days = dict.fromkeys(member.person.study_date for member in group if member.person.study_date)
+        usual = next(iter(days)) if len(days) == 1 else ""
+        for member in group:
+            alone = f"no uid in {folder} {member.person.study_date or usual}"
+            found[next(iter(beside[folder])) if len(beside[folder]) == 1 else alone].append(member)
     return found
 
 

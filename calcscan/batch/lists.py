@@ -32,6 +32,11 @@ class LeftOuts:
     def add(self, path: Path, reason: str, *, files: int | None = 1) -> None:
         self._reasons[path] = (reason, files)
 
+    def explain(self, path: Path, reason: str) -> None:
+        """Another reason, if the file is left out at all."""
+        if path in self._reasons:
+            self.add(path, reason)
+
     def take(self, paths: Iterable[Path]) -> None:
         """Files that turned out to be a study's."""
         for path in paths:

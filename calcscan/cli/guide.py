@@ -36,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
             return 2
         terminal.write_text(_answer(args))
     except (FactsError, RulesetError) as error:
-        print(f"calcscan guide: {error}", file=sys.stderr)
+        print(terminal.shown(f"calcscan guide: {error}"), file=sys.stderr)
         return 2
     return 0
 

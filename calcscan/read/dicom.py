@@ -239,10 +239,10 @@ def _top_hu(image: Image) -> float:
 def _lost_flags(broken: Sequence[Lost], lost: Sequence[Lost]) -> tuple[Flag, ...]:
     """One flag for slices of the series that can't be decoded, one for files that may have been slices of it."""
     flags = []
-    for files, what in ((broken, "slice"), (lost, "file that may belong to the series")):
+    for files, what, more in ((broken, "slice", ""), (lost, "file", " that may belong to the series")):
         if files:
             shown = "; ".join(f"{one.name} {one.what}" for one in files[:3]) + (" …" if len(files) > 3 else "")
-            message = f"{len(files)} {what}{'s' * (len(files) > 1 and what == 'slice')} can't be read: {shown}."
+            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown}."
             flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from calcscan.errors import InputError, UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
 from calcscan.read.files import Blob, blobs_of, is_zip, printable
 from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
-from calcscan.read.kinds import START_BYTES, kind_of
+from calcscan.read.kinds import LABEL_MAP, START_BYTES, kind_of
 from calcscan.read.nifti import is_nifti
 from calcscan.read.rules import limit
 
@@ -89,26 +87,13 @@ def _glance(blob: Blob) -> Glance:
 
 
 def _other(blob: Blob, path: Path, start: bytes) -> Glance:
-    if is_nifti(path):
-        wrote = _is_label_map(start)
-        return Glance(alone=not wrote, reason="is a label map that calcscan wrote" if wrote else "")
-    if path.name.lower().endswith(".zip") and kind_of(blob.name, start).use != "slice":
-        return Glance(alone=True)
     kind = kind_of(blob.name, start[:START_BYTES])
+    if kind is not LABEL_MAP and (is_nifti(path) or (path.suffix.lower() == ".zip" and kind.use != "slice")):
+        return Glance(alone=True)
     if blob.claims_dicom and kind.use not in ("slice", "leftover"):
         reason = "is named .dcm but is not DICOM" if start else "is empty"
         return Glance(reason=reason, doubtful=True, claims=True)
     return Glance(reason=kind.reason, doubtful=kind.use == "slice", claims=kind.use == "slice")
-
-
-def _is_label_map(start: bytes) -> bool:
-    """By the description in the NIfTI header, wherever the file was put."""
-    if start[:2] == b"\x1f\x8b":
-        try:
-            start = gzip.GzipFile(fileobj=io.BytesIO(start)).read(348)
-        except (OSError, EOFError, zlib.error):
-            return False
-    return bool(start[148:157] == b"calcscan ")
 
 
 def _dicom(blob: Blob, start: bytes) -> Glance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -27,6 +28,7 @@ class Kind:
         return f"{self.what}: {self.do}" if self.do else self.what
 
 
+LABEL_MAP = Kind(use="none", what="is a label map that calcscan wrote")
 EMPTY = Kind(use="image", what="is empty")
 UNKNOWN = Kind(use="image", what="is no DICOM image")
 
@@ -37,11 +39,23 @@ def kind_of(name: str, start: bytes) -> Kind:
     >>> kind_of("a/IM1.dcm.gz", b"").what, kind_of("readme.txt", b"hello").use, kind_of("IM1", b"hello").what
     ('is a compressed DICOM file', 'none', 'is no DICOM image')
     """
+    if _is_label_map(start):
+        return LABEL_MAP
     last = name.replace("\\", "/").rpartition("/")[2]
     for pattern, begins, kind in _kinds():
         if (pattern is not None and pattern.fullmatch(last)) or begins(start):
             return kind
     return UNKNOWN if start else EMPTY
+
+
+def _is_label_map(start: bytes) -> bool:
+    """By the description in the NIfTI header, wherever the file was put."""
+    if start[:2] == b"\x1f\x8b":
+        try:
+            start = zlib.decompressobj(31).decompress(start, 400)
+        except zlib.error:
+            return False
+    return start[148:157] == b"calcscan " and start[344:347] in (b"n+1", b"ni1")
 
 
 @cache

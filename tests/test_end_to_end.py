@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from heads import CLEAN, FALX, PALLIDUM, SAMPLES, truth
 from PIL import Image
 
 from calcscan.cli import main
+from calcscan.read import read_scan
 
 FILES = {"report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz"}
 BASAL_GANGLIA = ("caudate", "putamen", "pallidum")
@@ -100,6 +102,29 @@ def test_the_files_agree_with_each_other(run: Run) -> None:
         np.testing.assert_allclose(ras * [-1, -1, 1], lesion["centroid_lps_mm"], atol=1.0)
     with Image.open(out / "mosaic.png") as picture:
         assert min(picture.size) > 600
+
+
+def test_a_nifti_turned_about_gives_the_same_volumes_on_its_own_grid_and_never_its_name(
+    run: Run, tmp_path: Path
+) -> None:
+    scan = read_scan(SAMPLES / PALLIDUM)
+    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.geometry.affine()[:, [2, 1, 0, 3]]
+    turned = nibabel.Nifti1Image(scan.hu.transpose(2, 1, 0), to_ras).as_reoriented(np.array([[1, 1], [2, -1], [0, -1]]))
+    source = tmp_path / "Mueller_Hans_19370312.nii.gz"
+    nibabel.save(turned, source)
+    made = scan.acquisition
+    fields = {"Modality": "CT", "SliceThickness": made.slice_thickness_mm, "KVP": made.kvp_kv}
+    source.with_name("Mueller_Hans_19370312.json").write_text(json.dumps(fields), encoding="utf-8")
+    status, out = run(source)
+    assert status == 0
+    assert volumes(report(out)) == volumes(report(run(SAMPLES / PALLIDUM)[1]))
+    labels = nibabel.load(out / "lesions.nii.gz")
+    assert labels.shape == turned.shape
+    assert np.array_equal(labels.affine, nibabel.load(source).affine)
+    for lesion in report(out)["lesions"]:
+        assert turned.get_fdata()[np.asarray(labels.dataobj) == lesion["id"]].max() == lesion["max_hu"]
+    written = [path.read_bytes() for path in out.iterdir()]
+    assert not any(b"Mueller" in (gzip.decompress(one) if one[:2] == b"\x1f\x8b" else one) for one in written)
 
 
 def test_the_same_scan_gives_the_same_report(run: Run, tmp_path: Path) -> None:

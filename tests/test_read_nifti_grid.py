@@ -163,6 +163,17 @@ def test_a_singular_sform_beside_a_good_qform(tmp_path: Path) -> None:
     assert codes(scan) == {"left_out"}
 
 
+def test_a_quaternion_that_is_none(tmp_path: Path) -> None:
+    for number in (5.0, float("nan")):
+        path = save(tmp_path / "head.nii", PLAIN, 1, PLAIN)
+        with path.open("r+b") as file:
+            file.seek(256)  # quatern_b, c, d
+            file.write(np.full(3, number, "<f4").tobytes())
+        scan = read_scan(path)
+        assert np.linalg.norm(ball(scan) - BALL_MM) < 1.0
+        assert not scan.flags
+
+
 @pytest.mark.parametrize(
     ("unit", "factor", "read_as"),
     [

@@ -176,6 +176,16 @@ def test_ends_of_an_uneven_stack_are_covered():
     assert set(even.source) == set(range(geometry.shape[0]))
 
 
+def test_two_slices_at_nearly_one_place_make_no_giant():
+    at = np.array([0.0, 5.0, 10.0, 10.01, 15.0, 20.0])
+    geometry = grid(positions_mm=at.tolist(), **SMALL)
+    even = even_grid(geometry)
+    assert len(even.source) == 201
+    assert set(even.source) >= {0, 1, 4, 5}
+    far = grid(positions_mm=[*at.tolist(), 3000.0], **SMALL)
+    assert len(even_grid(far).source) <= 2001
+
+
 def test_lesions_keep_their_numbers_beyond_small_types():
     image = load(maps("axes 0")["lesions.nii.gz"])
     assert image.get_data_dtype() == np.uint16

@@ -77,9 +77,11 @@ def _qform(header: Any) -> tuple[Array | None, int]:
     code = int(header["qform_code"]) if "qform_code" in header else 0
     if code <= 0:
         return None, 0
+    from nibabel.spatialimages import HeaderDataError
+
     try:
         matrix = np.array(header.get_qform(), dtype=np.float64)
-    except Exception:  # nibabel raises what it likes where the quaternion is none
+    except (ValueError, HeaderDataError):  # the quaternion is none
         return None, 0
     return (matrix, code) if _regular(matrix) else (None, 0)
 

@@ -26,6 +26,9 @@ EVEN_ENOUGH_MM = 0.1
 """A stack that strays less than this from even spacing, and from its normal, is written as it is."""
 
 
+_MOST_SLICES = 2000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvenGrid:
     """An evenly spaced, square grid of `rows` and `columns`, and for each of its slices the native slice to copy from
@@ -50,18 +53,16 @@ def even_grid(geometry: Geometry) -> EvenGrid:
     array([0, 1, 2])
     """
     slices, rows, columns = geometry.shape
-    at = geometry.positions_mm
-    evenly = slices < 2 or bool(np.abs(np.linspace(at[0], at[-1], slices) - at).max() <= EVEN_ENOUGH_MM)
-    finest = float(at[-1] - at[0]) / (slices - 1) if evenly and slices > 1 else float(np.diff(at).min(initial=np.inf))
-    if slices < 2:
-        finest = float(geometry.slab_mm[0])
-    count = slices if evenly else int(np.ceil((at[-1] - at[0]) / finest - 0.5)) + 1
-    upright = geometry.origins_mm[0] + np.arange(count)[:, None] * finest * geometry.normal
-    if evenly and float(np.linalg.norm(geometry.origins_mm - upright, axis=1).max()) <= EVEN_ENOUGH_MM:
-        still = np.zeros((slices, 2), dtype=np.intp)
-        affine = _square(geometry, geometry.origins_mm[0], finest)
+    between, count = _even_steps(geometry)
+    upright = geometry.origins_mm[0] + np.arange(count)[:, None] * between * geometry.normal
+    if count == slices and float(np.linalg.norm(geometry.origins_mm - upright, axis=1).max()) <= EVEN_ENOUGH_MM:
         return EvenGrid(
-            affine=affine, source=np.arange(slices), shift_ji=still, rows=rows, columns=columns, native=True
+            affine=_square(geometry, geometry.origins_mm[0], between),
+            source=np.arange(slices),
+            shift_ji=np.zeros((slices, 2), dtype=np.intp),
+            rows=rows,
+            columns=columns,
+            native=True,
         )
     nearest = geometry.to_index(upright)
     source = np.clip(np.rint(nearest[:, 0]), 0, slices - 1).astype(np.intp)
@@ -69,13 +70,26 @@ def even_grid(geometry: Geometry) -> EvenGrid:
     first, last = (-shift).min(axis=0), (np.array([rows, columns]) - shift).max(axis=0)
     corner = geometry.origins_mm[0] + first[0] * geometry.step_j_mm + first[1] * geometry.step_i_mm
     return EvenGrid(
-        affine=_square(geometry, corner, finest),
+        affine=_square(geometry, corner, between),
         source=source,
         shift_ji=shift + first,
         rows=int(last[0] - first[0]),
         columns=int(last[1] - first[1]),
         native=False,
     )
+
+
+def _even_steps(geometry: Geometry) -> tuple[float, int]:
+    """Distance and number of slices: those of the scan where they are even, else its finest distance, but never so
+    fine that a file of many gigabytes comes of two slices at nearly the same place."""
+    at = geometry.positions_mm
+    if len(at) < 2:
+        return float(geometry.slab_mm[0]), 1
+    extent = float(at[-1] - at[0])
+    if np.abs(np.linspace(at[0], at[-1], len(at)) - at).max() <= EVEN_ENOUGH_MM:
+        return extent / (len(at) - 1), len(at)
+    finest = max(float(np.diff(at).min()), EVEN_ENOUGH_MM, extent / _MOST_SLICES)
+    return finest, int(np.ceil(extent / finest - 0.5)) + 1
 
 
 def _square(geometry: Geometry, corner: Array, between_mm: float) -> Array:

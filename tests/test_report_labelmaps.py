@@ -13,7 +13,7 @@ from results import BALLS, grid, make_result
 
 from calcscan.model import LesionMap, Result
 from calcscan.read import read_scan
-from calcscan.report.labelmaps import even_grid, stored_bytes
+from calcscan.report.labelmaps import affine_off_mm, even_grid, stored_bytes
 from calcscan.report.sitelabels import label_of
 from calcscan.report.write import label_maps
 
@@ -223,6 +223,7 @@ def test_maps_of_a_nifti_lie_on_its_own_grid(tmp_path, order, signs):
     affine = nib.affines.from_matvec(steps, [20.0, -31.5, 7.25])
     given, values = nifti_of(tmp_path / "head.nii.gz", affine, shape)
     image, scan = stored_maps(tmp_path / "head.nii.gz")
+    assert affine_off_mm(scan.geometry, scan.stored) < 1e-3
     assert image.shape == given.shape
     assert np.array_equal(image.affine, given.affine)
     assert all(np.array_equal(image.header[name], given.header[name]) for name in FIELDS)
@@ -277,3 +278,24 @@ def test_maps_of_a_sheared_nifti_open_in_itk_and_say_what_it_shows(tmp_path):
     assert about["sheared"]
     assert about["positions_by"] == "sform"
     assert "without the shear" in about["note"]
+
+
+@pytest.mark.parametrize("qform", [0, 1])
+def test_maps_of_a_nifti_with_an_affine_onto_a_template_say_by_what_their_places_go(tmp_path, qform):
+    own = nib.affines.from_matvec(np.diag([-9.0, 9.5, 11.0]), [54.0, -52.25, -49.5])
+    path = tmp_path / "head.nii"
+    nifti_of(path, own, (13, 12, 10))
+    given = nib.load(path, mmap=False)
+    given.header.set_sform(np.diag([1.1, 1.1, 1.1, 1.0]) @ own, 4)
+    given.header.set_qform(own, qform)
+    nib.save(nib.Nifti1Image(np.asarray(given.dataobj), None, given.header), path)
+    image, scan = stored_maps(path)
+    assert np.array_equal(image.affine, nib.load(path).affine)
+    corner_mm = np.linalg.norm(own[:3, 3])
+    assert affine_off_mm(scan.geometry, scan.stored) == pytest.approx(0.1 * corner_mm, rel=0.01)
+    none = LesionMap(
+        labels=np.zeros(scan.hu.shape, np.int32), geometry=scan.geometry, lesions=(), threshold_hu=130.0, settings={}
+    )
+    about = label_maps(none, scan.stored)[1]["sites.nii.gz"]
+    assert about["positions_by"] == ("qform" if qform else "sform")
+    assert "scan's own grid" in about["note"]

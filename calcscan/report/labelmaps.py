@@ -12,13 +12,14 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Array, Geometry
+from calcscan.geometry import Array, Geometry, apply
 from calcscan.model import LesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
@@ -27,6 +28,7 @@ EVEN_ENOUGH_MM = 0.1
 
 
 _MOST_SLICES = 2000
+_IN_MM = {"meter": 1000.0, "micron": 0.001}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,6 +137,23 @@ def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str)
     in_file = labels.transpose(np.argsort(stored.axes)).transpose(2, 1, 0)
     header.set_data_dtype(labels.dtype)
     return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
+
+
+def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
+    """How far a corner of the volume lies, by the matrix that nibabel takes from the file, from where the scan has it.
+
+    Not 0 where the file's own grid is another one than that matrix says: an affine onto a template.
+    """
+    header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
+    last = np.array(geometry.shape) - 1
+    corners = np.array(list(product((0, 1), repeat=3))) * last
+    in_file = corners.copy()
+    if stored.flipped:
+        in_file[:, 0] = last[0] - in_file[:, 0]
+    in_file = in_file[:, np.argsort(stored.axes)][:, ::-1]
+    in_mm = _IN_MM.get(header.get_xyzt_units()[0], 1.0)
+    by_file = apply(header.get_best_affine(), in_file) * in_mm * [-1.0, -1.0, 1.0]
+    return float(np.linalg.norm(by_file - geometry.to_world(corners), axis=1).max())
 
 
 def _packed(image: nib.Nifti1Image, description: str) -> bytes:

@@ -11,7 +11,9 @@ from calcscan.model import LesionMap, Result, StoredGrid
 from calcscan.report.document import document
 from calcscan.report.folder import REPORT, put_files
 from calcscan.report.labelmaps import (
+    EVEN_ENOUGH_MM,
     EvenGrid,
+    affine_off_mm,
     even_grid,
     lesion_labels,
     nifti_bytes,
@@ -95,14 +97,21 @@ def _about(geometry: Geometry, grid: EvenGrid) -> dict[str, Any]:
 def _about_stored(geometry: Geometry, stored: StoredGrid) -> dict[str, Any]:
     """That the label maps lie on the input's grid, and what of its header the report's positions go by."""
     sheared = geometry.tilt_deg > _SHEARED_DEG
+    off_mm = affine_off_mm(geometry, stored)
     said = {
         "grid": "that of the input file: same shape, axes, sform and qform",
         "positions_by": stored.frame,
         "slices": geometry.shape[0],
         "native_slices": geometry.shape[0],
         "sheared": sheared,
+        "affine_off_mm": round(off_mm, 2),
     }
-    if sheared:
+    if off_mm > EVEN_ENOUGH_MM:
+        said["note"] = (
+            f"The positions in this report go by the scan's own grid ({stored.frame}), up to {off_mm:.0f} mm from "
+            "where software that takes the file's sform shows the input, and these maps on it."
+        )
+    elif sheared:
         said["note"] = (
             "The sform is sheared. Software that goes by the qform instead (ITK, 3D Slicer) shows these maps, like the "
             "input, without the shear: not where the positions in this report are."

@@ -171,6 +171,18 @@ def test_analyze_has_no_sides(tmp_path: Path) -> None:
     assert codes(scan) == {"laterality_unknown"}
 
 
+def test_a_file_that_nobody_may_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "head.nii.gz", np.rint(NOISY).astype(np.int16))
+
+    def refuse(self: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UnreadableError, match="Permission denied") as caught:
+        read_scan(path)
+    one_line(caught.value)
+
+
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.98])
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz"])
 def test_cut_short(tmp_path: Path, name: str, kept: float) -> None:

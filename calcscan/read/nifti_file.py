@@ -100,6 +100,7 @@ def open_nifti(path: Path) -> NiftiFile:
         if not pixels.is_file():
             what = f"its other half, {pixels.name}, is missing"
             raise UnreadableError(what, where=str(path), hint="put both files (.hdr and .img) into one folder")
+    Blob(path.name, path=header_at).start(1)  # says why, if nobody may open it
     try:
         with _quiet_nibabel():
             header = _header(start_of(Blob(path.name, path=header_at)))

@@ -16,6 +16,7 @@ from test_read_nifti import PLAIN, SHAPE, ball, centred, codes, head
 from calcscan.errors import GeometryError
 from calcscan.model import Scan
 from calcscan.read import read_scan
+from calcscan.report.labelmaps import affine_off_mm
 
 VOXEL_MM3 = 4.2 * 4.5 * 5.0
 HEAD = head(PLAIN).astype(np.int16)
@@ -172,6 +173,13 @@ def test_a_quaternion_that_is_none(tmp_path: Path) -> None:
         scan = read_scan(path)
         assert np.linalg.norm(ball(scan) - BALL_MM) < 1.0
         assert not scan.flags
+        content = bytearray(path.read_bytes())
+        content[254] = 0  # the sform's code
+        path.write_bytes(content)
+        alone = read_scan(path)
+        assert codes(alone) == {"laterality_unknown"}
+        assert alone.stored is not None
+        assert affine_off_mm(alone.geometry, alone.stored) < 1e-3
 
 
 @pytest.mark.parametrize(

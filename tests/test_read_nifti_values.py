@@ -17,6 +17,7 @@ from test_read_nifti import PLAIN, SHAPE, ball, codes, head
 from calcscan.errors import GeometryError, InputError, UnreadableError
 from calcscan.model import AIR_HU
 from calcscan.read import read_scan
+from calcscan.report.labelmaps import affine_off_mm
 
 rng = np.random.default_rng(7)
 HEAD = head(PLAIN)
@@ -203,6 +204,32 @@ def test_a_flipped_bit_in_a_packed_file(tmp_path: Path) -> None:
     content[-8] ^= 1
     path.write_bytes(bytes(content) + b"and something that was appended")
     assert not read_scan(path).flags
+
+
+@pytest.mark.parametrize(("size", "at"), [(348, 123), (540, 500)])
+def test_a_unit_field_of_anything(tmp_path: Path, size: int, at: int) -> None:
+    kind = nibabel.Nifti1Image if size == 348 else nibabel.Nifti2Image
+    content = bytearray(save(tmp_path / "head.nii", np.rint(NOISY).astype(np.int16), kind).read_bytes())
+    for value in (6, 7, 0xFE):
+        content[at] = value
+        content[at + 1] = 0xFE if size == 540 else content[at + 1]
+        (tmp_path / "head.nii").write_bytes(content)
+        scan = read_scan(tmp_path / "head.nii")
+        assert np.linalg.norm(ball(scan) - BALL_MM) < 1.0
+        assert scan.stored is not None
+        assert affine_off_mm(scan.geometry, scan.stored) < 1e-3
+
+
+def test_a_header_that_does_not_say_what_it_is(tmp_path: Path) -> None:
+    for kind, at in ((nibabel.Nifti1Image, 344), (nibabel.Nifti2Image, 4)):
+        content = bytearray(save(tmp_path / "head.nii", np.rint(NOISY).astype(np.int16), kind).read_bytes())
+        content[at : at + 4] = bytes(4)
+        (tmp_path / "head.nii").write_bytes(content)
+        if kind is nibabel.Nifti1Image:  # what Analyze looks like
+            assert codes(read_scan(tmp_path / "head.nii")) == {"laterality_unknown"}
+        else:
+            with pytest.raises(UnreadableError, match="NIfTI-2"):
+                read_scan(tmp_path / "head.nii")
 
 
 def bomb(path: Path, shape: tuple[int, int, int], dtype: type) -> Path:

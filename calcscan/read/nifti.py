@@ -178,10 +178,12 @@ def _stored(file: NiftiFile, grid: Placed, turned: Turned) -> StoredGrid:
             header[name] = own[name]
     if file.analyze:
         header["pixdim"][0] = 1
+    if grid.frame == "pixdim":
+        header["qform_code"] = 0  # there is none, or its quaternion is none
     if grid.lonely_sform is not None:
         header.set_qform(grid.lonely_sform, code=_ALIGNED)
         header["qform_code"] = _ALIGNED if grid.sheared else 0
-    time_unit = int(own["xyzt_units"]) & ~7 if "xyzt_units" in own else 0
+    time_unit = int(own["xyzt_units"]) & 0x38 if "xyzt_units" in own else 0
     header["xyzt_units"] = time_unit | grid.unit
     block = io.BytesIO()
     header.write_to(block)

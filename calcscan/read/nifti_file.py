@@ -152,8 +152,11 @@ def _header(start: bytes) -> Any:
         raise ValueError("it ends within its header")
     magic = start[344:347] if size == 348 else start[4:7]
     kinds = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader, b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
+    kind = kinds.get(magic, AnalyzeHeader if size == 348 else None)
+    if kind is None:
+        raise ValueError("its header is of NIfTI-2 by its size, but does not say so")
     try:
-        return kinds.get(magic, AnalyzeHeader)(start[:size])
+        return kind(start[:size])
     except HeaderDataError as error:
         raise ValueError(str(error)) from error
 

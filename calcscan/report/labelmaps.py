@@ -28,7 +28,8 @@ EVEN_ENOUGH_MM = 0.1
 
 
 _MOST_SLICES = 2000
-_IN_MM = {"meter": 1000.0, "micron": 0.001}
+_IN_MM = {1: 1000.0, 3: 0.001}
+"""By the code of the unit: metres, microns; all else is millimetres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +152,7 @@ def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
     if stored.flipped:
         in_file[:, 0] = last[0] - in_file[:, 0]
     in_file = in_file[:, np.argsort(stored.axes)][:, ::-1]
-    in_mm = _IN_MM.get(header.get_xyzt_units()[0], 1.0)
+    in_mm = _IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     by_file = apply(header.get_best_affine(), in_file) * in_mm * [-1.0, -1.0, 1.0]
     return float(np.linalg.norm(by_file - geometry.to_world(corners), axis=1).max())
 

@@ -42,6 +42,8 @@ _GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePo
           "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
 """What the NIfTI itself says better."""
 _MOST_ITEMS = 8
+_SHORT, _LONG = 64, 1024
+"""The most letters that DICOM has in a value; more comes of no scanner, and is not repeated in messages."""
 _MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
 """How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
 _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
@@ -192,7 +194,8 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
     vr = dictionary_VR(tag)
     try:
         if vr in _VRS - {"FD", "FL"}:
-            text = "\\".join(str(one) for one in several)
+            most = _LONG if vr in ("ST", "LT", "UT") else _SHORT
+            text = "\\".join(str(one)[:most] for one in several)
             made = DataElement(tag, vr, text.split("\\") if "\\" in text else text, pydicom.config.IGNORE)
         elif vr in ("FD", "FL", "US"):
             numbers = [int(one) if vr == "US" else float(one) for one in several]

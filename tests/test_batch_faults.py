@@ -793,6 +793,7 @@ def test_an_archive_of_two_studies_is_two_studies(tmp_path: Path) -> None:
     found = found_in(root)
     assert [study.place for study in found.studies] == ["a.zip", "a.zip"]
     assert sorted(study.files for study in found.studies) == [0, 1]
+    assert len(found_in(root / "a.zip").studies) == 2
     for study in found.studies:
         with _one_path(study) as folder:
             assert len(study.members) == len(list(folder.iterdir())) == 10

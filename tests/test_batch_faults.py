@@ -443,6 +443,15 @@ def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
     assert reasons(found)["other.json"].startswith("is no DICOM image")
 
 
+def test_a_root_that_holds_a_report_is_searched_without_it(tmp_path: Path) -> None:
+    series(tmp_path / "root")
+    for name, content in batch_work.synthetic(False).items():
+        (tmp_path / "root" / name).write_bytes(content)
+    (study,) = found_in(tmp_path / "root").studies
+    assert study.files == len(study.paths) == 9
+    assert set(reasons(found_in(tmp_path / "root")).values()) == {"is a result of calcscan"}
+
+
 def test_label_maps_of_an_earlier_run_are_no_studies(tmp_path: Path) -> None:
     for name, content in batch_work.synthetic(False).items():
         if name.endswith(".nii.gz"):
@@ -569,6 +578,7 @@ DAMAGE = {
     "status a list": _text("status.json", "[1]"),
     "status no text": lambda folder: (folder / "status.json").write_bytes(b"\xff\xfe\0"),
     "status a pipe": _pipe("status.json"),
+    "report a pipe": _pipe("report.json"),
     "report deep": _text("report.json", DEEP),
     "report cut": _text("report.json", '{"schema": "calcscan-report/1", '),
     "report bare": _text("report.json", '{"schema": "calcscan-report/1"}'),
@@ -626,15 +636,26 @@ def test_what_stands_in_the_way_costs_one_study(tmp_path: Path, name: str) -> No
     assert [row["study"] for row in rows(out / "batch.csv")] == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["batch.csv", "left_out.csv"])
+def test_a_pipe_in_place_of_a_report_costs_one_study(tmp_path: Path) -> None:
+    root, out = one_study(tmp_path)
+    _pipe("report.json")(out / "a")
+    (out / "a" / "status.json").unlink()  # so that nothing says that the folder is ours
+    result = run_batch(root, out, runner=_in_this_process)
+    assert result.outcomes["a"].state == FAILED
+    assert "report.json" in result.outcomes["a"].error
+
+
+@pytest.mark.parametrize("name", ["batch.csv", "left_out.csv", "report.json"])
 def test_a_folder_in_place_of_a_table_is_found_out_before_the_work(tmp_path: Path, name: str) -> None:
     root, out = one_study(tmp_path)
-    (out / name).unlink()
-    (out / name).mkdir()
-    runner = InLine()
-    with pytest.raises(OutputError, match="stands where a table goes"):
-        run_batch(root, out, runner=runner)
-    assert runner.done == []
+    (out / name).unlink(missing_ok=True)
+    for make in (Path.mkdir, os.mkfifo):
+        make(out / name)
+        runner = InLine()
+        with pytest.raises(OutputError, match="is no file"):
+            run_batch(root, out, runner=runner)
+        assert runner.done == []
+        shutil.move(out / name, tmp_path / make.__name__)
 
 
 def test_a_full_disk_costs_the_note_and_not_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

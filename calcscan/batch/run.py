@@ -9,7 +9,7 @@ from pathlib import Path
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import cores, local_processes
-from calcscan.batch.status import clear_remains, fingerprint, finished, write_status
+from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
 from calcscan.batch.table import check_tables, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
@@ -74,8 +74,8 @@ def run_batch(
     """
     root, out = Path(root), Path(out)
     _refuse_root(root, out)
-    check_output(out)
     check_tables(out)
+    check_output(out)
     found = find(root, out, looking=looking)
     wanted = settings or Settings()
     tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
@@ -160,7 +160,7 @@ def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int,
 def _noted(task: Task, outcome: Outcome, marks: dict[str, str]) -> Outcome:
     """Writes the status down; that it can't be is no reason to leave the other studies undone."""
     try:
-        if outcome.state == FAILED:
+        if outcome.state == FAILED and has_report(task.out):
             remove_report(task.out)
         write_status(task, outcome, marks)
     except (OSError, RecursionError, MemoryError, CalcscanError) as error:

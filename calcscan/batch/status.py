@@ -122,7 +122,7 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
 def clear_remains(task: Task) -> None:
     """Take away what is left of a report of this study whose report.json is gone or damaged: nobody would then be
     allowed to write there. What is in a folder without our status.json is never touched."""
-    if read_status(task.out).get("study") != task.study.name or _is_report(task.out):
+    if read_status(task.out).get("study") != task.study.name or has_report(task.out):
         return
     for name in sorted(OURS):
         try:
@@ -131,7 +131,8 @@ def clear_remains(task: Task) -> None:
             continue
 
 
-def _is_report(folder: Path) -> bool:
+def has_report(folder: Path) -> bool:
+    """Is there a report.json of calcscan's? It is not opened where it is no file."""
     try:
         return (folder / REPORT).is_file() and is_report(folder / REPORT)
     except (OSError, RecursionError, MemoryError):

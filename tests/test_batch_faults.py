@@ -578,7 +578,6 @@ DAMAGE = {
     "status a list": _text("status.json", "[1]"),
     "status no text": lambda folder: (folder / "status.json").write_bytes(b"\xff\xfe\0"),
     "status a pipe": _pipe("status.json"),
-    "report a pipe": _pipe("report.json"),
     "report deep": _text("report.json", DEEP),
     "report cut": _text("report.json", '{"schema": "calcscan-report/1", '),
     "report bare": _text("report.json", '{"schema": "calcscan-report/1"}'),
@@ -636,10 +635,13 @@ def test_what_stands_in_the_way_costs_one_study(tmp_path: Path, name: str) -> No
     assert [row["study"] for row in rows(out / "batch.csv")] == ["a", "b"]
 
 
-def test_a_pipe_in_place_of_a_report_costs_one_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [_pipe, _folder])
+@pytest.mark.parametrize("status", [True, False])
+def test_what_is_no_file_in_place_of_a_report_costs_one_study(tmp_path: Path, make: object, status: bool) -> None:
     root, out = one_study(tmp_path)
-    _pipe("report.json")(out / "a")
-    (out / "a" / "status.json").unlink()  # so that nothing says that the folder is ours
+    make("report.json")(out / "a")  # type: ignore[operator]
+    if not status:
+        (out / "a" / "status.json").unlink()
     result = run_batch(root, out, runner=_in_this_process)
     assert result.outcomes["a"].state == FAILED
     assert "report.json" in result.outcomes["a"].error

@@ -10,11 +10,11 @@ from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import cores, local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
-from calcscan.batch.table import check_tables, write_left_out, write_table
+from calcscan.batch.table import check_tables, is_odd, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import glance
-from calcscan.report.folder import check_output, remove_report
+from calcscan.report.folder import REPORT, check_output, remove_report
 
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""
@@ -147,7 +147,8 @@ def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
 def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int, progress: Report | None) -> None:
     marks = {task.study.name: fingerprint(task) for task in todo}
     for task in todo:
-        clear_remains(task)
+        if not is_odd(task.out / REPORT):  # else the study fails, and says so
+            clear_remains(task)
     if progress is not None:
         progress(len(outcomes), total, "", "")
     for task, outcome in run(todo, do_study):

@@ -14,7 +14,7 @@ from typing import Any
 
 from calcscan import __version__
 from calcscan.batch.model import ABSTAINED, DONE, Outcome, Settings, Study, Task
-from calcscan.batch.table import row_of
+from calcscan.batch.table import is_odd, row_of
 from calcscan.read.tree import walk
 from calcscan.report.folder import OURS, REPORT, is_report
 
@@ -74,6 +74,8 @@ def read_status(folder: Path) -> dict[str, Any]:
 def finished(task: Task) -> Outcome | None:
     """How it ended: done or abstained, on the same input, with the same settings and version, and each file of the
     report is there as it was written; else None."""
+    if is_odd(task.out / REPORT):
+        return None
     status = read_status(task.out)
     state = status.get("state")
     if state not in (DONE, ABSTAINED) or any(status.get(key) != value for key, value in fingerprint(task).items()):

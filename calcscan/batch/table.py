@@ -26,13 +26,17 @@ def check_tables(out: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raises `OutputError` where a folder stands in a file's place, or a pipe: to read one never ends."""
-    try:
-        odd = path.exists() and not path.is_file()
-    except OSError:
-        return
-    if odd:
+    """Raises `OutputError` where what stands in a file's place is no file."""
+    if is_odd(path):
         raise OutputError("what stands there is no file", where=str(path), hint="take it away, or give another folder")
+
+
+def is_odd(path: Path) -> bool:
+    """Does a folder stand in a file's place, or a pipe? To read one of those never ends."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False
 
 
 def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,55 @@ def _(folder: Path) -> Path:
     archive = faults.zipped(folder / "series", folder / "series.zip")
     shutil.rmtree(folder / "series")  # some readers look around
     return archive
+
+
+@case("ZIP, entries of one name")
+def _(folder: Path) -> Path:
+    paths = write(series(), folder / "series")
+    with warnings.catch_warnings(), zipfile.ZipFile(folder / "series.zip", "w") as target:
+        warnings.simplefilter("ignore")
+        for number, path in enumerate(paths):
+            target.writestr(f"DICOM/{number // 2:03d}.dcm", path.read_bytes())
+    shutil.rmtree(folder / "series")
+    return folder / "series.zip"
+
+
+@case("names that begin with a dot")
+def _(folder: Path) -> Path:
+    for path in write(series(), folder / ".scan"):
+        path.rename(path.with_name(f".{path.name}"))
+    return folder
+
+
+@case("a link for each file, as version control of data has it")
+def _(folder: Path) -> Path:
+    for path in write(series(), folder / ".git" / "annex"):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+@case("a linked folder, and a loop")
+def _(folder: Path) -> Path:
+    write(series(), folder / "elsewhere")
+    (folder / "in").mkdir()
+    (folder / "in" / "series").symlink_to(folder / "elsewhere")
+    (folder / "elsewhere" / "again").symlink_to(folder / "in")
+    return folder / "in"
+
+
+@case("archives and other formats beside", "left_out")
+def _(folder: Path) -> Path:
+    write(series(), folder)
+    for name, content in {"more.zip": b"PK\3\4", "more.tar": b"tar", "mask.nrrd": b"NRRD0004", "a.exe": b"MZ"}.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@case("a link to nothing beside", "missing_slices")
+def _(folder: Path) -> Path:
+    write(series(), folder)
+    (folder / "more.dcm").symlink_to("gone")
+    return folder
 
 
 @case("dose report and screen capture beside")

@@ -443,6 +443,15 @@ def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
     assert reasons(found)["other.json"].startswith("is no DICOM image")
 
 
+def test_a_root_that_holds_a_report_is_searched_without_it(tmp_path: Path) -> None:
+    series(tmp_path / "root")
+    for name, content in batch_work.synthetic(False).items():
+        (tmp_path / "root" / name).write_bytes(content)
+    (study,) = found_in(tmp_path / "root").studies
+    assert study.files == len(study.paths) == 9
+    assert set(reasons(found_in(tmp_path / "root")).values()) == {"is a result of calcscan"}
+
+
 def test_label_maps_of_an_earlier_run_are_no_studies(tmp_path: Path) -> None:
     for name, content in batch_work.synthetic(False).items():
         if name.endswith(".nii.gz"):
@@ -626,15 +635,29 @@ def test_what_stands_in_the_way_costs_one_study(tmp_path: Path, name: str) -> No
     assert [row["study"] for row in rows(out / "batch.csv")] == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["batch.csv", "left_out.csv"])
+@pytest.mark.parametrize("make", [_pipe, _folder])
+@pytest.mark.parametrize("status", [True, False])
+def test_what_is_no_file_in_place_of_a_report_costs_one_study(tmp_path: Path, make: object, status: bool) -> None:
+    root, out = one_study(tmp_path)
+    make("report.json")(out / "a")  # type: ignore[operator]
+    if not status:
+        (out / "a" / "status.json").unlink()
+    result = run_batch(root, out, runner=_in_this_process)
+    assert result.outcomes["a"].state == FAILED
+    assert "report.json" in result.outcomes["a"].error
+
+
+@pytest.mark.parametrize("name", ["batch.csv", "left_out.csv", "report.json"])
 def test_a_folder_in_place_of_a_table_is_found_out_before_the_work(tmp_path: Path, name: str) -> None:
     root, out = one_study(tmp_path)
-    (out / name).unlink()
-    (out / name).mkdir()
-    runner = InLine()
-    with pytest.raises(OutputError, match="stands where a table goes"):
-        run_batch(root, out, runner=runner)
-    assert runner.done == []
+    (out / name).unlink(missing_ok=True)
+    for make in (Path.mkdir, os.mkfifo):
+        make(out / name)
+        runner = InLine()
+        with pytest.raises(OutputError, match="is no file"):
+            run_batch(root, out, runner=runner)
+        assert runner.done == []
+        shutil.move(out / name, tmp_path / make.__name__)
 
 
 def test_a_full_disk_costs_the_note_and_not_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -793,6 +816,7 @@ def test_an_archive_of_two_studies_is_two_studies(tmp_path: Path) -> None:
     found = found_in(root)
     assert [study.place for study in found.studies] == ["a.zip", "a.zip"]
     assert sorted(study.files for study in found.studies) == [0, 1]
+    assert len(found_in(root / "a.zip").studies) == 2
     for study in found.studies:
         with _one_path(study) as folder:
             assert len(study.members) == len(list(folder.iterdir())) == 10

@@ -18,6 +18,7 @@ from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
 from calcscan.batch.people import told_apart
+from calcscan.read.files import Blob
 from calcscan.read.glance import Glance
 from calcscan.read.rules import limit
 from calcscan.read.tree import Entry, walk
@@ -42,13 +43,16 @@ def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = No
     OSError
         The root can't be listed.
     """
-    if not root.is_dir():
-        return Found(studies=(_alone(root, root),), left_out=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom quotes what it does not like: it may be a name
-        tree = _looked_at(root, out, look, looking)
-    studies = _studies(root, tree)
-    return Found(studies=_with_names(root, studies), left_out=tree.left_out.rows())
+        if root.is_dir():
+            tree = _looked_at(root, out, look, looking)
+            drafts = _studies(root, tree)
+        else:
+            root, file = root.parent, root
+            tree = _Tree(left_out=LeftOuts(root))
+            drafts = list(_alone_drafts(root, file, tree))
+    return Found(studies=_with_names(root, drafts), left_out=tree.left_out.rows())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,8 +130,7 @@ def _problem(tree: _Tree, entry: Entry) -> None:
         if entry.folder:
             tree.locked.append(entry.path)
         elif entry.doubtful:
-            claims = entry.path.name.lower().endswith((".dcm", ".ima", ".dicom"))
-            tree.unread[folder].append((entry.path, claims))
+            tree.unread[folder].append((entry.path, Blob(entry.path.name).claims_dicom))
 
 
 def _count(folder: Path) -> int | None:
@@ -250,10 +253,6 @@ def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree
         paths = sorted([*files, *doubtful, *(path for path in tree.locked if path.parent in folders)])
     paths += [tree.directories[listed]] if listed is not None else []
     return _Draft(key=key, place=place, paths=tuple(paths), files=len(files), top=listed or place)
-
-
-def _alone(root: Path, path: Path) -> Study:
-    return Study(name=study_name([_bare(path)]), paths=(path,), files=1, place=shown(path.name))
 
 
 def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import cores, local_processes
-from calcscan.batch.status import clear_remains, fingerprint, finished, write_status
-from calcscan.batch.table import check_tables, write_left_out, write_table
+from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
+from calcscan.batch.table import check_tables, is_odd, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import glance
-from calcscan.report.folder import check_output, remove_report
+from calcscan.report.folder import REPORT, check_output, remove_report
 
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""
@@ -74,8 +74,8 @@ def run_batch(
     """
     root, out = Path(root), Path(out)
     _refuse_root(root, out)
-    check_output(out)
     check_tables(out)
+    check_output(out)
     found = find(root, out, looking=looking)
     wanted = settings or Settings()
     tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
@@ -147,7 +147,8 @@ def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
 def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int, progress: Report | None) -> None:
     marks = {task.study.name: fingerprint(task) for task in todo}
     for task in todo:
-        clear_remains(task)
+        if not is_odd(task.out / REPORT):  # else the study fails, and says so
+            clear_remains(task)
     if progress is not None:
         progress(len(outcomes), total, "", "")
     for task, outcome in run(todo, do_study):
@@ -160,7 +161,7 @@ def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int,
 def _noted(task: Task, outcome: Outcome, marks: dict[str, str]) -> Outcome:
     """Writes the status down; that it can't be is no reason to leave the other studies undone."""
     try:
-        if outcome.state == FAILED:
+        if outcome.state == FAILED and has_report(task.out):
             remove_report(task.out)
         write_status(task, outcome, marks)
     except (OSError, RecursionError, MemoryError, CalcscanError) as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from calcscan import __version__
 from calcscan.batch.model import ABSTAINED, DONE, Outcome, Settings, Study, Task
-from calcscan.batch.table import row_of
+from calcscan.batch.table import is_odd, row_of
 from calcscan.read.tree import walk
 from calcscan.report.folder import OURS, REPORT, is_report
 
@@ -74,6 +74,8 @@ def read_status(folder: Path) -> dict[str, Any]:
 def finished(task: Task) -> Outcome | None:
     """How it ended: done or abstained, on the same input, with the same settings and version, and each file of the
     report is there as it was written; else None."""
+    if is_odd(task.out / REPORT):
+        return None
     status = read_status(task.out)
     state = status.get("state")
     if state not in (DONE, ABSTAINED) or any(status.get(key) != value for key, value in fingerprint(task).items()):
@@ -122,7 +124,7 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
 def clear_remains(task: Task) -> None:
     """Take away what is left of a report of this study whose report.json is gone or damaged: nobody would then be
     allowed to write there. What is in a folder without our status.json is never touched."""
-    if read_status(task.out).get("study") != task.study.name or _is_report(task.out):
+    if read_status(task.out).get("study") != task.study.name or has_report(task.out):
         return
     for name in sorted(OURS):
         try:
@@ -131,7 +133,8 @@ def clear_remains(task: Task) -> None:
             continue
 
 
-def _is_report(folder: Path) -> bool:
+def has_report(folder: Path) -> bool:
+    """Is there a report.json of calcscan's? It is not opened where it is no file."""
     try:
         return (folder / REPORT).is_file() and is_report(folder / REPORT)
     except (OSError, RecursionError, MemoryError):

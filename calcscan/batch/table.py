@@ -20,10 +20,23 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError
 
 
 def check_tables(out: Path) -> None:
-    """Raises `OutputError` where a folder stands in the way of a table: better before the work than after it."""
-    for name in (TABLE, LEFT_OUT):
-        if (out / name).is_dir():
-            raise OutputError("a folder stands where a table goes", where=str(out / name), hint="give another folder")
+    """Raises `OutputError` where something stands in the way of a table: better before the work than after it."""
+    for name in (TABLE, LEFT_OUT, REPORT):
+        check_file(out / name)
+
+
+def check_file(path: Path) -> None:
+    """Raises `OutputError` where what stands in a file's place is no file."""
+    if is_odd(path):
+        raise OutputError("what stands there is no file", where=str(path), hint="take it away, or give another folder")
+
+
+def is_odd(path: Path) -> bool:
+    """Does a folder stand in a file's place, or a pipe? To read one of those never ends."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False
 
 
 def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:

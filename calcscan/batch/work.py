@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Study, Task
+from calcscan.batch.table import check_file
 from calcscan.errors import CalcscanError
 
 
@@ -37,9 +38,10 @@ def _outcome(task: Task, path: Path) -> tuple[str, str]:
 
 def _analyse(task: Task, path: Path) -> str:
     from calcscan.pipeline import analyse
-    from calcscan.report.folder import check_output
+    from calcscan.report.folder import REPORT, check_output
     from calcscan.report.write import write_report
 
+    check_file(task.out / REPORT)
     check_output(task.out)
     result = analyse(path, threshold_hu=task.settings.threshold_hu)
     write_report(result, task.out, keep_ids=task.settings.keep_ids)

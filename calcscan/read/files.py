@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.read.rules import limit
-from calcscan.read.tree import walk
+from calcscan.read.tree import left_alone, walk
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
 _UTF8 = 0x08
@@ -228,11 +228,12 @@ def is_zip(path: Path) -> bool:
 
 
 def _walk(root: Path, nested: bool) -> Iterator[Blob]:
-    """Every file; what can't be opened comes with its problem; what is reached twice comes once."""
+    """Every file; what can't be opened comes with its problem; what is reached twice comes once, and what version
+    control keeps is no file of the input."""
     try:
         for folder in walk(root, nested=nested):
             for entry in folder.entries:
-                if not entry.again:
+                if not entry.again and not (entry.folder and left_alone(entry.path.name)):
                     name = printable(entry.path.relative_to(root).as_posix())
                     yield Blob(name, path=entry.path, problem=entry.problem, doubtful=entry.doubtful)
     except OSError as error:

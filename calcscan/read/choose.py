@@ -12,7 +12,7 @@ from calcscan.errors import GeometryError, InputError, NoCTError
 from calcscan.model import Flag, SeriesChoice
 from calcscan.read.derived import Derivation, Nature, derivation_of, made_from, odd_rescale_types
 from calcscan.read.header import Image
-from calcscan.read.picture import odd_beside, slab_said_thin, unlike_a_head
+from calcscan.read.picture import odd_beside, slab_likeness, unlike_a_head
 from calcscan.read.rules import limit, says
 from calcscan.read.series import Stack
 from calcscan.read.stack import normal_of, positions_of, spacing_of, thickness_of
@@ -261,12 +261,18 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
         alike = [one for its, one in ranked if its[:_WHAT_IT_IS] == rank[:_WHAT_IT_IS] and _as_soft(one, best)]
         rivals = alike[:_COMPARED]
         why = next((why for rival in rivals if (why := odd_beside(best.stack.images, rival.stack.images))), "")
+        if not why and rivals and slab_likeness(best.stack.images) > limit("slab_likeness_beside"):
+            why = "its slices repeat each other, as those of a slab do"
         if why:
             aside[_key(best)] = f"by its picture not a plain native series: {why}"
             continue
         if best.derivation.nature >= Nature.REFORMAT:
             why = unlike_a_head(best.stack.images)
-            if not why and best.derivation.nature >= Nature.DOUBTFUL and slab_said_thin(best.stack.images):
+            if (
+                not why
+                and best.derivation.nature >= Nature.DOUBTFUL
+                and slab_likeness(best.stack.images) > limit("slab_likeness")
+            ):
                 why = "its slices repeat each other, as those of a projection or slab do"
             if why:
                 aside[_key(best)] = f"{best.derivation.why}, and {why}"

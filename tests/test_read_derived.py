@@ -370,6 +370,16 @@ def test_the_picture_tells_where_the_header_does_not(tmp_path: Path, name: str) 
     assert not scan.flags
 
 
+def test_what_the_study_says_of_contrast_is_put_down_to_the_series_that_shows_it(tmp_path: Path) -> None:
+    thin = noisy(StudyDescription="CTA head")
+    native = thick(thin)
+    filled(thin, spots(volume(thin), 320))
+    faults.write([*thin, *native], tmp_path)
+    scan = read_scan(tmp_path)
+    assert chosen(scan) == native[0].SeriesInstanceUID
+    assert not scan.flags
+
+
 def test_calcium_taken_out_of_the_picture(tmp_path: Path) -> None:
     thin = noisy()
     filled(thin, spots(volume(thin), 400, radius=4.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom.uid import UID
@@ -177,6 +177,7 @@ CRITERIA = (
 its slices are."""
 _WHAT_IT_IS = 5
 """So many of the first criteria say what a series is. Where several are alike in them, their pictures are compared."""
+_CONTRAST = "contrast medium"
 _COMPARED = 2
 """The best is compared with so many others at most."""
 
@@ -217,6 +218,8 @@ def choose(
         best = _best(pool, aside)
     if best is None:
         raise _nothing(everything, aside, where)
+    best = _accounted(best, everything, aside)
+    everything = [best if one.stack is best.stack else one for one in everything]
     choices = [_choice(one, best, everything, aside, asked=series_uid is not None) for one in everything]
     return best, tuple(choices)
 
@@ -279,6 +282,13 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
                 continue
         return best
     return None
+
+
+def _accounted(best: Candidate, everything: Sequence[Candidate], aside: dict[str, str]) -> Candidate:
+    """The chosen one; that its study speaks of contrast is put down to a series in which the picture showed it."""
+    study = best.first.study_uid
+    seen = any(_CONTRAST in aside.get(_key(one), "") for one in everything if one.first.study_uid == study)
+    return replace(best, contrast=told_contrast(best.stack.images, alone=False)) if seen else best
 
 
 def _as_soft(one: Candidate, best: Candidate) -> bool:

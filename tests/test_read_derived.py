@@ -181,6 +181,16 @@ def test_what_names_slices_of_another_series_as_its_source_is_derived(tmp_path: 
     assert chosen(scan) == native[0].SeriesInstanceUID
 
 
+@pytest.mark.parametrize("count", [6, 28])
+@pytest.mark.parametrize("kind", [["DERIVED", "SECONDARY"], ["ORIGINAL", "PRIMARY", "AXIAL", "MIP"]], ids=str)
+def test_derived_slices_in_the_series_itself_replace_none(tmp_path: Path, kind: list[str], count: int) -> None:
+    derived = faults.series(ImageType=kind, ball_hu=BRAIN_HU, AcquisitionNumber=3)[:count]
+    faults.write(faults.in_series_of(faults.series(), derived), tmp_path)
+    scan = read_scan(tmp_path)
+    assert len(scan.hu) == 28
+    assert scan.hu.max() > 1200
+
+
 def test_told_in_some_slices_only(tmp_path: Path) -> None:
     native, other = faults.series(**COARSE), named(["ORIGINAL", "PRIMARY", "AXIAL"], "Head", {}, **THIN)
     faults.with_tags(other[5:], DerivationDescription="MIP 5 mm")
@@ -340,6 +350,9 @@ PICTURES = {
     "contrast": (lambda values: spots(values, 320), "thick"),
     "no bone": (lambda values: np.where(values > 1250, 24, values), "thick"),
     "iodine map": (lambda values: np.where(values > 900, values - 1059 + 1024, values), "thick"),
+    "bone weaker": (lambda values: np.where(values > 1124, 1124 + (values - 1124) * 0.5, values), "thick"),
+    "electron density": (lambda values: np.clip(values * 0.05, 0, 2000) + 2024, "thick"),
+    "average of a slab": (lambda values: np.rint(ndimage.uniform_filter1d(values * 1.0, 7, axis=0)), "thick"),
     "8 bit": (lambda values: np.clip((values - 1024 + 20) * 255 // 100, 0, 255) + 1024, "thick"),
 }
 
@@ -354,6 +367,16 @@ def test_the_picture_tells_where_the_header_does_not(tmp_path: Path, name: str) 
     faults.write([*thin, *native], tmp_path)
     scan = read_scan(tmp_path)
     assert chosen(scan) == {"thin": thin, "thick": native}[right][0].SeriesInstanceUID
+    assert not scan.flags
+
+
+def test_what_the_study_says_of_contrast_is_put_down_to_the_series_that_shows_it(tmp_path: Path) -> None:
+    thin = noisy(StudyDescription="CTA head")
+    native = thick(thin)
+    filled(thin, spots(volume(thin), 320))
+    faults.write([*thin, *native], tmp_path)
+    scan = read_scan(tmp_path)
+    assert chosen(scan) == native[0].SeriesInstanceUID
     assert not scan.flags
 
 

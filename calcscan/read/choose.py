@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom.uid import UID
@@ -12,7 +12,7 @@ from calcscan.errors import GeometryError, InputError, NoCTError
 from calcscan.model import Flag, SeriesChoice
 from calcscan.read.derived import Derivation, Nature, derivation_of, made_from, odd_rescale_types
 from calcscan.read.header import Image
-from calcscan.read.picture import odd_beside, slab_said_thin, unlike_a_head
+from calcscan.read.picture import odd_beside, slab_likeness, unlike_a_head
 from calcscan.read.rules import limit, says
 from calcscan.read.series import Stack
 from calcscan.read.stack import normal_of, positions_of, spacing_of, thickness_of
@@ -177,6 +177,7 @@ CRITERIA = (
 its slices are."""
 _WHAT_IT_IS = 5
 """So many of the first criteria say what a series is. Where several are alike in them, their pictures are compared."""
+_CONTRAST = "contrast medium"
 _COMPARED = 2
 """The best is compared with so many others at most."""
 
@@ -217,6 +218,8 @@ def choose(
         best = _best(pool, aside)
     if best is None:
         raise _nothing(everything, aside, where)
+    best = _accounted(best, everything, aside)
+    everything = [best if one.stack is best.stack else one for one in everything]
     choices = [_choice(one, best, everything, aside, asked=series_uid is not None) for one in everything]
     return best, tuple(choices)
 
@@ -261,18 +264,31 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
         alike = [one for its, one in ranked if its[:_WHAT_IT_IS] == rank[:_WHAT_IT_IS] and _as_soft(one, best)]
         rivals = alike[:_COMPARED]
         why = next((why for rival in rivals if (why := odd_beside(best.stack.images, rival.stack.images))), "")
+        if not why and rivals and slab_likeness(best.stack.images) > limit("slab_likeness_beside"):
+            why = "its slices repeat each other, as those of a slab do"
         if why:
             aside[_key(best)] = f"by its picture not a plain native series: {why}"
             continue
         if best.derivation.nature >= Nature.REFORMAT:
             why = unlike_a_head(best.stack.images)
-            if not why and best.derivation.nature >= Nature.DOUBTFUL and slab_said_thin(best.stack.images):
+            if (
+                not why
+                and best.derivation.nature >= Nature.DOUBTFUL
+                and slab_likeness(best.stack.images) > limit("slab_likeness")
+            ):
                 why = "its slices repeat each other, as those of a projection or slab do"
             if why:
                 aside[_key(best)] = f"{best.derivation.why}, and {why}"
                 continue
         return best
     return None
+
+
+def _accounted(best: Candidate, everything: Sequence[Candidate], aside: dict[str, str]) -> Candidate:
+    """The chosen one; that its study speaks of contrast is put down to a series in which the picture showed it."""
+    study = best.first.study_uid
+    seen = any(_CONTRAST in aside.get(_key(one), "") for one in everything if one.first.study_uid == study)
+    return replace(best, contrast=told_contrast(best.stack.images, alone=False)) if seen else best
 
 
 def _as_soft(one: Candidate, best: Candidate) -> bool:

@@ -45,7 +45,7 @@ def derivation_of(images: Sequence[Image]) -> Derivation:
         for image in images
     }
     odd = [image for image in images if image.origin.burned_in or image.origin.energy_kev is not None]
-    judged = [_of_image(image) for image in (*kinds.values(), *odd[:1])]
+    judged = [derivation_of_image(image) for image in (*kinds.values(), *odd[:1])]
     judged.append(_of_values(images))
     return max(judged, key=lambda one: one.nature)
 
@@ -56,7 +56,8 @@ def made_from(images: Sequence[Image], others: Iterable[Image]) -> bool:
     return bool(sources) and any(image.sop_uid in sources for image in others)
 
 
-def _of_image(image: Image) -> Derivation:
+def derivation_of_image(image: Image) -> Derivation:
+    """What a single slice's header tells."""
     origin = image.origin
     if origin.technique in members("computed_techniques") or origin.technique == "DISTORTED":
         return Derivation(nature=Nature.COMPUTED, why=what("projection"))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pydicom.datadict import tag_for_keyword
+
 from calcscan.read.fields import get, text
 from calcscan.read.rules import says
 
@@ -20,6 +22,11 @@ _WEAK_NAMES = {"ContrastBolusIngredient": "ingredient"}
 _TIMES = {"ContrastBolusStartTime": "start time", "ContrastBolusStopTime": "stop time"}
 _CODES = {"ContrastBolusIngredientCodeSequence": "ingredient"}
 _ROUTES = ("ContrastBolusAdministrationRouteSequence",)
+_OTHERS = ("ContrastBolusAgent", "ContrastBolusAgentSequence", "ContrastBolusRoute", "ContrastBolusIngredientOpaque")
+_TAGS = frozenset(
+    tag_for_keyword(keyword)
+    for keyword in (*_AMOUNTS, *_WEAK_AMOUNTS, *_WEAK_NAMES, *_TIMES, *_CODES, *_ROUTES, *_OTHERS)
+)
 
 
 def injection_of(layers: Sequence[Any], usage: Sequence[Any] | None = None) -> str:
@@ -40,7 +47,9 @@ def injection_of(layers: Sequence[Any], usage: Sequence[Any] | None = None) -> s
     >>> injection_of([header])
     ''
     """
-    found = list(layers)
+    found = [layer for layer in layers if not _TAGS.isdisjoint(layer.keys())]
+    if not found and not usage:
+        return ""
     used = _used(usage or ())
     if used is False:
         return ""

@@ -26,10 +26,10 @@ Cells = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _PARALLEL = 0.9995
-_HEAD_HU, _SOFT_HU = -300.0, 150.0
+_AIR_HU, _HEAD_HU, _SOFT_HU = -500.0, -300.0, 150.0
 _FLAT_SHARE, _SOME = 0.2, 0.05
 _LESS_BONE_HU = 100.0
-_FEWER_BONE = 0.3
+_FEW = 0.3
 _PIXELS_ACROSS, _PIXELS_FOR_SPREAD = 2.5, 4
 """A cell is so many pixels wide at least; of fewer pixels no spread is told."""
 _NEAR_BONE = 0.6
@@ -78,27 +78,28 @@ def unlike_a_head(series: Sequence[Image]) -> str:
     return ""
 
 
-def slab_said_thin(series: Sequence[Image]) -> bool:
-    """Do neighbouring slices repeat each other, grain and all, though said to be no thicker than their spacing?
+def slab_likeness(series: Sequence[Image]) -> float:
+    """How much neighbouring slices repeat each other, grain and all: the correlation of what is left in brain after
+    smoothing; 0 where slices are said to be thicker than their spacing (then they may), or nothing can be told.
 
-    So do those of a projection or an average over a slab, every few of whose slices show the same.
+    Slices of a projection or an average over a slab do, as every few of them show the same.
     """
     gap = float(np.median(np.diff(positions_of(series))))
     if _slab_mm(series) > limit("overlapping_ratio") * gap:
-        return False
+        return 0.0
     likeness = []
     for index in (len(series) * share // 20 for share in (7, 10, 13)):
         try:
-            one, next_one = (_hounsfield(image).astype(np.float64) for image in series[index : index + 2])
-        except (UnreadableError, ValueError):
-            return False
-        steps = round(limit("deep_mm") / (series[index].row_spacing_mm or 1.0))
-        head = ndimage.binary_erosion(ndimage.binary_fill_holes(one > _HEAD_HU), iterations=max(1, steps))
-        soft = head & (np.abs(one) < _SOFT_HU / 2) & (np.abs(next_one) < _SOFT_HU / 2)
-        grain, next_grain = (values - ndimage.median_filter(values, 7) for values in (one, next_one))
-        if np.count_nonzero(soft) >= limit("grain_pixels") and grain[soft].std() > 0 and next_grain[soft].std() > 0:
-            likeness.append(float(np.corrcoef(grain[soft], next_grain[soft])[0, 1]))
-    return len(likeness) > 1 and float(np.median(likeness)) > limit("slab_likeness")
+            pair = [_hounsfield(image).astype(np.float64) for image in series[index : index + 2]]
+        except UnreadableError:
+            return 0.0
+        middle = tuple(slice(side * 3 // 10, side * 7 // 10) for side in pair[0].shape)
+        one, other = (values[middle] for values in pair)
+        soft = (np.abs(one) < _SOFT_HU / 2) & (np.abs(other) < _SOFT_HU / 2)
+        grain, other_grain = ((values - ndimage.median_filter(values, 7))[soft] for values in (one, other))
+        if len(grain) >= limit("grain_pixels") and grain.std() > 0 and other_grain.std() > 0:
+            likeness.append(float(np.corrcoef(grain, other_grain)[0, 1]))
+    return float(np.median(likeness)) if len(likeness) > 1 else 0.0
 
 
 def odd_beside(series: Sequence[Image], other: Sequence[Image]) -> str:
@@ -114,29 +115,46 @@ def odd_beside(series: Sequence[Image], other: Sequence[Image]) -> str:
     if pair is None:
         return ""
     frames = {image.frame_of_reference_uid for image in (series[0], other[0])} - {""}
-    return _verdict(pair, registered=len(frames) < 2)
+    return _verdict(pair, registered=len(frames) < 2, same_kvp=series[0].kvp_kv == other[0].kvp_kv)
 
 
-def _verdict(pair: _Pair, *, registered: bool) -> str:
+def _verdict(pair: _Pair, *, registered: bool, same_kvp: bool) -> str:
     """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is.
 
     Where the two may not lie on each other, only what the whole slices show is compared, not place by place.
     """
-    bone, other_bone = (int(np.count_nonzero(cells > limit("bone_hu"))) for cells in (pair.own, pair.other))
-    if min(bone, other_bone) < _FEWER_BONE * max(bone, other_bone) and max(bone, other_bone) >= limit("bone_cells"):
-        return "bone that the other series shows is missing in it" if bone < other_bone else ""
-    soft = pair.deep & (np.abs(pair.own) < _SOFT_HU) & (np.abs(pair.other) < _SOFT_HU)
-    if not soft.any():
+    soft = pair.deep & (np.abs(pair.own) < _SOFT_HU), pair.deep & (np.abs(pair.other) < _SOFT_HU)
+    lacks = {
+        "air": (pair.own < _AIR_HU, pair.other < _AIR_HU),
+        "bone": (pair.own > limit("bone_hu"), pair.other > limit("bone_hu")),
+        "soft tissue deep in the head": soft,
+    }
+    for what, (here, there) in lacks.items():
+        count, its = np.count_nonzero(here), np.count_nonzero(there)
+        if min(count, its) < _FEW * max(count, its) and max(count, its) >= limit("bone_cells"):
+            return f"it lacks {what}, which the other series shows" if count < its else ""
+    brain = soft[0] & soft[1]
+    if not brain.any():
         return ""
-    own, other = (float(np.median(cells[soft])) for cells in (pair.own, pair.other))
-    if abs(float(np.median((pair.own - pair.other)[soft]))) > limit("same_tissue_hu"):
+    own, other = (float(np.median(cells[brain])) for cells in (pair.own, pair.other))
+    shift = float(np.median((pair.own - pair.other)[brain]))
+    if abs(shift) > limit("same_tissue_hu"):
         plain = limit("plain_brain_hu")
         why = f"its brain reads {own:.0f} HU where the other series reads {other:.0f}: a projection, map or contrast"
         return why if abs(own - plain) > abs(other - plain) else ""
-    if not registered:
-        return ""
-    if _throughout(pair) or _throughout(pair.turned()):
-        return "it is brighter throughout than the other series: a projection" if _throughout(pair) else ""
+    return _by_place(pair, shift, same_kvp=same_kvp) if registered else ""
+
+
+def _by_place(pair: _Pair, shift: float, *, same_kvp: bool) -> str:
+    """The rest of the verdict, place by place. A projection lifts the brain, too; what takes calcium out doesn't."""
+    share = _bone_share(pair) if same_kvp else 1.0
+    brighter, darker = share > 1.0 or _throughout(pair), share < 1.0 or _throughout(pair.turned())
+    if (brighter or darker) and abs(shift) > limit("lifted_hu"):
+        return "it is brighter throughout than the other series: a projection" if shift > 0 and brighter else ""
+    if share != 1.0:
+        return "its bone reads weaker than in the other series: calcium taken out" if share < 1.0 else ""
+    if brighter or darker:
+        return "it is brighter throughout than the other series: a projection" if brighter else ""
     if _spots(pair):
         return (
             "" if _emptied(pair.turned()) else "it shows bright vessels that the other series doesn't: contrast medium"
@@ -144,6 +162,15 @@ def _verdict(pair: _Pair, *, registered: bool) -> str:
     if _spots(pair.turned()) and _emptied(pair):
         return "calcium that the other series shows is missing in it"
     return ""
+
+
+def _bone_share(pair: _Pair) -> float:
+    """The density of bone by that in the other series; 1 where the two are much the same."""
+    where = np.maximum(pair.own, pair.other) > limit("bone_hu")
+    if np.count_nonzero(where) < limit("bone_cells"):
+        return 1.0
+    own, other = (max(float(np.median(cells[where])), 1.0) for cells in (pair.own, pair.other))
+    return 1.0 if limit("weak_bone") < own / other < 1 / limit("weak_bone") else own / other
 
 
 def _throughout(pair: _Pair) -> bool:

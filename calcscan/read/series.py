@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calcscan.errors import UnreadableError
+from calcscan.read.derived import derivation_of_image
 from calcscan.read.grouping import alike, kernel_key, series_of
 from calcscan.read.header import Image
 from calcscan.read.picture import odd_beside
@@ -20,6 +21,7 @@ from calcscan.read.study import own_contrast
 
 _PASS_KEYS: tuple[Callable[[Image], Hashable], ...] = (
     lambda image: own_contrast(image).given is True,
+    lambda image: derivation_of_image(image).nature,
     lambda image: image.thickness_mm,
     lambda image: image.kvp_kv,
     lambda image: image.acquisition,
@@ -107,7 +109,7 @@ def _of_one_medium(images: Sequence[Image]) -> list[Stack]:
     if len(repeated) > limit("two_passes_share") * len(places):
         groups = _by_pass(distinct, places)
         return [Stack(images=tuple(ascending(group)), copies=copies if n == 0 else 0) for n, group in enumerate(groups)]
-    kept = [max(place, key=_taken) for place in places]
+    kept = [place[0] if len(place) == 1 else max(place, key=_taken) for place in places]
     again = [max(place, key=_taken) for place in repeated]
     if len(again) >= limit("retaken_compared") and odd_beside(again, [min(place, key=_taken) for place in repeated]):
         kept = [image for image in kept if image not in again] + [min(place, key=_taken) for place in repeated]
@@ -119,9 +121,11 @@ def _when(image: Image) -> tuple[float, str]:
     return (image.acquisition or 0.0, image.acquired)
 
 
-def _taken(image: Image) -> tuple[bool, float, str, float]:
-    """Of several images at one position the greatest is used: without contrast before with it, then the later one."""
-    return (not own_contrast(image).given, *_when(image), image.instance or 0.0)
+def _taken(image: Image) -> tuple[bool, int, float, str, float]:
+    """Of several images at one position the greatest is used: native before contrast, before what is derived; of those
+    alike the later one."""
+    nature = int(derivation_of_image(image).nature)
+    return (not own_contrast(image).given, -nature, *_when(image), image.instance or 0.0)
 
 
 def _places(images: Sequence[Image]) -> list[list[Image]]:

@@ -72,6 +72,29 @@ def test_checking_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_input_is_only_ever_read(tmp_path):
+    scan, other = tmp_path / "scan", tmp_path / "other"
+    (scan / "series").mkdir(parents=True)
+    (scan / "1.dcm").write_bytes(bytes(128) + b"DICM")
+    (scan / "head.nii.gz").write_bytes(b"")
+    (scan / "lesions.nii.gz").write_bytes(b"")
+    (tmp_path / "linked").symlink_to(scan)
+    for out in (scan, tmp_path / "linked", scan / "series" / "..", scan / "series", scan / "new" / "out"):
+        with pytest.raises(OutputError, match="only ever read"):
+            check_output(out, inputs=[other, scan])
+    for file in ("1.dcm", "lesions.nii.gz"):
+        with pytest.raises(OutputError, match="only ever read"):
+            check_output(scan, inputs=[scan / file])
+    with pytest.raises(OutputError, match="the output is the input"):
+        check_output(scan, inputs=[scan], may_lie_inside=True)
+    before = contents(tmp_path)
+    (scan / "lesions.nii.gz").unlink()
+    for out, given in ((other, scan), (tmp_path, scan), (scan, scan / "head.nii.gz"), (scan, tmp_path / "none")):
+        check_output(out, inputs=[given])
+    check_output(scan / "out", inputs=[scan], may_lie_inside=True)
+    assert set(before) - set(contents(tmp_path)) == {"scan/lesions.nii.gz"}
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_to(tmp_path):
     tmp_path.chmod(0o500)

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from calcscan.report.folder import REPORT, check_output
 
-    check_output(args.out)
+    check_output(args.out, inputs=[args.input])
     context = _read_context(args.context)
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from calcscan.report.folder import VERIFY, check_output
 
-    check_output(args.out, VERIFY)
+    check_output(args.out, VERIFY, inputs=[args.input])
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
         from calcscan.verify.document import write_verification

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +46,25 @@ _ASIDE = "put-aside"
 """Within the staging folder: the whole old report has been put aside, what now lies in OUT is new."""
 
 
-def check_output(out: Path, kind: Kind = RUN) -> None:
+def check_output(out: Path, kind: Kind = RUN, *, inputs: Iterable[Path] = (), may_lie_inside: bool = False) -> None:
     """Make sure, before the work, that results can be written to `out`; leaves nothing behind.
+
+    Parameters
+    ----------
+    inputs
+        What is read: a file or folder, each. None of them is ever written to: `out` may be none of these folders nor
+        lie in one, and no input file may be one that would be replaced. That one isn't there is no matter of this.
+    may_lie_inside
+        Whether `out` may nevertheless lie in an input folder (whoever reads it must then leave `out` aside).
 
     Raises
     ------
     OutputError
-        `out` is a file, holds files that are not calcscan's by names that it would write, or can't be written to.
+        `out` is a file, is or lies in an input, holds files that are not calcscan's by names that it would write, or
+        can't be written to.
     """
+    for given in inputs:
+        _refuse_input(out, Path(given), kind, may_lie_inside)
     if out.exists() and not out.is_dir():
         raise OutputError("the output is a file", where=str(out), hint="give a folder")
     if out.is_dir():
@@ -154,6 +165,36 @@ def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _refuse_input(out: Path, given: Path, kind: Kind, may_lie_inside: bool) -> None:
+    """The input is only ever read: nothing of ours may come to lie in it, or the next run would read that too."""
+    hint = "give a folder outside the input"
+    place = out.resolve()
+    if given.is_dir():
+        if _same(place, given):
+            raise OutputError("the output is the input, which is only ever read", where=str(out), hint=hint)
+        if not may_lie_inside and any(_same(folder, given) for folder in place.parents):
+            raise OutputError("the output lies in the input, which is only ever read", where=str(out), hint=hint)
+    elif given.is_file() and _same(place, given.resolve().parent) and (given.name in kind.names or _is_dicom(given)):
+        what = f"the output is the folder of the input ({given.name}), which is only ever read"
+        raise OutputError(what, where=str(out), hint=hint)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one isn't there
+        return False
+
+
+def _is_dicom(path: Path) -> bool:
+    """One DICOM file stands for the series in its folder."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _refuse_foreign(out: Path, kind: Kind) -> None:

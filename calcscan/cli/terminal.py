@@ -10,6 +10,25 @@ import sys
 import warnings
 from types import TracebackType
 
+from calcscan.errors import SettingError
+
+
+def load_kernels(*, quiet: bool) -> None:
+    """Load numba and see where compiled code can be kept; says so, once, where that isn't as usual.
+
+    Raises
+    ------
+    SettingError
+        An environment variable that decides about it can't be taken.
+    """
+    try:
+        from calcscan._kernels.cache import note
+    except ValueError as error:
+        raise SettingError(str(error), hint="set it so, or leave it out") from error
+    said = note()
+    if said and not quiet:
+        sys.stderr.write(f"calcscan: {said}\n")
+
 
 class Progress:
     """Names the stage that runs, on one line of stderr, if that is a terminal. Cleared at the end."""

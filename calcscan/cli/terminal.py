@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import sys
 import warnings
@@ -85,8 +84,11 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 
 def hounsfield(text: str) -> float:
-    """An argument in HU."""
-    value = float(text)
-    if not math.isfinite(value) or not 0 < value < 3000:
-        raise argparse.ArgumentTypeError(f"{text} is no threshold in HU, above 0 and below 3000")
-    return value
+    """A threshold in HU."""
+    from calcscan.knowledge import asked_threshold
+
+    try:
+        return asked_threshold(float(text), name="it") or 0.0
+    except ValueError as error:
+        what = str(error) if str(error).startswith("it ") else f"{text!r} is no number of HU"
+        raise argparse.ArgumentTypeError(what) from error

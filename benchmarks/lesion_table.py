@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcscan.components import _threads, lesion_table, warm_up
+from calcscan._kernels.threads import thread_count
+from calcscan.components import lesion_table, warm_up
 
 THRESHOLD_HU = 130
 EXTRA_MB = 64.0
@@ -86,8 +87,8 @@ def copied(hu: Volume) -> int:
 
 
 def _on_threads(slices: int, work: Callable[[slice], int]) -> int:
-    edges = np.linspace(0, slices, 4 * _threads() + 1).astype(int)
-    with ThreadPoolExecutor(_threads()) as pool:
+    edges = np.linspace(0, slices, 4 * thread_count() + 1).astype(int)
+    with ThreadPoolExecutor(thread_count()) as pool:
         return max(pool.map(work, (slice(a, b) for a, b in pairwise(edges))))
 
 
@@ -166,7 +167,7 @@ def main() -> None:
     print(f"calcscan's limit: labels of {4 * hu.size / 2**20:.0f} MB and {EXTRA_MB:.0f} MB")
     for name, job in {"volume read once": read, "volume copied into new labels": copied}.items():
         took, _ = best_ms(job, hu, options.repeat)
-        print(f"{name}, {_threads()} thread(s): {took:.0f} ms, {took / ours:.0%} of calcscan's time")
+        print(f"{name}, {thread_count()} thread(s): {took:.0f} ms, {took / ours:.0%} of calcscan's time")
     wrong = differences(hu)
     print("labels and table are those of scipy" if not wrong else f"differs in {wrong}")
     sys.exit(1 if wrong else 0)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan._kernels.resample import above_level, block_mean, sample_slices
+from calcscan._kernels.threads import in_parts
 from calcscan.geometry import Array, Geometry, apply
 from calcscan.model import AIR_HU, Coarse, Scan
 
@@ -21,15 +22,18 @@ def resample(scan: Scan, spacing_mm: float) -> Coarse:
     grid = scan.geometry
     factor = max(1, int(spacing_mm / max(grid.spacing_mm[1:]) + 1e-6))
     blocks = np.empty((grid.shape[0], grid.rows // factor, grid.columns // factor), dtype=np.float32)
-    block_mean(scan.hu, factor, blocks)
+    in_parts(len(blocks), lambda first, last: block_mean(scan.hu, factor, first, last, blocks))
     offset = 0.5 * (factor - 1)
     origins = grid.origins_mm + offset * (grid.step_i_mm + grid.step_j_mm)
     plane = np.linalg.pinv(np.column_stack([grid.step_j_mm * factor, grid.step_i_mm * factor]))
     affine, shape = _covering(grid, spacing_mm)
     values = np.empty(shape, dtype=np.float32)
-    sample_slices(
-        blocks, np.ascontiguousarray(origins), np.vstack([grid.normal[None], plane]), affine, _NOT_COVERED, values
-    )
+    origins, to_plane = np.ascontiguousarray(origins), np.vstack([grid.normal[None], plane])
+
+    def sample(first: int, last: int) -> None:
+        sample_slices(blocks, origins, to_plane, affine, _NOT_COVERED, first, last, values)
+
+    in_parts(len(values), sample)
     covered = values != _NOT_COVERED
     values[~covered] = AIR_HU
     values.flags.writeable = False
@@ -46,15 +50,9 @@ def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, lev
     """Where a field on an even grid exceeds `level`, on the native voxels: bool, shape `grid.shape`."""
     out = np.empty(grid.shape, dtype=np.bool_)
     inverse = np.ascontiguousarray(np.linalg.inv(affine)[:3])
-    above_level(
-        np.ascontiguousarray(field, dtype=np.float32),
-        level,
-        inverse,
-        np.array(grid.origins_mm),
-        np.array(grid.step_j_mm),
-        np.array(grid.step_i_mm),
-        out,
-    )
+    even = np.ascontiguousarray(field, dtype=np.float32)
+    places = np.array(grid.origins_mm), np.array(grid.step_j_mm), np.array(grid.step_i_mm)
+    in_parts(len(out), lambda first, last: above_level(even, level, inverse, *places, first, last, out))
     return out
 
 

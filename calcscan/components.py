@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from calcscan._kernels import components as kernels
+from calcscan._kernels.threads import SLICES_A_PART, in_parts, thread_count
 
 ROW = np.dtype(
     [
@@ -26,11 +24,11 @@ ROW = np.dtype(
 """One row of the table. `bbox` is (first, last + 1) along k, j and i."""
 
 _INT16 = np.iinfo(np.int16)
-_SLICES_A_PART = 16
 _WORD = 8
 
 Volume = npt.NDArray[np.int16]
 Table = npt.NDArray[np.void]
+Parts = Callable[[Callable[[int, int], None]], None]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -71,7 +69,7 @@ def lesion_table(
     >>> int(labels.max()), table["voxels"].tolist(), table["sum_hu"].tolist(), table["centroid_kji"].tolist()
     (1, [2], [600], [[1.0, 1.5, 2.0]])
     """
-    return label_with(hu, threshold_hu, mask=mask, connectivity=connectivity, threads=_threads())
+    return label_with(hu, threshold_hu, mask=mask, connectivity=connectivity, threads=thread_count())
 
 
 def label_with(
@@ -85,26 +83,11 @@ def label_with(
     labels = np.zeros(volume.shape, np.int32)
     if volume.size == 0:
         return labels, np.zeros(0, ROW)
-    with ThreadPoolExecutor(threads) as pool:
-        return labels, _label(volume, within, threshold, connectivity, labels, _in_parts(len(volume), threads, pool))
-
-
-Parts = Callable[[Callable[[int, int], None]], None]
-
-
-def _in_parts(slices: int, threads: int, pool: ThreadPoolExecutor) -> Parts:
-    """Something that calls work(first, last) for every part of the slices."""
-    edges = [*range(0, slices, _SLICES_A_PART), slices]
 
     def each(work: Callable[[int, int], None]) -> None:
-        if threads == 1:
-            for first, last in pairwise(edges):
-                work(first, last)
-        else:
-            for _ in pool.map(work, edges[:-1], edges[1:]):
-                pass
+        in_parts(len(volume), work, threads=threads)
 
-    return each
+    return labels, _label(volume, within, threshold, connectivity, labels, each)
 
 
 def _label(
@@ -136,7 +119,7 @@ def _label(
         kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, last, False)
 
     each(fill_and_join)
-    for first in range(_SLICES_A_PART, slices, _SLICES_A_PART):
+    for first in range(SLICES_A_PART, slices, SLICES_A_PART):
         kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, first + 1, True)
     count = kernels.number(parent)
     each(lambda first, last: kernels.write_labels(row_start, run_edge, parent, first, last, labels))
@@ -151,16 +134,6 @@ def _label(
     table["voxels"], table["sum_hu"], table["max_hu"], table["bbox"] = sums[:, 0], sums[:, 1], peak, box
     table["centroid_kji"] = sums[:, 2:] / sums[:, :1]
     return table
-
-
-def _threads() -> int:
-    """`NUMBA_NUM_THREADS` if set, else the processors this process may use."""
-    named = os.environ.get("NUMBA_NUM_THREADS", "")
-    return max(1, int(named)) if named.isdigit() else _processors()
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _checked_threshold(threshold_hu: float) -> int:

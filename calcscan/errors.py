@@ -9,7 +9,8 @@
     ├─ OutputError               the results can't be written
     ├─ AtlasError                the atlas is missing, damaged or incomplete
     ├─ FactsError                a facts file that can't be taken as it is
-    └─ RulesetError              a rules file that can't be taken as it is
+    ├─ RulesetError              a rules file that can't be taken as it is
+    └─ SettingError              an environment variable that can't be taken as it is
 
 A wrong argument from Python code stays a `ValueError` or `TypeError` that names the argument.
 """
@@ -68,3 +69,7 @@ class FactsError(CalcscanError):
 
 class RulesetError(CalcscanError):
     """A rules file that can't be taken as it is; `where` is file and address."""
+
+
+class SettingError(CalcscanError):
+    """An environment variable that can't be taken as it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from calcscan.knowledge import table
@@ -52,13 +53,15 @@ def _findings(summary: Summary) -> list[dict[str, Any]]:
     for row in summary.sites:
         rows.setdefault(all_sites()[row.site].fact, []).append(row)
     never_false = table("burden")["never_false"]["facts"]
+    looked_for = isfinite(summary.detection_floor_mm3)  # with a threshold above usual calcium, nothing of it was seen
     out = []
     for fact, here in rows.items():
         wholly = all(row.volume_mm3 is not None for row in here)
         if fact and any(row.count for row in here):
             told = _present(fact, here, summary)
-            out.append({key: value for key, value in told.items() if wholly or value is not False})
-        elif fact and wholly and fact not in never_false:
+            known = wholly and looked_for
+            out.append({key: value for key, value in told.items() if known or value is not False})
+        elif fact and wholly and looked_for and fact not in never_false:
             out.append({"site": fact, "present": False})
     return out
 

@@ -17,7 +17,8 @@ from calcscan.attached import find_attached
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.find import find_lesions
-from calcscan.guideline import recommend
+from calcscan.guideline import plain_facts, recommend
+from calcscan.knowledge import asked_threshold
 from calcscan.locate import locate
 from calcscan.model import Atlas, AtlasFit, Flag, Head, LesionMap, Result, Scan, Summary
 from calcscan.quality import judge
@@ -44,11 +45,12 @@ def analyse(
     path
         A DICOM folder, a ZIP of one, or a NIfTI file.
     context
-        Facts about the person (contract section 5), for the rules.
+        Facts about the person (contract section 5), for the rules: a mapping; `calcscan.guideline.load_facts` reads a
+        file of them. Where they contradict the scan (another age or sex), `guidance.conflicts` says so.
     series_uid
         The series to take; else the one that suits best.
     threshold_hu
-        Instead of the threshold that suits the scan.
+        Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
     progress
         Called with the name of each stage as it begins.
 
@@ -62,9 +64,10 @@ def analyse(
     ------
     InputError, AtlasError, FactsError
         There is nothing to report on.
+    ValueError, TypeError
+        `threshold_hu` is no number or out of range, or `context` no mapping.
     """
-    stated = dict(context or {})
-    recommend(stated)  # wrong facts are found out before the work, not after it
+    stated, threshold_hu = _asked(context, threshold_hu)
     stage = _Stages(progress)
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid)
@@ -80,9 +83,22 @@ def analyse_scan(
     progress: Progress | None = None,
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
-    stated = dict(context or {})
-    recommend(stated)
+    stated, threshold_hu = _asked(context, threshold_hu)
     return _analysed(scan, load_atlas(), stated, threshold_hu, _Stages(progress))
+
+
+def _asked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:
+    """The arguments as they are used from here on: what is wrong with them is found out before the work."""
+    threshold = asked_threshold(threshold_hu)
+    if context is None:
+        return {}, threshold
+    if not isinstance(context, Mapping):
+        kind = type(context).__name__
+        advice = "for a file, calcscan.guideline.load_facts(path)"
+        raise TypeError(f"context must be a mapping of facts such as {{'age_years': 52}}, not {kind}; {advice}")
+    stated: dict[str, Any] = plain_facts(context)
+    recommend(stated)
+    return stated, threshold
 
 
 def _analysed(

@@ -17,12 +17,13 @@ from calcscan.batch import run_batch
 from calcscan.batch.discover import find_studies
 from calcscan.batch.model import DONE, FAILED, Outcome, Settings, Study, Task, Work
 from calcscan.batch.processes import cores, local_processes
-from calcscan.batch.status import input_digest, is_finished, read_status, write_status
+from calcscan.batch.status import fingerprint, input_digest, is_finished, read_status, write_status
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import Glance
 from calcscan.read.header import Person
+from calcscan.report.folder import state_of
 
 
 def look(path: Path) -> Glance:
@@ -266,9 +267,10 @@ def test_the_table_has_a_row_for_every_study(studies, tmp_path):
     assert "Erika" not in result.table.read_text()
 
 
-def test_a_failure_takes_away_the_report_of_an_older_input(studies, tmp_path):
+def test_a_failure_puts_aside_the_report_of_an_older_input(studies, tmp_path):
     out = tmp_path / "out"
     run_batch(studies, out, runner=InLine())
+    good = (out / "anna" / "report.json").read_bytes()
     (studies / "anna" / "3").write_text("uid 1")
 
     def failing(tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
@@ -277,7 +279,23 @@ def test_a_failure_takes_away_the_report_of_an_older_input(studies, tmp_path):
 
     result = run_batch(studies, out, runner=failing)
     assert "anna" in result.failed
-    assert [path.name for path in (out / "anna").iterdir()] == ["status.json"]
+    assert sorted(path.name for path in (out / "anna").iterdir()) == ["earlier", "status.json"]
+    assert read_status(out / "anna")["earlier_report"] == "earlier"
+    assert (out / "anna" / "earlier" / "report.json").read_bytes() == good
+    again = run_batch(studies, out, runner=InLine())
+    assert again.outcomes["anna"].state == DONE
+    assert not (out / "anna" / "earlier").exists()
+    assert "earlier_report" not in read_status(out / "anna")
+
+
+def test_a_report_that_another_program_wrote_since_isnt_that_of_the_status(studies, tmp_path):
+    task = Task(study=Study(name="a", paths=(studies,)), out=tmp_path / "out", settings=Settings())
+    outcome = batch_work.write_synthetic(task)
+    write_status(task, replace(outcome, report_sha256=state_of(task.out)), fingerprint(task))
+    assert is_finished(task)
+    report = task.out / "report.json"
+    report.write_bytes(report.read_bytes() + b" ")
+    assert not is_finished(task)
 
 
 def test_progress_counts_to_the_end(studies, tmp_path):

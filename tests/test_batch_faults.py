@@ -714,12 +714,16 @@ def test_the_work_ends_with_the_parent(tmp_path: Path, number: signal.Signals) -
         "import batch_work\n"
         "from calcscan.batch.model import Settings, Study, Task\n"
         "from calcscan.batch.processes import local_processes\n"
-        "from calcscan.cli.batch import _stopped_in_order\n"
+        "from calcscan.cli import _stoppable, _stopped\n"
         "if __name__ == '__main__':\n"
         f"    at = Path({str(tmp_path)!r})\n"
         "    task = Task(study=Study(name='endless', paths=()), out=at / 'endless', settings=Settings())\n"
-        "    with _stopped_in_order():\n"
-        "        list(local_processes(1, None)([task], batch_work.leave_pid))\n"
+        "    with _stoppable():\n"
+        "        try:\n"
+        "            list(local_processes(1, None)([task], batch_work.leave_pid))\n"
+        "        except KeyboardInterrupt as stop:\n"
+        "            status = _stopped(stop)\n"
+        "    sys.exit(status)\n"
     )
     places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent)])
     parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": places})

@@ -31,7 +31,7 @@ def uneven_tilted() -> Geometry:
 def test_block_mean_is_the_mean_of_blocks(compiled: bool) -> None:
     hu = RNG.integers(-1000, 2000, (3, 7, 10)).astype(np.int16)
     out = np.empty((3, 2, 3), np.float32)
-    (kernels.block_mean if compiled else kernels.block_mean.py_func)(hu, 3, out)
+    (kernels.block_mean if compiled else kernels.block_mean.py_func)(hu, 3, 0, 3, out)
     naive = [
         [[hu[k, 3 * j : 3 * j + 3, 3 * i : 3 * i + 3].mean() for i in range(3)] for j in range(2)] for k in range(3)
     ]

@@ -192,8 +192,9 @@ def test_python_source_of_the_kernels_agrees():
 
 def test_warm_after_warming():
     warm_up()
-    from calcscan._kernels.warm import _kernels, _on_disk
+    from calcscan._kernels.cache import is_kept
+    from calcscan._kernels.warm import _kernels
 
     assert all(k.signatures for k in _kernels() if k.py_func.__module__ == kernels.__name__)
     assert isinstance(is_compiled(), bool)
-    assert not _on_disk(object())
+    assert not is_kept(object())

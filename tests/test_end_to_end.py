@@ -151,6 +151,23 @@ def test_what_is_known_of_the_person_reaches_the_rules(tmp_path: Path) -> None:
     assert {"BG-06", "BG-09", "BG-20"} <= covered
 
 
+def test_where_nothing_is_labelled_there_is_a_report_and_a_context_of_another_person_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = tmp_path / "person.yaml"
+    context.write_text("age_years: 9\n", encoding="utf-8")
+    out = tmp_path / "out"
+    given = ["run", str(SAMPLES / PALLIDUM), "-o", str(out), "--threshold", "2000", "--context", str(context)]
+    assert main(given) == 0
+    document, said = report(out), " ".join(capsys.readouterr().out.split())
+    assert document["lesions"] == []
+    assert not any(finding.get("present") is False for finding in document["facts"].get("findings", ()))
+    assert "No calcification of 2000 HU or more was detected." in said
+    assert "Not examined, or not wholly: " in said
+    assert "facts disagree: age" in said
+    assert "facts:age_years" in [conflict["id"] for conflict in document["guideline"]["conflicts"]]
+
+
 # The real scans. Volumes are plain counts at 100 HU and above, from their README; nobody has read these scans.
 
 

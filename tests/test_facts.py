@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_summarise import fit, lesion, lesion_map
@@ -21,8 +23,11 @@ def scan(**study):
     return Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid, study=Study(**study))
 
 
-def facts(*lesions, flags=(), **study):
-    return image_facts(scan(**study), summarise(lesion_map(*lesions), fit=fit()), judge(flags))
+def facts(*lesions, flags=(), floor_mm3=None, **study):
+    summary = summarise(lesion_map(*lesions), fit=fit())
+    if floor_mm3 is not None:
+        summary = replace(summary, detection_floor_mm3=floor_mm3)
+    return image_facts(scan(**study), summary, judge(flags))
 
 
 def finding(told, site):
@@ -61,6 +66,15 @@ def test_a_long_lesion_over_two_nuclei_is_one_deposit():
 def test_below_what_can_be_measured_nothing_is_said_of_sides():
     told = finding(facts(lesion(1, "thalamus", "left", 6.0)), "thalamus")
     assert told == {"site": "thalamus", "present": True, "multiple": False, "volume_mm3": 6.0}
+
+
+def test_where_the_threshold_asked_for_lies_above_usual_calcium_nothing_is_called_absent():
+    """Of what is fainter nothing was seen: that it is not there is unknown."""
+    assert finding(facts(), "basal_ganglia") == {"site": "basal_ganglia", "present": False}
+    told = facts(lesion(1, "pallidum", "left", 300.0), floor_mm3=float("inf"))
+    assert [item["site"] for item in told["findings"]] == ["basal_ganglia"]
+    assert told["findings"][0]["present"] is True
+    assert False not in told["findings"][0].values()
 
 
 def test_artery_walls_and_scalp_are_never_absent():

@@ -195,7 +195,15 @@ def test_threshold_asked_for_is_the_one_used():
         found = find_lesions(scan, head, threshold_hu=asked)
         assert found.threshold_hu == asked
         assert scan.hu[found.labels > 0].min() >= asked
-        assert codes(found) == ["noisy"]
+        assert codes(found) == (["noisy"] if asked >= 100 else ["noisy", "uncertain_material"])
+
+
+def test_a_threshold_that_blood_reaches_is_flagged():
+    scan, head = phantom([], noise_hu=3.0)
+    for asked, flagged in ((40.0, True), (99.0, True), (100.0, False), (None, False)):
+        found = find_lesions(scan, head, threshold_hu=asked)
+        flags = [flag for flag in found.flags if flag.code == "uncertain_material"]
+        assert [(flag.value, flag.limit) for flag in flags] == ([(asked, 100.0)] if flagged else [])
 
 
 def test_smallest_volume_is_explicit():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from results import make_atlas, make_result
 
@@ -14,6 +16,8 @@ from calcscan import pipeline
 from calcscan.errors import FactsError, NoCTError, RefusedError
 from calcscan.model import Flag
 from calcscan.report import write_report
+from calcscan.report.document import document
+from calcscan.report.text import summary_text
 
 
 @pytest.fixture
@@ -118,6 +122,62 @@ def test_a_person_knows_better_than_the_image(stages):
         "family_history": False,
         "findings": [{"site": "basal_ganglia", "present": True, "volume_mm3": 900.0, "progression": "stable"}, dura],
     }
+
+
+def test_facts_may_be_numbers_of_numpy(stages):
+    context = {
+        "age_years": np.int64(53), "sex": np.str_("F"), "family_history": np.bool_(False),
+        "labs": {"calcium": {"value": np.float32(2.25), "unit": "mmol/L"}},
+        "findings": np.array([{"site": "dura", "present": np.True_, "volume_mm3": np.float32(7.5)}], dtype=object),
+    }  # fmt: skip
+    result = pipeline.analyse("scan", context=context)
+    assert {key: result.facts[key] for key in ("age_years", "sex", "family_history", "labs")} == {
+        "age_years": 53, "sex": "F", "family_history": False, "labs": {"calcium": {"value": 2.25, "unit": "mmol/L"}},
+    }  # fmt: skip
+    assert result.facts["findings"][1] == {"site": "dura", "present": True, "volume_mm3": 7.5}
+    assert type(result.facts["age_years"]) is int
+    assert json.dumps(result.facts)
+
+
+@pytest.mark.parametrize(
+    "context", ["age_years: 52", Path("facts.yaml"), b"{}", 52, ["age_years"], [("age_years", 52)]]
+)
+def test_what_is_no_mapping_of_facts_is_no_context(stages, context):
+    for call in (pipeline.analyse, pipeline.analyse_scan):
+        with pytest.raises(TypeError, match=r"^context must be a mapping of facts .*load_facts"):
+            call("scan", context=context)
+    assert stages[1] == []
+
+
+@pytest.mark.parametrize(
+    "threshold", [0, -5, 3000, 1e9, float("nan"), float("inf"), "130", "bone", True, np.float64("nan"), [130], 130j]
+)
+def test_a_threshold_that_cant_be_is_named_with_its_range(stages, threshold):
+    for call in (pipeline.analyse, pipeline.analyse_scan):
+        with pytest.raises(ValueError, match=r"^threshold_hu must be a number of HU above 0 and below 3000, not "):
+            call("scan", threshold_hu=threshold)
+    assert stages[1] == []
+
+
+@pytest.mark.parametrize("threshold", [np.int16(200), np.float32(200), 200])
+def test_a_threshold_may_be_a_number_of_numpy(stages, threshold):
+    result = pipeline.analyse("scan", threshold_hu=threshold)
+    assert result.settings["threshold_asked_hu"] == 200.0
+    assert type(result.settings["threshold_asked_hu"]) is float
+
+
+def test_a_context_of_another_person_is_said(stages):
+    stages[0]["image_facts"] = {"age_years": 80.0, "sex": "F"}
+    result = pipeline.analyse("scan", context={"age_years": 52, "sex": "M"})
+    conflicts = {item.id: item for item in result.guidance.conflicts}
+    for fact, stated, seen in (("age_years", 52, 80.0), ("sex", "M", "F")):
+        conflict = conflicts[f"facts:{fact}"]
+        assert "two people" in conflict.text
+        assert [(side.value, side.origin) for side in conflict.sides] == [(stated, "stated"), (seen, "image")]
+    text = summary_text(document(result))
+    assert "facts disagree: age: what was stated and what the scan says differ; they may be two people." in text
+    assert "(stated: 52, scan: 80)" in " ".join(text.split())
+    assert "(stated: M, scan: F)" in " ".join(text.split())
 
 
 def test_wrong_facts_are_found_out_before_the_work(stages):

@@ -32,6 +32,7 @@ CONTRACT = {
     "child",
     "unknown_kvp",
     "left_out",
+    "uncertain_material",
 }
 FINDING = {"present", "bilateral", "symmetric", "multiple", "isolated", "volume_mm3", "progression"}
 

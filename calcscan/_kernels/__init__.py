@@ -1,6 +1,7 @@
 """Numba kernels: arrays and scalars in, numbers out; no unit, no file, no object of ours.
 
-Every kernel is made by one of the two decorators here, so that caching and threads are decided in one place.
+Every kernel is made by the decorator here, so that caching is decided in one place (`cache`). None has threads of its
+own: what shall run on several goes through `threads.in_parts`.
 Volumes come in read-only (a frozen `Scan` holds them so) and a read-only array is another type to numba, compiled for
 anew: a wrapper should always hand its kernel the same one of the two.
 
@@ -13,22 +14,28 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SWITCH = os.environ.get("CALCSCAN_NUMBA_CACHE", "1")
-if _SWITCH not in ("0", "1"):
-    raise ValueError(f"CALCSCAN_NUMBA_CACHE is {_SWITCH!r}; it must be 0 or 1")
-_CACHE = _SWITCH == "1"
+
+def wrong_setting() -> str:
+    """What is wrong with an environment variable that decides about kernels; empty if nothing is."""
+    switch = os.environ.get("CALCSCAN_NUMBA_CACHE", "1")
+    if switch not in ("0", "1"):
+        return f"CALCSCAN_NUMBA_CACHE is {switch!r}; it must be 0 or 1"
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1").strip()
+    if not threads.isdecimal() or int(threads) < 1:
+        return f"NUMBA_NUM_THREADS is {threads!r}; it must be a whole number, 1 or more"
+    return ""
+
+
+if wrong_setting():
+    raise ValueError(wrong_setting())
+
+import numba  # noqa: E402  (it reads NUMBA_NUM_THREADS, and says less clearly what is wrong with it)
+
+from calcscan._kernels import cache  # noqa: E402
 
 
 def kernel(function: F) -> F:
     """Compile for one thread."""
-    return cast(F, numba.njit(cache=_CACHE, nogil=True, fastmath=False)(function))
-
-
-def parallel_kernel(function: F) -> F:
-    """Compile with `prange` over threads. Each turn of the loop writes its own part of the output and adds to nothing
-    that others add to, so that the answer is the same for any number of threads."""
-    return cast(F, numba.njit(cache=_CACHE, nogil=True, fastmath=False, parallel=True)(function))
+    return cast(F, cache.keep(numba.njit(nogil=True, fastmath=False)(function)))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
-from calcscan._kernels import parallel_kernel
+from calcscan._kernels import kernel
 
 
-@parallel_kernel
-def block_mean(hu: npt.NDArray[np.int16], factor: int, out: npt.NDArray[np.float32]) -> None:
-    """Mean of each factor × factor block within a slice; `out` is (k, j // factor, i // factor)."""
-    slices, rows, columns = out.shape
+@kernel
+def block_mean(hu: npt.NDArray[np.int16], factor: int, first: int, last: int, out: npt.NDArray[np.float32]) -> None:
+    """Mean of each factor × factor block within a slice; `out` is (k, j // factor, i // factor).
+
+    As below, the slices first … last − 1 of `out` are written.
+    """
+    _, rows, columns = out.shape
     weight = 1.0 / (factor * factor)
-    for k in prange(slices):
+    for k in range(first, last):
         for j in range(rows):
             for i in range(columns):
                 total = 0
@@ -24,13 +26,15 @@ def block_mean(hu: npt.NDArray[np.int16], factor: int, out: npt.NDArray[np.float
                 out[k, j, i] = total * weight
 
 
-@parallel_kernel
+@kernel
 def sample_slices(
     volume: npt.NDArray[np.float32],
     origins: npt.NDArray[np.float64],
     to_plane: npt.NDArray[np.float64],
     affine: npt.NDArray[np.float64],
     fill: float,
+    first: int,
+    last: int,
     out: npt.NDArray[np.float32],
 ) -> None:
     """Trilinear samples of a stack of slices at every point of the grid `affine` × `out.shape`.
@@ -45,7 +49,7 @@ def sample_slices(
         positions[s] = origins[s, 0] * to_plane[0, 0] + origins[s, 1] * to_plane[0, 1] + origins[s, 2] * to_plane[0, 2]
     first_edge = positions[0] - 0.5 * (positions[1] - positions[0])
     last_edge = positions[-1] + 0.5 * (positions[-1] - positions[-2])
-    for k in prange(out.shape[0]):
+    for k in range(first, last):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
                 x = affine[0, 0] * k + affine[0, 1] * j + affine[0, 2] * i + affine[0, 3]
@@ -81,7 +85,7 @@ def sample_slices(
                 out[k, j, i] = (1 - f) * near + f * far
 
 
-@parallel_kernel
+@kernel
 def above_level(
     field: npt.NDArray[np.float32],
     level: float,
@@ -89,6 +93,8 @@ def above_level(
     origins: npt.NDArray[np.float64],
     step_j: npt.NDArray[np.float64],
     step_i: npt.NDArray[np.float64],
+    first: int,
+    last: int,
     out: npt.NDArray[np.bool_],
 ) -> None:
     """Where a field on an even grid, interpolated at native voxel centres, exceeds `level`.
@@ -97,7 +103,7 @@ def above_level(
     outside the field.
     """
     nk, nj, ni = field.shape
-    for k in prange(out.shape[0]):
+    for k in range(first, last):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
                 out[k, j, i] = False

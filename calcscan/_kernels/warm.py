@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Any
 
 import numba
 from numba.core.dispatcher import Dispatcher
 
 import calcscan._kernels as package
+from calcscan._kernels.cache import is_kept
 
 
 def is_compiled() -> bool:
@@ -18,22 +18,13 @@ def is_compiled() -> bool:
 
     On doubt False; with numba's compiler turned off (`NUMBA_DISABLE_JIT`) True, for nothing will be compiled.
     """
-    return bool(numba.config.DISABLE_JIT) or all(k.signatures or _on_disk(k) for k in _kernels())
+    return bool(numba.config.DISABLE_JIT) or all(k.signatures or is_kept(k) for k in _kernels())
 
 
 def _kernels() -> Iterator[Dispatcher]:
     """The public kernels of every module beside this one."""
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name != "warm":
+        if module.name not in ("cache", "threads", "warm"):
             for name, thing in vars(importlib.import_module(f"{package.__name__}.{module.name}")).items():
                 if isinstance(thing, Dispatcher) and not name.startswith("_"):
                     yield thing
-
-
-def _on_disk(kernel: Any) -> bool:
-    """numba has no public question for it; its index reads as empty when source or version differ."""
-    try:
-        index = kernel._cache._cache_file._load_index()
-    except (AttributeError, OSError):
-        return False
-    return bool(index)

@@ -63,11 +63,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How it went: `state` done, abstained or failed; `error` one line, empty unless something went wrong."""
+    """How it went: `state` done, abstained or failed; `error` one line, empty unless something went wrong; which
+    report.json was written, if one was."""
 
     state: str
     error: str = ""
     seconds: float = 0.0
+    report_sha256: str = ""
 
 
 Work = Callable[[Task], Outcome]

@@ -14,7 +14,7 @@ from calcscan.batch.table import check_tables, is_odd, write_left_out, write_tab
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import glance
-from calcscan.report.folder import REPORT, check_output, remove_report
+from calcscan.report.folder import REPORT, check_output, put_aside
 
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""
@@ -162,7 +162,7 @@ def _noted(task: Task, outcome: Outcome, marks: dict[str, str]) -> Outcome:
     """Writes the status down; that it can't be is no reason to leave the other studies undone."""
     try:
         if outcome.state == FAILED and has_report(task.out):
-            remove_report(task.out)
+            put_aside(task.out)
         write_status(task, outcome, marks)
     except (OSError, RecursionError, MemoryError, CalcscanError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from calcscan import __version__
-from calcscan.batch.model import ABSTAINED, DONE, Outcome, Settings, Study, Task
+from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Settings, Study, Task
 from calcscan.batch.table import is_odd, row_of
+from calcscan.errors import CalcscanError
 from calcscan.read.tree import walk
-from calcscan.report.folder import OURS, REPORT, is_report
+from calcscan.report.folder import EARLIER, OURS, REPORT, check_output, is_report, state_of
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"
@@ -80,10 +82,14 @@ def finished(task: Task) -> Outcome | None:
     state = status.get("state")
     if state not in (DONE, ABSTAINED) or any(status.get(key) != value for key, value in fingerprint(task).items()):
         return None
+    written = status.get("report_sha256", "")  # another program may have written another report since
+    if written and written != state_of(task.out):
+        return None
     if status.get("files") != report_files(task.out) or row_of(task.out) is None:
         return None
     seconds = status.get("seconds")
-    return Outcome(state=state, seconds=float(seconds) if isinstance(seconds, int | float) else 0.0)
+    lasted = float(seconds) if isinstance(seconds, int | float) else 0.0
+    return Outcome(state=state, seconds=lasted, report_sha256=str(written))
 
 
 def is_finished(task: Task) -> bool:
@@ -112,6 +118,8 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
     """
     task.out.mkdir(parents=True, exist_ok=True)
     content = {"schema": SCHEMA, "study": task.study.name, **asdict(outcome), **marks, "files": report_files(task.out)}
+    if outcome.state == FAILED and is_report(task.out / EARLIER / REPORT):
+        content["earlier_report"] = EARLIER
     part = task.out / f".{STATUS}-{os.getpid()}"
     try:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -124,6 +132,8 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
 def clear_remains(task: Task) -> None:
     """Take away what is left of a report of this study whose report.json is gone or damaged: nobody would then be
     allowed to write there. What is in a folder without our status.json is never touched."""
+    with suppress(OSError, CalcscanError):
+        check_output(task.out)  # makes whole what a killed run has put aside
     if read_status(task.out).get("study") != task.study.name or has_report(task.out):
         return
     for name in sorted(OURS):

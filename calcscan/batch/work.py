@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Study, Task
@@ -18,25 +19,31 @@ from calcscan.errors import CalcscanError
 def do_study(task: Task) -> Outcome:
     """Analyse a study and write its report. Whatever goes wrong is an outcome, not an exception."""
     begin = time.perf_counter()
+    written = ""
     try:
         with _one_path(task.study) as path:
-            state, error = _outcome(task, path)
+            state, error, written = _outcome(task, path)
     except OSError as wrong:
         state, error = FAILED, f"its files can't be put together ({wrong.strerror or wrong})"
-    return Outcome(state=state, error=" ".join(error.split()), seconds=round(time.perf_counter() - begin, 1))
+    seconds = round(time.perf_counter() - begin, 1)
+    return Outcome(state=state, error=" ".join(error.split()), seconds=seconds, report_sha256=written)
 
 
-def _outcome(task: Task, path: Path) -> tuple[str, str]:
+def _outcome(task: Task, path: Path) -> tuple[str, str, str]:
+    """How it ended, what went wrong, and which report.json was written."""
     try:
-        return _analyse(task, path), ""
+        state, written = _analyse(task, path)
+        return state, "", written
     except CalcscanError as wrong:
         error = str(wrong)
+    except MemoryError:
+        error = "there was not enough memory: try it alone, with more memory"
     except Exception as fault:
         error = f"a fault in calcscan ({type(fault).__name__}: {fault})"
-    return FAILED, error.replace(str(path), str(task.study.top or path))
+    return FAILED, error.replace(str(path), str(task.study.top or path)), ""
 
 
-def _analyse(task: Task, path: Path) -> str:
+def _analyse(task: Task, path: Path) -> tuple[str, str]:
     from calcscan.pipeline import analyse
     from calcscan.report.folder import REPORT, check_output
     from calcscan.report.write import write_report
@@ -44,8 +51,8 @@ def _analyse(task: Task, path: Path) -> str:
     check_file(task.out / REPORT)
     check_output(task.out)
     result = analyse(path, threshold_hu=task.settings.threshold_hu)
-    write_report(result, task.out, keep_ids=task.settings.keep_ids)
-    return ABSTAINED if result.quality.state == "abstain" else DONE
+    report = write_report(result, task.out, keep_ids=task.settings.keep_ids)
+    return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 
 @contextmanager

@@ -2,16 +2,22 @@
 `add_arguments(parser)` and `main(args) -> int`, imported only when it is asked for.
 
 Exit status: 0 done · 1 failed · 2 usage · 3 a batch in which some studies failed · 4 a report was written, but
-calcscan abstained · 130 stopped by the user.
+calcscan abstained · 130 stopped by the user ·
+128 + n stopped by signal n.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 from calcscan import __version__
 from calcscan.errors import CalcscanError
@@ -23,6 +29,8 @@ COMMANDS = {
     "verify": "puts deposits of known volume into a scan and tells how well they are found, measured and located",
     "atlas": "which atlas, its sites, licences and checksums",
 }
+_LONGEST = 1000
+"""Of an error's letters: some quote a field or a file that has no end."""
 _ABOUT = (
     "Find, measure and locate calcification in a non-contrast head CT, and what to consider, with reasons and sources."
 )
@@ -36,22 +44,106 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(given).parse_args(given)
     except SystemExit as stop:
         return int(stop.code or 0)
-    command = importlib.import_module(f"calcscan.cli.{args.command}")
+    with _streams_open(), _stoppable():
+        try:
+            status = int(importlib.import_module(f"calcscan.cli.{args.command}").main(args))
+            sys.stdout.flush()
+        except CalcscanError as error:
+            return _fail(str(error))
+        except KeyboardInterrupt as stop:
+            return _stopped(stop)
+        except BrokenPipeError:
+            return _no_more_output()
+        except (MemoryError, ImportError) as error:
+            if os.environ.get("CALCSCAN_DEBUG") or not _lacks_memory(error):
+                return _fault(error)
+            return _fail("there is not enough memory for this: close other programs, or allow more (2 GB will do)")
+        except Exception as error:
+            return _fault(error)
+    return status
+
+
+class _Stop(KeyboardInterrupt):
+    """A signal asked the program to end; what is under way is undone as for the keyboard."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM (schedulers, `docker stop`) and SIGHUP (a closed terminal) end the program as ctrl-C does."""
+    ours: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in ours:  # once is enough: what is tidied up now isn't to be interrupted
+            signal.signal(each, signal.SIG_IGN)
+        raise _Stop(number)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, stop)
+                ours.append(number)
     try:
-        return int(command.main(args))
-    except CalcscanError as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        _say("stopped")
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    except Exception as error:
-        if os.environ.get("CALCSCAN_DEBUG"):
-            raise
-        what = f"a fault in calcscan ({type(error).__name__}: {error})"
-        return _fail(f"{what}: run again with CALCSCAN_DEBUG=1 for details, and report it")
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stopped(stop: KeyboardInterrupt) -> int:
+    if isinstance(stop, _Stop):
+        _say(f"stopped ({signal.Signals(stop.number).name})")
+        return 128 + stop.number
+    _say("stopped")
+    return 130
+
+
+@contextmanager
+def _streams_open() -> Iterator[None]:
+    """Where a standard stream was closed (`2>&-`) it is open to nowhere: else the next file that is opened would be
+    taken for it, and what libraries say would go into that file."""
+    missing = []
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            missing.append(name)
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+    try:
+        yield
+    finally:
+        for name in missing:
+            getattr(sys, name).close()
+            setattr(sys, name, None)
+
+
+def _no_more_output() -> int:
+    """Whoever read our output has gone; Python must not complain of that once more as it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """A library that finds no room to be loaded says so in an `ImportError`."""
+    words = ("failed to map segment", "cannot allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)
+
+
+def _fault(error: BaseException) -> int:
+    if os.environ.get("CALCSCAN_DEBUG"):
+        raise error
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EBADF):
+        _no_more_output()
+        return _fail(f"the standard output can't be written to ({error.strerror}): send it elsewhere, or use --quiet")
+    what = f"a fault in calcscan ({type(error).__name__}: {error})"
+    return _fail(f"{what}: run again with CALCSCAN_DEBUG=1 for details, and report it")
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -74,4 +166,8 @@ def _fail(text: str) -> int:
 def _say(text: str) -> None:
     from calcscan.cli.terminal import shown
 
-    sys.stderr.write(shown(f"calcscan: {' '.join(text.split())}") + "\n")
+    line = " ".join(text.split())
+    line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
+    with suppress(OSError, ValueError):
+        sys.stderr.write(shown(f"calcscan: {line}") + "\n")
+        sys.stderr.flush()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
@@ -50,19 +47,19 @@ def main(args: argparse.Namespace) -> int:
     looking = _Looking(shown=sys.stderr.isatty() and not args.quiet)
     if args.dry_run:
         return _dry_run(args, looking)
+    terminal.load_kernels(quiet=args.quiet)
     settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids)
     bar = _Bar(shown=sys.stderr.isatty() and not args.quiet, before=looking)
     try:
-        with _stopped_in_order():
-            result = run_batch(
-                args.root,
-                args.out,
-                jobs=args.jobs,
-                timeout_s=args.timeout,
-                settings=settings,
-                progress=bar,
-                looking=looking,
-            )
+        result = run_batch(
+            args.root,
+            args.out,
+            jobs=args.jobs,
+            timeout_s=args.timeout,
+            settings=settings,
+            progress=bar,
+            looking=looking,
+        )
     finally:
         looking.close()
         bar.close()
@@ -113,22 +110,6 @@ def _size(study: Study) -> str:
 
 def _many(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
-
-
-@contextmanager
-def _stopped_in_order() -> Iterator[None]:
-    """A scheduler's signal to stop ends the studies at work too, and what is finished gets its table."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 class _Looking:

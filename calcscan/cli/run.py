@@ -26,10 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from calcscan.report.folder import REPORT, check_output
+    from calcscan.report.folder import check_output, state_of
 
-    check_output(args.out)
+    check_output(args.out, inputs=[args.input])
+    before = state_of(args.out)
     context = _read_context(args.context)
+    terminal.load_kernels(quiet=args.quiet)
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
         from calcscan.pipeline import analyse
@@ -41,9 +43,9 @@ def main(args: argparse.Namespace) -> int:
             args.input, context=context, series_uid=args.series, threshold_hu=args.threshold, progress=progress
         )
         progress("write")
-        write_report(result, args.out, keep_ids=args.keep_ids)
+        written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before)
     if not args.quiet or args.json:
-        _print((args.out / REPORT).read_text(encoding="utf-8"), args)
+        _print(written, args)
     return ABSTAINED if result.quality.state == "abstain" else 0
 
 

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import sys
 import warnings
 from types import TracebackType
+
+from calcscan.errors import SettingError
+
+
+def load_kernels(*, quiet: bool) -> None:
+    """Load numba and see where compiled code can be kept; says so, once, where that isn't as usual.
+
+    Raises
+    ------
+    SettingError
+        An environment variable that decides about it can't be taken.
+    """
+    try:
+        from calcscan._kernels.cache import note
+    except ValueError as error:
+        raise SettingError(str(error), hint="set it so, or leave it out") from error
+    said = note()
+    if said and not quiet:
+        sys.stderr.write(f"calcscan: {said}\n")
 
 
 class Progress:
@@ -66,8 +84,11 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 
 def hounsfield(text: str) -> float:
-    """An argument in HU."""
-    value = float(text)
-    if not math.isfinite(value) or not 0 < value < 3000:
-        raise argparse.ArgumentTypeError(f"{text} is no threshold in HU, above 0 and below 3000")
-    return value
+    """A threshold in HU."""
+    from calcscan.knowledge import asked_threshold
+
+    try:
+        return asked_threshold(float(text), name="it") or 0.0
+    except ValueError as error:
+        what = str(error) if str(error).startswith("it ") else f"{text!r} is no number of HU"
+        raise argparse.ArgumentTypeError(what) from error

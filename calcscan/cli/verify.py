@@ -25,9 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from calcscan.report.folder import VERIFY, check_output
+    from calcscan.report.folder import VERIFY, check_output, state_of
 
-    check_output(args.out, VERIFY)
+    check_output(args.out, VERIFY, inputs=[args.input])
+    before = state_of(args.out, VERIFY)
+    terminal.load_kernels(quiet=args.quiet)
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
         from calcscan.verify.document import write_verification
@@ -37,8 +39,7 @@ def main(args: argparse.Namespace) -> int:
         progress.tell_compiling()
         outcome = verify(args.input, deposits=args.deposits, seed=args.seed, series_uid=args.series, progress=progress)
         progress("write")
-        write_verification(outcome, args.out)
-    written = (args.out / VERIFY.main).read_text(encoding="utf-8")
+        written = write_verification(outcome, args.out, replaces=before)
     if args.json:
         sys.stdout.write(written)
     elif not args.quiet:

@@ -38,7 +38,7 @@ def find_lesions(
     LesionMap
         `labels` shows the voxels that are counted: 130 HU and more (or the threshold asked for) of every component of
         the rim threshold that reaches `threshold_hu`. `settings` holds every number used, `flags` may hold
-        `noisy`, `metal`, `possible_haemorrhage`.
+        `noisy`, `metal`, `possible_haemorrhage`, `uncertain_material`.
 
     Raises
     ------

@@ -24,7 +24,8 @@ class Thresholds:
 def choose(scan: Scan, head: Head, asked_hu: float | None) -> Thresholds:
     """The thresholds for a scan; `asked_hu` overrules what suits it, and then nothing is raised for noise.
 
-    Flags `noisy` where noise, not the tube voltage, sets the threshold.
+    Flags `noisy` where noise, not the tube voltage, sets the threshold, and `uncertain_material` where the threshold
+    asked for also counts what may be blood.
     """
     limits = values("thresholds")
     nominal = nominal_hu(scan.acquisition.kvp_kv)
@@ -41,6 +42,7 @@ def choose(scan: Scan, head: Head, asked_hu: float | None) -> Thresholds:
                 limit=round((nominal - (brain or 0.0)) / limits["noise_factor"], 1),
             ),
         )
+    flags += _blood_flag(asked_hu)
     found = max(nominal, above_noise) if asked_hu is None else float(asked_hu)
     counted = float(limits["counted_hu"]) if asked_hu is None else found
     return Thresholds(
@@ -50,6 +52,17 @@ def choose(scan: Scan, head: Head, asked_hu: float | None) -> Thresholds:
         rim_hu=float(min(max(limits["rim_hu"], rim_noise), counted, found)),
         flags=flags,
     )
+
+
+def _blood_flag(asked_hu: float | None) -> tuple[Flag, ...]:
+    limit = float(values("thresholds")["asked_blood_hu"])
+    if asked_hu is None or asked_hu >= limit:
+        return ()
+    message = (
+        f"the threshold of {asked_hu:g} HU that was asked for also counts what may be blood, or brain itself: "
+        f"clotted blood reaches about {limit:g} HU"
+    )
+    return (Flag(code="uncertain_material", message=message, value=float(asked_hu), limit=limit),)
 
 
 def nominal_hu(kvp_kv: float | None) -> float:

@@ -10,6 +10,7 @@ from calcscan.guideline.explain import Explanation, explain
 from calcscan.guideline.intake import load_facts
 from calcscan.guideline.model import DISCLAIMER, Guidance, Recommendation
 from calcscan.guideline.ruleset import Ruleset, load_ruleset
+from calcscan.guideline.told import plain_facts
 
 __all__ = [
     "DISCLAIMER",
@@ -20,5 +21,6 @@ __all__ = [
     "explain",
     "load_facts",
     "load_ruleset",
+    "plain_facts",
     "recommend",
 ]

@@ -15,6 +15,8 @@ _ASYMPTOMATIC = "symptoms.asymptomatic"
 _ABNORMAL = tuple(
     f"imaging.{name}" for name in ("white_matter_lesions", "atrophy", "venous_abnormality", "other_abnormality")
 )
+_PERSON = ("age_years", "sex")
+"""What tells whose scan and whose facts they are."""
 _AGE_SLACK_YEARS = 1.0
 """Two ages this close are one age, a birthday apart."""
 
@@ -82,7 +84,11 @@ def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
         return
     label = vocabulary().kinds[path].label
     sides = ((path, value, STATED), (path, measured, MEASURED))
-    text = f"{label}: what was stated and what the image shows differ; the statement is used."
+    differ = "what was stated and what the scan says differ"
+    if path in _PERSON:
+        text = f"{label}: {differ}; they may be two people. The statement is used."
+    else:
+        text = f"{label}: {differ}; the statement is used."
     case.disputes.append(Dispute(id=f"facts:{path}", text=text, sides=sides))
 
 

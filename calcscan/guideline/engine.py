@@ -22,7 +22,7 @@ from calcscan.guideline.model import (
 from calcscan.guideline.program import Program
 from calcscan.guideline.rules import Rule
 from calcscan.guideline.ruleset import Divergence, Ruleset, load_ruleset
-from calcscan.guideline.told import read_told
+from calcscan.guideline.told import plain_facts, read_told
 
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
 
@@ -32,7 +32,8 @@ def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None =
 
     Raises `FactsError` for facts that can't be taken as they are.
     """
-    return build(read_told(facts), None if image is None else read_told(image, "image"))
+    seen = None if image is None else read_told(plain_facts(image), "image")
+    return build(read_told(plain_facts(facts)), seen)
 
 
 class _Reasons:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Real
 from types import MappingProxyType
+from typing import Any
 
 from calcscan.errors import FactsError
 from calcscan.guideline import units
@@ -21,6 +24,30 @@ class Told:
     values: Mapping[str, Value] = field(default_factory=dict)
     labs: Mapping[str, units.Result] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
+
+
+_DEEPEST = 8
+"""Facts are nested less deeply than this; what is nested more is left as it is, and refused by who reads it."""
+
+
+def plain_facts(facts: Any, depth: int = 0) -> Any:
+    """Facts with the numbers, truths, words and lists of other libraries (numpy, pandas) as Python's own.
+
+    >>> from fractions import Fraction
+    >>> plain_facts({"age_years": Fraction(105, 2), "findings": ({"site": "dura"},)})
+    {'age_years': 52.5, 'findings': [{'site': 'dura'}]}
+    """
+    if facts is None or type(facts) in (bool, int, float, str) or depth > _DEEPEST:
+        return facts
+    if isinstance(facts, Mapping):
+        return {key: plain_facts(value, depth + 1) for key, value in facts.items()}
+    if isinstance(facts, str):
+        return str(facts)
+    if hasattr(facts, "tolist"):  # numpy's, of any number of dimensions
+        return plain_facts(facts.tolist(), depth + 1)
+    if isinstance(facts, list | tuple):
+        return [plain_facts(value, depth + 1) for value in facts]
+    return float(facts) if isinstance(facts, Real | Decimal) else facts
 
 
 def _is_unknown(value: object) -> bool:

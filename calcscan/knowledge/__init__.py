@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -29,3 +30,24 @@ def values(name: str) -> Mapping[str, float]:
     180
     """
     return MappingProxyType({key: entry["value"] for key, entry in table(name).items() if "value" in entry})
+
+
+def asked_threshold(value: object, *, name: str = "threshold_hu") -> float | None:
+    """A threshold in HU that somebody asks for, as a float; None stays None. Numbers of numpy will do.
+
+    Raises
+    ------
+    ValueError
+        It is no number, or out of range; the message begins with `name`.
+
+    >>> asked_threshold(100), asked_threshold(None)
+    (100.0, None)
+    """
+    if value is None:
+        return None
+    limits = values("thresholds")
+    low, high = limits["asked_above_hu"], limits["asked_below_hu"]
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not low < float(value) < high:  # type: ignore[arg-type]  # NaN is in no range
+        raise ValueError(f"{name} must be a number of HU above {low:g} and below {high:g}, not {value!r}")
+    return float(value)  # type: ignore[arg-type]

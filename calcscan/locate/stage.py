@@ -103,7 +103,8 @@ def _voxels_by_lesion(lesions: LesionMap) -> dict[int, npt.NDArray[Any]]:
     owner = lesions.labels[tuple(kji.T)]
     order = np.argsort(owner, kind="stable")
     numbers, starts = np.unique(owner[order], return_index=True)
-    return dict(zip(numbers.tolist(), np.split(kji[order], starts[1:]), strict=True))
+    ends = np.append(starts[1:], len(order))[: len(numbers)]  # none, where nothing is labelled
+    return {int(n): kji[order[first:last]] for n, first, last in zip(numbers, starts, ends, strict=True)}
 
 
 def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> LesionMap:

@@ -52,11 +52,19 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
         if path.is_file() and nifti.is_nifti(path):
-            return nifti.scan_of_nifti(path)
+            return _plausible(nifti.scan_of_nifti(path), path)
         if path.is_file() and not files.is_zip(path):
-            return _scan_around(path, series_uid)
+            return _plausible(_scan_around(path, series_uid), path)
         with files.blobs_of(path) as blobs:
-            return dicom.scan_of(blobs, series_uid=series_uid, where=str(path))
+            return _plausible(dicom.scan_of(blobs, series_uid=series_uid, where=str(path)), path)
+
+
+def _plausible(scan: Scan, path: Path) -> Scan:
+    """Whatever is made of the grid later on takes memory by its size."""
+    from calcscan.read.sensible import refuse_absurd
+
+    refuse_absurd(scan.geometry, str(path))
+    return scan
 
 
 def _scan_around(path: Path, series_uid: str | None) -> Scan:

@@ -24,6 +24,7 @@ from calcscan.read.leftover import left_out_flags
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.plausible import hounsfield_flags, off_scale
+from calcscan.read.sensible import refuse_large, senseless, without_strays
 from calcscan.read.series import Stack, stacks_of
 from calcscan.read.stack import geometry_of
 from calcscan.read.study import acquisition_of, age_note, header_flags, person_of, study_of
@@ -52,7 +53,9 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
     chosen, choices = choose(stacks, series_uid=series_uid, where=where)
     stack = chosen.stack
     _refuse_several_people(stack, headers.images, series_uid, where)
-    hu, kept, broken = _volume(stack.images)
+    together, strays = without_strays(stack.images)
+    refuse_large(together, where)
+    hu, kept, broken = _volume(together)
     if not kept:
         what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
         raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
@@ -72,6 +75,7 @@ def scan_of(blobs: Sequence[Blob], *, series_uid: str | None, where: str) -> Sca
         *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)]),
         *missing_flags(kept, stack, stacks, headers.images, headers.listed),
         *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign]),
+        *strays,
         *_copies_flag(stack),
         *flags,
         *hounsfield_flags(hu, top_hu=_top_hu(first)),
@@ -151,7 +155,12 @@ def headers_of(blobs: Sequence[Blob]) -> Headers:
         if len(whole) < len(found):
             uid = found[0].series_uid
             lost.append(Lost(name=blob.name, what="holds no pixels, it may be cut short", series_uid=uid))
-        images += whole
+        for image in whole:
+            wrong = senseless(image) if _is_ct_class(image) else ""
+            if wrong:
+                lost.append(Lost(name=blob.name, what=wrong, series_uid=image.series_uid))
+            else:
+                images.append(image)
     return Headers(images=images, lost=lost, listed=listed)
 
 

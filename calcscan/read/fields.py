@@ -17,10 +17,11 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import BaseTag
 
 PARSE_ERRORS = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, EOFError, OSError, RuntimeError,
+    ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, EOFError, OSError, RuntimeError,
+    MemoryError, AssertionError,
     struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
-"""What pydicom raises on damaged files: it declares none."""
+"""What pydicom raises on damaged files: it declares none. Memory runs out where a damaged length asks for too much."""
 
 
 def one_line(error: BaseException) -> str:

@@ -55,7 +55,9 @@ class Blob:
         self._refuse_problem()
         try:
             if self.path is not None:
-                return self.path.open("rb")
+                stream = self.path.open("rb")
+                stream.peek(1)  # a file that can be opened and not read says so here
+                return stream
             return io.BytesIO(self.read())
         except OSError as error:
             raise UnreadableError(_plain(error), where=self.name, hint="check its permissions") from error

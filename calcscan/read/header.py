@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 import pydicom
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
 from calcscan.read.fields import (
@@ -36,6 +37,8 @@ CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _OVERLAY_POSITIONS = tuple(0x60000102 + 0x20000 * number for number in range(16))
 """OverlayBitPosition of each overlay: 0 where it lies apart from the pixels."""
+_ITEM_BYTES = 8
+"""What each compressed frame takes at least: the head of its item."""
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 
 
@@ -162,18 +165,22 @@ def read_images(blob: Blob) -> list[Image]:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
             deflated = text(dataset.file_meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
             offset = 0 if deflated else _pixel_offset(stream)
+            room = None if deflated or offset is None else stream.seek(0, os.SEEK_END) - offset
         except PARSE_ERRORS as error:
             raise UnreadableError(f"is damaged ({one_line(error)})", where=blob.name, hint="export it again") from error
     if _DIRECTORY in (text(dataset.file_meta, "MediaStorageSOPClassUID"), text(dataset, "SOPClassUID")):
         return []
     if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
         raise UnreadableError("is cut short or no DICOM image", where=blob.name, hint="export it again")
-    return list(_images(blob, dataset, offset))
+    try:
+        return list(_images(blob, dataset, offset, room))
+    except PARSE_ERRORS as error:
+        raise UnreadableError(f"is damaged ({one_line(error)})", where=blob.name, hint="export it again") from error
 
 
 def image_of(blob: Blob, dataset: Any) -> Image:
     """The record of header fields that don't come from a DICOM file; `dataset` is pydicom's, with a `file_meta`."""
-    return next(_images(blob, dataset, None))
+    return next(_images(blob, dataset, None, None))
 
 
 def _pixel_offset(stream: BinaryIO) -> int | None:
@@ -200,15 +207,34 @@ def _layers(dataset: Any, frame: int | None) -> list[Any]:
     return [item[0] for item in found if item is not None] + [dataset]
 
 
-def _images(blob: Blob, dataset: Any, offset: int | None) -> Iterator[Image]:
+def _images(blob: Blob, dataset: Any, offset: int | None, room: int | None) -> Iterator[Image]:
+    """`room` is how many bytes of pixels there are, where that can be told."""
     frames = whole([dataset], "NumberOfFrames") or 1
     if frames > limit("most_frames"):
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=blob.name, hint="export it again")
+    if frames > 1 and room is not None and _too_many(dataset, frames, room):
+        what = f"is damaged (NumberOfFrames is {frames}, for which it is too short)"
+        raise UnreadableError(what, where=blob.name, hint="export it again")
     many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
     person = person_in([dataset])
     for frame in range(frames) if many else [None]:
         layers = _layers(dataset, frame)
         yield _image(blob, frame, layers, _pixels(dataset.file_meta, layers, offset, frames), person)
+
+
+def _too_many(dataset: Any, frames: int, room: int) -> bool:
+    """More frames than the file describes and has room for. (One that describes them all was cut short, and is read
+    as far as it goes.)"""
+    described = get([dataset], "PerFrameFunctionalGroupsSequence")
+    if described is not None and len(described) >= frames:
+        return False
+    syntax = text(dataset.file_meta, "TransferSyntaxUID")
+    plain = syntax in ("", ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+    size = _ITEM_BYTES
+    if plain:
+        pixels = (whole([dataset], "Rows") or 0) * (whole([dataset], "Columns") or 0)
+        size = pixels * max(8, whole([dataset], "BitsAllocated") or 0) // 8
+    return frames * size > room
 
 
 def person_in(layers: list[Any]) -> Person:

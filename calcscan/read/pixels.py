@@ -6,13 +6,15 @@ and to SimpleITK (GDCM) where pydicom has no decoder for the transfer syntax.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ from calcscan.read.rules import limit
 
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _JPEG = "1.2.840.10008.1.2.4."
+_UNDEFINED = 0xFFFFFFFF
+_EXCESS = re.compile(r"(\d+) vs\. (\d+) bytes expected|contains (\d+) bytes of excess padding")
 _QUIET = Lock()
 """stderr belongs to the whole process: one thread at a time."""
 Stored = npt.NDArray[np.integer[Any]]
@@ -48,7 +52,49 @@ def stored_pixels(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     if pixels.offset is None:
         raise UnreadableError("holds no pixels", where=blob.name, hint="export it again")
     simple = pixels.transfer_syntax in _NATIVE and pixels.bits_allocated == 16 and pixels.samples == 1
-    return _native(blob, images) if simple else _decoded(blob, images)
+    return _as_announced(blob, images, _native(blob, images) if simple else _decoded(blob, images))
+
+
+def _as_announced(blob: Blob, images: Sequence[Image], decoded: Iterator[Stored]) -> Iterator[Stored]:
+    """The slices, each of the size and kind that its header says: decoders go by what the coded picture says."""
+    heard = _Excess(images[0].columns)
+    log = logging.getLogger("pydicom")
+    log.addHandler(heard)
+    try:
+        for image, stored in zip(images, decoded, strict=True):
+            if heard.said:
+                what = f"holds more pixels than Rows {image.rows} and Columns {image.columns} say ({heard.said})"
+                raise UnreadableError(what, where=blob.name, hint="export it again")
+            if stored.shape != (image.rows, image.columns):
+                seen = " × ".join(map(str, stored.shape))
+                what = f"holds pixels of {seen}, where Rows and Columns say {image.rows} × {image.columns}"
+                raise UnreadableError(what, where=blob.name, hint="export it again")
+            if stored.dtype.kind not in "iu":
+                what = f"holds pixels of a kind that CT has not ({stored.dtype})"
+                raise UnreadableError(what, where=blob.name, hint="export it again")
+            yield stored
+    except (OSError, MemoryError, ValueError) as error:
+        what = f"can't be read ({one_line(error)})"
+        raise UnreadableError(what, where=blob.name, hint="copy it again") from error
+    finally:
+        log.removeHandler(heard)
+
+
+class _Excess(logging.Handler):
+    """Hears pydicom say, of this thread's pixels, that it left out a row of them or more. (It says so in its log only:
+    a few bytes are padding, but of a picture whose Rows are too few half a head would be read.)"""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(logging.WARNING)
+        self._columns = columns
+        self._thread = get_ident()
+        self.said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and (found := _EXCESS.search(record.getMessage())):
+            given, expected, excess = (int(number or 0) for number in found.groups())
+            if max(given - expected, excess) >= self._columns:
+                self.said = one_line(Exception(record.getMessage()))
 
 
 def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
@@ -56,7 +102,15 @@ def _native(blob: Blob, images: Sequence[Image]) -> Iterator[Stored]:
     kind = np.dtype("<i2" if pixels.signed else "<u2")
     with blob.open() as stream:
         stream.seek(pixels.offset or 0)
-        begin = (pixels.offset or 0) + _element_header_bytes(stream.read(12))
+        element = stream.read(12)
+        head = _element_header_bytes(element)
+        begin = (pixels.offset or 0) + head
+        length = int.from_bytes(element[head - 4 : head], "little")
+        excess = length - size * 2 * max(1, pixels.frames)
+        if length != _UNDEFINED and excess >= images[0].columns * 2:
+            rows, columns = images[0].rows, images[0].columns
+            what = f"holds more pixels than Rows {rows} and Columns {columns} say ({excess} bytes too many)"
+            raise UnreadableError(what, where=blob.name, hint="export it again")
         for image in images:
             stream.seek(begin + (image.frame or 0) * size * 2)
             values = np.frombuffer(stream.read(size * 2), dtype=np.uint8)
@@ -222,7 +276,7 @@ def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> N
 
 def rescale(stored: Stored, slope: float, intercept: float, out: npt.NDArray[np.int16]) -> None:
     """`stored × slope + intercept`, rounded, held between `AIR_HU` and the end of int16, into `out`."""
-    if slope == 1.0 and intercept == int(intercept):
+    if slope == 1.0 and intercept == int(intercept) and stored.dtype.itemsize <= 2:
         low, high = int(stored.min()) + int(intercept), int(stored.max()) + int(intercept)
         if stored.dtype == np.int16 and low >= -32768 and high <= 32767:
             np.add(stored, np.int16(intercept), out=out)

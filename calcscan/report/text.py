@@ -7,12 +7,14 @@ from textwrap import wrap
 from typing import Any
 
 _WIDTH = 96
+_ORIGINS = {"stated": "stated", "image": "scan", "derived": "concluded"}
 _MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS = 16, 6, 4
 
 
 def summary_text(document: Mapping[str, Any]) -> str:
     """The report in brief: trust, volumes by site and side, what to consider first, and the most decisive questions."""
-    blocks = (_head(document), _volumes(document), _advice(document.get("guideline") or {}))
+    guideline = document.get("guideline") or {}
+    blocks = (_head(document), _disagree(guideline), _volumes(document), _advice(guideline))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -44,12 +46,23 @@ def _series(choices: Sequence[Mapping[str, Any]]) -> list[str]:
     return _hanging("series: ", line)
 
 
+def _disagree(guideline: Mapping[str, Any]) -> list[str]:
+    """Facts that a person stated and that something else contradicts; what documents contradict stays in the report."""
+    lines: list[str] = []
+    for conflict in guideline.get("conflicts") or []:
+        if conflict["kind"] == "facts":
+            told = [(_ORIGINS.get(side["origin"], side["origin"]), side["value"]) for side in conflict["sides"]]
+            sides = ", ".join(f"{who}: {what:g}" if isinstance(what, float) else f"{who}: {what}" for who, what in told)
+            lines += _hanging("facts disagree: ", f"{conflict['text']} ({sides})")
+    return lines
+
+
 def _volumes(document: Mapping[str, Any]) -> list[str]:
     if document["lesions"] is None:
         return ["The scan was not analysed."]
     if not document["lesions"]:
         words = "Not detected does not mean that it is not there."
-        return [f"No calcification was detected{_floor(document)}. {words}", *_not_examined(document)]
+        return [f"No calcification{_asked(document)} was detected{_floor(document)}. {words}", *_not_examined(document)]
     sides: dict[str, dict[str, tuple[float, str | None]]] = {}
     for row in document["sites"]:
         if row["count"]:
@@ -76,6 +89,11 @@ def _grades(found: Mapping[str, tuple[float, str | None]]) -> str:
     if len(set(grades.values())) == 1:
         return next(iter(grades.values()))
     return ", ".join(f"{side} {grades[side]}" for side in ("right", "midline", "left") if side in grades)
+
+
+def _asked(document: Mapping[str, Any]) -> str:
+    asked = document["settings"].get("threshold_asked_hu")
+    return f" of {asked:g} HU or more" if asked is not None else ""
 
 
 def _floor(document: Mapping[str, Any]) -> str:

@@ -27,19 +27,32 @@ from calcscan.report.tables import lesions_csv, sites_csv
 _SHEARED_DEG = 0.01
 
 
-def write_report(result: Result, out: Path, *, keep_ids: bool = False) -> None:
+def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces: str | None = None) -> str:
     """Write report.json, lesions.csv, sites.csv, mosaic.png, lesions.nii.gz and sites.nii.gz to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.
     Without lesions to speak of (no head was found) there are no label maps: an empty one would say that there is no
     calcification. Identifiers are written only with `keep_ids`.
 
+    Parameters
+    ----------
+    replaces
+        What `calcscan.report.folder.state_of(out)` said before the work: a report that another run has written since
+        is not replaced.
+
+    Returns
+    -------
+    str
+        report.json, as it was written.
+
     Raises
     ------
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    put_files(Path(out), report_files(result, keep_ids=keep_ids))
+    files = report_files(result, keep_ids=keep_ids)
+    put_files(Path(out), files, replaces=replaces)
+    return files[REPORT].decode()
 
 
 def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:

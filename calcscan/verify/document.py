@@ -84,8 +84,9 @@ def row(trial: Trial) -> dict[str, Any]:
     return dict(zip(COLUMNS, (*truth, *seen), strict=True))
 
 
-def write_verification(verification: Verification, out: str | Path) -> None:
-    """Write verify.json, verify.csv and, where there is one, verify.png to the folder `out`: all or none.
+def write_verification(verification: Verification, out: str | Path, *, replaces: str | None = None) -> str:
+    """Write verify.json, verify.csv and, where there is one, verify.png to the folder `out`: all or none. Returns
+    verify.json, as it was written; `replaces` as for `write_report`.
 
     Raises
     ------
@@ -103,7 +104,8 @@ def write_verification(verification: Verification, out: str | Path) -> None:
     }
     if verification.picture is not None:
         files["verify.png"] = verification.picture
-    put_files(Path(out), files, VERIFY)
+    put_files(Path(out), files, VERIFY, replaces=replaces)
+    return files["verify.json"].decode()
 
 
 def _at_site(trial: Trial) -> dict[str, Any]:

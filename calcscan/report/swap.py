@@ -1,0 +1,68 @@
+"""What the operating system must do in one step, so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+_HERE = -100
+_EXCHANGE = 2
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Give two folders each other's name in one step; False where the system can't, and nothing has happened."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), ctypes.c_uint(_EXCHANGE)) == 0)
+
+
+def somebody_is_in(folder: Path) -> bool:
+    """Whether a program (a shell, for example) works in this folder, and would be left in the old one by `exchange`."""
+    try:
+        about = folder.stat()
+        programs = [path for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    except OSError:
+        return True
+    for program in programs:
+        try:
+            if os.path.samestat(about, (program / "cwd").stat()):
+                return True
+        except OSError:  # ended, or somebody else's
+            continue
+    return False
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that would stop the program wait until the end of the `with`; they are not lost."""
+    waiting: list[int] = []
+    kept = {}
+
+    def later(number: int, frame: FrameType | None) -> None:
+        waiting.append(number)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            before = None if number is None else signal.getsignal(number)
+            if number is not None and before not in (None, signal.SIG_IGN):
+                kept[number] = before
+                signal.signal(number, later)
+    try:
+        yield
+    finally:
+        for number, before in kept.items():
+            signal.signal(number, before)
+        for number in dict.fromkeys(waiting):
+            signal.raise_signal(number)

@@ -212,7 +212,7 @@ def test_a_home_comes_before_the_temporary_folder_and_a_folder_that_was_named_be
         if os.geteuid() == 0:
             os.chown(tmp_path / name, their_number(), -1)
     place, note, _ = as_another_user(installation, ASK, HOME=str(tmp_path / "home"))
-    assert place.startswith(f"{tmp_path}/home/.cache/calcscan/kernels-")
+    assert place.startswith(f"{tmp_path / 'home' / '.cache'}/calcscan/kernels-")
     assert note == ""
     both = {"HOME": str(tmp_path / "home"), "NUMBA_CACHE_DIR": str(tmp_path / "named")}
     assert as_another_user(installation, ASK, **both)[0].startswith(f"{tmp_path}/named/kernels-")

@@ -301,3 +301,10 @@ def test_a_report_of_ours_that_is_damaged_may_be_replaced(tmp_path, damaged):
 def test_only_names_that_are_ours():
     with pytest.raises(ValueError, match="not names of ours"):
         put_files(Path("nowhere"), {"thesis.docx": b""})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_a_pipe_in_a_files_place_is_refused_and_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "report.json")
+    with pytest.raises(OutputError, match="did not write"):
+        check_output(tmp_path)

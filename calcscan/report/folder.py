@@ -97,7 +97,7 @@ def check_output(out: Path, kind: Kind = RUN, *, inputs: Iterable[Path] = (), ma
 def state_of(out: Path, kind: Kind = RUN) -> str:
     """Which report lies in `out` now: another text for each, empty for none. For `put_files`, as `replaces`."""
     try:
-        return sha256((out / kind.main).read_bytes()).hexdigest()
+        return sha256((out / kind.main).read_bytes()).hexdigest() if (out / kind.main).is_file() else ""
     except OSError:
         return ""
 
@@ -130,8 +130,10 @@ def put_files(out: Path, contents: Mapping[str, bytes], kind: Kind = RUN, *, rep
 
 
 def is_report(path: Path, kind: Kind = RUN) -> bool:
-    """Whether a file is a report.json of calcscan's, or the main file of another kind."""
+    """Whether a file is a report.json of calcscan's, or the main file of another kind; a pipe is not opened."""
     try:
+        if not path.is_file():
+            return False
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False

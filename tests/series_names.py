@@ -160,6 +160,11 @@ DERIVED: list[tuple[list[str], str, dict[str, Any]]] = [
 ]
 NATIVE = [
     "Head 5.0 H30s",
+    "Thins for MPR",
+    "1.25 MPR source",
+    "esame dei seni",
+    "SRT planning head",
+    "Bone submillimetre",
     "Brain Head 5.0",
     "STD BRAIN 5MM",
     "Crane SPC",

@@ -125,8 +125,9 @@ def test_a_derived_series_alone_without_skull_or_with_other_values_is_refused(tm
     kind = ["DERIVED", "SECONDARY", "AXIAL"]
     bare = faults.recode(faults.series(ImageType=kind), lambda stored: np.where(stored > 1200, 24, stored))
     faults.write(bare, tmp_path / "bare")
-    with pytest.raises(NoCTError, match="it shows no skull"):
+    with pytest.raises(NoCTError, match="it shows no skull") as caught:
         read_scan(tmp_path / "bare")
+    assert "the scanner's own slices" in caught.value.hint
     moved = faults.recode(faults.series(ImageType=kind), lambda stored: stored + 100)
     faults.write(moved, tmp_path / "moved")
     with pytest.raises(NoCTError, match=r"reads 13\d HU"):

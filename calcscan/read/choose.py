@@ -327,9 +327,11 @@ def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str)
     if any(reason.startswith("too few") for reason in reasons):
         hint = "give the folder of the whole series"
         return GeometryError(f"no series has enough slices (found: {found})", where=where, hint=hint)
-    return NoCTError(
-        f"no CT series to read (found: {found})", where=where, hint="give a folder with axial head CT slices"
-    )
+    computed = any(not one.refusal for one in everything)
+    hint = "give a folder with axial head CT slices"
+    if computed:
+        hint = "give the scanner's own slices; --series UID reads what was computed nonetheless, and flags it"
+    return NoCTError(f"no CT series to read (found: {found})", where=where, hint=hint)
 
 
 def _choice(

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from calcscan.errors import UnreadableError
 from calcscan.geometry import Array
+from calcscan.read.fields import one_line
 from calcscan.read.header import Image
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.rules import limit
@@ -26,10 +27,10 @@ Cells = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _PARALLEL = 0.9995
-_AIR_HU, _HEAD_HU, _SOFT_HU = -500.0, -300.0, 150.0
 _FLAT_SHARE, _SOME = 0.2, 0.05
-_LESS_BONE_HU = 100.0
 _FEW = 0.3
+_FAR = 1 << 20
+"""Cells beyond any slice: what lies there is not counted."""
 _PIXELS_ACROSS, _PIXELS_FOR_SPREAD = 2.5, 4
 """A cell is so many pixels wide at least; of fewer pixels no spread is told."""
 _NEAR_BONE = 0.6
@@ -95,7 +96,7 @@ def slab_likeness(series: Sequence[Image]) -> float:
             return 0.0
         middle = tuple(slice(side * 3 // 10, side * 7 // 10) for side in pair[0].shape)
         one, other = (values[middle] for values in pair)
-        soft = (np.abs(one) < _SOFT_HU / 2) & (np.abs(other) < _SOFT_HU / 2)
+        soft = (np.abs(one) < limit("soft_cell_hu") / 2) & (np.abs(other) < limit("soft_cell_hu") / 2)
         grain, other_grain = ((values - ndimage.median_filter(values, 7))[soft] for values in (one, other))
         if len(grain) >= limit("grain_pixels") and grain.std() > 0 and other_grain.std() > 0:
             likeness.append(float(np.corrcoef(grain, other_grain)[0, 1]))
@@ -123,9 +124,12 @@ def _verdict(pair: _Pair, *, registered: bool, same_kvp: bool) -> str:
 
     Where the two may not lie on each other, only what the whole slices show is compared, not place by place.
     """
-    soft = pair.deep & (np.abs(pair.own) < _SOFT_HU), pair.deep & (np.abs(pair.other) < _SOFT_HU)
+    soft = (
+        pair.deep & (np.abs(pair.own) < limit("soft_cell_hu")),
+        pair.deep & (np.abs(pair.other) < limit("soft_cell_hu")),
+    )
     lacks = {
-        "air": (pair.own < _AIR_HU, pair.other < _AIR_HU),
+        "air": (pair.own < limit("air_cell_hu"), pair.other < limit("air_cell_hu")),
         "bone": (pair.own > limit("bone_hu"), pair.other > limit("bone_hu")),
         "soft tissue deep in the head": soft,
     }
@@ -176,7 +180,7 @@ def _bone_share(pair: _Pair) -> float:
 def _throughout(pair: _Pair) -> bool:
     """Is it plainly brighter at many places near the surface, where scalp and skull end, and hardly anywhere darker?"""
     difference, plainly = pair.own - pair.other, limit("plainly_brighter_hu")
-    shell = ~pair.deep & (np.maximum(pair.own, pair.other) > _HEAD_HU)
+    shell = ~pair.deep & (np.maximum(pair.own, pair.other) > limit("head_cell_hu"))
     up, down = (np.count_nonzero(shell & (sign * difference > plainly)) for sign in (1, -1))
     return bool(up > _THROUGHOUT * np.count_nonzero(shell) and up >= limit("one_sided") * down)
 
@@ -198,7 +202,7 @@ def _brighter(pair: _Pair) -> Mask:
 def _emptied(pair: _Pair) -> bool:
     """Where it is darker than the other: is it as flat as no picture is, or its bone weaker too?"""
     bone = pair.other > limit("bone_hu")
-    if bone.any() and float(np.median((pair.own - pair.other)[bone])) < -_LESS_BONE_HU:
+    if bone.any() and float(np.median((pair.own - pair.other)[bone])) < -limit("less_bone_hu"):
         return True
     spots = _brighter(pair.turned())
     usual = float(np.nanmedian(np.append(pair.own_spread[pair.deep], 0.0)))
@@ -262,9 +266,13 @@ def _spread(items: Sequence[One], count: int) -> list[One]:
 
 
 def _hounsfield(image: Image) -> npt.NDArray[np.int16]:
-    (stored,) = stored_pixels(image.blob, [image])
     hu = np.empty((image.rows, image.columns), dtype=np.int16)
-    to_hounsfield(stored, image, hu)
+    try:
+        (stored,) = stored_pixels(image.blob, [image])
+        to_hounsfield(stored, image, hu)
+    except (ValueError, OverflowError, MemoryError) as error:
+        what = f"can't be decoded ({one_line(error)})"
+        raise UnreadableError(what, where=image.blob.name, hint="export it again") from error
     return hu
 
 
@@ -288,7 +296,7 @@ def _binned(
 
     def bins(axis: Array) -> Array:
         at = offset @ axis + steps_i[None, :] * (row @ axis) + steps_j[:, None] * (column @ axis)
-        return np.asarray(np.floor(at / size + 1e-6).astype(np.int64))
+        return np.asarray(np.clip(np.floor(at / size + 1e-6), -1, _FAR).astype(np.int64))
 
     i, j = bins(along), bins(down)
     inside = (i >= 0) & (i < shape[1]) & (j >= 0) & (j < shape[0])
@@ -308,7 +316,7 @@ def _deep(cells: Cells, size: float) -> Mask:
     steps = max(1, round(limit("deep_mm") / size))
     deep = np.zeros(cells.shape, bool)
     for index, one in enumerate(cells):
-        filled = ndimage.binary_fill_holes(np.nan_to_num(one, nan=-1000.0) > _HEAD_HU)
+        filled = ndimage.binary_fill_holes(np.nan_to_num(one, nan=-1000.0) > limit("head_cell_hu"))
         parts, count = ndimage.label(filled)
         if count:
             largest = parts == np.bincount(parts.ravel())[1:].argmax() + 1

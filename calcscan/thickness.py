@@ -23,3 +23,18 @@ def thickness_mm(scan: Scan) -> Array:
     if uneven or stated is None or not limits["thinnest"] <= stated / middle <= limits["thickest"]:
         return np.asarray(ndimage.median_filter(slab_mm, size=3, mode="nearest"))
     return np.full_like(slab_mm, stated)
+
+
+def reach_mm(scan: Scan) -> Array:
+    """How far each slice speaks for, shape (slices,): what it averages over, or its share of the gaps beside it if they
+    are wider. A surface that runs aslant is not known better than that.
+
+    >>> from calcscan.geometry import Geometry
+    >>> from calcscan.model import Acquisition
+    >>> grid = Geometry.regular(shape=(3, 4, 5), spacing_mm=(4.0, 0.5, 0.5))
+    >>> gapped = Acquisition(slice_thickness_mm=2.0)
+    >>> scan = Scan(hu=np.zeros((3, 4, 5), np.int16), geometry=grid, acquisition=gapped)
+    >>> thickness_mm(scan).tolist(), reach_mm(scan).tolist()
+    ([2.0, 2.0, 2.0], [4.0, 4.0, 4.0])
+    """
+    return np.maximum(thickness_mm(scan), scan.geometry.slab_mm)

@@ -22,7 +22,7 @@ from calcscan.attached.rays import Mask, Numbers, Rays, cast, from_vertex_deg
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array
 from calcscan.model import Head, Scan
-from calcscan.thickness import thickness_mm
+from calcscan.thickness import reach_mm
 
 _DEEP_MM, _SLOPE_MM = 12.0, 6.0
 """How deep under the table its slope is seen, and over what way: there a plaque's own edges count for little."""
@@ -136,7 +136,7 @@ def _slopes(scan: Scan, head: Head, rays: Rays, course_mm: Array, limits: Mappin
     slope = depth[:, 1] - depth[:, 0]
     slope /= np.maximum(np.linalg.norm(slope, axis=1), 1e-6)[:, None]
     upright = np.clip((slope * rays.ways).sum(axis=1), _LEAST_UPRIGHT, 1.0)
-    return upright, limits["table_share"] * thickness_mm(scan)[rays.slices] * np.abs(slope @ scan.geometry.normal)
+    return upright, limits["table_share"] * reach_mm(scan)[rays.slices] * np.abs(slope @ scan.geometry.normal)
 
 
 def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
@@ -201,7 +201,7 @@ def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
     """How many slabs these rays reach over, along the table; many where the table lies flat in the slab."""
     normal = scan.geometry.normal
     aslant = 1.0 - float(rays.ways[which].mean(axis=0) @ normal) ** 2
-    slab_mm = float(thickness_mm(scan)[rays.slices[which]].mean())
+    slab_mm = float(reach_mm(scan)[rays.slices[which]].mean())
     return float(np.ptp(at[which] @ normal)) / max(aslant * slab_mm, 1e-6)
 
 

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from calcscan.coarse import sample_at
 from calcscan.geometry import Array, Geometry, apply
 from calcscan.model import Head, Scan
-from calcscan.thickness import thickness_mm
+from calcscan.thickness import reach_mm
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ class Rays:
 def cast(scan: Scan, head: Head, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
     """Rays to the vault and somewhat beyond, and what they meet; where they see nothing, what the nearest sees.
     `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
-    radial = float(np.median(thickness_mm(scan))) <= limits["fine_mm"]
+    radial = float(np.median(reach_mm(scan))) <= limits["fine_mm"]
     centres, radius_mm, ways, slices, cell = (
         _everywhere(scan, head, own, limits) if radial else _within_slices(scan, head, limits)
     )

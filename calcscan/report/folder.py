@@ -367,11 +367,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def _is_dicom(path: Path) -> bool:
     """One DICOM file stands for the series in its folder."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
+    return _start_of(path, 132)[128:] == b"DICM"
 
 
 def _refuse_foreign(out: Path, kind: Kind) -> None:
@@ -385,15 +381,22 @@ def _refuse_foreign(out: Path, kind: Kind) -> None:
     )
 
 
+def _start_of(path: Path, count: int) -> bytes:
+    """The first bytes of a file; nothing of what is no file or can't be read. To open a pipe may never end."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError:
+        return b""
+
+
 def _is_ours(out: Path, kind: Kind) -> bool:
     """By the main file, be it cut short; or, where that is gone, by a report put aside or the status of a batch."""
     begins = f'{{\n  "schema": "{kind.schema}'.encode()
-    try:
-        with (out / kind.main).open("rb") as file:
-            if file.read(len(begins)) == begins:
-                return True
-    except OSError:
-        pass
+    if _start_of(out / kind.main, len(begins)) == begins:
+        return True
     beside = kind is RUN and not (out / kind.main).exists()
     return is_report(out / kind.main, kind) or (
         beside and (is_report(out / EARLIER / REPORT) or is_report(out / "status.json", _STATUS))

@@ -4,12 +4,13 @@ Every input holds the head of `ball_phantom`. A case writes files into an empty 
 """
 
 import reading_cases_files
+import reading_cases_headers
 import reading_cases_series
 import reading_cases_slices
 import reading_cases_values
 from reading_case import CASES
 
-PARTS = (reading_cases_files, reading_cases_slices, reading_cases_values, reading_cases_series)
+PARTS = (reading_cases_files, reading_cases_headers, reading_cases_slices, reading_cases_values, reading_cases_series)
 """Each adds its cases as it is imported."""
 
 __all__ = ["CASES", "PARTS"]

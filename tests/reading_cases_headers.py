@@ -55,7 +55,7 @@ def _(_: Path) -> Series:
 
 @case("another pass between the slices")
 def _(_: Path) -> Series:
-    again = series(positions_mm=(np.arange(24) - 13.5) * 5.0 + 1.1, ball_hu=BRAIN_HU, AcquisitionNumber=2)
+    again = series(positions_mm=(np.arange(24) - 13.5) * 5.0 + 1.1, AcquisitionNumber=2)
     return in_series_of(series(), again)
 
 

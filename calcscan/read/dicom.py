@@ -15,11 +15,10 @@ from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.choose import choose, derived_flag
 from calcscan.read.directory import ListedImage, is_directory, listed_images
 from calcscan.read.files import Blob
-from calcscan.read.formats import what_instead
 from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
-from calcscan.read.kinds import START_BYTES, kind_of
+from calcscan.read.kinds import START_BYTES, kind_of, what_instead
 from calcscan.read.leftover import left_out_flags
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield

@@ -18,7 +18,7 @@ from calcscan.read.files import Blob
 from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
-from calcscan.read.kinds import START_BYTES, kind_of, what_instead
+from calcscan.read.kinds import START_BYTES, left_out_as, what_instead
 from calcscan.read.leftover import left_out_flags
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
@@ -176,9 +176,7 @@ def _no_image(blob: Blob) -> list[Lost]:
         return [Lost(name=blob.name, what=error.what)]
     if start[128:132] == b"DICM":
         return []
-    kind = kind_of(blob.name, start)
-    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
-        return [Lost(name=blob.name, what="is named .dcm but is not DICOM" if start else "is empty")]
+    kind = left_out_as(blob, start)
     known = kind.use in ("none", "leftover")
     return [] if known else [Lost(name=blob.name, what=kind.reason, foreign=kind.use != "slice")]
 

@@ -15,7 +15,7 @@ from calcscan.errors import InputError, UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
 from calcscan.read.files import Blob, blobs_of, is_zip, printable
 from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
-from calcscan.read.kinds import START_BYTES, kind_of
+from calcscan.read.kinds import START_BYTES, kind_of, left_out_as
 from calcscan.read.rules import limit
 
 _STUDY = Tag("StudyInstanceUID")
@@ -90,9 +90,7 @@ def _other(blob: Blob, start: bytes) -> Glance:
     named_zip = blob.name.lower().endswith(".zip") and kind.use != "slice"
     if kind.key == "nifti" or (named_zip and kind.key != "label_map"):
         return Glance(alone=True)
-    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
-        reason = "is named .dcm but is not DICOM" if start else "is empty"
-        return Glance(reason=reason, doubtful=True, claims=True)
+    kind = left_out_as(blob, start)
     return Glance(reason=kind.reason, doubtful=kind.use == "slice", claims=kind.use == "slice")
 
 

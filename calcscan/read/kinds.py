@@ -44,6 +44,8 @@ class Kind:
 
 EMPTY = Kind(what="is empty")
 UNKNOWN = Kind(what="is no DICOM image")
+_NOT_DICOM = Kind(use="slice", what="is named .dcm but is not DICOM")
+_EMPTY_DICOM = Kind(use="slice", what="is empty")
 
 
 def kind_of(name: str, start: bytes) -> Kind:
@@ -62,6 +64,18 @@ def kind_of(name: str, start: bytes) -> Kind:
     if named is not None:
         return named.kind
     return UNKNOWN if start else EMPTY
+
+
+def left_out_as(blob: Blob, start: bytes) -> Kind:
+    """As `kind_of`; but what is named as DICOM is may be a slice, whatever it holds.
+
+    >>> left_out_as(Blob("IM1.dcm"), b"hello").use, left_out_as(Blob("IM1"), b"hello").use
+    ('slice', 'image')
+    """
+    kind = kind_of(blob.name, start)
+    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
+        return _NOT_DICOM if start else _EMPTY_DICOM
+    return kind
 
 
 def what_instead(blobs: Sequence[Blob]) -> tuple[str, str]:

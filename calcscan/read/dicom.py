@@ -19,7 +19,7 @@ from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
 from calcscan.read.kinds import START_BYTES, left_out_as, what_instead
-from calcscan.read.leftover import left_out_flags
+from calcscan.read.leftover import left_out_flags, shown
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.plausible import hounsfield_flags, off_scale
@@ -247,8 +247,7 @@ def _lost_flags(broken: Sequence[Lost], lost: Sequence[Lost]) -> tuple[Flag, ...
     flags = []
     for files, what, more in ((broken, "slice", ""), (lost, "file", " that may belong to the series")):
         if files:
-            shown = "; ".join(f"{one.name} {one.what}" for one in files[:3]) + (" …" if len(files) > 3 else "")
-            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown}."
+            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown(files)}."
             flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 

@@ -191,9 +191,11 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
     claimed = [one for one in lost if not one.foreign]
     if claimed:
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
-        what = f"no file can be read as DICOM: {claimed[0].name} {claimed[0].what}{more}"
         instead, hint = what_instead([blob for blob in blobs if blob.name == claimed[0].name])
-        what += f" ({instead})" if instead and instead.removeprefix("it is ") not in what else ""
+        said = claimed[0].what
+        if instead and instead.removeprefix("it is ") in said:  # then it says what to do as well, which is the hint
+            said, instead = said.partition(": ")[0], ""
+        what = f"no file can be read as DICOM: {claimed[0].name} {said}{more}" + (f" ({instead})" if instead else "")
         return UnreadableError(what, where=where, hint=hint or "export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     instead, hint = what_instead(blobs)

@@ -217,6 +217,15 @@ def test_every_file_is_accounted_for_once(everything: Path, tmp_path: Path) -> N
     assert second.table.read_bytes() == result.table.read_bytes()
 
 
+def test_a_nifti_is_a_study_by_its_content_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "volume").write_bytes(bytes(344) + b"n+1\0" + bytes(100))
+    (tmp_path / "packed.dat").write_bytes(gzip.compress(bytes(344) + b"n+1\0" + bytes(100)))
+    (tmp_path / "report.nii").write_bytes(b"%PDF-1.4")
+    found = found_in(tmp_path)
+    assert places(found) == {"volume": 1, "packed.dat": 1}
+    assert reasons(found) == {"report.nii": "is no DICOM image (a document, picture or program)"}
+
+
 def test_the_command_says_where_everything_went(
     everything: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

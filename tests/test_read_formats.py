@@ -109,6 +109,7 @@ def test_each_is_named_with_what_to_do(tmp_path: Path, name: str, wrong_name: bo
         line = one_line(caught.value)
         assert what in line
         assert hint in caught.value.hint
+        assert line.count(hint) == 1
 
 
 def test_the_command_that_is_advised_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ import pytest
 from messages import one_line
 
 from calcscan.errors import NoCTError, UnreadableError
+from calcscan.knowledge import table
 from calcscan.model import Scan
 from calcscan.read import read_scan
 from calcscan.read.files import blobs_of
@@ -174,10 +176,31 @@ def test_a_folder_that_may_not_be_opened_costs_only_itself(
         ("viewer.exe", b"MZ", "none"),
         ("IM1", b"", "image"),
         ("IM1", b"anything", "image"),
+        # content before name
+        ("IM1.gz", gzip.compress(bytes(128) + b"DICM" + bytes(400)), "slice"),
+        ("IM1", gzip.compress(bytes(128) + b"DICM" + bytes(400)), "slice"),
+        ("readme.txt", b"NRRD0004\n", "image"),
+        ("viewer.exe", b"PK\3\4rest", "image"),
+        ("head.nii", b"%PDF-1.4", "none"),
+        ("IM1.dcm.gz", gzip.compress(b"%PDF-1.4"), "none"),
+        ("scene.vti", b'<?xml version="1.0"?>\n<VTKFile type="ImageData">', "image"),
+        ("page", b'<?xml version="1.0"?>\n<html>', "none"),
+        ("disc", bytes(32769) + b"CD001", "image"),
+        ("IM1", b"BM and what follows is no picture", "image"),
+        ("notes.txt", gzip.compress(bytes(148) + b"calcscan 0.1" + bytes(184) + b"n+1\0"), "none"),
     ],
 )
 def test_what_is_lost_with_a_file_is_told_by_name_and_content(name: str, start: bytes, use: str) -> None:
     assert kind_of(name, start).use == use
+
+
+def test_every_kind_of_the_table_can_be_found() -> None:
+    kinds = table("file_kinds")["kind"]
+    for key, kind in kinds.items():
+        assert kind["use"] in ("slice", "image", "none", "leftover")
+        assert {"begins", "packed_begins", "names"} & set(kind), key
+        assert set(kind.get("within", ())) <= set(kinds), key
+        assert kind.get("command", "FILE").count("FILE") == 1, key
 
 
 # ---- a series among all this

@@ -23,7 +23,7 @@ def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
     who = {person: identity_of(person) for person in people}
     groups: list[Identity] = []
     number: dict[Person, int | None] = {}
-    for person in sorted(who, key=lambda person: -_told(who[person])):
+    for person in sorted(who, key=lambda person: -who[person].told):
         fits = [place for place, known in enumerate(groups) if not known.conflict(who[person])]
         if not fits:
             groups.append(who[person])
@@ -34,8 +34,3 @@ def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
         else:
             number[person] = None
     return {person: number[person] for person in who}
-
-
-def _told(who: Identity) -> int:
-    """How many fields say something."""
-    return sum(map(bool, (who.patient_id, who.name, who.birth_date, who.sex, who.age)))

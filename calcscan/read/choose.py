@@ -15,7 +15,7 @@ from calcscan.read.header import Image
 from calcscan.read.picture import odd_beside, slab_likeness, unlike_a_head
 from calcscan.read.rules import limit, says
 from calcscan.read.series import Stack
-from calcscan.read.stack import normal_of, positions_of, spacing_of, thickness_of
+from calcscan.read.stack import normal_of, positions_of, spacing_of, thickness_of, typical_gap_of
 from calcscan.read.study import Contrast, is_sharp, told_contrast
 
 _DOSE_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.76")
@@ -100,10 +100,9 @@ def plane_of(image: Image) -> str:
 
 def slab_of(stack: Stack) -> float:
     """The thickness that a typical slice stands for, in mm: nominal, or the spacing where that is more."""
-    gaps = np.diff(positions_of(stack.images))
     thickness = thickness_of(stack.images)
     nominal = 0.0 if np.isnan(thickness).all() else float(np.nanmedian(thickness))
-    return round(max(nominal, float(np.median(gaps))), 2)
+    return round(max(nominal, typical_gap_of(stack.images)), 2)
 
 
 def extent_of(stack: Stack) -> float:

@@ -15,12 +15,11 @@ from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.choose import choose, derived_flag
 from calcscan.read.directory import ListedImage, is_directory, listed_images
 from calcscan.read.files import Blob
-from calcscan.read.formats import what_instead
 from calcscan.read.grouping import differences
 from calcscan.read.header import Image, read_images
 from calcscan.read.identity import refuse_several_people
-from calcscan.read.kinds import START_BYTES, kind_of
-from calcscan.read.leftover import left_out_flags
+from calcscan.read.kinds import START_BYTES, left_out_as, what_instead
+from calcscan.read.leftover import left_out_flags, shown
 from calcscan.read.missing import missing_flags
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.plausible import hounsfield_flags, off_scale
@@ -177,9 +176,7 @@ def _no_image(blob: Blob) -> list[Lost]:
         return [Lost(name=blob.name, what=error.what)]
     if start[128:132] == b"DICM":
         return []
-    kind = kind_of(blob.name, start)
-    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
-        return [Lost(name=blob.name, what="is named .dcm but is not DICOM" if start else "is empty")]
+    kind = left_out_as(blob, start)
     known = kind.use in ("none", "leftover")
     return [] if known else [Lost(name=blob.name, what=kind.reason, foreign=kind.use != "slice")]
 
@@ -194,9 +191,11 @@ def _no_images(blobs: Sequence[Blob], lost: Sequence[Lost], where: str) -> Unrea
     claimed = [one for one in lost if not one.foreign]
     if claimed:
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
-        what = f"no file can be read as DICOM: {claimed[0].name} {claimed[0].what}{more}"
         instead, hint = what_instead([blob for blob in blobs if blob.name == claimed[0].name])
-        what += f" ({instead})" if instead and instead.removeprefix("it is ") not in what else ""
+        said = claimed[0].what
+        if instead and instead.removeprefix("it is ") in said:  # then it says what to do as well, which is the hint
+            said, instead = said.partition(": ")[0], ""
+        what = f"no file can be read as DICOM: {claimed[0].name} {said}{more}" + (f" ({instead})" if instead else "")
         return UnreadableError(what, where=where, hint=hint or "export the series again, or check permissions")
     what = f"none of {len(blobs)} files is a DICOM image" if len(blobs) > 1 else "the file is not a DICOM image"
     instead, hint = what_instead(blobs)
@@ -250,8 +249,7 @@ def _lost_flags(broken: Sequence[Lost], lost: Sequence[Lost]) -> tuple[Flag, ...
     flags = []
     for files, what, more in ((broken, "slice", ""), (lost, "file", " that may belong to the series")):
         if files:
-            shown = "; ".join(f"{one.name} {one.what}" for one in files[:3]) + (" …" if len(files) > 3 else "")
-            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown}."
+            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown(files)}."
             flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 

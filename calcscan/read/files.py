@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.read.rules import limit
-from calcscan.read.tree import left_alone, walk
+from calcscan.read.tree import left_alone, walk, why
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
 _UTF8 = 0x08
@@ -101,8 +101,7 @@ class Blob:
 
 
 def _plain(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"can't be read ({' '.join(str(text).split())})"
+    return f"can't be read ({why(error)})"
 
 
 def must_exist(path: Path) -> None:

@@ -15,8 +15,7 @@ from calcscan.errors import InputError, UnreadableError
 from calcscan.read.fields import PARSE_ERRORS, text
 from calcscan.read.files import Blob, blobs_of, is_zip, printable
 from calcscan.read.header import Image, Person, looks_like_dicom, person_in, read_images
-from calcscan.read.kinds import LABEL_MAP, START_BYTES, kind_of
-from calcscan.read.nifti import is_nifti
+from calcscan.read.kinds import START_BYTES, kind_of, left_out_as
 from calcscan.read.rules import limit
 
 _STUDY = Tag("StudyInstanceUID")
@@ -79,20 +78,19 @@ def glance_into(path: Path) -> list[tuple[str, Glance]]:
 def _glance(blob: Blob) -> Glance:
     try:
         start = blob.start(int(limit("glance_bytes")))
+        if looks_like_dicom(start[:132]):
+            return _dicom(blob, start)
+        return _other(blob, start if len(start) < limit("glance_bytes") else blob.start(START_BYTES))
     except UnreadableError as error:
         return Glance(reason=error.what, doubtful=True, claims=blob.claims_dicom)
-    if looks_like_dicom(start[:132]):
-        return _dicom(blob, start)
-    return _other(blob, Path(blob.name), start)
 
 
-def _other(blob: Blob, path: Path, start: bytes) -> Glance:
-    kind = kind_of(blob.name, start[:START_BYTES])
-    if kind is not LABEL_MAP and (is_nifti(path) or (path.suffix.lower() == ".zip" and kind.use != "slice")):
+def _other(blob: Blob, start: bytes) -> Glance:
+    kind = kind_of(blob.name, start)
+    named_zip = blob.name.lower().endswith(".zip") and kind.use != "slice"
+    if kind.key == "nifti" or (named_zip and kind.key != "label_map"):
         return Glance(alone=True)
-    if blob.claims_dicom and kind.use not in ("slice", "leftover"):
-        reason = "is named .dcm but is not DICOM" if start else "is empty"
-        return Glance(reason=reason, doubtful=True, claims=True)
+    kind = left_out_as(blob, start)
     return Glance(reason=kind.reason, doubtful=kind.use == "slice", claims=kind.use == "slice")
 
 

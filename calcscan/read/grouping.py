@@ -17,7 +17,7 @@ from calcscan.geometry import Array
 from calcscan.read.header import CAPTURE_CLASS, Image
 from calcscan.read.identity import people_in
 from calcscan.read.rules import limit, members, says
-from calcscan.read.stack import ascending, normal_of, positions_of, tolerance_mm
+from calcscan.read.stack import ascending, normal_of, position_along, positions_of, tolerance_mm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -352,7 +352,9 @@ def _torn(groups: Sequence[list[Image]]) -> bool:
         for other in groups[index + 1 :]:
             (low, high), (other_low, other_high) = _ends(one, normal), _ends(other, normal)
             bottom, top = max(low, other_low), min(high, other_high)
-            inside = [[image for image in group if bottom <= _at(image, normal) <= top] for group in (one, other)]
+            inside = [
+                [image for image in group if bottom <= position_along(image, normal) <= top] for group in (one, other)
+            ]
             if min(map(len, inside)) < limit("pattern_run"):
                 continue
             apart = [_unevenness(positions_of(ascending(group))) for group in inside]
@@ -386,12 +388,8 @@ def _placed(image: Image) -> bool:
     return image.position_mm is not None and image.row_spacing_mm is not None
 
 
-def _at(image: Image, normal: Array) -> float:
-    return float(np.dot(image.position_mm or (0.0, 0.0, 0.0), normal))
-
-
 def _ends(images: Sequence[Image], normal: Array) -> tuple[float, float]:
-    at = [_at(image, normal) for image in images]
+    at = [position_along(image, normal) for image in images]
     return min(at), max(at)
 
 

@@ -33,6 +33,11 @@ class Identity:
     sex: str = ""
     age: float | None = None
 
+    @property
+    def told(self) -> int:
+        """How many fields say something."""
+        return sum(map(bool, (self.patient_id, self.name, self.birth_date, self.sex, self.age)))
+
     def conflict(self, other: Identity) -> str:
         """The DICOM keyword by which the two differ; empty if they may be one person."""
         for field in ("patient_id", "name", "birth_date", "sex"):
@@ -81,7 +86,7 @@ def people_in(images: Sequence[Image]) -> list[list[Image]]:
     """The images of each person. An image that says less than the others goes to the first whom it fits."""
     groups: list[tuple[Identity, list[Image]]] = []
     known: dict[Person, int] = {}
-    order = sorted({image.person for image in images}, key=lambda person: -_told(identity_of(person)))
+    order = sorted({image.person for image in images}, key=lambda person: -identity_of(person).told)
     for person in order:
         own = identity_of(person)
         place = next((n for n, (identity, _) in enumerate(groups) if not identity.conflict(own)), len(groups))
@@ -93,12 +98,6 @@ def people_in(images: Sequence[Image]) -> list[list[Image]]:
     for image in images:
         groups[known[image.person]][1].append(image)
     return [group for _, group in groups]
-
-
-def _told(identity: Identity) -> int:
-    return sum(value not in ("", None, frozenset()) for value in (
-        identity.patient_id, identity.name, identity.birth_date, identity.sex, identity.age
-    ))  # fmt: skip
 
 
 def refuse_several_people(images: Sequence[Image], what: str, where: str) -> None:

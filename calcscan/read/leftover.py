@@ -33,8 +33,12 @@ def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named
         )
         flags.append(Flag(code="left_out", message=message, value=float(len(others)), limit=0.0))
     if files:
-        most = int(limit("most_names"))
-        shown = "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")
-        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown}."
+        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown(files)}."
         flags.append(Flag(code="left_out", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
+
+
+def shown(files: Sequence[Named]) -> str:
+    """The first few with their reasons, for a sentence."""
+    most = int(limit("most_names"))
+    return "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from calcscan.errors import GeometryError, InputError, UnreadableError
 from calcscan.read.fields import one_line
 from calcscan.read.files import Blob
-from calcscan.read.formats import format_of, is_nifti_header, start_of
+from calcscan.read.kinds import START_BYTES, kind_of, unpacked
 from calcscan.read.rules import limit
 
-_NAMES = (".nii", ".nii.gz")
+_KINDS = ("nifti", "pair", "label_map")
+"""In `knowledge/file_kinds.toml`."""
 _PAIR = {".hdr": ".img", ".img": ".img", ".hdr.gz": ".img.gz", ".img.gz": ".img.gz"}
 _READ_ERRORS = (OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, zlib.error)
 _COPY = "copy or convert it again"
@@ -68,17 +69,11 @@ class NiftiFile:
 
 def is_nifti(path: Path) -> bool:
     """By its content, or by its name where the content is not of another known kind; Analyze by its header's size."""
-    name = path.name.lower()
-    blob = Blob(path.name, path=path)
-    if any(name.endswith(end) for end in _PAIR):
-        return _header_size(start_of(Blob(path.name, path=_partner(path, "hdr")))) is not None
-    start = start_of(blob)
-    if is_nifti_header(start):
-        return True
-    if not name.endswith(_NAMES) or start[128:132] == b"DICM":
+    if any(path.name.lower().endswith(end) for end in _PAIR):
+        return _header_size(_start_of(_partner(path, "hdr"))) is not None
+    if _start_of(path)[128:132] == b"DICM":
         return False
-    known = format_of(blob)
-    return known is None or "NIfTI" in known.name or "gzip" in known.name
+    return kind_of(path.name, _bytes_of(path)).key in _KINDS
 
 
 def open_nifti(path: Path) -> NiftiFile:
@@ -103,7 +98,7 @@ def open_nifti(path: Path) -> NiftiFile:
     Blob(path.name, path=header_at).start(1)  # says why, if nobody may open it
     try:
         with _quiet_nibabel():
-            header = _header(start_of(Blob(path.name, path=header_at)))
+            header = _header(_start_of(header_at))
             slope, intercept = _scaling(header)
             shape = tuple(int(n) for n in header.get_data_shape())
             dtype = header.get_data_dtype()
@@ -119,6 +114,20 @@ def open_nifti(path: Path) -> NiftiFile:
         slope=slope,
         intercept=intercept,
     )
+
+
+def _bytes_of(path: Path) -> bytes:
+    """How it begins; nothing where nobody may open it."""
+    try:
+        return Blob(path.name, path=path).start(START_BYTES)
+    except UnreadableError:
+        return b""
+
+
+def _start_of(path: Path) -> bytes:
+    """How it begins, unpacked where the file is packed with gzip."""
+    start = _bytes_of(path)
+    return unpacked(start) if start[:2] == b"\x1f\x8b" else start
 
 
 def _partner(path: Path, half: str) -> Path:

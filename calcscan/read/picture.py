@@ -20,7 +20,7 @@ from calcscan.read.fields import one_line
 from calcscan.read.header import Image
 from calcscan.read.pixels import stored_pixels, to_hounsfield
 from calcscan.read.rules import limit
-from calcscan.read.stack import normal_of, positions_of, thickness_of
+from calcscan.read.stack import normal_of, position_along, thickness_of, typical_gap_of
 
 One = TypeVar("One")
 Cells = npt.NDArray[np.float64]
@@ -85,8 +85,7 @@ def slab_likeness(series: Sequence[Image]) -> float:
 
     Slices of a projection or an average over a slab do, as every few of them show the same.
     """
-    gap = float(np.median(np.diff(positions_of(series))))
-    if _slab_mm(series) > limit("overlapping_ratio") * gap:
+    if _slab_mm(series) > limit("overlapping_ratio") * typical_gap_of(series):
         return 0.0
     likeness = []
     for index in (len(series) * share // 20 for share in (7, 10, 13)):
@@ -235,7 +234,7 @@ def _pair(series: Sequence[Image], other: Sequence[Image]) -> _Pair | None:
 def _matches(thick: Sequence[Image], thin: Sequence[Image]) -> list[tuple[Image, list[tuple[Image, float]]]]:
     """Some of the thick slices, each with the thin ones that lie in it and their shares."""
     normal = normal_of(thick[0])
-    at, thin_at = (np.array([np.dot(image.position_mm or (), normal) for image in one]) for one in (thick, thin))
+    at, thin_at = (np.array([position_along(image, normal) for image in one]) for one in (thick, thin))
     half, thin_half = _slab_mm(thick) / 2, _slab_mm(thin) / 2
     low, high = max(at.min(), thin_at.min()), min(at.max(), thin_at.max())
     edge = (high - low) * _OUTER_SHARE
@@ -254,7 +253,7 @@ def _matches(thick: Sequence[Image], thin: Sequence[Image]) -> list[tuple[Image,
 def _slab_mm(images: Sequence[Image]) -> float:
     thickness = thickness_of(images)
     if np.isnan(thickness).all():
-        return float(np.median(np.diff(positions_of(images))))
+        return typical_gap_of(images)
     return float(np.nanmedian(thickness))
 
 

@@ -120,14 +120,22 @@ def normal_of(image: Image) -> Array:
 def ascending(images: Sequence[Image]) -> list[Image]:
     """The slices in order along their normal; instance numbers play no part but to break ties."""
     normal = normal_of(images[0])
-    return sorted(
-        images, key=lambda image: (float(np.dot(image.position_mm or (0, 0, 0), normal)), image.instance or 0)
-    )
+    return sorted(images, key=lambda image: (position_along(image, normal), image.instance or 0))
+
+
+def position_along(image: Image, normal: Array) -> float:
+    """Where a slice lies along a unit vector, in mm; 0 where its position is not known."""
+    return float(np.dot(image.position_mm or (0.0, 0.0, 0.0), normal))
 
 
 def positions_of(images: Sequence[Image]) -> Array:
     """Position of each slice along the normal of the first, in mm."""
     return np.array([image.position_mm for image in images], dtype=np.float64) @ normal_of(images[0])
+
+
+def typical_gap_of(images: Sequence[Image]) -> float:
+    """From one slice to the next, in mm: the median."""
+    return float(np.median(np.diff(positions_of(images))))
 
 
 def thickness_of(images: Sequence[Image]) -> Array:

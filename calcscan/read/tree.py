@@ -68,7 +68,7 @@ def walk(root: Path, *, nested: bool = True, without: Path | None = None) -> Ite
         except OSError as error:
             if place == root:
                 raise
-            problem = f"is a folder that can't be opened ({_why(error)})"
+            problem = f"is a folder that can't be opened ({why(error)})"
             yield Folder(path=place.parent, entries=(Entry(path=place, problem=problem, doubtful=True, folder=True),))
             continue
         yield folder
@@ -163,8 +163,13 @@ def _unreachable(item: os.DirEntry[str], error: OSError) -> str:
         return "is a link to nothing"
     if error.errno == errno.ELOOP:
         return "is a link that leads back to itself"
-    return f"can't be reached ({_why(error)})"
+    return f"can't be reached ({why(error)})"
 
 
-def _why(error: OSError) -> str:
-    return " ".join(str(error.strerror or error).split())
+def why(error: BaseException) -> str:
+    """What went wrong, in the system's words, on one line.
+
+    >>> why(OSError(13, "Permission denied")), why(EOFError())
+    ('Permission denied', 'EOFError')
+    """
+    return " ".join(str(getattr(error, "strerror", None) or str(error) or type(error).__name__).split())

@@ -64,6 +64,8 @@ HARMLESS: dict[str, Callable[[Series], object]] = {
     "voltage absent": tags(KVP=None),
     "rescale type absent": tags(RescaleType=None),
     "rescale type unspecified": tags(RescaleType="US"),
+    "rescale type in full": tags(RescaleType="Hounsfield"),
+    "modality absent": tags(Modality=None),
     "manufacturer": tags(Manufacturer="Siemens Healthineers"),
     "name in another form": tags(PatientName="TEST^PERSON^^^"),
     "name absent": tags(PatientName=None),
@@ -337,6 +339,42 @@ def test_slices_off_the_scale_of_the_others_are_left_out_and_said(tmp_path: Path
     assert scan.hu.shape[0] == 26
     assert scan.hu.min(axis=(1, 2)).max() == -1000
     assert any("RescaleIntercept" in flag.message for flag in scan.flags if flag.code == "missing_slices")
+
+
+OFF_SCALE = {
+    "intercept 0": {"RescaleIntercept": 0},
+    "intercept -1000": {"RescaleIntercept": -1000},
+    "intercept -2048": {"RescaleIntercept": -2048},
+    "intercept 1024": {"RescaleIntercept": 1024},
+    "slope 2": {"RescaleSlope": 2},
+    "slope 0.5": {"RescaleSlope": 0.5},
+    "slope 1.2": {"RescaleSlope": 1.2},
+    "slope -1": {"RescaleSlope": -1},
+}
+
+
+@pytest.mark.parametrize("fault", OFF_SCALE)
+@pytest.mark.parametrize("pattern", ["every second", "every third", "upper half", "one"])
+def test_slices_of_another_scale_that_their_neighbours_belie_are_left_out(
+    tmp_path: Path, fault: str, pattern: str
+) -> None:
+    images = faults.series(rows=64, columns=60, pixel_mm=(3.4, 3.1))
+    clean = clean_of(images, tmp_path / "clean")
+    wrong = PATTERNS[pattern]
+    scan = clean_of(changed(images, tags(**OFF_SCALE[fault]), wrong), tmp_path / "off")
+    right = [n for n in range(28) if not wrong(n)]
+    assert "missing_slices" in {flag.code for flag in scan.flags}
+    assert np.array_equal(scan.hu, clean.hu[right])
+
+
+def test_slices_of_several_scales_that_agree_are_all_used(tmp_path: Path) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    clean = clean_of(images, tmp_path / "clean")
+    faults.recode(images[1::2], lambda stored: stored - 1024, RescaleIntercept=0)
+    faults.recode(images[::4], lambda stored: (stored - 1024) * 2 + 2000, RescaleIntercept=-1000, RescaleSlope=0.5)
+    scan = clean_of(images, tmp_path / "scales")
+    assert np.array_equal(scan.hu, clean.hu)
+    assert not scan.flags
 
 
 def test_one_position_for_all_slices_while_the_location_is_right(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ from calcscan.read.injection import injection_of
 from calcscan.read.origin import Origin, origin_of
 from calcscan.read.rules import limit
 
+CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
+"""CT images, and how the UIDs of their multi-frame kin begin."""
 CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 """Secondary capture, and how the UIDs of its multi-frame kin begin."""
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -292,7 +294,7 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         study_uid=text(layers, "StudyInstanceUID"),
         frame_of_reference_uid=text(layers, "FrameOfReferenceUID"),
         sop_class=text(layers, "SOPClassUID"),
-        modality=text(layers, "Modality").upper(),
+        modality=text(layers, "Modality").upper() or ("CT" if _is_ct(layers) else ""),
         image_type=tuple(word.upper() for word in types or words(layers, "ImageType")),
         description=text(layers, "SeriesDescription"),
         study_description=text(layers, "StudyDescription"),
@@ -328,6 +330,12 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         pixels=pixels,
         person=person,
     )
+
+
+def _is_ct(layers: list[Any]) -> bool:
+    """Is it a CT image by its class?"""
+    sop_class = text(layers, "SOPClassUID")
+    return sop_class == CT_CLASS or sop_class.startswith(f"{CT_CLASS}.")
 
 
 _CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -133,10 +134,24 @@ class Image:
     person: Person
 
     @property
+    def assumed_place(self) -> bool:
+        """The header gave no position that can be read: it was made up from the slice location."""
+        return self.position_mm is not None and len(_three(self.position_text)) != 3
+
+    @property
     def source(self) -> str:
         """The SOP instance, or the file where it has no uid; with the frame's number from 1 on."""
         name = self.sop_uid or self.blob.name
         return name if self.frame is None else f"{name}#{self.frame + 1}"
+
+
+def _three(written: str) -> tuple[float, ...]:
+    """The numbers of a position as it was written; none where they can't be read."""
+    try:
+        found = tuple(float(one) for one in written.split("\\"))
+    except ValueError:
+        return ()
+    return found if all(map(math.isfinite, found)) else ()
 
 
 def looks_like_dicom(start: bytes) -> bool:

@@ -64,6 +64,8 @@ HARMLESS: dict[str, Callable[[Series], object]] = {
     "voltage absent": tags(KVP=None),
     "rescale type absent": tags(RescaleType=None),
     "rescale type unspecified": tags(RescaleType="US"),
+    "rescale type in full": tags(RescaleType="Hounsfield"),
+    "modality absent": tags(Modality=None),
     "manufacturer": tags(Manufacturer="Siemens Healthineers"),
     "name in another form": tags(PatientName="TEST^PERSON^^^"),
     "name absent": tags(PatientName=None),
@@ -188,6 +190,42 @@ def test_a_rest_with_another_kernel_between_or_beyond_is_flagged_with_its_number
         )
 
 
+def _numbered_anew(images: Series) -> object:
+    return [faults.with_tags([image], InstanceNumber=number + 1) for number, image in enumerate(images)]
+
+
+HALVES: dict[str, Callable[[Series], object]] = {
+    "numbered anew": _numbered_anew,
+    "numbers absent": tags(InstanceNumber=None),
+    "another series number": tags(SeriesNumber=7),
+    "series number absent": tags(SeriesNumber=None),
+    "another study": tags(StudyInstanceUID="1.2.4"),
+}
+
+
+@pytest.mark.parametrize("also", HALVES)
+@pytest.mark.parametrize("first", [9, 14, 27, 25])
+def test_series_that_go_on_where_another_ends_are_one_head(tmp_path: Path, also: str, first: int) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    clean = clean_of(images, tmp_path / "clean")
+    HALVES[also](faults.with_tags(images[first:], SeriesInstanceUID="1.2.3"))
+    scan = clean_of(images, tmp_path / "halves")
+    assert np.array_equal(scan.hu, clean.hu)
+    assert [flag.code for flag in scan.flags] == ["left_out"]
+    assert f"({first} and {28 - first} images)" in scan.flags[0].message
+
+
+def test_a_series_of_another_name_that_goes_on_where_less_than_a_head_ends_is_flagged(tmp_path: Path) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    faults.with_tags(images[:12], SeriesInstanceUID="1.2.3", SeriesDescription="Fossa")
+    scan = clean_of(images, tmp_path / "head")
+    (flag,) = scan.flags
+    assert flag.code == "missing_slices"
+    assert "another one of the study (Fossa, 12 slices) goes on" in flag.message
+    faults.with_tags(images[:12], SeriesDescription="Neck")
+    assert not clean_of(images, tmp_path / "neck").flags
+
+
 # --- slices that aren't there ---
 
 
@@ -247,7 +285,60 @@ def test_what_the_directory_lists_and_the_folder_does_not_hold_is_missed(tmp_pat
     assert "The DICOMDIR lists 28 images of the series; 4 are" in flag.message
 
 
+@pytest.mark.parametrize("absent", ["ReferencedSOPInstanceUIDInFile", "SeriesInstanceUID"])
+def test_a_directory_that_says_less_still_tells_what_is_gone(tmp_path: Path, absent: str) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    record = faults.directory_record(images)
+    faults.with_tags(list(record.DirectoryRecordSequence), **{absent: None})
+    (path,) = faults.write([record], tmp_path, suffix="")
+    path.rename(tmp_path / "DICOMDIR")
+    for number, file in enumerate(faults.write(images, tmp_path / "images")):
+        file.rename(file.with_name(f"i{number + 3}"))
+    assert not read_scan(tmp_path).flags
+    for file in sorted((tmp_path / "images").iterdir())[-3:]:
+        file.unlink()
+    assert "missing_slices" in {flag.code for flag in read_scan(tmp_path).flags}
+
+
 # --- never two people ---
+
+SAME_PERSON = {
+    "title": {"PatientName": "Müller^Anna^^Dr."},
+    "middle name": {"PatientName": "Müller^Anna^Maria"},
+    "umlaut as two letters": {"PatientName": "MUELLER^ANNA"},
+    "umlaut without its dots": {"PatientName": "Muller^Anna"},
+    "maiden name": {"PatientName": "Müller-Huber^Anna"},
+    "one word": {"PatientName": "Müller_Anna"},
+    "family name only": {"PatientName": "Müller"},
+    "name removed": {"PatientName": "Anonymous"},
+    "number removed": {"PatientID": "ANONYMIZED"},
+    "number with dashes": {"PatientID": "001-23-45"},
+    "other writing": {"PatientName": "Müller^Anna=米勒^安娜"},
+}
+
+
+@pytest.mark.parametrize("written", SAME_PERSON)
+def test_one_person_written_in_two_ways_is_one(tmp_path: Path, written: str) -> None:
+    anna = {"PatientID": "0012345", "PatientName": "Müller^Anna", "SpecificCharacterSet": "ISO_IR 192"}
+    one, other = faults.series(**anna, **COARSE), faults.series(slices=20, **COARSE)  # type: ignore[arg-type]
+    faults.with_tags(other, **{**anna, **SAME_PERSON[written]})
+    faults.write(faults.in_study_of(one, other), tmp_path)
+    assert len(read_scan(tmp_path).hu) == 28
+
+
+@pytest.mark.parametrize(("name", "other"), [("Meier^Anna", "Meier^Eva"), ("Meier", "Meier^Eva"),
+                                             ("ANON1", "ANON2"), ("王^小明", "李^明")])  # fmt: skip
+def test_names_alone_tell_two_people_apart(tmp_path: Path, name: str, other: str) -> None:
+    nobody: dict[str, object] = dict.fromkeys(("PatientID", "PatientSex", "PatientAge"))
+    nobody["SpecificCharacterSet"] = "ISO_IR 192"
+    both = [
+        faults.series(PatientName=one, slices=number, **nobody, **COARSE)  # type: ignore[arg-type]
+        for one, number in ((name, 28), (other, 20))
+    ]
+    faults.write(faults.in_study_of(*both), tmp_path)
+    with pytest.raises(InputError, match="2 people: PatientName differs"):
+        read_scan(tmp_path)
+
 
 OTHER_PERSON = {
     "number": {"PatientID": "P2"},
@@ -339,6 +430,42 @@ def test_slices_off_the_scale_of_the_others_are_left_out_and_said(tmp_path: Path
     assert any("RescaleIntercept" in flag.message for flag in scan.flags if flag.code == "missing_slices")
 
 
+OFF_SCALE = {
+    "intercept 0": {"RescaleIntercept": 0},
+    "intercept -1000": {"RescaleIntercept": -1000},
+    "intercept -2048": {"RescaleIntercept": -2048},
+    "intercept 1024": {"RescaleIntercept": 1024},
+    "slope 2": {"RescaleSlope": 2},
+    "slope 0.5": {"RescaleSlope": 0.5},
+    "slope 1.2": {"RescaleSlope": 1.2},
+    "slope -1": {"RescaleSlope": -1},
+}
+
+
+@pytest.mark.parametrize("fault", OFF_SCALE)
+@pytest.mark.parametrize("pattern", ["every second", "every third", "upper half", "one"])
+def test_slices_of_another_scale_that_their_neighbours_belie_are_left_out(
+    tmp_path: Path, fault: str, pattern: str
+) -> None:
+    images = faults.series(rows=64, columns=60, pixel_mm=(3.4, 3.1))
+    clean = clean_of(images, tmp_path / "clean")
+    wrong = PATTERNS[pattern]
+    scan = clean_of(changed(images, tags(**OFF_SCALE[fault]), wrong), tmp_path / "off")
+    right = [n for n in range(28) if not wrong(n)]
+    assert "missing_slices" in {flag.code for flag in scan.flags}
+    assert np.array_equal(scan.hu, clean.hu[right])
+
+
+def test_slices_of_several_scales_that_agree_are_all_used(tmp_path: Path) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    clean = clean_of(images, tmp_path / "clean")
+    faults.recode(images[1::2], lambda stored: stored - 1024, RescaleIntercept=0)
+    faults.recode(images[::4], lambda stored: (stored - 1024) * 2 + 2000, RescaleIntercept=-1000, RescaleSlope=0.5)
+    scan = clean_of(images, tmp_path / "scales")
+    assert np.array_equal(scan.hu, clean.hu)
+    assert not scan.flags
+
+
 def test_one_position_for_all_slices_while_the_location_is_right(tmp_path: Path) -> None:
     images = faults.series()
     clean = clean_of(images, tmp_path / "clean")
@@ -349,6 +476,31 @@ def test_one_position_for_all_slices_while_the_location_is_right(tmp_path: Path)
         assert np.array_equal(scan.hu, clean.hu)
         assert scan.geometry.spacing_mm == pytest.approx(clean.geometry.spacing_mm)
         assert ["SliceLocation" in flag.message for flag in scan.flags] == [True]
+
+
+@pytest.mark.parametrize("position", [None, ["0", "0", "0"], ["1", "2"]])
+@pytest.mark.parametrize("pattern", ["every second", "upper half", "one"])
+def test_slices_without_a_position_are_placed_by_their_location_among_the_others(
+    tmp_path: Path, position: list[str] | None, pattern: str
+) -> None:
+    images = faults.series(shift_mm=(11.0, -7.0, 3.0), **COARSE)  # type: ignore[arg-type]
+    clean = clean_of(images, tmp_path / "clean")
+    changed(images, tags(ImagePositionPatient=position), PATTERNS[pattern])
+    scan = clean_of(images, tmp_path / "placed")
+    if pattern == "one" and position == ["0", "0", "0"]:
+        return  # a position like any other
+    assert np.array_equal(scan.hu, clean.hu)
+    assert np.allclose(scan.geometry.origins_mm, clean.geometry.origins_mm, atol=0.01)
+    assert [flag.code for flag in scan.flags] == ["left_out"]
+    assert "ImagePositionPatient" in scan.flags[0].message
+
+
+def test_slices_whose_position_nothing_tells_are_missed(tmp_path: Path) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    faults.with_tags(images[14:], ImagePositionPatient=None, SliceLocation=None)
+    scan = clean_of(images, tmp_path)
+    assert "14 slices of the series were left out" in scan.flags[0].message
+    assert scan.flags[0].code == "missing_slices"
 
 
 def test_one_position_and_no_location_is_refused(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def _volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image]
     with ThreadPoolExecutor(max_workers=2) as pool:
         whats = list(pool.map(fill, by_blob.values()))
     broken = [Lost(name=blob.name, what=what) for blob, what in zip(by_blob, whats, strict=True) if what]
-    for index in off_scale(hu) if not bad else ():
+    for index in off_scale(hu, [_scale(image) for image in images]) if not bad else ():
         what = "is not on the scale of the other slices (RescaleSlope or RescaleIntercept is wrong or absent)"
         broken.append(Lost(name=images[index].blob.name, what=what))
         bad.append(index)
@@ -236,6 +236,12 @@ def _volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image]
         return hu, list(images), broken
     good = sorted(set(range(len(images))) - set(bad))
     return hu[good], [images[index] for index in good], broken
+
+
+def _scale(image: Image) -> tuple[float | None, float | None, bool, int]:
+    """What makes Hounsfield units of a slice's stored values: slices with the same can only be wrong together."""
+    pixels = image.pixels
+    return (pixels.slope, pixels.intercept, pixels.signed, pixels.bits_stored)
 
 
 def _top_hu(image: Image) -> float:

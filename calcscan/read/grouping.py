@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calcscan.geometry import Array
+from calcscan.read.fields import vector
 from calcscan.read.header import CAPTURE_CLASS, Image
 from calcscan.read.identity import people_in
 from calcscan.read.rules import limit, members, says
@@ -83,7 +84,21 @@ def _joined(family: list[Group]) -> list[Group]:
     fewest = limit("min_slices")
     few = [group for group in family if len(group.images) < fewest]
     many = [group for group in family if len(group.images) >= fewest]
-    return [*_combs(many), *_fragments(few)]
+    return _absorbed(_combs(many), few)
+
+
+def _absorbed(many: list[Group], few: list[Group]) -> list[Group]:
+    """Series of a file or two, put into a whole one where they fill its gaps or go on where it ends."""
+    found, left = list(many), list(few)
+    tries = [left] if len(left) > limit("most_passes") else [left, *([one] for one in left)]
+    for part in tries:
+        part = [group for group in part if any(group is one for one in left)]
+        rest = Group(images=tuple(image for group in part for image in group.images))
+        place = next((n for n, group in enumerate(found) if part and _one_series(group, rest)), None)
+        if place is not None:
+            found[place] = _as_one(found[place], rest)
+            left = [one for one in left if not any(one is group for group in part)]
+    return [*found, *_fragments(left)]
 
 
 def _fragments(few: list[Group]) -> list[Group]:
@@ -109,29 +124,52 @@ def _combs(many: list[Group]) -> list[Group]:
         first, *left = left
         for other in list(left):
             if _one_series(first, other):
-                images = (*first.images, *other.images)
-                counts = f"{len(first.images)} and {len(other.images)}"
-                number = f"{first.images[0].series_number:g}"
-                note = f"{_differing_uids(images)} differs within series {number} ({counts} images) and was not used"
-                first = Group(images=images, notes=(note,))
+                first = _as_one(first, other)
                 left.remove(other)
         found.append(first)
     return found
 
 
+def _as_one(one: Group, other: Group) -> Group:
+    images = (*one.images, *other.images)
+    each = Counter((image.study_uid, image.series_uid) for image in images).values()
+    counts = " and ".join(map(str, each)) if len(each) <= _SHOWN else f"{len(each)} times {min(each)} to {max(each)}"
+    numbers = {f"{image.series_number:g}" for image in images if image.series_number is not None}
+    which = f"series {' and '.join(sorted(numbers))}" if numbers else "a series without number"
+    note = f"{_differing_uids(images)} differs within {which} ({counts} images) and was not used"
+    return Group(images=images, notes=(note,))
+
+
 def _one_series(one: Group, other: Group) -> bool:
     images = (*one.images, *other.images)
+    if any(image.position_mm is None for image in images):
+        return False
     number, its = (group.images[0].series_number for group in (one, other))
     instances = [image.instance for image in images]
-    if number is None or number != its or len(set(instances)) < len(images) or None in instances:
+    counted = number is not None and number == its and len(set(instances)) == len(images) and None not in instances
+    if not counted and not _goes_on(one, other):
         return False
     return len(people_in(images)) == 1 and len(alike(Group(images=images))) == 1 and on_one_grid(images)
+
+
+def _goes_on(one: Group, other: Group) -> bool:
+    """Does one lie wholly above the other, at just the distance that its slices have among each other?"""
+    normal = normal_of(one.images[0])
+    (low, high), (other_low, other_high) = _ends(one.images, normal), _ends(other.images, normal)
+    longer = max(one, other, key=lambda group: len(group.images))
+    usual = float(np.median(np.diff(positions_of(ascending(longer.images)))))
+    gap = max(other_low - high, low - other_high)
+    return gap > limit("same_position_mm") and abs(gap - usual) <= tolerance_mm(usual)
 
 
 def _differing_uids(images: Sequence[Image]) -> str:
     studies, series = {image.study_uid for image in images}, {image.series_uid for image in images}
     names = ["StudyInstanceUID"] * (len(studies) > 1) + ["SeriesInstanceUID"] * (len(series) > 1)
     return " and ".join(names)
+
+
+_SHOWN = 3
+"""So many counts are told one by one."""
 
 
 # --- fields that are absent in some files ---
@@ -141,7 +179,7 @@ def _completed(images: Sequence[Image]) -> tuple[list[Image], list[str]]:
     """Pixel spacing, orientation and rescaling where only some files lack them and all the others agree; position by
     the slice location where one position is given for all."""
     found, notes = list(images), []
-    for fill in (_with_spacing, _with_orientation, _with_positions, _with_rescale):
+    for fill in (_with_spacing, _with_orientation, _with_positions, _with_places, _with_rescale):
         found, note = fill(found)
         notes += [note] * bool(note)
     return found, notes
@@ -201,6 +239,53 @@ def _with_positions(images: list[Image]) -> tuple[list[Image], str]:
     return [moved.get(id(image), image) for image in images], note
 
 
+def _with_places(images: list[Image]) -> tuple[list[Image], str]:
+    """Slices without a position of their own, or of which many share one: placed by the slice location where those of
+    the others follow it; else left without a place, never put where standard axial slices would lie."""
+    slices = [image for image in images if image.oriented and _ct_slice(image)]
+    spots = Counter(image.position_mm for image in slices)
+    heights: dict[object, set[float | None]] = defaultdict(set)
+    for image in slices:
+        heights[image.position_mm].add(image.slice_location_mm)
+
+    def doubtful(image: Image) -> bool:
+        shared = spots[image.position_mm] > _SHARED and len(heights[image.position_mm]) == spots[image.position_mm]
+        return image.assumed_place or image.position_mm is None or shared
+
+    given = [image for image in slices if not doubtful(image) and image.slice_location_mm is not None]
+    lack = [
+        image for image in images if _ct_slice(image) and (doubtful(image) if image.oriented else image.assumed_place)
+    ]
+    placed = [image for image in slices if not doubtful(image)]
+    if not lack or not placed:
+        return images, ""
+    known = np.array([image.slice_location_mm for image in given], dtype=np.float64)
+    changed: dict[int, Image] = {}
+    if len(given) >= limit("min_slices") and np.ptp(known) > 0 and len(_by_direction(given)) == 1:
+        at = np.array([image.position_mm for image in given])
+        line = np.polyfit(known, at, 1)
+        if np.abs(np.outer(known, line[0]) + line[1] - at).max() <= limit("same_spacing_mm"):
+            row, column = given[0].row_cosine, given[0].column_cosine
+            changed = {
+                id(image): replace(
+                    image,
+                    position_mm=vector(line[0] * image.slice_location_mm + line[1]),
+                    row_cosine=row,
+                    column_cosine=column,
+                    oriented=True,
+                    assumed_axial=False,
+                )
+                for image in lack
+                if image.slice_location_mm is not None
+            }
+    without = {id(image) for image in lack if id(image) not in changed and image.assumed_place}
+    found = [
+        replace(image, position_mm=None) if id(image) in without else changed.get(id(image), image) for image in images
+    ]
+    told = f"ImagePositionPatient is absent or senseless in {len(lack)} slices"
+    return found, f"{told}; SliceLocation placed {len(changed)} of them among the others"
+
+
 def _with_rescale(images: list[Image]) -> tuple[list[Image], str]:
     """Slope and intercept. A slice that they don't fit is found out by its own air (`calcscan.read.plausible`)."""
     slices = [image for image in images if _ct_slice(image)]
@@ -220,6 +305,10 @@ def _with_rescale(images: list[Image]) -> tuple[list[Image], str]:
 
 def _ct_slice(image: Image) -> bool:
     return not is_scout(image) and image.modality in ("CT", "") and not image.sop_class.startswith(CAPTURE_CLASS)
+
+
+_SHARED = 3
+"""So many slices at one position may be phases or echoes of it; more that differ in their location are not."""
 
 
 # --- what touches the picture ---
@@ -420,7 +509,6 @@ _NOTED: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
     ("SliceThickness", lambda image: image.thickness_mm),
     ("SeriesDescription", lambda image: image.description),
 )
-_SHOWN = 3
 
 
 def differences(images: Sequence[Image]) -> tuple[str, ...]:

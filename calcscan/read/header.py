@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from calcscan.read.injection import injection_of
 from calcscan.read.origin import Origin, origin_of
 from calcscan.read.rules import limit
 
+CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
+"""CT images, and how the UIDs of their multi-frame kin begin."""
 CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 """Secondary capture, and how the UIDs of its multi-frame kin begin."""
 _DIRECTORY = "1.2.840.10008.1.3.10"
@@ -131,10 +134,24 @@ class Image:
     person: Person
 
     @property
+    def assumed_place(self) -> bool:
+        """The header gave no position that can be read: it was made up from the slice location."""
+        return self.position_mm is not None and len(_three(self.position_text)) != 3
+
+    @property
     def source(self) -> str:
         """The SOP instance, or the file where it has no uid; with the frame's number from 1 on."""
         name = self.sop_uid or self.blob.name
         return name if self.frame is None else f"{name}#{self.frame + 1}"
+
+
+def _three(written: str) -> tuple[float, ...]:
+    """The numbers of a position as it was written; none where they can't be read."""
+    try:
+        found = tuple(float(one) for one in written.split("\\"))
+    except ValueError:
+        return ()
+    return found if all(map(math.isfinite, found)) else ()
 
 
 def looks_like_dicom(start: bytes) -> bool:
@@ -292,7 +309,7 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         study_uid=text(layers, "StudyInstanceUID"),
         frame_of_reference_uid=text(layers, "FrameOfReferenceUID"),
         sop_class=text(layers, "SOPClassUID"),
-        modality=text(layers, "Modality").upper(),
+        modality=text(layers, "Modality").upper() or ("CT" if _is_ct(layers) else ""),
         image_type=tuple(word.upper() for word in types or words(layers, "ImageType")),
         description=text(layers, "SeriesDescription"),
         study_description=text(layers, "StudyDescription"),
@@ -328,6 +345,12 @@ def _image(blob: Blob, frame: int | None, layers: list[Any], pixels: Pixels, per
         pixels=pixels,
         person=person,
     )
+
+
+def _is_ct(layers: list[Any]) -> bool:
+    """Is it a CT image by its class?"""
+    sop_class = text(layers, "SOPClassUID")
+    return sop_class == CT_CLASS or sop_class.startswith(f"{CT_CLASS}.")
 
 
 _CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",

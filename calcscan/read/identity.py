@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import date
 
 from calcscan.errors import InputError
 from calcscan.read.header import Image, Person
-from calcscan.read.rules import limit
+from calcscan.read.rules import limit, says
 
 FIELDS = {
     "patient_id": "PatientID",
@@ -42,11 +43,18 @@ class Identity:
         """The DICOM keyword by which the two differ; empty if they may be one person."""
         for field in ("patient_id", "name", "birth_date", "sex"):
             own, its = getattr(self, field), getattr(other, field)
-            if own and its and own != its:
+            if own and its and own != its and not (field == "name" and self._fuller_name(other)):
                 return FIELDS[field]
         if self.age is not None and other.age is not None and abs(self.age - other.age) > limit("same_age_years"):
             return FIELDS["age"]
         return ""
+
+    def _fuller_name(self, other: Identity) -> bool:
+        """Is one's name the other's with a middle name, a title or the like more? One word is too little to say so,
+        unless their numbers agree."""
+        shorter, longer = sorted((self.name, other.name), key=len)
+        same_number = bool(self.patient_id) and self.patient_id == other.patient_id
+        return shorter < longer and (len(shorter) > 1 or same_number)
 
     def joined(self, other: Identity) -> Identity:
         """What both together say; `self` where both say something."""
@@ -61,21 +69,25 @@ class Identity:
 
 def identity_of(person: Person) -> Identity:
     """Identity without what only looks different: case, accents as combined letters, order and padding of a name,
-    leading zeros of a number, placeholders of a birth date.
+    leading zeros and dashes of a number, umlauts, placeholders.
 
     >>> one = Person(patient_id="007", name="Doe^John", age="", birth_date="19700102", sex="M", study_date="")
     >>> other = Person(patient_id="7 ", name="JOHN DOE^^^", age="", birth_date="1970.01.02", sex="O", study_date="")
     >>> identity_of(one).conflict(identity_of(other))
     ''
     """
-    number = _folded(person.patient_id)
+    number = re.sub(r"[\s./-]", "", _folded(person.patient_id)) or _folded(person.patient_id)
     alphabetic = _folded(person.name.split("=")[0])
+    if says("nobody", person.patient_id):
+        number = ""
+    if says("nobody", alphabetic):
+        alphabetic = ""
     sex = person.sex.strip().upper()[:1]
     born = date_of(person.birth_date)
     written = age_written(person.age)
     return Identity(
         patient_id=number.lstrip("0") or number,
-        name=frozenset(alphabetic.replace("^", " ").replace(",", " ").split()),
+        name=frozenset(map(_spelled, re.sub(r"[\^,;._-]", " ", alphabetic).split())),
         birth_date=born.isoformat() if born is not None and not _placeholder(born, person) else "",
         sex=sex if sex in _SEXES else "",
         age=written if written is not None and 0 < written <= limit("oldest_years") else None,
@@ -129,6 +141,16 @@ def _any_conflict(one: Sequence[Image], other: Sequence[Image]) -> str:
 
 def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _spelled(word: str) -> str:
+    """A word of a name without accents, and without the e by which an umlaut is written.
+
+    >>> _spelled("müller"), _spelled("mueller"), _spelled("weiß")
+    ('muller', 'muller', 'weiss')
+    """
+    bare = "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
+    return re.sub("(?<=[aou])e", "", bare.casefold())
 
 
 _YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}

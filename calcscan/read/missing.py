@@ -12,7 +12,7 @@ from calcscan.model import Flag
 from calcscan.read.directory import ListedImage
 from calcscan.read.grouping import is_scout, kernel_key
 from calcscan.read.header import CAPTURE_CLASS, Image
-from calcscan.read.rules import limit
+from calcscan.read.rules import limit, says
 from calcscan.read.series import Stack
 from calcscan.read.stack import normal_of, positions_of, thickness_of
 
@@ -21,7 +21,7 @@ def missing_flags(
     kept: Sequence[Image],
     chosen: Stack,
     stacks: Sequence[Stack],
-    everything: Iterable[Image],
+    everything: Sequence[Image],
     listed: Sequence[ListedImage],
 ) -> tuple[Flag, ...]:
     """`missing_slices` for each sign that slices of the chosen stack, of which `kept` could be read, are not there.
@@ -32,8 +32,10 @@ def missing_flags(
     of_series = [image for image in everything if (image.study_uid, image.series_uid) in uids]
     return (
         *_wide_apart(kept, of_series),
-        *_not_in_folder(of_series, listed),
+        *_not_in_folder(of_series, everything, listed),
         *(flag for stack in stacks if stack is not chosen for flag in _rest(stack, chosen)),
+        *_without_place(stacks, chosen),
+        *_another_series_goes_on(stacks, chosen),
     )
 
 
@@ -108,14 +110,29 @@ def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image]) -> int
 # --- listed in the directory of the medium ---
 
 
-def _not_in_folder(of_series: Sequence[Image], listed: Sequence[ListedImage]) -> Iterator[Flag]:
+def _not_in_folder(
+    of_series: Sequence[Image], everything: Sequence[Image], listed: Sequence[ListedImage]
+) -> Iterator[Flag]:
+    """By instance, or by file where the list names none; what is listed under no series may belong to any."""
     uids = {image.series_uid for image in of_series}
-    present = {image.sop_uid for image in of_series}
-    own = [one for one in listed if one.series_uid in uids and one.sop_uid]
-    gone = [one for one in own if one.sop_uid not in present]
+    own = [one for one in listed if (one.series_uid in uids or not one.series_uid) and (one.sop_uid or one.file)]
+    if not own:
+        return
+    present = {image.sop_uid for image in everything}
+    ends = {end for image in everything for end in _ends_of(image.blob.name)}
+    gone = [one for one in own if not (one.sop_uid in present if one.sop_uid else one.file.casefold() in ends)]
     if gone:
         message = f"The DICOMDIR lists {len(own)} images of the series; {len(gone)} are not there or unreadable."
         yield Flag(code="missing_slices", message=message, value=float(len(gone)), limit=0.0)
+
+
+def _ends_of(name: str) -> Iterator[str]:
+    """A file's path from each of its folders on, in small letters, with and without an extension."""
+    parts = name.casefold().split("/")
+    for start in range(len(parts)):
+        end = "/".join(parts[start:])
+        yield end
+        yield end.rpartition(".")[0]
 
 
 # --- left out of the same series ---
@@ -135,6 +152,48 @@ def _rest(stack: Stack, chosen: Stack) -> Iterator[Flag]:
     lie += [f"they show {reach_mm:.0f} mm more"] * bool(reach_mm > limit("beyond_mm"))
     message = f"{len(stack.images)} slices of the series were left out ({_why(stack, chosen)}): {', '.join(lie)}."
     yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
+
+
+def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
+    """Slices of the series whose position is not known: they may lie anywhere in the head."""
+    first = chosen.first
+    lost = [
+        image
+        for stack in stacks
+        if stack is not chosen and _same_series(stack, chosen)
+        for image in stack.images
+        if image.position_mm is None and (image.rows, image.columns, image.modality, image.sop_class)
+        == (first.rows, first.columns, first.modality, first.sop_class) and not is_scout(image)
+    ]  # fmt: skip
+    if lost:
+        message = f"{len(lost)} slices of the series were left out: their ImagePositionPatient is absent or senseless."
+        yield Flag(code="missing_slices", message=message, value=float(len(lost)), limit=0.0)
+
+
+def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
+    """Less than a head was chosen, and another series of the study lies right above or below it."""
+    normal = normal_of(chosen.first)
+    own = _middles(chosen.images, normal)
+    if own[-1] - own[0] >= limit("whole_head_mm"):
+        return
+    for stack in stacks:
+        words = f"{stack.first.body_part} {stack.first.description}"
+        elsewhere = says("another_region", words) and not says("head_region", words)
+        if stack.first.study_uid != chosen.first.study_uid or _same_series(stack, chosen) or elsewhere:
+            continue
+        if len(stack.images) < limit("min_slices") or not _shows_the_same(stack.first, chosen.first):
+            continue
+        its = _middles(stack.images, normal)
+        step = max(float(np.median(np.diff(own))), float(np.median(np.diff(its))))
+        gap = max(its[0] - own[-1], own[0] - its[-1])
+        if -2 * step <= gap <= limit("missing_ratio") * step:
+            name = " ".join(stack.first.description.split()) or "without description"
+            message = (
+                f"The series shows {own[-1] - own[0]:.0f} mm of the head; another one of the study ({name}, "
+                f"{len(stack.images)} slices) goes on where it ends and was not read."
+            )
+            yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
+            return
 
 
 def _shows_the_same(image: Image, chosen: Image) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -66,8 +70,12 @@ def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None) -> tuple[Flag, ...
     return (Flag(code="saturated", message=message, value=float(count), limit=limit("saturated_voxels")),)
 
 
-def off_scale(hu: npt.NDArray[np.int16]) -> list[int]:
-    """The slices of `hu` (k, j, i) whose air does not lie where that of the others does: a wrong slope or intercept.
+def off_scale(hu: npt.NDArray[np.int16], scales: Sequence[Hashable] = ()) -> list[int]:
+    """The slices of `hu` (k, j, i) that are not on the scale of the others: a wrong slope or intercept.
+
+    Their air lies elsewhere; or, where headers give several `scales` (one for each slice), slices of one scale do not
+    agree with their neighbours of another. Of several scales that do not agree, the one of most slices that look like
+    Hounsfield units is kept.
 
     >>> import numpy as np
     >>> hu = np.full((8, 16, 16), -1000, np.int16)
@@ -75,8 +83,48 @@ def off_scale(hu: npt.NDArray[np.int16]) -> list[int]:
     >>> off_scale(hu)
     [3]
     """
-    air = np.percentile(hu[:, ::8, ::8].reshape(len(hu), -1), 1, axis=1)
-    usual = float(np.median(air))
-    if usual > limit("air_below_hu"):
-        return []
-    return [int(k) for k in np.flatnonzero(air - usual > limit("air_apart_hu"))]
+    sample = hu[:, ::4, ::4].reshape(len(hu), -1)
+    odd = _unlike_neighbours(sample, scales) if len(set(scales)) > 1 else set()
+    air = np.percentile(sample, 1, axis=1)
+    usual = float(np.median(np.delete(air, sorted(odd))))
+    if usual <= limit("air_below_hu"):
+        odd |= set(np.flatnonzero(air - usual > limit("air_apart_hu")).tolist())
+    return sorted(odd)
+
+
+def _unlike_neighbours(sample: npt.NDArray[np.int16], scales: Sequence[Hashable]) -> set[int]:
+    """Slices of a scale that gives other values than the kept one, from neighbour to neighbour of another scale."""
+    apart: dict[frozenset[Hashable], list[float]] = defaultdict(list)
+    for k, (one, other) in enumerate(pairwise(scales)):
+        if one != other:
+            apart[frozenset((one, other))].append(_apart_hu(sample[k], sample[k + 1]))
+    agree = {pair for pair, found in apart.items() if float(np.median(found)) <= limit("scales_apart_hu")}
+    if len(agree) == len(apart):
+        return set()
+    counts = Counter(scales)
+    best = max(counts, key=lambda scale: (_looks_right(sample[[one == scale for one in scales]]), counts[scale]))
+    kept = {best}
+    while more := {scale for scale in counts if scale not in kept and any({scale, one} in agree for one in kept)}:
+        kept |= more
+    return {k for k, scale in enumerate(scales) if scale not in kept}
+
+
+def _apart_hu(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16]) -> float:
+    """How far the values of two neighbouring slices lie apart, in what is air in both and in what is not."""
+    difference = one.astype(np.float64) - other
+    edge = limit("air_edge_hu")
+    parts = [difference[(one < edge) & (other < edge)], difference[(one >= edge) & (other >= edge)]]
+    heads = (int(np.count_nonzero(one >= edge)), int(np.count_nonzero(other >= edge)))
+    found = [abs(float(np.median(part))) for part in parts if part.size >= limit("neighbour_pixels")]
+    if max(heads) >= limit("neighbour_pixels") and min(heads) < limit("same_head_share") * max(heads):
+        found.append(float("inf"))  # the head is gone in one of them
+    return max(found, default=0.0)
+
+
+def _looks_right(sample: npt.NDArray[np.int16]) -> bool:
+    """Is there air, and is most of the rest soft tissue, where Hounsfield units have them?"""
+    tissue = sample[(sample > limit("tissue_from_hu")) & (sample < limit("tissue_to_hu"))]
+    head = int(np.count_nonzero(sample >= limit("air_edge_hu")))
+    if float(np.percentile(sample, 1)) > limit("air_below_hu") or tissue.size <= limit("tissue_share") * head:
+        return False
+    return limit("tissue_median_low_hu") <= float(np.median(tissue)) <= limit("tissue_median_high_hu")

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from calcscan import __version__
-from calcscan.errors import CalcscanError
+from calcscan.errors import CalcscanError, lacks_memory
 
 COMMANDS = {
     "run": "one study: calcification found, measured, located, and what to consider",
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return _no_more_output()
         except (MemoryError, ImportError) as error:
-            if os.environ.get("CALCSCAN_DEBUG") or not _lacks_memory(error):
+            if os.environ.get("CALCSCAN_DEBUG") or not lacks_memory(error):
                 return _fault(error)
             return _fail(_NO_MEMORY)
         except Exception as error:
@@ -146,12 +146,6 @@ def _memory_allowed() -> float:
         return math.inf
     limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
     return min((float(limit) for limit in limits if limit != resource.RLIM_INFINITY), default=math.inf)
-
-
-def _lacks_memory(error: BaseException) -> bool:
-    """A library that finds no room to be loaded says so in an `ImportError`."""
-    words = ("failed to map segment", "cannot allocate memory")
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)
 
 
 def _fault(error: BaseException) -> int:

@@ -73,3 +73,15 @@ class RulesetError(CalcscanError):
 
 class SettingError(CalcscanError):
     """An environment variable that can't be taken as it is."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Was there too little memory? A library that finds no room to be loaded says so in an `ImportError`.
+
+    >>> lacks_memory(MemoryError()), lacks_memory(ImportError("x.so: failed to map segment from shared object"))
+    (True, True)
+    >>> lacks_memory(ImportError("No module named 'x'"))
+    False
+    """
+    words = ("failed to map segment", "cannot allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)

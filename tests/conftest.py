@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,19 @@ def real_scans() -> Path:
     if not named or not Path(named).is_dir():
         pytest.skip("set CALCSCAN_REAL_SCANS to the folder of real head CTs to run this")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[int, Path]]:
+    """`calcscan run INPUT -o OUT`, once for each input in all tests: exit status and OUT, which is only to be read."""
+    from calcscan.cli import main
+
+    done: dict[Path, tuple[int, Path]] = {}
+
+    def once(source: Path) -> tuple[int, Path]:
+        if source not in done:
+            out = tmp_path_factory.mktemp("out") / source.name
+            done[source] = (main(["run", str(source), "-o", str(out), "--quiet"]), out)
+        return done[source]
+
+    return once

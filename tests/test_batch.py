@@ -182,6 +182,17 @@ def test_what_goes_wrong_in_a_study_is_its_outcome(tmp_path):
     assert "\n" not in outcome.error
 
 
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("x.so: failed to map segment from shared object")])
+def test_too_little_memory_for_a_study_is_no_fault(tmp_path, monkeypatch, error):
+    def analyse(path, **named):
+        raise error
+
+    monkeypatch.setattr("calcscan.pipeline.analyse", analyse)
+    outcome = do_study(Task(study=Study(name="a", paths=(tmp_path,)), out=tmp_path / "o", settings=Settings()))
+    assert outcome.state == FAILED
+    assert outcome.error == "there was not enough memory: try it alone, with more memory"
+
+
 # ---- what is finished
 
 

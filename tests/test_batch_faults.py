@@ -30,7 +30,7 @@ from calcscan.batch.model import DONE, FAILED, Found, Outcome, Settings, Study, 
 from calcscan.batch.names import cell, shown, study_name
 from calcscan.batch.processes import local_processes
 from calcscan.batch.status import fingerprint, finished, write_status
-from calcscan.batch.table import row_of
+from calcscan.batch.table import row_of, same_series, write_table
 from calcscan.batch.work import _one_path
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
@@ -860,3 +860,58 @@ def test_an_entry_that_can_not_be_unpacked_is_missed(tmp_path: Path) -> None:
     archive.write_bytes(content)
     with _one_path(study) as folder:
         assert [path.stat().st_size == 0 for path in sorted(folder.iterdir())] == [True] + [False] * 8
+
+
+def test_a_folder_of_studies_below_root_is_no_place_for_results(tmp_path: Path) -> None:
+    """They would come to lie among its slices, and those would not be looked at."""
+    root = tmp_path / "root"
+    series(root / "a" / "inner")
+    series(root / "b")
+    (root / "link").symlink_to("a")
+    before = sorted(root.rglob("*"))
+    for out in (root / "a", root / "a" / "inner", root / "b" / ".." / "a", root / "link"):
+        for dry in (True, False):
+            with pytest.raises(OutputError, match="holds studies of the input") as caught:
+                run_module.find(root, out) if dry else run_batch(root, out, runner=InLine())
+            assert caught.value.hint == "give another folder"
+    assert sorted(root.rglob("*")) == before
+    (root / "results").mkdir()
+    assert len(run_batch(root, root / "results", runner=InLine()).studies) == 2
+    (root / "results" / "b" / "report.json").write_text("damaged")
+    assert len(run_batch(root, root / "results", runner=InLine()).studies) == 2
+
+
+def _measured(folder: Path, study: str | None, of_series: str | None) -> None:
+    document = json.loads(batch_work.synthetic(False)["report.json"])
+    document["study"] |= {"study_uid_sha256": study, "series_uid_sha256": of_series}
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(document))
+
+
+def test_a_series_that_is_measured_twice_is_said(tmp_path: Path) -> None:
+    """A ZIP beside the folder that it was made of: two rows of one scan."""
+    uids = {"s": ("1", "2"), "s-zip": ("1", "2"), "later series": ("1", "3"), "nifti": (None, None), "n": (None, None)}
+    tasks = []
+    for name, (study, of_series) in uids.items():
+        _measured(tmp_path / name, study, of_series)
+        task = Task(study=Study(name=name, paths=(tmp_path / name,)), out=tmp_path / name, settings=Settings())
+        tasks.append(task)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "report.json").write_text("[" * 9000)
+    lost = Study(name="damaged", paths=(tmp_path / "damaged",))
+    tasks.append(Task(study=lost, out=tmp_path / "damaged", settings=Settings()))
+    outcomes = {task.study.name: Outcome(state=DONE) for task in tasks}
+    again = same_series(tasks, outcomes)
+    assert again == {"s": ("s-zip",), "s-zip": ("s",)}
+    table = rows(write_table(tmp_path, tasks, outcomes, again))
+    assert {row["study"]: row["same_series_as"] for row in table if row["same_series_as"]} == {
+        "s": "s-zip", "s-zip": "s"
+    }  # fmt: skip
+    assert same_series(tasks, outcomes | {"s": Outcome(state=FAILED, error="x")}) == {}
+
+
+def test_a_time_limit_longer_than_a_system_can_wait(tmp_path: Path) -> None:
+    task = Task(study=Study(name="s", paths=(tmp_path,)), out=tmp_path / "s", settings=Settings())
+    for limit_s in (1e9, 1e300):
+        ((_, outcome),) = local_processes(1, limit_s)([task], batch_work.write_synthetic)
+        assert outcome.state == DONE

@@ -143,6 +143,13 @@ def test_wrong_facts_are_found_out_before_the_work(analysed, tmp_path, capsys):
         ["run", "scan", "-o", "x", "--threshold", "nan"],
         ["batch", "x", "-o", "y", "--jobs", "0"],
         ["batch", "x", "-o", "y", "--timeout", "inf"],
+        ["run", "", "-o", "x"],
+        ["run", "scan", "-o", " "],
+        ["run", "scan", "-o", "x", "--context", ""],
+        ["verify", "", "-o", "x"],
+        ["verify", "scan", "-o", ""],
+        ["batch", "", "-o", "x"],
+        ["batch", "x", "-o", ""],
     ],
 )
 def test_wrong_usage_is_status_2(arguments, capsys):

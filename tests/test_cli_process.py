@@ -158,3 +158,20 @@ def test_a_killed_run_leaves_nothing_for_good(place):
     subprocess.run(place.command("--quiet"), check=True)
     assert place.beside() == set()
     assert "report.json" in place.files()
+
+
+@pytest.mark.parametrize("kind", ["RLIMIT_AS", "RLIMIT_DATA"])
+@pytest.mark.parametrize("command", ["run", "batch", "verify"])
+def test_memory_that_the_libraries_can_not_even_be_loaded_into_is_said_at_once(tmp_path, command, kind):
+    """OpenBLAS would try for ever to get its share of 400 MB, and a signal could not end that."""
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.{kind}, (400 << 20, 400 << 20));"
+        "from calcscan.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    given = [sys.executable, "-c", code, command, str(tmp_path), "-o", str(tmp_path / "out")]
+    done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "calcscan: there is not enough memory for this: close other programs, or allow more (2 GB will do)\n"
+    )
+    assert done.stdout == ""

@@ -26,17 +26,8 @@ Run = Callable[[Path], tuple[int, Path]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """`calcscan run INPUT -o OUT`, once for each input."""
-    done: dict[Path, tuple[int, Path]] = {}
-
-    def once(source: Path) -> tuple[int, Path]:
-        if source not in done:
-            out = tmp_path_factory.mktemp("out") / source.name
-            done[source] = (main(["run", str(source), "-o", str(out), "--quiet"]), out)
-        return done[source]
-
-    return once
+def run(run_once: Run) -> Run:
+    return run_once
 
 
 def report(out: Path) -> dict[str, Any]:

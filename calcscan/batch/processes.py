@@ -24,6 +24,9 @@ _THREADS = (
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )  # fmt: skip
 
+_LONGEST_PAUSE_S = 86400.0
+"""A system waits no longer than it can count to; whoever waits just waits again."""
+
 
 def cores() -> int:
     """How many processors this process may use."""
@@ -99,7 +102,7 @@ def _end_with_parent() -> None:
 def _ended(active: list[_Running]) -> Iterator[tuple[_Running, Outcome]]:
     """Waits until something ends or runs out of time, then hands back all that did."""
     deadlines = [running.deadline for running in active if running.deadline is not None]
-    pause = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+    pause = min(max(0.0, min(deadlines) - time.monotonic()), _LONGEST_PAUSE_S) if deadlines else None
     ready = wait([running.answer for running in active], pause)
     for running in list(active):
         if running.answer in ready:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import cores, local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
-from calcscan.batch.table import check_tables, is_odd, write_left_out, write_table
+from calcscan.batch.table import check_tables, is_odd, same_series, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.read.glance import glance
-from calcscan.report.folder import REPORT, check_output, put_aside
+from calcscan.report.folder import EARLIER, REPORT, check_output, put_aside
 
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""
@@ -33,6 +33,8 @@ class BatchResult:
     studies: tuple[Study, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_out_table: Path | None = None
+    same_series: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Study → the others in which the very same series was measured: a ZIP beside the folder that it was made of."""
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -86,7 +88,8 @@ def run_batch(
     try:
         _do(run, todo, outcomes, len(tasks), progress)
     finally:
-        table = write_table(out, tasks, outcomes)
+        again = same_series(tasks, outcomes)
+        table = write_table(out, tasks, outcomes, again)
     return BatchResult(
         outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
         skipped=skipped,
@@ -94,6 +97,7 @@ def run_batch(
         studies=found.studies,
         left_out=found.left_out,
         left_out_table=listed,
+        same_series=again,
     )
 
 
@@ -104,11 +108,14 @@ def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -
     ------
     UnreadableError, NoCTError
         `root` is not there, or holds no study.
+    OutputError
+        `out` is a folder of the input: it lies below `root` and holds studies.
     """
     root, out = Path(root), Path(out)
     try:
         if not (root.is_dir() or root.is_file()):
             raise UnreadableError("no such folder", where=str(root), hint="give the folder that holds the studies")
+        _refuse_study(root, out)
         found = find_studies(root, out, glance, looking)
     except OSError as error:
         what = f"can't be read ({error.strerror or error})"
@@ -129,6 +136,17 @@ def _refuse_root(root: Path, out: Path) -> None:
     if at == place or place in at.parents:
         what = "the output is the input" if at == place else "the output holds the input"
         raise OutputError(f"{what}, which is only ever read", where=str(out), hint="give another folder")
+
+
+def _refuse_study(root: Path, out: Path) -> None:
+    """A folder below `root` may be used for the results, but not one with studies in it: nobody would look at those."""
+    if not out.is_dir() or out.resolve() == root.resolve() or not out.resolve().is_relative_to(root.resolve()):
+        return
+    held = [study for study in find_studies(out, out / EARLIER, glance).studies if study.files]
+    if held:
+        inside = "" if held[0].place == "." else f" ({held[0].place})"
+        what = f"the output holds studies of the input{inside}, which is only ever read"
+        raise OutputError(what, where=str(out), hint="give another folder")
 
 
 def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -39,10 +40,44 @@ def is_odd(path: Path) -> bool:
         return False
 
 
-def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> Path:
+def same_series(tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> dict[str, tuple[str, ...]]:
+    """Study → the others in which the same series was measured, by its UIDs: whoever adds rows up counts it twice."""
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for task in tasks:
+        name = task.study.name
+        uids = _uids(task.out) if name in outcomes and outcomes[name].state != FAILED else None
+        if uids is not None:
+            together[uids].append(name)
+    return {
+        name: tuple(other for other in names if other != name)
+        for names in together.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def _uids(folder: Path) -> tuple[str, str] | None:
+    """Hashes of the measured study's and series' UIDs; None where a report has none (NIfTI)."""
+    try:
+        if not (folder / REPORT).is_file():
+            return None
+        study = json.loads((folder / REPORT).read_text(encoding="utf-8"))["study"]
+        uids = study["study_uid_sha256"], study["series_uid_sha256"]
+    except _DAMAGED:
+        return None
+    return (str(uids[0]), str(uids[1])) if all(uids) else None
+
+
+def write_table(
+    out: Path,
+    tasks: Iterable[Task],
+    outcomes: Mapping[str, Outcome],
+    again: Mapping[str, tuple[str, ...]] | None = None,
+) -> Path:
     """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty.
 
-    `files` are how many are the study's own, `input` is where it lies below ROOT.
+    `files` are how many are the study's own, `input` is where it lies below ROOT, `same_series_as` the other studies
+    that are of the very same series (`again`, from `same_series`).
 
     Raises
     ------
@@ -56,10 +91,11 @@ def write_table(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome
             measured = row_of(task.out) if outcome.state != FAILED else {}
             error = outcome.error or ("its report can't be read" if measured is None else "")
             about = {"study": task.study.name, "state": outcome.state, **(measured or {})}
-            ending = {"files": task.study.files or None, "input": task.study.place}
+            others = " ".join((again or {}).get(task.study.name, ())) or None
+            ending = {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
             rows.append(about | ending | {"seconds": outcome.seconds, "error": error})
     columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *_named().values()]
-    return _written(out / TABLE, [*columns, "files", "input", "seconds", "error"], rows)
+    return _written(out / TABLE, [*columns, "files", "input", "same_series_as", "seconds", "error"], rows)
 
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:

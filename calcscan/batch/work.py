@@ -13,7 +13,7 @@ from pathlib import Path
 
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Study, Task
 from calcscan.batch.table import check_file
-from calcscan.errors import CalcscanError
+from calcscan.errors import CalcscanError, lacks_memory
 
 
 def do_study(task: Task) -> Outcome:
@@ -36,10 +36,10 @@ def _outcome(task: Task, path: Path) -> tuple[str, str, str]:
         return state, "", written
     except CalcscanError as wrong:
         error = str(wrong)
-    except MemoryError:
-        error = "there was not enough memory: try it alone, with more memory"
     except Exception as fault:
         error = f"a fault in calcscan ({type(fault).__name__}: {fault})"
+        if lacks_memory(fault):
+            error = "there was not enough memory: try it alone, with more memory"
     return FAILED, error.replace(str(path), str(task.study.top or path)), ""
 
 

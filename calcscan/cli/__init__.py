@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import math
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from calcscan import __version__
-from calcscan.errors import CalcscanError
+from calcscan.errors import CalcscanError, lacks_memory
 
 COMMANDS = {
     "run": "one study: calcification found, measured, located, and what to consider",
@@ -29,6 +30,11 @@ COMMANDS = {
     "verify": "puts deposits of known volume into a scan and tells how well they are found, measured and located",
     "atlas": "which atlas, its sites, licences and checksums",
 }
+_IMAGES = ("run", "batch", "verify")
+_LEAST_MEMORY = 640 << 20
+"""Bytes that the libraries for images take to be loaded; with less OpenBLAS tries for ever (1 GiB is too few as well,
+but then something says so)."""
+_NO_MEMORY = "there is not enough memory for this: close other programs, or allow more (2 GB will do)"
 _LONGEST = 1000
 """Of an error's letters: some quote a field or a file that has no end."""
 _ABOUT = (
@@ -46,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(stop.code or 0)
     with _streams_open(), _stoppable():
         try:
+            if args.command in _IMAGES and _memory_allowed() < _LEAST_MEMORY:
+                return _fail(_NO_MEMORY)
             status = int(importlib.import_module(f"calcscan.cli.{args.command}").main(args))
             sys.stdout.flush()
         except CalcscanError as error:
@@ -55,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return _no_more_output()
         except (MemoryError, ImportError) as error:
-            if os.environ.get("CALCSCAN_DEBUG") or not _lacks_memory(error):
+            if os.environ.get("CALCSCAN_DEBUG") or not lacks_memory(error):
                 return _fault(error)
-            return _fail("there is not enough memory for this: close other programs, or allow more (2 GB will do)")
+            return _fail(_NO_MEMORY)
         except Exception as error:
             return _fault(error)
     return status
@@ -130,10 +138,14 @@ def _no_more_output() -> int:
     return 1
 
 
-def _lacks_memory(error: BaseException) -> bool:
-    """A library that finds no room to be loaded says so in an `ImportError`."""
-    words = ("failed to map segment", "cannot allocate memory")
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in words)
+def _memory_allowed() -> float:
+    """Bytes that this process may have (`ulimit -v`, `ulimit -d`, what a scheduler sets)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.inf
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((float(limit) for limit in limits if limit != resource.RLIM_INFINITY), default=math.inf)
 
 
 def _fault(error: BaseException) -> int:

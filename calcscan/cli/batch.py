@@ -7,8 +7,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
@@ -22,10 +21,10 @@ _MOST_REASONS = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "root", type=Path, metavar="ROOT", help="the folder with the studies: DICOM folders, ZIPs, NIfTIs"
+        "root", type=terminal.path, metavar="ROOT", help="the folder with the studies: DICOM folders, ZIPs, NIfTIs"
     )
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, metavar="OUT", help="a folder for each study comes here"
+        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="a folder for each study comes here"
     )
     parser.add_argument("--jobs", type=_count, metavar="N", help="studies at once; default: one a processor, at most 8")
     parser.add_argument(
@@ -71,9 +70,19 @@ def main(args: argparse.Namespace) -> int:
         counts = ", ".join(f"{states.count(state)} {state}" for state in ("done", "abstained", "failed"))
         lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished before"]
         lines += _accounts(result.studies, result.left_out)
+        lines += _doubles(result.same_series)
         lines += [str(result.left_out_table)] * bool(result.left_out) + [str(result.table)]
         terminal.write_text("\n".join(lines) + "\n")
     return SOME_FAILED if result.failed else 0
+
+
+def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What is there more than once, as a folder and a ZIP of it."""
+    if not same:
+        return []
+    first = next(iter(same))
+    example = ", ".join((first, *same[first]))
+    return [f"{len(same)} of them measure a series that another does too, see same_series_as ({example})"]
 
 
 def _dry_run(args: argparse.Namespace, looking: _Looking) -> int:

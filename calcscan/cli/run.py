@@ -13,9 +13,15 @@ ABSTAINED = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder for the results")
-    parser.add_argument("--context", type=Path, metavar="FILE", help="facts about the person: YAML, TOML or JSON")
+    parser.add_argument(
+        "input", type=terminal.path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file"
+    )
+    parser.add_argument(
+        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="the folder for the results"
+    )
+    parser.add_argument(
+        "--context", type=terminal.path, metavar="FILE", help="facts about the person: YAML, TOML or JSON"
+    )
     parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
     parser.add_argument(
         "--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits the scan"

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 from types import TracebackType
 
 from calcscan.errors import SettingError
@@ -81,6 +82,13 @@ def shown(text: str, *, lines: bool = False) -> str:
     ('a?[31m?b?c', 'a\\nb')
     """
     return "".join(letter if letter.isprintable() or (lines and letter == "\n") else "?" for letter in text)
+
+
+def path(text: str) -> Path:
+    """A path; not an empty text, which Python would take for the folder that one is in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: is a variable not set? (write . for this folder)")
+    return Path(text)
 
 
 def hounsfield(text: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from calcscan.cli import terminal
 
@@ -13,8 +12,12 @@ ABSTAINED = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file")
-    parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the folder for the results")
+    parser.add_argument(
+        "input", type=terminal.path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file"
+    )
+    parser.add_argument(
+        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="the folder for the results"
+    )
     parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
     parser.add_argument(
         "--deposits", type=_count, metavar="N", help="how many by size and density; a quarter as many by volume"

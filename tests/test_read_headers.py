@@ -300,6 +300,17 @@ def test_a_directory_that_says_less_still_tells_what_is_gone(tmp_path: Path, abs
     assert "missing_slices" in {flag.code for flag in read_scan(tmp_path).flags}
 
 
+@pytest.mark.parametrize("content", [b"", bytes(4000), b"<html><body>404</body></html>", b"not found"])
+def test_files_named_as_the_slices_that_are_none_are_missed(tmp_path: Path, content: bytes) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    for path in faults.write(images, tmp_path, suffix="")[24:]:
+        path.write_bytes(content)
+    (tmp_path / "LIESMICH").write_bytes(b"read me")
+    scan = read_scan(tmp_path)
+    (flag,) = [flag for flag in scan.flags if flag.code == "missing_slices"]
+    assert flag.message.startswith("4 files that may belong to the series can't be read")
+
+
 # --- never two people ---
 
 SAME_PERSON = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +141,7 @@ def headers_of(blobs: Sequence[Blob]) -> Headers:
     images: list[Image] = []
     lost: list[Lost] = []
     listed: list[ListedImage] = []
+    empty: list[Blob] = []
     for blob in blobs:
         try:
             found = read_images(blob)
@@ -149,7 +151,7 @@ def headers_of(blobs: Sequence[Blob]) -> Headers:
         if not found and is_directory(blob):
             listed += listed_images(blob)
         elif not found:
-            lost += _no_image(blob)
+            empty.append(blob)
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
@@ -160,7 +162,21 @@ def headers_of(blobs: Sequence[Blob]) -> Headers:
                 lost.append(Lost(name=blob.name, what=wrong, series_uid=image.series_uid))
             else:
                 images.append(image)
+    slices = {_numbered(image.blob.name) for image in images if _is_ct_class(image)} - {""}
+    for blob in empty:
+        why = _no_image(blob)
+        if _numbered(blob.name) in slices and all(one.foreign for one in why):
+            what = why[0].what if why else "is no DICOM image"
+            why = [Lost(name=blob.name, what=f"{what}, though it is named as the slices are")]
+        lost += why
     return Headers(images=images, lost=lost, listed=listed)
+
+
+def _numbered(name: str) -> str:
+    """How files are named that are numbered in turn: the name without its numbers; empty where it has none."""
+    own = name.rpartition("/")[2]
+    bare = re.sub(r"\d+", "#", own)
+    return bare if bare != own else ""
 
 
 def _is_ct_class(image: Image) -> bool:

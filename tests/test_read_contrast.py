@@ -51,7 +51,8 @@ def test_phrases(phrase: str, tells: bool | None) -> None:
 
 @pytest.mark.parametrize("phrase", ["Głowa po podaniu środka", "po k.l.", "hlava s k.l.", "head w/ contr", "HEAD W",
                                     "HEAD WITH",
-                                    "post Gd", "조영 강화", "có tiêm thuốc", "с болюсным усилением", "с КУ", "Art. 0.6 H20f",
+                                    "post Gd", "조영 강화",
+                                    "có tiêm thuốc", "с болюсным усилением", "с КУ", "Art. 0.6 H20f",
                                     "Test bolus", "PreMonitoring", "mCTA phase 1", "CT-A", "VPCT"])  # fmt: skip
 def test_more_phrases_that_tell_of_contrast(phrase: str) -> None:
     assert contrast_said(phrase) is True

@@ -143,7 +143,9 @@ def test_fields_that_tell_of_none(fields: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("keyword", ["ImageComments", "SeriesDescription", "ProtocolName", "AcquisitionProtocolName",
                                      "StudyDescription", "RequestedProcedureDescription",
-                                     "PerformedProcedureStepDescription"])  # fmt: skip
+                                     "PerformedProcedureStepDescription", "CommentsOnThePerformedProcedureStep",
+                                     "AcquisitionComments", "RequestedContrastAgent",
+                                     "AcquisitionDeviceProcessingDescription"])  # fmt: skip
 def test_each_field_of_words_tells_alone(tmp_path: Path, keyword: str) -> None:
     scan = read(faults.series(**COARSE, **{keyword: "CTA_Head"}), tmp_path / "with")
     assert codes(scan) == ["contrast"]

@@ -354,7 +354,8 @@ def _is_ct(layers: list[Any]) -> bool:
 
 
 _CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",
-            "PerformedProcedureStepDescription")  # fmt: skip
+            "PerformedProcedureStepDescription", "CommentsOnThePerformedProcedureStep", "AcquisitionComments",
+            "RequestedContrastAgent", "AcquisitionDeviceProcessingDescription")  # fmt: skip
 _CONTEXT_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence", "RequestAttributesSequence")
 
 

@@ -177,17 +177,17 @@ def test_a_folder_that_may_not_be_opened_costs_only_itself(
         ("IM1", b"", "image"),
         ("IM1", b"anything", "image"),
         # content before name
-        ("IM1.gz", gzip.compress(bytes(128) + b"DICM" + bytes(400)), "slice"),
-        ("IM1", gzip.compress(bytes(128) + b"DICM" + bytes(400)), "slice"),
+        ("IM1.gz", gzip.compress(bytes(128) + b"DICM" + bytes(400), mtime=0), "slice"),
+        ("IM1", gzip.compress(bytes(128) + b"DICM" + bytes(400), mtime=0), "slice"),
         ("readme.txt", b"NRRD0004\n", "image"),
         ("viewer.exe", b"PK\3\4rest", "image"),
         ("head.nii", b"%PDF-1.4", "none"),
-        ("IM1.dcm.gz", gzip.compress(b"%PDF-1.4"), "none"),
+        ("IM1.dcm.gz", gzip.compress(b"%PDF-1.4", mtime=0), "none"),
         ("scene.vti", b'<?xml version="1.0"?>\n<VTKFile type="ImageData">', "image"),
         ("page", b'<?xml version="1.0"?>\n<html>', "none"),
         ("disc", bytes(32769) + b"CD001", "image"),
         ("IM1", b"BM and what follows is no picture", "image"),
-        ("notes.txt", gzip.compress(bytes(148) + b"calcscan 0.1" + bytes(184) + b"n+1\0"), "none"),
+        ("notes.txt", gzip.compress(bytes(148) + b"calcscan 0.1" + bytes(184) + b"n+1\0", mtime=0), "none"),
     ],
 )
 def test_what_is_lost_with_a_file_is_told_by_name_and_content(name: str, start: bytes, use: str) -> None:

@@ -403,3 +403,12 @@ def test_a_slab_that_stands_alone_and_is_derived_is_refused(tmp_path: Path) -> N
     faults.write(thin, tmp_path / "slab")
     with pytest.raises(NoCTError, match="repeat each other"):
         read_scan(tmp_path / "slab")
+
+
+@pytest.mark.parametrize("word", ["MAXIMUM", "MINIMUM", "SUBTRACTION"])
+def test_an_enhanced_object_whose_frames_are_projections_is_refused(tmp_path: Path, word: str) -> None:
+    whole = faults.multi_frame(faults.series(**COARSE))  # type: ignore[arg-type]
+    whole.ImageType = ["DERIVED", "PRIMARY", "VOLUME", word]
+    faults.write([whole], tmp_path)
+    with pytest.raises(NoCTError, match="projection"):
+        read_scan(tmp_path)

@@ -59,7 +59,8 @@ def made_from(images: Sequence[Image], others: Iterable[Image]) -> bool:
 def derivation_of_image(image: Image) -> Derivation:
     """What a single slice's header tells."""
     origin = image.origin
-    if origin.technique in members("computed_techniques") or origin.technique == "DISTORTED":
+    mixed = any(word in members("computed_contrasts") for word in image.image_type[3:4])
+    if mixed or origin.technique in members("computed_techniques") or origin.technique == "DISTORTED":
         return Derivation(nature=Nature.COMPUTED, why=what("projection"))
     types, derivation = _later_types(image), _told(origin.derivation)
     words = " ; ".join((*types, image.description, derivation))

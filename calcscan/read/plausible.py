@@ -85,7 +85,7 @@ def off_scale(hu: npt.NDArray[np.int16], scales: Sequence[Hashable] = ()) -> lis
     """
     sample = hu[:, ::4, ::4].reshape(len(hu), -1)
     odd = _unlike_neighbours(sample, scales) if len(set(scales)) > 1 else set()
-    air = np.percentile(sample, 1, axis=1)
+    air = np.percentile(hu[:, ::8, ::8].reshape(len(hu), -1), 1, axis=1)
     usual = float(np.median(np.delete(air, sorted(odd))))
     if usual <= limit("air_below_hu"):
         odd |= set(np.flatnonzero(air - usual > limit("air_apart_hu")).tolist())

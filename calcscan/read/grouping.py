@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -192,12 +193,14 @@ def _with_spacing(images: list[Image]) -> tuple[list[Image], str]:
     if not given or not lack or len(lack) > len(given) or len(same) > 1 or len(_spacing_clusters(given)) > 1:
         return images, ""
     row, column = given[0].row_spacing_mm, given[0].column_spacing_mm
-    changed = {id(image) for image in lack}
-    filled = [
-        replace(image, row_spacing_mm=row, column_spacing_mm=column) if id(image) in changed else image
-        for image in images
-    ]
+    filled = _changed(images, lack, row_spacing_mm=row, column_spacing_mm=column)
     return filled, f"PixelSpacing is absent in {len(lack)} slices; that of the other {len(given)} was used"
+
+
+def _changed(images: list[Image], which: list[Image], **fields: Any) -> list[Image]:
+    """All the images, some of them with other values of these fields."""
+    chosen = {id(image) for image in which}
+    return [replace(image, **fields) if id(image) in chosen else image for image in images]
 
 
 def _with_orientation(images: list[Image]) -> tuple[list[Image], str]:
@@ -206,13 +209,7 @@ def _with_orientation(images: list[Image]) -> tuple[list[Image], str]:
     if not given or not lack or len(lack) > len(given) or len(_by_direction(given)) > 1:
         return images, ""
     row, column = given[0].row_cosine, given[0].column_cosine
-    changed = {id(image) for image in lack}
-    filled = [
-        replace(image, row_cosine=row, column_cosine=column, oriented=True, assumed_axial=False)
-        if id(image) in changed
-        else image
-        for image in images
-    ]
+    filled = _changed(images, lack, row_cosine=row, column_cosine=column, oriented=True, assumed_axial=False)
     return filled, f"ImageOrientationPatient is absent in {len(lack)} slices; that of the other {len(given)} was used"
 
 

@@ -26,11 +26,11 @@ from nuclei import NUCLEI, PROTOCOLS, Labels, Truth, atlas_at, box, compared
 from template_heads import Known, bent_head
 
 import calcscan
-from calcscan.geometry import Array, apply
+from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge import values
-from calcscan.model import Atlas, AtlasFit, Head
-from calcscan.register.judge import Comparison
-from calcscan.register.tissue import Sight
+from calcscan.model import Atlas, Intracranial, Registration
+from calcscan.registration.accept import Comparison
+from calcscan.registration.preprocess import RegistrationImage
 
 RUNS = 3
 Way = Callable[[Array], Array]
@@ -60,17 +60,17 @@ np.savez(sys.argv[2], matrix=matrix, seconds=min(times))
 """
 
 
-def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
+def by_ants(python: str, intracranial: Intracranial, atlas: Atlas) -> tuple[Array, float]:
     """Atlas LPS mm to scan LPS mm (4, 4), and seconds: the least of `RUNS`."""
     limits = values("registration")
-    template, seen = Sight.of_template(atlas, limits), Sight.of_head(head, limits)
+    template, seen = RegistrationImage.of_template(atlas, limits), RegistrationImage.of_head(intracranial, limits)
     with tempfile.TemporaryDirectory() as scratch:
         given, found = Path(scratch) / "given.npz", Path(scratch) / "found.npz"
         np.savez(
             given,
             template=template.calm,
             template_affine=template.affine,
-            head=seen.calm,
+            intracranial=seen.calm,
             head_affine=seen.affine,
         )
         subprocess.run(
@@ -82,14 +82,14 @@ def by_ants(python: str, head: Head, atlas: Atlas) -> tuple[Array, float]:
         return answer["matrix"], float(answer["seconds"])
 
 
-def by_us(head: Head, atlas: Atlas) -> tuple[AtlasFit, float]:
+def by_us(intracranial: Intracranial, atlas: Atlas) -> tuple[Registration, float]:
     """The fit, and seconds."""
     times = []
     for _ in range(RUNS):
         begin = time.perf_counter()
-        fit = calcscan.register(head, atlas)
+        registration = calcscan.register_atlas(intracranial, atlas)
         times.append(time.perf_counter() - begin)
-    return fit, min(times)
+    return registration, min(times)
 
 
 def main() -> None:
@@ -100,24 +100,31 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{'head':28s} {'by':16s} seconds  overlap  correlation  landmarks, mm  Dice of nuclei")
     for name in arguments.inputs:
-        head = calcscan.find_skull(calcscan.read_scan(name))
-        beside(Path(name).name, head, arguments.python, lambda to_atlas, n=Path(name).name: landmarks(n, to_atlas))
+        intracranial = calcscan.segment_intracranial(calcscan.read_scan(name))
+        beside(
+            Path(name).name, intracranial, arguments.python, lambda to_atlas, n=Path(name).name: landmarks(n, to_atlas)
+        )
     with tempfile.TemporaryDirectory() as scratch:
         known, theirs = bent_mri(arguments.cache or Path(scratch))
     beside(
-        "bent MRI head", known.head, arguments.python, lambda to_atlas: f"{'-':>13s}  {dice(known, theirs, to_atlas)}"
+        "bent MRI head",
+        known.intracranial,
+        arguments.python,
+        lambda to_atlas: f"{'-':>13s}  {dice(known, theirs, to_atlas)}",
     )
 
 
-def beside(name: str, head: Head, python: str, told: Callable[[Way], str]) -> None:
+def beside(name: str, intracranial: Intracranial, python: str, told: Callable[[Way], str]) -> None:
     """Prints a line for each way to register one head."""
     atlas, limits = calcscan.load_atlas(), values("registration")
-    both = Comparison.of(Sight.of_head(head, limits), Sight.of_template(atlas, limits), limits)
-    fit, ours_s = by_us(head, atlas)
-    matrix, theirs_s = by_ants(python, head, atlas)
-    affine, ants = fit.scan_to_atlas, np.linalg.inv(matrix)
+    both = Comparison.of(
+        RegistrationImage.of_head(intracranial, limits), RegistrationImage.of_template(atlas, limits), limits
+    )
+    registration, ours_s = by_us(intracranial, atlas)
+    matrix, theirs_s = by_ants(python, intracranial, atlas)
+    affine, ants = registration.scan_to_atlas, np.linalg.inv(matrix)
     ways: dict[str, tuple[Way, Way, float]] = {
-        "calcscan": (fit.to_atlas, fit.to_scan, ours_s),
+        "calcscan": (registration.to_atlas, registration.to_scan, ours_s),
         "its affine": (partial(apply, affine), partial(apply, np.linalg.inv(affine)), ours_s),
         "ANTs": (partial(apply, ants), partial(apply, matrix), theirs_s),
     }

@@ -18,8 +18,8 @@ from scipy import ndimage
 from sites import BLUR_MM, located
 
 import calcscan
-from calcscan.coarse import sample_at
-from calcscan.model import Atlas, AtlasFit, LesionMap, Scan
+from calcscan.grid.isotropic import sample_at
+from calcscan.model import Atlas, LesionMap, Registration, Scan
 
 STRIATE = ("caudate", "putamen", "pallidum")
 PATTERNS = {
@@ -32,12 +32,12 @@ GRAIN_MM = 2.5
 Labels = npt.NDArray[np.int64]
 
 
-def labels_on(scan: Scan, fit: AtlasFit, atlas: Atlas) -> Labels:
+def labels_on(scan: Scan, registration: Registration, atlas: Atlas) -> Labels:
     """The atlas's number at every voxel of the scan."""
     plane = np.stack(np.meshgrid(*(np.arange(n) for n in scan.hu.shape[1:]), indexing="ij"), axis=-1).reshape(-1, 2)
     out = np.zeros(scan.hu.shape, np.int64)
     for k in range(len(out)):
-        there = fit.to_atlas(scan.geometry.to_world(np.insert(plane, 0, k, axis=1)))
+        there = registration.to_atlas(scan.geometry.to_world(np.insert(plane, 0, k, axis=1)))
         out[k] = sample_at(atlas.labels, atlas.affine, there, nearest=True).reshape(out.shape[1:])
     return out
 
@@ -59,11 +59,11 @@ def examine(name: str, scan: Scan, before: LesionMap, where: Labels, hu: float, 
     mm3 = scan.geometry.voxel_mm3[:, None, None]
     for patchy in (False, True):
         changed = calcified(scan, where > 0, hu, patchy=patchy)
-        lesions, fit = located(changed, atlas)
+        lesions, registration = located(changed, atlas)
         new = (changed.hu >= 130) & (where > 0) & (scan.hu < 130)
         title = f"{name}{', patchy' if patchy else ''}"
-        if not fit.accepted:
-            print(f"  {title:36} refused: {fit.reason}", flush=True)
+        if not registration.accepted:
+            print(f"  {title:36} refused: {registration.reason}", flush=True)
             continue
         right = 0.0
         for number in np.unique(where[new]):
@@ -91,8 +91,8 @@ def main() -> None:
     atlas = calcscan.load_atlas()
     for path in options.inputs:
         scan = calcscan.read_scan(path)
-        before, fit = located(scan, atlas)
-        labels = labels_on(scan, fit, atlas)
+        before, registration = located(scan, atlas)
+        labels = labels_on(scan, registration, atlas)
         print(path.name)
         for name, (sites, sides) in PATTERNS.items():
             numbers = [n for n, s in atlas.sites.items() if s.site in sites and s.side in sides]

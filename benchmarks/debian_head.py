@@ -22,7 +22,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.model import Scan
 
 PACKAGE, FILE = "invesalius-examples", "Cranium.inv3"

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import calcscan
-from calcscan.geometry import Array, apply
-from calcscan.model import Atlas, AtlasFit
+from calcscan.grid.geometry import Array, apply
+from calcscan.model import Atlas, Registration
 
 HERE = Path(__file__).resolve().parent
 Points = dict[str, Array]
@@ -30,14 +30,14 @@ def points_of(name: str) -> Points:
     return {p["name"]: np.array(p["lps_mm"]) for p in marked[name]["points"]} if name in marked else {}
 
 
-def carried(fit: AtlasFit, points: Array) -> Array:
+def carried(registration: Registration, points: Array) -> Array:
     """Points (n, 3) of the scan in the atlas, by the whole fit."""
-    return fit.to_atlas(points)
+    return registration.to_atlas(points)
 
 
-def carried_affine(fit: AtlasFit, points: Array) -> Array:
+def carried_affine(registration: Registration, points: Array) -> Array:
     """The same by the fit's matrix alone."""
-    return apply(fit.scan_to_atlas, points)
+    return apply(registration.scan_to_atlas, points)
 
 
 def errors_mm(path: Path, atlas: Atlas) -> tuple[dict[str, float], dict[str, float]]:
@@ -46,10 +46,10 @@ def errors_mm(path: Path, atlas: Atlas) -> tuple[dict[str, float], dict[str, flo
     names = [name for name in there if name in here]
     if not names:
         return {}, {}
-    fit = calcscan.register(calcscan.find_skull(calcscan.read_scan(path)), atlas)
-    print(f"{path.name}: {'accepted' if fit.accepted else 'not accepted, ' + fit.reason}", flush=True)
+    registration = calcscan.register_atlas(calcscan.segment_intracranial(calcscan.read_scan(path)), atlas)
+    print(f"{path.name}: {'accepted' if registration.accepted else 'not accepted, ' + registration.reason}", flush=True)
     points, goal = np.array([here[n] for n in names]), np.array([there[n] for n in names])
-    whole, matrix = (np.linalg.norm(map_(fit, points) - goal, axis=1) for map_ in (carried, carried_affine))
+    whole, matrix = (np.linalg.norm(map_(registration, points) - goal, axis=1) for map_ in (carried, carried_affine))
     return dict(zip(names, whole.tolist(), strict=True)), dict(zip(names, matrix.tolist(), strict=True))
 
 

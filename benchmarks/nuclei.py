@@ -31,9 +31,9 @@ from scipy import ndimage
 from template_heads import KINDS, STRIPPED, WHOLE, Base, Known, bent_head, older_adults, template_head
 
 import calcscan
-from calcscan.coarse import sample_at
-from calcscan.geometry import Array, apply
-from calcscan.model import Atlas, AtlasFit
+from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
+from calcscan.model import Atlas, Registration
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "atlases"))
 from sources import CIT168, DESIKAN, Source, load
@@ -164,22 +164,26 @@ def header(title: str) -> str:
     return f"\n{title}\n{'':44s} {' '.join(n[:5].rjust(5) for n in NUCLEI)}   mean  centroids"
 
 
-def fitted(known: Known, atlas: Atlas, points: Array) -> tuple[AtlasFit, Labels, Labels]:
+def fitted(known: Known, atlas: Atlas, points: Array) -> tuple[Registration, Labels, Labels]:
     """The fit, and the atlas's nuclei at the head's points: by the affine alone, and by the whole fit."""
-    fit = calcscan.register(known.head, atlas)
+    registration = calcscan.register_atlas(known.intracranial, atlas)
     there = known.in_scan(points)
-    return fit, atlas_at(atlas, apply(fit.scan_to_atlas, there)), atlas_at(atlas, fit.to_atlas(there))
+    return (
+        registration,
+        atlas_at(atlas, apply(registration.scan_to_atlas, there)),
+        atlas_at(atlas, registration.to_atlas(there)),
+    )
 
 
 def in_fluid(known: Known, ours: Labels, points: Array) -> float:
     """Share of our nuclei that lies in the head's fluid."""
-    coarse = known.head.coarse_hu
+    coarse = known.intracranial.isotropic_hu
     return float((sample_at(coarse.values, coarse.affine, known.in_scan(points[ours > 0])) < FLUID_HU).mean())
 
 
 def off_mm(known: Known, labels: Labels, points: Array) -> int:
     """How far up (mm) the putamen as labelled stands out most from the tissue within 3 mm around it."""
-    coarse, shape = known.head.coarse_hu, [len(axis) for axis in AXES]
+    coarse, shape = known.intracranial.isotropic_hu, [len(axis) for axis in AXES]
     hu = sample_at(coarse.values, coarse.affine, known.in_scan(points)).reshape(shape)
     inside, any_nucleus = np.isin(labels, (3, 4)).reshape(shape), (labels > 0).reshape(shape)
     around = (ndimage.distance_transform_edt(~inside) <= 3.0) & ~any_nucleus
@@ -218,9 +222,9 @@ def report(folder: Path, cache: Path, seeds: list[int]) -> None:
             print(row(f"{one} | {other}", result))
     for template in (WHOLE, STRIPPED):
         known = template_head(folder, template)
-        fit, framed, ours = fitted(known, atlas, points)
+        registration, framed, ours = fitted(known, atlas, points)
         ways = {"CIT168": truths["CIT168"].at(points), "affine": framed, "whole": ours}
-        print(header(f"2. {template}, accepted: {fit.accepted}"))
+        print(header(f"2. {template}, accepted: {registration.accepted}"))
         for way, labels in ways.items():
             print(
                 f"{way}: {in_fluid(known, labels, points):.0%} in fluid, putamen {off_mm(known, labels, points):+d} mm"
@@ -229,8 +233,8 @@ def report(folder: Path, cache: Path, seeds: list[int]) -> None:
             for way, labels in (("affine", framed), ("whole", ours)):
                 print(row(f"{way} | {name}", compared(labels, truth.at(points), points, truth.nuclei)), flush=True)
     known, theirs = mri_heads.colin(cache, points)
-    fit, framed, ours = fitted(known, atlas, points)
-    print(header(f"3. Colin, accepted: {fit.accepted}, truth AAL"))
+    registration, framed, ours = fitted(known, atlas, points)
+    print(header(f"3. Colin, accepted: {registration.accepted}, truth AAL"))
     for way, labels in (("affine", framed), ("whole", ours)):
         print(row(way, compared(labels, theirs, points, NUCLEI)), flush=True)
     cit, desikan = truths["CIT168"], truths["Desikan"]
@@ -249,9 +253,9 @@ def bent(name: str, base: Base, seeds: list[int], atlas: Atlas, points: Array, t
         for seed in seeds:
             known = bent_head(base, kind, seed)
             theirs = together(truths["CIT168"], truths["Desikan"], known.in_mni(points))
-            fit, *ways = fitted(known, atlas, points)
-            if not fit.accepted:
-                print(f"{kind}, seed {seed}: not accepted, {fit.reason}")
+            registration, *ways = fitted(known, atlas, points)
+            if not registration.accepted:
+                print(f"{kind}, seed {seed}: not accepted, {registration.reason}")
             found.append([compared(labels, theirs, points, NUCLEI) for labels in ways])
         for n, way in enumerate(("affine", "whole")):
             mean = [float(v) for v in np.mean([ways[n][0] for ways in found], axis=0)]

@@ -23,7 +23,7 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 import calcscan
-from calcscan.geometry import apply
+from calcscan.grid.geometry import apply
 from calcscan.model import LesionMap, Scan
 
 BONE_HU = 500

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 
-from calcscan.verify import verify
-from calcscan.verify.document import document
-from calcscan.verify.text import summary_text
+from calcscan.verification import verify_scan
+from calcscan.verification.document import document
+from calcscan.verification.text import summary_text
 
 HARMLESS = ("pineal", "habenula", "choroid_plexus", "carotid_siphon", "vertebral", "falx", "petroclinoid")
 LEAST_MM3 = 5.0
 
 
 def report(path: str, deposits: int | None, seed: int) -> None:
-    outcome = verify(path, deposits=deposits, seed=seed)
+    outcome = verify_scan(path, deposits=deposits, seed=seed)
     content = document(outcome)
     print(f"== {path}")
     print(summary_text(content), end="")

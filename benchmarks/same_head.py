@@ -12,15 +12,15 @@ import argparse
 
 import numpy as np
 
-from calcscan.find import find_lesions
-from calcscan.geometry import Geometry
+from calcscan.detection import detect_lesions
+from calcscan.grid.geometry import Geometry
+from calcscan.intracranial import segment_intracranial
 from calcscan.model import Scan
 from calcscan.read import read_scan
-from calcscan.skull import find_skull
-from calcscan.verify.blur import find_blur
-from calcscan.verify.deposits import SHAPES, make_deposit
-from calcscan.verify.insert import insert
-from calcscan.verify.places import find_room
+from calcscan.verification.blur import find_blur
+from calcscan.verification.candidate_sites import find_room
+from calcscan.verification.deposits import SHAPES, make_deposit
+from calcscan.verification.inserted import insert
 
 
 def averaged(scan: Scan, thick_mm: float) -> Scan:
@@ -42,7 +42,7 @@ def averaged(scan: Scan, thick_mm: float) -> Scan:
 
 def total(scan: Scan, deposits: list) -> tuple[float, float, int]:
     """Best and plain volume of all lesions that lie on a deposit, and how many deposits were found."""
-    lesions = find_lesions(scan, find_skull(scan))
+    lesions = detect_lesions(scan, segment_intracranial(scan))
     best = plain = 0.0
     hit = set()
     for lesion in lesions.lesions:
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     scan = read_scan(options.input)
-    head, blur = find_skull(scan), find_blur(scan)
-    room = find_room(scan, head, find_lesions(scan, head))
+    intracranial, blur = segment_intracranial(scan), find_blur(scan)
+    room = find_room(scan, intracranial, detect_lesions(scan, intracranial))
     print("seed     slices  found  volume, mm3   of truth   plain 130 HU   of truth")
     for seed in range(1, options.seeds + 1):
         rng = np.random.default_rng(seed)

@@ -27,8 +27,8 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 import calcscan
-from calcscan.geometry import apply
-from calcscan.model import Atlas, AtlasFit, LesionMap, Scan
+from calcscan.grid.geometry import apply
+from calcscan.model import Atlas, LesionMap, Registration, Scan
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parent / "sample_data"
@@ -84,7 +84,7 @@ def places_of(path: Path) -> list[Place]:
     from heads import HEADS
     from person import Warp
 
-    builds = {head.name: head.build for head in HEADS}
+    builds = {intracranial.name: intracranial.build for intracranial in HEADS}
     if path.name not in builds:
         return []
     rows = [
@@ -222,23 +222,25 @@ def batches(places: list[Place]) -> list[list[Place]]:
     return out
 
 
-def off_mm(place: Place, fit: AtlasFit, atlas: Atlas) -> float | None:
+def off_mm(place: Place, registration: Registration, atlas: Atlas) -> float | None:
     """From the point to the nearest voxel of its site in the atlas; None for what is not drawn."""
     numbers = [n for n, s in atlas.sites.items() if (s.site, s.side) == (place.site, place.side)]
     kji = np.argwhere(np.isin(atlas.labels, numbers))
     if len(kji) == 0:
         return None
-    there = fit.to_atlas(np.array(place.lps_mm))
+    there = registration.to_atlas(np.array(place.lps_mm))
     gap = float(np.linalg.norm(apply(atlas.affine, kji) - there, axis=1).min())
     return 0.0 if gap < 1.0 else gap
 
 
-def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, AtlasFit]:
+def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, Registration]:
     """The stages from skull to sites, run on this scan."""
-    head = calcscan.find_skull(scan)
-    fit = calcscan.register(head, atlas)
-    head = calcscan.find_attached(scan, head, fit, atlas)
-    return calcscan.locate(calcscan.find_lesions(scan, head), scan, head, fit, atlas), fit
+    intracranial = calcscan.segment_intracranial(scan)
+    registration = calcscan.register_atlas(intracranial, atlas)
+    intracranial = calcscan.recover_bone_contact(scan, intracranial, registration, atlas)
+    return calcscan.locate_lesions(
+        calcscan.detect_lesions(scan, intracranial), scan, intracranial, registration, atlas
+    ), registration
 
 
 def examine(
@@ -249,7 +251,7 @@ def examine(
     sums: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for batch in batches([place for place in places_of(path) if not sites or place.site in sites]):
         changed, owner = with_deposits(scan, batch, volume_mm3, hu)
-        lesions, fit = located(changed, atlas)
+        lesions, registration = located(changed, atlas)
         for n, place in enumerate(batch, start=1):
             here = np.argwhere(owner == n)
             mm3 = scan.geometry.voxel_mm3[here[:, 0]]
@@ -260,7 +262,7 @@ def examine(
                 told[name] += float(mm3[lesion == number].sum())
             total, right = float(mm3.sum()), told[f"{place.site} {place.side}"]
             sums[place.set, place.site].append((total, right))
-            gap = off_mm(place, fit, atlas)
+            gap = off_mm(place, registration, atlas)
             print(
                 f"{path.name:24} {place.set:5} {place.site:15} {place.side:8} {right / max(total, 1e-9):4.0%}"
                 f" of {total:4.0f} mm3"

@@ -16,8 +16,8 @@ from scipy.spatial.transform import Rotation
 from sites import located
 
 import calcscan
-from calcscan.geometry import Geometry
-from calcscan.model import AtlasFit, Scan
+from calcscan.grid.geometry import Geometry
+from calcscan.model import Registration, Scan
 
 
 def moved(scan: Scan, turn: np.ndarray, shift_mm: np.ndarray, first: int, last: int) -> Scan:
@@ -38,11 +38,11 @@ def moved(scan: Scan, turn: np.ndarray, shift_mm: np.ndarray, first: int, last: 
     )
 
 
-def examined(scan: Scan) -> tuple[AtlasFit, list[str]]:
+def examined(scan: Scan) -> tuple[Registration, list[str]]:
     atlas = calcscan.load_atlas()
-    lesions, fit = located(scan, atlas)
+    lesions, registration = located(scan, atlas)
     large = [lesion for lesion in lesions.lesions if lesion.volume_130_mm3 >= 10.0]
-    return fit, sorted(f"{lesion.site} {lesion.side}" for lesion in large)
+    return registration, sorted(f"{lesion.site} {lesion.side}" for lesion in large)
 
 
 def main() -> None:
@@ -67,14 +67,17 @@ def main() -> None:
         turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
         cut = int(0.1 * size[0])
         first, last = [(0, size[0]), (cut, size[0]), (0, size[0] - cut)][n % 3]
-        fit, found = examined(moved(scan, turn, shift_mm, first, last))
-        there = fit.to_atlas(points @ turn.T + shift_mm)
+        registration, found = examined(moved(scan, turn, shift_mm, first, last))
+        there = registration.to_atlas(points @ turn.T + shift_mm)
         away_mm = float(np.linalg.norm(there - here, axis=1).max())
-        flagged += not fit.accepted
-        same += fit.accepted and found == sites
-        worst_mm = max(worst_mm, away_mm if fit.accepted else 0.0)
-        if not fit.accepted or found != sites:
-            print(f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, {fit.reason}: {found}")
+        flagged += not registration.accepted
+        same += registration.accepted and found == sites
+        worst_mm = max(worst_mm, away_mm if registration.accepted else 0.0)
+        if not registration.accepted or found != sites:
+            print(
+                f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, "
+                f"{registration.reason}: {found}"
+            )
     print(f"{arguments.starts} starts: {same} the same sites, {flagged} flagged, at most {worst_mm:.1f} mm off")
 
 

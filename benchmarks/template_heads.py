@@ -15,9 +15,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from calcscan.coarse import resample, sample_at
-from calcscan.geometry import Array, Geometry, apply
-from calcscan.model import Head, Scan
+from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.isotropic import resample_isotropic, sample_at
+from calcscan.model import AIR_HU, Intracranial, Scan
 
 Volume = npt.NDArray[np.float64]
 WHOLE, STRIPPED = "scct_cormack_2mm.nii", "scct_stripped.nii"
@@ -47,7 +47,7 @@ class Known:
     """
 
     name: str
-    head: Head
+    intracranial: Intracranial
     frame: Array
     shift: Volume
     affine: Array
@@ -106,17 +106,17 @@ def brain_of(path: Path) -> npt.NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_closing(pieces == sizes.argmax(), iterations=3)))
 
 
-def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Head:
+def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Intracranial:
     """A head whose inside is given: an average's bone is too blurred for its inner table to be found."""
-    coarse = resample(scan, 1.5)
+    coarse = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
     kji = np.moveaxis(np.indices(coarse.values.shape), 0, -1)
     world = apply(coarse.affine, kji).reshape(-1, 3)
     inside = sample_at(brain.astype(np.float32), affine, world).reshape(coarse.values.shape) > 0.5
     depth_mm = 1.5 * (ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside))
-    return Head(
-        inside=brain,
-        coarse_hu=coarse,
-        coarse_inside=inside,
+    return Intracranial(
+        mask=brain,
+        isotropic_hu=coarse,
+        isotropic_mask=inside,
         depth_mm=depth_mm.astype(np.float32),
         intracranial_ml=float(inside.sum()) * 1.5**3 / 1000.0,
         noise_hu=None,
@@ -150,14 +150,14 @@ def bent_head(base: Base, kind: str, seed: int) -> Known:
     cut[:3, 3] += affine[:3, 0] * first
     inside = sample_at(inner.astype(np.float32), affine, moved).reshape(hu.shape)[first:last] > 0.5
     scan = as_scan(bent[first:last], frame @ cut)
-    return Known(name=kind, head=head_with(scan, inside, frame @ cut), frame=frame, shift=shift, affine=affine)
+    return Known(name=kind, intracranial=head_with(scan, inside, frame @ cut), frame=frame, shift=shift, affine=affine)
 
 
 def template_head(folder: Path, name: str) -> Known:
     """A template as it is."""
     hu, affine = load_hu(folder / name)
-    head = head_with(as_scan(hu, affine), ndimage.binary_dilation(brain_of(folder / STRIPPED)), affine)
-    return Known(name=name, head=head, frame=np.eye(4), shift=np.zeros((3, *hu.shape)), affine=affine)
+    intracranial = head_with(as_scan(hu, affine), ndimage.binary_dilation(brain_of(folder / STRIPPED)), affine)
+    return Known(name=name, intracranial=intracranial, frame=np.eye(4), shift=np.zeros((3, *hu.shape)), affine=affine)
 
 
 def _flow(velocity: Volume, affine: Array) -> Volume:

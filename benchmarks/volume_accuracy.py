@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from phantoms import Region, phantom, stack
 
-from calcscan.find import find_lesions
+from calcscan.detection import detect_lesions
 from calcscan.model import Flag
 
 Array = npt.NDArray[np.float64]
@@ -118,7 +118,7 @@ def one(rng: np.random.Generator, protocol: Protocol, shape: str) -> Array | Non
     volume_mm3 = float(np.exp(rng.uniform(np.log(10), np.log(1000))))
     thing, truth = deposit(rng, shape, volume_mm3)
     half = 3 * (3 * volume_mm3 / (4 * np.pi)) ** (1 / 3) + 9
-    scan, head = phantom(
+    scan, intracranial = phantom(
         [thing],
         stack(protocol.spacing_mm, (2 * max(half, 15), 2 * half, 2 * half)),
         thickness_mm=protocol.thickness_mm,
@@ -129,7 +129,7 @@ def one(rng: np.random.Generator, protocol: Protocol, shape: str) -> Array | Non
         flags=(Flag(code="sharp_kernel", message=""),) if protocol.sharp else (),
         seed=int(rng.integers(1 << 31)),
     )
-    found = find_lesions(scan, head).lesions
+    found = detect_lesions(scan, intracranial).lesions
     if not found:
         return None
     best = max(found, key=lambda lesion: lesion.mass_hu_mm3)

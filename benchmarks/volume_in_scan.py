@@ -2,9 +2,9 @@
 
     python benchmarks/volume_in_scan.py SCAN [--cases 60] [--seed 1]
 
-The deposits of calcscan.verify, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slabs and noise; half of
-them lie in white matter, half within 5 mm of fluid. The same with its slices averaged to 2.5 and 5 mm, and made sharp
-by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of 160 to 300 HU.
+The deposits of calcscan.verification, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slabs and noise; half
+of them lie in white matter, half within 5 mm of fluid. The same with its slices averaged to 2.5 and 5 mm, and made
+sharp by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of 160 to 300 HU.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy.typing as npt
 from scipy import ndimage
 from volume_accuracy import HEADING, Array, row
 
-from calcscan.find import find_lesions
-from calcscan.geometry import Geometry
-from calcscan.model import Flag, Head, Scan
+from calcscan.detection import detect_lesions
+from calcscan.grid.geometry import Geometry
+from calcscan.intracranial import segment_intracranial
+from calcscan.model import Flag, Intracranial, Scan
 from calcscan.read import read_scan
-from calcscan.skull import find_skull
-from calcscan.verify.blur import Blur, find_blur
-from calcscan.verify.deposits import SHAPES, Deposit, make_deposit
-from calcscan.verify.insert import insert
+from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.deposits import SHAPES, Deposit, make_deposit
+from calcscan.verification.inserted import insert
 
 CLEAR_MM, AROUND_MM = 7.0, 16.0
 DENSE_HU, FLUID_HU, NEAR_FLUID_MM = 90, 14, 5.0
@@ -85,10 +85,10 @@ def _thicker(grid: Geometry, slab_mm: float) -> tuple[npt.NDArray[np.float32], G
 class Places:
     """Where deposits may lie: inside the skull and clear of all that is dense. Looked up at every other pixel."""
 
-    def __init__(self, scan: Scan, head: Head) -> None:
+    def __init__(self, scan: Scan, intracranial: Intracranial) -> None:
         spacing = np.asarray(scan.geometry.spacing_mm)
         smooth = ndimage.gaussian_filter(scan.hu.astype(np.float32), 1.0 / spacing)[:, ::2, ::2]
-        inside = head.inside[:, ::2, ::2]
+        inside = intracranial.mask[:, ::2, ::2]
         clear = inside & (ndimage.maximum_filter(scan.hu, (1, 3, 3))[:, ::2, ::2] < DENSE_HU)
         clear[[0, -1]] = False
         spacing = spacing * (1, 2, 2)
@@ -141,7 +141,9 @@ def _placed(rng: np.random.Generator, shape: str, place: Array, volume_mm3: floa
     return Placed(parts=(whole, inner))
 
 
-def measured(native: Scan, inside: Scan, heads: dict[str, Head], blur: Blur, placed: Placed) -> dict[str, Array | None]:
+def measured(
+    native: Scan, inside: Scan, heads: dict[str, Intracranial], blur: Blur, placed: Placed
+) -> dict[str, Array | None]:
     """For each protocol (true, best, low, high, plain) in mm3, None if the deposit was not found. `inside` is a
     scan of 1000 HU inside the skull and 0 elsewhere."""
     truth = placed.truth
@@ -155,7 +157,7 @@ def measured(native: Scan, inside: Scan, heads: dict[str, Head], blur: Blur, pla
         reach = truth.reach_mm + (protocol.slab_mm or 0.0) / 2
         near = [
             lesion
-            for lesion in find_lesions(seen, _head_of(heads[protocol.name], inside_seen)).lesions
+            for lesion in detect_lesions(seen, _head_of(heads[protocol.name], inside_seen)).lesions
             if np.linalg.norm(np.subtract(lesion.centroid_lps_mm, truth.centre_mm)) < reach
         ]
         best = max(near, key=lambda lesion: lesion.mass_hu_mm3, default=None)
@@ -183,15 +185,15 @@ def _around(scan: Scan, centre_mm: Array, reach_mm: float) -> Scan:
     return Scan(hu=scan.hu[k, j, i], geometry=part, acquisition=scan.acquisition, flags=scan.flags)
 
 
-def _head_of(whole: Head, inside: npt.NDArray[np.bool_]) -> Head:
+def _head_of(whole: Intracranial, inside: npt.NDArray[np.bool_]) -> Intracranial:
     """The head where only a part of it is looked at; blood is not looked for."""
     few = (slice(2),) * 3
-    coarse = replace(whole.coarse_hu, values=whole.coarse_hu.values[few])
+    coarse = replace(whole.isotropic_hu, values=whole.isotropic_hu.values[few])
     return replace(
         whole,
-        inside=inside,
-        coarse_hu=coarse,
-        coarse_inside=whole.coarse_inside[few],
+        mask=inside,
+        isotropic_hu=coarse,
+        isotropic_mask=whole.isotropic_mask[few],
         depth_mm=whole.depth_mm[few],
     )
 
@@ -203,7 +205,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     native = read_scan(options.scan)
-    heads = {protocol.name: find_skull(seen_as(native, protocol)) for protocol in PROTOCOLS}
+    heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in PROTOCOLS}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
     inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].inside).astype(np.int16))

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import AtlasError
+from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, Site, freeze
-from calcscan.sites import all_sites
 
 DEFAULT = "mni_ct"
 FILES = ("template.nii.gz", "labels.nii.gz", "zones.nii.gz")

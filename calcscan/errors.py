@@ -10,6 +10,7 @@
     ├─ AtlasError                the atlas is missing, damaged or incomplete
     ├─ FactsError                a facts file that can't be taken as it is
     ├─ RulesetError              a rules file that can't be taken as it is
+    ├─ KnowledgeError            a data file of calcscan itself that is damaged or holds a slip
     └─ SettingError              an environment variable that can't be taken as it is
 
 A wrong argument from Python code stays a `ValueError` or `TypeError` that names the argument.
@@ -69,6 +70,10 @@ class FactsError(CalcscanError):
 
 class RulesetError(CalcscanError):
     """A rules file that can't be taken as it is; `where` is file and address."""
+
+
+class KnowledgeError(CalcscanError):
+    """A data file of calcscan (`knowledge/*.toml`) lacks an entry, or holds one that is unknown or of another type."""
 
 
 class SettingError(CalcscanError):

@@ -7,9 +7,9 @@ from math import isfinite
 from typing import Any
 
 from calcscan.knowledge import table
+from calcscan.knowledge.sites import all_sites
+from calcscan.measurement.symmetry import compare
 from calcscan.model import Quality, Scan, SiteBurden, Summary
-from calcscan.sides import compare
-from calcscan.sites import all_sites
 
 _SEX = {"M": "M", "F": "F", "O": "O"}
 

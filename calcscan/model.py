@@ -1,14 +1,14 @@
 """The values that the stages hand on, in the order in which the data meets them. All are frozen.
 
-    read      folder            → Scan
-    skull     Scan              → Head        (the inside of the skull)
-    register  Head, Atlas       → AtlasFit
-    attached  Scan, Head, …     → Head        (with what is calcification, though attached to bone)
-    find      Scan, Head        → LesionMap
-    locate    LesionMap, …      → LesionMap   (with sites)
-    summarise LesionMap, …      → Summary
-    facts     Scan, Summary     → facts       (a plain mapping, contract section 5)
-    guideline facts             → Guidance    (calcscan.guideline.model)
+    read       folder                 → Scan
+    segment    Scan                   → Intracranial   (the intracranial space)
+    register   Intracranial, Atlas    → Registration
+    recover    Scan, Intracranial, …  → Intracranial   (with calcification in contact with bone)
+    detect     Scan, Intracranial     → LesionMap      (measured)
+    locate     LesionMap, …           → LesionMap      (with sites)
+    summarise  LesionMap, …           → Summary
+    facts      Scan, Summary          → facts          (a plain mapping, in the words of `knowledge/facts.toml`)
+    guideline  facts                  → Guidance       (`calcscan.guideline.model`)
 
 Unknown is `None`, never a default that looks measured.
 """
@@ -22,7 +22,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Array, Bend, Geometry, apply
+from calcscan.grid.displacement import Displacement
+from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
@@ -120,51 +123,45 @@ class Scan:
     flags: tuple[Flag, ...] = ()
     sources: tuple[str, ...] = ()
     stored: StoredGrid | None = None
+    slice_thickness_mm: Array = field(init=False)
+    """What each slice averages over, shape (slices,): the header's, where that can be true."""
+    slice_reach_mm: Array = field(init=False)
+    """How far each slice speaks for, shape (slices,): its thickness, or its share of the gaps beside it if wider."""
 
     def __post_init__(self) -> None:
         if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:
             raise ValueError(f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}")
         object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
+        thickness_mm = slice_thickness_mm(self.geometry.slab_mm, self.acquisition.slice_thickness_mm)
+        object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
+        object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Coarse:
-    """A volume on an evenly spaced, cubic grid along the world axes, for registration and shape, never for measuring.
-
-    `affine` takes (k, j, i, 1) to LPS mm. `covered` is False where the scan did not reach; `values` are air there.
-    """
-
-    values: npt.NDArray[np.float32]
-    covered: npt.NDArray[np.bool_]
-    affine: Array
-    spacing_mm: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Head:
+class Intracranial:
     """The inside of the skull, on the scan's grid and on a coarse one.
 
-    `inside` (k, j, i) bool: within the inner table, dura included, bone not. `coarse_hu` and
-    `coarse_inside` share one grid; `depth_mm` on it is the distance to the inner table, positive inside.
+    `mask` (k, j, i) bool: within the inner table, dura included, bone not. `isotropic_hu` and
+    `isotropic_mask` share one grid; `depth_mm` on it is the distance to the inner table, positive inside.
     """
 
-    inside: npt.NDArray[np.bool_]
-    coarse_hu: Coarse
-    coarse_inside: npt.NDArray[np.bool_]
+    mask: npt.NDArray[np.bool_]
+    isotropic_hu: IsotropicVolume
+    isotropic_mask: npt.NDArray[np.bool_]
     depth_mm: npt.NDArray[np.float32]
     intracranial_ml: float
     noise_hu: float | None
     brain_hu: float | None
     flags: tuple[Flag, ...] = ()
-    plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
+    vault_plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone. Empty before
-    `find_attached`, like `knots_kji`."""
-    knots_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
+    `recover_bone_contact`, like `base_peaks_kji`."""
+    base_peaks_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
     """Voxels that stand out from the bones of the base but lie as shallow as bone, (n, 3): inside, and no lesion unless
     they lie where one is known between these bones."""
-    vault_judged: Mapping[str, float] = field(default_factory=dict)
+    vault_assessable: Mapping[str, float] = field(default_factory=dict)
     """The share of the vault, `left` and `right`, in which a plaque would have been told. Empty before
-    `find_attached`."""
+    `recover_bone_contact`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +239,7 @@ class Atlas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AtlasFit:
+class Registration:
     """How the scan lies in the atlas.
 
     `scan_to_atlas` (4, 4) takes LPS mm of the scan to LPS mm of the atlas's frame, `bend` moves points from there onto
@@ -256,7 +253,7 @@ class AtlasFit:
     accepted: bool
     reason: str
     flags: tuple[Flag, ...] = ()
-    bend: Bend = field(default_factory=Bend.none)
+    bend: Displacement = field(default_factory=Displacement.none)
 
     def to_atlas(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the scan in the atlas, LPS mm."""
@@ -335,10 +332,10 @@ class Result:
     """
 
     scan: Scan
-    head: Head | None
+    intracranial: Intracranial | None
     lesions: LesionMap | None
     atlas: Atlas
-    fit: AtlasFit | None
+    registration: Registration | None
     summary: Summary | None
     quality: Quality
     facts: Mapping[str, object]

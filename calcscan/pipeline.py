@@ -1,6 +1,6 @@
 """The whole job: the stages in order.
 
-read → skull → register → attached → find → locate → summarise → judge → facts → recommend
+read → segment → register → recover → detect → locate → summarise → judge → facts → advise
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.atlas import load_atlas
-from calcscan.attached import find_attached
+from calcscan.bone_contact import recover_bone_contact
+from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
-from calcscan.find import find_lesions
 from calcscan.guideline import plain_facts, recommend
+from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
-from calcscan.locate import locate
-from calcscan.model import Atlas, AtlasFit, Flag, Head, LesionMap, Result, Scan, Summary
-from calcscan.quality import judge
+from calcscan.localisation import locate_lesions
+from calcscan.model import Atlas, Flag, Intracranial, LesionMap, Registration, Result, Scan, Summary
+from calcscan.quality import judge_quality
 from calcscan.read import read_scan
-from calcscan.register import register
-from calcscan.skull import find_skull
-from calcscan.summarise import summarise
+from calcscan.registration import register_atlas
+from calcscan.summary import summarise_lesions
 
 Progress = Callable[[str], None]
 
@@ -109,17 +109,17 @@ def _analysed(
         _examine(scan, atlas, threshold_hu, found, stage)
     except RefusedError as refused:
         found.refusal = (Flag(code=refused.code, message=str(refused)),)
-    quality = judge(_flags(scan, found))
+    quality = judge_quality(_flags(scan, found))
     with stage("advise"):
         seen = image_facts(scan, found.summary, quality)
         guidance = recommend(stated, image=seen)
     lesions = found.lesions
     return Result(
         scan=scan,
-        head=found.head,
+        intracranial=found.intracranial,
         lesions=_withheld(lesions) if lesions and quality.state == "abstain" else lesions,
         atlas=atlas,
-        fit=found.fit,
+        registration=found.registration,
         summary=found.summary,
         quality=quality,
         facts=_joined(stated, seen),
@@ -133,38 +133,44 @@ def _analysed(
 class _Found:
     """What has been found so far; a refusal leaves the rest None."""
 
-    head: Head | None = None
+    intracranial: Intracranial | None = None
     lesions: LesionMap | None = None
-    fit: AtlasFit | None = None
+    registration: Registration | None = None
     summary: Summary | None = None
     refusal: tuple[Flag, ...] = ()
 
 
 def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found, stage: _Stages) -> None:
     """The stages that look at the image; each leaves what it found in `found`."""
-    with stage("skull"):
-        found.head = head = find_skull(scan)
+    with stage("segment"):
+        found.intracranial = intracranial = segment_intracranial(scan)
     with stage("register"):
-        found.fit = fit = register(head, atlas)
-    with stage("attached"):
-        found.head = head = find_attached(scan, head, fit, atlas)
-    with stage("find"):
-        found.lesions = lesions = find_lesions(scan, head, threshold_hu=threshold_hu)
+        found.registration = registration = register_atlas(intracranial, atlas)
+    with stage("recover"):
+        found.intracranial = intracranial = recover_bone_contact(scan, intracranial, registration, atlas)
+    with stage("detect"):
+        found.lesions = lesions = detect_lesions(scan, intracranial, threshold_hu=threshold_hu)
     with stage("locate"):
-        found.lesions = lesions = locate(lesions, scan, head, fit, atlas)
+        found.lesions = lesions = locate_lesions(lesions, scan, intracranial, registration, atlas)
     with stage("summarise"):
-        located = judge(_flags(scan, found)).state != "abstain"
+        located = judge_quality(_flags(scan, found)).state != "abstain"
         lesions = lesions if located else _withheld(lesions)
-        found.summary = summarise(lesions, scan, fit, atlas, head=head, located=located)
+        found.summary = summarise_lesions(
+            lesions, scan, registration, atlas, intracranial=intracranial, located=located
+        )
 
 
 def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:
     """Every flag so far. A registration that was not accepted is always among them."""
-    parts = (scan, found.head, found.lesions, found.fit, found.summary)
+    parts = (scan, found.intracranial, found.lesions, found.registration, found.summary)
     flags = tuple(flag for part in parts if part is not None for flag in part.flags) + found.refusal
-    fit = found.fit
-    if fit is not None and not fit.accepted and all(flag.code != "registration_poor" for flag in flags):
-        flags += (Flag(code="registration_poor", message=fit.reason, value=fit.overlap),)
+    registration = found.registration
+    if (
+        registration is not None
+        and not registration.accepted
+        and all(flag.code != "registration_poor" for flag in flags)
+    ):
+        flags += (Flag(code="registration_poor", message=registration.reason, value=registration.overlap),)
     return flags
 
 

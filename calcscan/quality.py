@@ -67,7 +67,7 @@ def severity(flag: Flag) -> str:
     return code.severity
 
 
-def judge(flags: Iterable[Flag]) -> Quality:
+def judge_quality(flags: Iterable[Flag]) -> Quality:
     """The worst severity among the flags, and each flag once, the gravest first.
 
     Examples

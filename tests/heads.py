@@ -12,12 +12,12 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from calcscan.atlas import load_atlas
-from calcscan.coarse import sample_at
 from calcscan.components import lesion_table
-from calcscan.geometry import Geometry, apply
-from calcscan.model import AtlasFit, Head, Scan
+from calcscan.grid.geometry import Geometry, apply
+from calcscan.grid.isotropic import sample_at
+from calcscan.intracranial import segment_intracranial
+from calcscan.model import Intracranial, Registration, Scan
 from calcscan.read import read_scan
-from calcscan.skull import find_skull
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 PALLIDUM, FALX, CLEAN = "bilateral_pallidum", "falx_plaque", "clean"
@@ -34,8 +34,8 @@ def sample(name: str) -> Scan:
 
 
 @cache
-def sample_head(name: str) -> Head:
-    return find_skull(sample(name))
+def sample_head(name: str) -> Intracranial:
+    return segment_intracranial(sample(name))
 
 
 def moved(scan: Scan, *, angles_deg: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> Scan:
@@ -135,10 +135,10 @@ def shrunk(scan: Scan, factor: float) -> Scan:
     )
 
 
-def vault_point(scan: Scan, head: Head, *, forward: float, up: float, side: float) -> np.ndarray:
+def vault_point(scan: Scan, intracranial: Intracranial, *, forward: float, up: float, side: float) -> np.ndarray:
     """The inner table in a direction from the middle of the head (LPS, side to the left), LPS mm."""
-    coarse = head.coarse_hu
-    middle = apply(coarse.affine, np.argwhere(head.coarse_inside)).mean(axis=0)
+    coarse = intracranial.isotropic_hu
+    middle = apply(coarse.affine, np.argwhere(intracranial.isotropic_mask)).mean(axis=0)
     way = np.array([side, -forward, up]) / np.linalg.norm([side, forward, up])
     steps_mm = np.arange(30.0, 120.0, 0.25)
     kji = np.rint(scan.geometry.to_index(middle + steps_mm[:, None] * way)).astype(int)
@@ -154,39 +154,39 @@ def away_mm(scan: Scan, point_mm: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.norm(world - point_mm, axis=-1))
 
 
-def without_a_piece_of_vault(scan: Scan, head: Head, *, flap: bool) -> Scan:
+def without_a_piece_of_vault(scan: Scan, intracranial: Intracranial, *, flap: bool) -> Scan:
     """After a craniotomy: a hole of 5 cm filled with soft tissue, or with `flap` only a gap of 4 mm around the flap."""
-    far = away_mm(scan, vault_point(scan, head, forward=0.3, up=0.6, side=1.0))
+    far = away_mm(scan, vault_point(scan, intracranial, forward=0.3, up=0.6, side=1.0))
     hole = (np.abs(far - 25.0) < 2.0) if flap else far < 25.0
     return edited(scan, np.where(hole & (scan.hu > 80), 45, scan.hu))
 
 
-def with_hyperostosis(scan: Scan, head: Head) -> Scan:
+def with_hyperostosis(scan: Scan, intracranial: Intracranial) -> Scan:
     """Nodules of cortical bone on the inner side of the frontal bone, 12 to 20 mm wide and up to 6 mm high."""
     hu = np.array(scan.hu)
     for side, up, radius_mm, high_mm in ((0.35, 0.5, 10.0, 6.0), (-0.3, 0.45, 8.0, 5.0), (-0.45, 0.7, 6.0, 4.0)):
-        point = vault_point(scan, head, forward=1.0, up=up, side=side)
-        inwards = point - vault_point(scan, head, forward=-1.0, up=-up / 4, side=-side)
+        point = vault_point(scan, intracranial, forward=1.0, up=up, side=side)
+        inwards = point - vault_point(scan, intracranial, forward=-1.0, up=-up / 4, side=-side)
         centre = point + inwards / np.linalg.norm(inwards) * (radius_mm - high_mm)
-        hu[(away_mm(scan, centre) < radius_mm) & head.inside] = 1200
+        hu[(away_mm(scan, centre) < radius_mm) & intracranial.mask] = 1200
     return edited(scan, hu)
 
 
 def with_plaque(
-    scan: Scan, head: Head, *, hu: int, high_mm: float = 3.5, side: float = 1.0, up: float = 0.7
+    scan: Scan, intracranial: Intracranial, *, hu: int, high_mm: float = 3.5, side: float = 1.0, up: float = 0.7
 ) -> tuple[Scan, np.ndarray]:
     """A plaque of 14 mm on the inner table of the vault, and where it lies."""
-    point = vault_point(scan, head, forward=-0.2, up=up, side=side)
+    point = vault_point(scan, intracranial, forward=-0.2, up=up, side=side)
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    plaque = head.inside & (to_bone_mm <= high_mm) & (away_mm(scan, point) < 7.0)
+    plaque = intracranial.mask & (to_bone_mm <= high_mm) & (away_mm(scan, point) < 7.0)
     return edited(scan, np.where(plaque, np.maximum(scan.hu, hu), scan.hu)), plaque
 
 
-def with_wide_ventricles(scan: Scan, head: Head, *, wider_mm: float) -> Scan:
+def with_wide_ventricles(scan: Scan, intracranial: Intracranial, *, wider_mm: float) -> Scan:
     """The tissue around the middle of the head pushed outwards, with fluid in its place."""
-    coarse = head.coarse_hu
-    middle = apply(coarse.affine, np.argwhere(head.coarse_inside)).mean(axis=0)
+    coarse = intracranial.isotropic_hu
+    middle = apply(coarse.affine, np.argwhere(intracranial.isotropic_mask)).mean(axis=0)
     kji = np.indices(scan.hu.shape).reshape(3, -1).T
     world = scan.geometry.to_world(kji)
     out = np.array(scan.hu, dtype=np.float64).ravel()
@@ -203,22 +203,22 @@ def with_wide_ventricles(scan: Scan, head: Head, *, wider_mm: float) -> Scan:
     return edited(scan, np.rint(out.reshape(scan.hu.shape)))
 
 
-def dense_ml(scan: Scan, head: Head) -> float:
+def dense_ml(scan: Scan, intracranial: Intracranial) -> float:
     """What is left inside of 130 HU and more, pieces of 10 mm3 at least."""
-    _, table = lesion_table(scan.hu, 130, mask=head.inside)
+    _, table = lesion_table(scan.hu, 130, mask=intracranial.mask)
     mm3 = table["voxels"] * scan.geometry.voxel_mm3[0]
     return float(mm3[mm3 >= 10.0].sum()) / 1000.0
 
 
-def site_numbers(scan: Scan, fit: AtlasFit) -> np.ndarray:
+def site_numbers(scan: Scan, registration: Registration) -> np.ndarray:
     """The atlas's label at every voxel of a scan."""
     atlas = load_atlas()
     kji = np.moveaxis(np.indices(scan.hu.shape), 0, -1).reshape(-1, 3)
-    there = np.concatenate([fit.to_atlas(scan.geometry.to_world(part)) for part in np.array_split(kji, 20)])
+    there = np.concatenate([registration.to_atlas(scan.geometry.to_world(part)) for part in np.array_split(kji, 20)])
     return sample_at(atlas.labels, atlas.affine, there, nearest=True).reshape(scan.hu.shape).astype(int)
 
 
-def nuclei_of(scan: Scan, fit: AtlasFit) -> np.ndarray:
+def nuclei_of(scan: Scan, registration: Registration) -> np.ndarray:
     """True in caudate, putamen, pallidum and thalamus of both sides."""
     names = ("caudate", "putamen", "pallidum", "thalamus")
-    return np.isin(site_numbers(scan, fit), [n for n, s in load_atlas().sites.items() if s.site in names])
+    return np.isin(site_numbers(scan, registration), [n for n, s in load_atlas().sites.items() if s.site in names])

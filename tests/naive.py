@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 
 
 def components(

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcscan.coarse import resample
-from calcscan.geometry import Geometry
-from calcscan.model import Acquisition, Flag, Head, Scan
+from calcscan.grid.geometry import Geometry
+from calcscan.grid.isotropic import resample_isotropic
+from calcscan.model import AIR_HU, Acquisition, Flag, Intracranial, Scan
 
 BRAIN_HU = 34.0
 _SPLIT = (8, 4, 4)
@@ -80,7 +80,7 @@ def phantom(
     inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
     flags: tuple[Flag, ...] = (),
     seed: int = 0,
-) -> tuple[Scan, Head]:
+) -> tuple[Scan, Intracranial]:
     """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given.
 
     `overshoot` is the share of a wider blur that is taken off, as sharp kernels do; `texture_hu` the standard deviation
@@ -108,15 +108,15 @@ def head_of(
     scan: Scan,
     noise_hu: float | None,
     inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
-) -> Head:
+) -> Intracranial:
     """A Head for a piece of brain that lies deep inside."""
-    coarse = resample(scan, 1.5)
+    coarse = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
     everywhere = np.ones(scan.hu.shape, np.bool_)
     centres = np.moveaxis(np.indices(scan.hu.shape), 0, -1)
-    return Head(
-        inside=everywhere if inside is None else inside(scan.geometry.to_world(centres)),
-        coarse_hu=coarse,
-        coarse_inside=np.ones(coarse.values.shape, np.bool_),
+    return Intracranial(
+        mask=everywhere if inside is None else inside(scan.geometry.to_world(centres)),
+        isotropic_hu=coarse,
+        isotropic_mask=np.ones(coarse.values.shape, np.bool_),
         depth_mm=np.full(coarse.values.shape, 40.0, np.float32),
         intracranial_ml=1400.0,
         noise_hu=noise_hu,

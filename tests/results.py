@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
+from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.model import (
     Acquisition,
     Atlas,
-    AtlasFit,
-    Coarse,
     Flag,
-    Head,
+    Intracranial,
     Lesion,
     LesionMap,
     Quality,
+    Registration,
     Result,
     Scan,
     SeriesChoice,
@@ -29,7 +29,7 @@ from calcscan.model import (
     Summary,
     Symmetry,
 )
-from calcscan.quality import judge
+from calcscan.quality import judge_quality
 from calcscan.report.sitelabels import site_labels
 
 SKULL_MM = np.array([72.0, 90.0, 68.0])
@@ -207,14 +207,14 @@ def make_atlas() -> Atlas:
     )
 
 
-def make_head(inside: npt.NDArray[np.bool_]) -> Head:
+def make_head(inside: npt.NDArray[np.bool_]) -> Intracranial:
     nothing = np.zeros((2, 2, 2))
-    return Head(
-        inside=inside,
-        coarse_hu=Coarse(
+    return Intracranial(
+        mask=inside,
+        isotropic_hu=IsotropicVolume(
             values=nothing.astype(np.float32), covered=nothing.astype(np.bool_), affine=np.eye(4), spacing_mm=2.0
         ),
-        coarse_inside=nothing.astype(bool),
+        isotropic_mask=nothing.astype(bool),
         depth_mm=nothing.astype(np.float32),
         intracranial_ml=1400.0,
         noise_hu=4.0,
@@ -263,8 +263,8 @@ def make_result(
         lesions = [replace(lesion, site=None, side=None, site_share=None, also=()) for lesion in lesions]
     if refused:
         flags = (*flags, Flag(code="no_brain", message="no brain inside the skull"))
-    quality: Quality = judge(flags)
-    fit = AtlasFit(
+    quality: Quality = judge_quality(flags)
+    registration = Registration(
         scan_to_atlas=np.eye(4),
         method="affine",
         metric=-0.4,
@@ -277,10 +277,10 @@ def make_result(
     )
     return Result(
         scan=make_scan(hu, geometry),
-        head=None if refused else make_head(inside),
+        intracranial=None if refused else make_head(inside),
         lesions=None if refused else found,
         atlas=make_atlas(),
-        fit=None if refused else fit,
+        registration=None if refused else registration,
         summary=None if refused else make_summary(lesions),
         quality=quality,
         facts={"age_years": 52},

@@ -11,7 +11,7 @@ import pytest
 from calcscan import atlas as module
 from calcscan.atlas import atlas_folder, load_atlas, read_manifest
 from calcscan.errors import AtlasError
-from calcscan.sites import all_sites
+from calcscan.knowledge.sites import all_sites
 
 NOT_DRAWN = {"convexity_dura", "scalp"}
 """Told by depth in the head itself, or not looked for."""

@@ -29,21 +29,21 @@ from heads import (
 from scipy import ndimage
 
 from calcscan.atlas import load_atlas
-from calcscan.attached import find_attached
-from calcscan.attached.rays import Rays, cast
+from calcscan.bone_contact import recover_bone_contact
+from calcscan.bone_contact.rays import Rays, cast
+from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import values
-from calcscan.model import Head, Scan
-from calcscan.register import register
-from calcscan.skull import find_skull
+from calcscan.model import Intracranial, Scan
+from calcscan.registration import register_atlas
 
 
-def attached(scan: Scan) -> Head:
-    head, atlas = find_skull(scan), load_atlas()
-    return find_attached(scan, head, register(head, atlas), atlas)
+def attached(scan: Scan) -> Intracranial:
+    intracranial, atlas = segment_intracranial(scan), load_atlas()
+    return recover_bone_contact(scan, intracranial, register_atlas(intracranial, atlas), atlas)
 
 
 @cache
-def sample_attached(name: str) -> Head:
+def sample_attached(name: str) -> Intracranial:
     return attached(sample(name))
 
 
@@ -51,11 +51,11 @@ def sample_attached(name: str) -> Head:
 def test_a_plaque_on_the_vault_is_inside_as_far_as_the_tables_blur(hu: int, side: float) -> None:
     whole = sample_attached(PALLIDUM)
     scan, plaque = with_plaque(sample(PALLIDUM), whole, hu=hu, side=side)
-    head = attached(scan)
-    assert head.inside[plaque].mean() > 0.8
-    added = head.inside & ~whole.inside
+    intracranial = attached(scan)
+    assert intracranial.mask[plaque].mean() > 0.8
+    added = intracranial.mask & ~whole.mask
     assert (added & ~plaque).sum() < 0.2 * plaque.sum()
-    assert len(head.plaques_kji) > 0
+    assert len(intracranial.vault_plaques_kji) > 0
 
 
 def test_bumps_of_cortical_bone_and_a_plaque_as_dense_as_that_stay_bone() -> None:
@@ -64,9 +64,9 @@ def test_bumps_of_cortical_bone_and_a_plaque_as_dense_as_that_stay_bone() -> Non
         with_hyperostosis(sample(PALLIDUM), whole),
         with_plaque(sample(PALLIDUM), whole, hu=1250)[0],
     ):
-        head = attached(scan)
-        assert len(head.plaques_kji) == 0
-        assert dense_ml(scan, head) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.02)
+        intracranial = attached(scan)
+        assert len(intracranial.vault_plaques_kji) == 0
+        assert dense_ml(scan, intracranial) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.02)
 
 
 @pytest.mark.parametrize("slices", [2, 3], ids=["4 mm", "6 mm"])
@@ -75,30 +75,30 @@ def test_thick_slices_show_a_plaque_where_the_table_stands_upright(slices: int, 
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, side=side, up=0.2)
     thick = averaged(scan, slices)
     whole = averaged(edited(scan, np.where(plaque, 1000, 0)), slices).hu > 900
-    head = attached(thick)
+    intracranial = attached(thick)
     assert whole.any()
-    assert head.inside[whole].mean() > 0.9
-    assert len(attached(averaged(sample(PALLIDUM), slices)).plaques_kji) == 0
+    assert intracranial.mask[whole].mean() > 0.9
+    assert len(attached(averaged(sample(PALLIDUM), slices)).vault_plaques_kji) == 0
 
 
 def test_thick_slices_tell_nothing_where_their_slab_smears_the_table() -> None:
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, up=1.2)
     assert plaque.any()
-    assert len(attached(averaged(scan, 3)).plaques_kji) == 0
+    assert len(attached(averaged(scan, 3)).vault_plaques_kji) == 0
 
 
 @pytest.mark.parametrize("slices", [1, 2, 3])
 @pytest.mark.parametrize("name", [PALLIDUM, FALX, CLEAN])
 def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str, slices: int) -> None:
-    assert len(attached(averaged(sample(name), slices)).plaques_kji) == 0
+    assert len(attached(averaged(sample(name), slices)).vault_plaques_kji) == 0
 
 
 def of_an_egg(spacing_mm: float) -> tuple[Scan, Rays]:
     scan = averaged(box_scan(egg()), round(spacing_mm / 2.0))
-    limits = {**values("skull"), **values("attached")}
-    head = find_skull(scan)
+    limits = {**values("intracranial"), **values("bone_contact")}
+    intracranial = segment_intracranial(scan)
     middle = scan.geometry.to_world((np.array(scan.hu.shape) - 1) / 2)
-    return scan, cast(scan, head, lambda points: points - middle, limits)
+    return scan, cast(scan, intracranial, lambda points: points - middle, limits)
 
 
 def test_in_fine_slices_rays_meet_the_table_of_an_egg_everywhere() -> None:
@@ -132,11 +132,11 @@ def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, u
     point = vault_point(scan, whole, forward=forward, up=up, side=side)
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    plaque = whole.inside & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
-    head = attached(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
+    plaque = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    intracranial = attached(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
     assert plaque.sum() * scan.geometry.voxel_mm3[0] < 300.0
-    assert head.inside[plaque].mean() > 0.6
-    assert (head.inside & ~sample_attached(PALLIDUM).inside & ~plaque).sum() < 0.5 * plaque.sum()
+    assert intracranial.mask[plaque].mean() > 0.6
+    assert (intracranial.mask & ~sample_attached(PALLIDUM).inside & ~plaque).sum() < 0.5 * plaque.sum()
 
 
 def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
@@ -146,10 +146,10 @@ def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
     k = np.arange(scan.hu.shape[0])[:, None, None]
     lowest = round(float(scan.geometry.to_index(point)[0]))
-    ledge = whole.inside & (to_bone_mm <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
+    ledge = whole.mask & (to_bone_mm <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
     hu = np.where(ledge, np.where(k == lowest, 600, 1250), scan.hu)
     assert (ledge & (k == lowest)).any()
-    assert len(attached(edited(scan, hu)).plaques_kji) == 0
+    assert len(attached(edited(scan, hu)).vault_plaques_kji) == 0
 
 
 @pytest.mark.parametrize(("side", "told"), [(0.0, False), (0.8, True)])
@@ -158,14 +158,14 @@ def test_low_in_the_midline_where_the_crests_stand_up_nothing_is_told(side: floa
     point = vault_point(scan, whole, forward=1.0, up=0.15, side=side)
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    ridge = whole.inside & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
-    head = attached(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
-    assert (len(head.plaques_kji) > 0) is told
+    ridge = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    intracranial = attached(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
+    assert (len(intracranial.vault_plaques_kji) > 0) is told
 
 
 @pytest.mark.parametrize(("slices", "least", "most"), [(1, 0.95, 1.0), (2, 0.5, 0.9), (3, 0.2, 0.7)])
 def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, most: float) -> None:
-    judged = attached(averaged(sample(PALLIDUM), slices)).vault_judged
+    judged = attached(averaged(sample(PALLIDUM), slices)).vault_assessable
     assert set(judged) == {"left", "right"}
     assert all(least <= share <= most for share in judged.values())
 
@@ -173,8 +173,8 @@ def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, mos
 def test_what_was_cut_off_or_cut_out_was_not_judged() -> None:
     scan = sample(PALLIDUM)
     top = cropped(scan, 0, len(scan.hu) - 16)
-    assert max(attached(top).vault_judged.values()) < 0.9
-    hole = attached(without_a_piece_of_vault(scan, sample_head(PALLIDUM), flap=False)).vault_judged
+    assert max(attached(top).vault_assessable.values()) < 0.9
+    hole = attached(without_a_piece_of_vault(scan, sample_head(PALLIDUM), flap=False)).vault_assessable
     assert hole["left"] < 0.95
     assert hole["right"] > 0.98
 
@@ -183,22 +183,25 @@ def test_where_the_vault_ends_is_known_in_a_turned_head_too() -> None:
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
     turned = moved(scan, angles_deg=(25.0, -28.0, 20.0), shift_mm=(30.0, -20.0, 50.0))
     upright, leaning = attached(scan), attached(turned)
-    assert upright.inside[plaque].mean() > 0.8
-    assert leaning.inside[plaque].mean() > 0.8
-    assert len(attached(moved(sample(PALLIDUM), angles_deg=(25.0, -28.0, 20.0), shift_mm=(0, 0, 0))).plaques_kji) == 0
+    assert upright.mask[plaque].mean() > 0.8
+    assert leaning.mask[plaque].mean() > 0.8
+    assert (
+        len(attached(moved(sample(PALLIDUM), angles_deg=(25.0, -28.0, 20.0), shift_mm=(0, 0, 0))).vault_plaques_kji)
+        == 0
+    )
 
 
 def test_a_fit_that_is_not_believed_adds_nothing() -> None:
     scan, _ = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
-    head, atlas = find_skull(scan), load_atlas()
-    fit = replace(register(head, atlas), accepted=False)
-    assert find_attached(scan, head, fit, atlas) is head
+    intracranial, atlas = segment_intracranial(scan), load_atlas()
+    registration = replace(register_atlas(intracranial, atlas), accepted=False)
+    assert recover_bone_contact(scan, intracranial, registration, atlas) is intracranial
 
 
 def test_a_falx_calcified_from_the_bone_on_is_inside_but_for_a_millimetre() -> None:
     scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
     point = vault_point(scan, whole, forward=1.0, up=0.8, side=0.0)
     across_mm = np.abs(scan.geometry.to_world(np.indices((1, 1, scan.hu.shape[2])).reshape(3, -1).T)[:, 0] - point[0])
-    falx = whole.inside & (away_mm(scan, point) < 16.0) & (across_mm < 1.6)
-    head = attached(edited(scan, np.where(falx, np.maximum(scan.hu, 500), scan.hu)))
-    assert head.inside[falx].mean() > 0.9
+    falx = whole.mask & (away_mm(scan, point) < 16.0) & (across_mm < 1.6)
+    intracranial = attached(edited(scan, np.where(falx, np.maximum(scan.hu, 500), scan.hu)))
+    assert intracranial.mask[falx].mean() > 0.9

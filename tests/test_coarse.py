@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from calcscan._kernels import resample as kernels
 from calcscan._kernels.touching import touches_outside
-from calcscan.coarse import on_native, resample, sample_at
-from calcscan.geometry import Geometry
-from calcscan.model import AIR_HU, Scan
+from calcscan.grid.geometry import Geometry
+from calcscan.grid.isotropic import on_native, resample_isotropic, sample_at
+from calcscan.model import AIR_HU
 
 RNG = np.random.default_rng(7)
 
@@ -44,7 +44,7 @@ def test_a_plane_in_space_survives_resampling_of_a_tilted_uneven_stack() -> None
     kji = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
     slope = np.array([11.0, -7.0, 13.0])
     hu = np.rint(grid.to_world(kji) @ slope).astype(np.int16)
-    coarse = resample(Scan(hu=hu, geometry=grid), 1.0)
+    coarse = resample_isotropic(hu, grid, 1.0, outside_hu=AIR_HU)
     where = np.argwhere(coarse.covered)
     world = where @ coarse.affine[:3, :3].T + coarse.affine[:3, 3]
     index = grid.to_index(world)
@@ -55,7 +55,7 @@ def test_a_plane_in_space_survives_resampling_of_a_tilted_uneven_stack() -> None
 
 def test_what_the_scan_did_not_reach_is_not_covered() -> None:
     grid = uneven_tilted()
-    coarse = resample(Scan(hu=np.full(grid.shape, 40, np.int16), geometry=grid), 1.5)
+    coarse = resample_isotropic(np.full(grid.shape, 40, np.int16), grid, 1.5, outside_hu=AIR_HU)
     assert not coarse.covered.all()
     assert (coarse.values[~coarse.covered] == AIR_HU).all()
     np.testing.assert_allclose(coarse.values[coarse.covered], 40.0, atol=1e-3)
@@ -64,7 +64,7 @@ def test_what_the_scan_did_not_reach_is_not_covered() -> None:
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_mask_goes_back_to_the_native_voxels(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not compiled:
-        monkeypatch.setattr("calcscan.coarse.above_level", kernels.above_level.py_func)
+        monkeypatch.setattr("calcscan.grid.isotropic.above_level", kernels.above_level.py_func)
     grid = uneven_tilted()
     affine = np.zeros((4, 4))
     affine[0, 2] = affine[1, 1] = affine[2, 0] = 1.0

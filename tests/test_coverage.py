@@ -6,19 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_locate import head
+from test_locate import intracranial
 from test_summarise import FLOOR_MM3, lesion
 
 from calcscan.atlas import load_atlas
 from calcscan.facts import image_facts
-from calcscan.geometry import Geometry
-from calcscan.model import AtlasFit, Head, LesionMap, Quality, Scan, Summary
-from calcscan.summarise import summarise
+from calcscan.grid.geometry import Geometry
+from calcscan.model import Intracranial, LesionMap, Quality, Registration, Scan, Summary
+from calcscan.summary import summarise_lesions
 
-FIT = AtlasFit(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
+FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
 
 
-def summary(first_mm: float, *lesions, slab_mm: float = 2.5, head: Head | None = None) -> tuple[Summary, Scan]:
+def summary(
+    first_mm: float, *lesions, slab_mm: float = 2.5, intracranial: Intracranial | None = None
+) -> tuple[Summary, Scan]:
     """Of a scan in the atlas's own space whose lowest slice lies at `first_mm`."""
     grid = Geometry.regular(
         shape=(int(200 / slab_mm), 60, 60), spacing_mm=(slab_mm, 4.0, 4.0), origin_mm=(-118.0, -108.0, first_mm)
@@ -31,7 +33,7 @@ def summary(first_mm: float, *lesions, slab_mm: float = 2.5, head: Head | None =
         threshold_hu=130.0,
         settings={"detection_floor_mm3": FLOOR_MM3},
     )
-    return summarise(found, scan, FIT, load_atlas(), head=head), scan
+    return summarise_lesions(found, scan, FIT, load_atlas(), intracranial=intracranial), scan
 
 
 def rows(told: Summary) -> dict[tuple[str, str], float | None]:
@@ -71,9 +73,9 @@ def test_the_rules_hear_nothing_of_what_was_not_scanned() -> None:
 
 
 def test_the_vault_is_empty_only_where_it_was_judged_for_plaques() -> None:
-    judged = replace(head(), vault_judged={"left": 0.95, "right": 0.6})
-    told = rows(summary(-90.0, head=judged)[0])
+    judged = replace(intracranial(), vault_assessable={"left": 0.95, "right": 0.6})
+    told = rows(summary(-90.0, intracranial=judged)[0])
     assert told["convexity_dura", "left"] == 0.0
     assert told["convexity_dura", "right"] is None
-    found = rows(summary(-90.0, lesion(1, "convexity_dura", "right", 90.0), head=judged)[0])
+    found = rows(summary(-90.0, lesion(1, "convexity_dura", "right", 90.0), intracranial=judged)[0])
     assert found["convexity_dura", "right"] == 90.0

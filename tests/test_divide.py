@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_locate import FIT, head, with_deposits
+from test_locate import FIT, intracranial, with_deposits
 
 from calcscan.atlas import load_atlas
-from calcscan.geometry import apply
-from calcscan.locate import locate
-from calcscan.measure import plain_measures
+from calcscan.grid.geometry import apply
+from calcscan.localisation import locate_lesions
+from calcscan.measurement.statistics import plain_measures
 from calcscan.model import Lesion, LesionMap, Scan
 
 
@@ -42,7 +42,7 @@ def filled(*places: tuple[str, str], shift_mm: tuple[float, float, float] = (0.0
 
 
 def told(lesions: LesionMap, scan: Scan) -> dict[tuple[str, str], Lesion]:
-    found = locate(lesions, scan, head(), FIT, load_atlas())
+    found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
     (whole,) = lesions.lesions
     assert sum(part.volume_mm3 for part in found.lesions) == pytest.approx(whole.volume_mm3)
     assert sum(part.volume_130_mm3 for part in found.lesions) == pytest.approx(whole.volume_130_mm3)
@@ -92,4 +92,6 @@ def test_a_long_lesion_that_lies_at_no_site_is_not_given_to_the_nearest() -> Non
     lesions, scan = with_deposits(*(np.array([-72.0, y, 84.0]) for y in (-90.0, -84.0, -78.0)), radius=4)
     (lesion,) = lesions.lesions
     long = replace(lesions, lesions=(replace(lesion, diameter_mm=20.0),))
-    assert [part.site for part in locate(long, scan, head(), FIT, load_atlas()).lesions] == ["unassigned"]
+    assert [part.site for part in locate_lesions(long, scan, intracranial(), FIT, load_atlas()).lesions] == [
+        "unassigned"
+    ]

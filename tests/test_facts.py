@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_summarise import fit, lesion, lesion_map
+from test_summarise import lesion, lesion_map, registration
 
 from calcscan.facts import image_facts
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.knowledge import table
 from calcscan.model import Flag, Quality, Scan, Study
-from calcscan.quality import judge, quality_codes
-from calcscan.summarise import summarise
+from calcscan.quality import judge_quality, quality_codes
+from calcscan.summary import summarise_lesions
 
 OK = Quality(state="ok", flags=())
 
@@ -24,10 +24,10 @@ def scan(**study):
 
 
 def facts(*lesions, flags=(), floor_mm3=None, **study):
-    summary = summarise(lesion_map(*lesions), fit=fit())
+    summary = summarise_lesions(lesion_map(*lesions), registration=registration())
     if floor_mm3 is not None:
         summary = replace(summary, detection_floor_mm3=floor_mm3)
-    return image_facts(scan(**study), summary, judge(flags))
+    return image_facts(scan(**study), summary, judge_quality(flags))
 
 
 def finding(told, site):
@@ -104,7 +104,7 @@ def test_abstaining_and_refusing_leave_no_finding():
     assert "findings" not in facts(lesion(1, "pallidum", "left"), flags=poor, age_years=4.0)
     assert facts(flags=poor, age_years=4.0)["age_years"] == 4.0
     assert image_facts(scan(), None, OK) == {}
-    unlocated = summarise(lesion_map(lesion(1, None, None)), fit=fit(accepted=False))
+    unlocated = summarise_lesions(lesion_map(lesion(1, None, None)), registration=registration(accepted=False))
     assert image_facts(scan(), unlocated, OK) == {}
 
 
@@ -112,7 +112,7 @@ def test_abstaining_and_refusing_leave_no_finding():
 def test_every_flag_drops_what_its_data_say_and_never_turns_anything_false(code):
     lesions = (lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 90.0), lesion(3, "falx", "midline"))
     clean, flagged = facts(*lesions), facts(*lesions, flags=(Flag(code=code, message=""),))
-    abstains = judge((Flag(code=code, message=""),)).state == "abstain"
+    abstains = judge_quality((Flag(code=code, message=""),)).state == "abstain"
     rule = quality_codes()[code]
     for before in clean["findings"]:
         after = finding(flagged, before["site"]) or {}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 
 angles = st.floats(-180.0, 180.0)
 spacings = st.floats(0.3, 8.0)

@@ -240,9 +240,9 @@ FORK = textwrap.dedent(
     import os, signal, sys, threading
     import numpy as np
     import SimpleITK as sitk
-    from calcscan.coarse import on_native, resample
+    from calcscan.grid.isotropic import on_native, resample_isotropic
     from calcscan.components import lesion_table
-    from calcscan.geometry import Geometry
+    from calcscan.grid.geometry import Geometry
     from calcscan.model import Scan
 
     hu = np.random.default_rng(1).integers(-50, 300, (40, 64, 64)).astype(np.int16)
@@ -254,7 +254,7 @@ FORK = textwrap.dedent(
 
     def work():
         labels, table = lesion_table(hu, 250)
-        coarse = resample(Scan(hu=hu, geometry=grid), 1.0)
+        coarse = resample_isotropic(hu, grid, 1.0, outside_hu=AIR_HU)
         above = on_native(coarse.values, coarse.affine, grid, 100.0)
         image = sitk.GetImageFromArray(coarse.values)
         method = sitk.ImageRegistrationMethod()

@@ -11,15 +11,16 @@ from heads import ball, box_scan, edited, moved
 from naive import stands_out as naive_stands_out
 from scipy import ndimage
 
-from calcscan._kernels.knots import stands_out
+from calcscan._kernels.prominence import stands_out
 from calcscan.atlas import load_atlas
-from calcscan.attached import find_attached
-from calcscan.attached.knots import with_knots
+from calcscan.bone_contact import recover_bone_contact
+from calcscan.bone_contact.skull_base import with_skull_base_peaks
+from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import values
-from calcscan.model import Coarse, Head, Scan
+from calcscan.model import Intracranial, Scan
 from calcscan.read import read_scan
-from calcscan.register import register
-from calcscan.skull import find_skull
+from calcscan.registration import register_atlas
 
 REAL = Path(os.environ.get("CALCSCAN_REAL_SCANS", "nowhere"))
 BRAIN_HU = 32.0
@@ -44,14 +45,14 @@ def test_the_flood_against_its_naive_twin(seed: int) -> None:
     assert len(pairs) == len(set(out.tolist())) == len(set(slow.tolist()))
 
 
-LIMITS = {**values("skull"), **values("attached"), "base_below_mm": 0.0, "grid_mm": 1.0}
+LIMITS = {**values("intracranial"), **values("bone_contact"), "base_below_mm": 0.0, "grid_mm": 1.0}
 
 
 def from_middle(points: np.ndarray) -> np.ndarray:
     return points - np.array([30.0, 30.0, 76.0])
 
 
-def head_with(thing: str) -> tuple[Scan, np.ndarray, Head]:
+def head_with(thing: str) -> tuple[Scan, np.ndarray, Intracranial]:
     """A ball of brain in bone with something at its base, where that is, and the head without it.
 
     One millimetre voxels; only the lower part of the head is there.
@@ -74,40 +75,40 @@ def head_with(thing: str) -> tuple[Scan, np.ndarray, Head]:
         hu = np.where(ball(shape, 2.5, (5.6, 30.0, 35.0)), -1000.0, hu)
     scan = box_scan(np.rint(hu), 1.0)
     within = depth > 0
-    coarse = Coarse(
+    coarse = IsotropicVolume(
         values=hu.astype(np.float32),
         covered=np.ones(shape, np.bool_),
         affine=np.eye(4)[[2, 1, 0, 3]],
         spacing_mm=1.0,
     )
-    head = Head(
-        inside=within & (hu < 130),
-        coarse_hu=coarse,
-        coarse_inside=within,
+    intracranial = Intracranial(
+        mask=within & (hu < 130),
+        isotropic_hu=coarse,
+        isotropic_mask=within,
         depth_mm=depth.astype(np.float32),
         intracranial_ml=1500.0,
         noise_hu=4.0,
         brain_hu=BRAIN_HU,
     )
-    return scan, place, head
+    return scan, place, intracranial
 
 
 @pytest.mark.parametrize(
     ("thing", "kept"), [("deposit", True), ("spur", False), ("beside air", False), ("large", False)]
 )
 def test_a_deposit_is_told_from_a_spur_the_wall_of_a_sinus_and_a_bone(thing: str, kept: bool) -> None:
-    scan, place, head = head_with(thing)
+    scan, place, intracranial = head_with(thing)
     dense = place & (scan.hu >= 130)
-    assert not head.inside[dense].any()
-    out, knots = with_knots(scan, head, from_middle, LIMITS)
+    assert not intracranial.mask[dense].any()
+    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, LIMITS)
     assert out[dense].mean() > 0.9 if kept else not out[dense].any()
     assert len(knots) > 0.9 * dense.sum() if kept else len(knots) == 0
-    assert not (out & ~head.inside & ~ndimage.binary_dilation(place, iterations=2)).any()
+    assert not (out & ~intracranial.mask & ~ndimage.binary_dilation(place, iterations=2)).any()
 
 
 def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> None:
-    scan, _, head = head_with("deposit")
-    out, knots = with_knots(scan, head, from_middle, LIMITS)
+    scan, _, intracranial = head_with("deposit")
+    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, LIMITS)
     alone = np.zeros(out.shape, np.bool_)
     alone[tuple(knots.T)] = True
     around = ndimage.binary_dilation(alone, np.ones((3, 3, 3), np.bool_)) & ~alone
@@ -115,10 +116,10 @@ def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> Non
 
 
 def test_a_scan_without_the_base_has_no_knots() -> None:
-    scan, _, head = head_with("deposit")
-    out, knots = with_knots(scan, head, from_middle, {**LIMITS, "base_below_mm": 200.0})
+    scan, _, intracranial = head_with("deposit")
+    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, {**LIMITS, "base_below_mm": 200.0})
     assert len(knots) == 0
-    np.testing.assert_array_equal(out, head.inside)
+    np.testing.assert_array_equal(out, intracranial.mask)
 
 
 @pytest.mark.skipif(not (REAL / "thin_pineal_choroid").exists(), reason="no real scans")
@@ -132,7 +133,7 @@ def test_a_deposit_in_the_cavernous_sinus_of_a_real_scan_is_inside() -> None:
     share = ndimage.gaussian_filter(deposit.astype(np.float64), (0.0, 1.2, 1.2))
     hu[box] += np.rint(share * np.maximum(600 - hu[box], 0)).astype(np.int16)
     turned = moved(edited(scan, hu), angles_deg=(25.0, -20.0, 15.0), shift_mm=(10.0, 0.0, -30.0))
-    bare, atlas = find_skull(turned), load_atlas()
-    head = find_attached(turned, bare, register(bare, atlas), atlas)
-    assert head.inside[box][deposit].all()
-    assert len(head.knots_kji) >= deposit.sum(), "it was there without being told from bone"
+    bare, atlas = segment_intracranial(turned), load_atlas()
+    intracranial = recover_bone_contact(turned, bare, register_atlas(bare, atlas), atlas)
+    assert intracranial.mask[box][deposit].all()
+    assert len(intracranial.base_peaks_kji) >= deposit.sum(), "it was there without being told from bone"

@@ -10,11 +10,12 @@ from scipy import ndimage
 
 from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
-from calcscan.geometry import Geometry, apply
-from calcscan.locate import locate
-from calcscan.model import AtlasFit, Coarse, Head, Lesion, LesionMap, Scan
+from calcscan.grid.geometry import Geometry, apply
+from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.localisation import locate_lesions
+from calcscan.model import Intracranial, Lesion, LesionMap, Registration, Scan
 
-FIT = AtlasFit(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
+FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
 PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site not in ("convexity_dura", "scalp")]
 
 
@@ -36,7 +37,7 @@ def middle_lps_mm(site: str, side: str) -> np.ndarray:
     return atlas.affine[:3, :3] @ kji + atlas.affine[:3, 3]
 
 
-def head(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Head:
+def intracranial(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Intracranial:
     """A head in which everything is inside, `depth_mm` deep."""
     geometry = grid()
     inside = np.ones(geometry.shape, np.bool_) if inside is None else inside
@@ -45,11 +46,11 @@ def head(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Head:
     affine[0, 2] = affine[1, 1] = affine[2, 0] = 400.0
     affine[:3, 3], affine[3, 3] = -200.0, 1.0
     ones = np.ones(small, np.bool_)
-    coarse = Coarse(values=np.full(small, 35, np.float32), covered=ones, affine=affine, spacing_mm=400.0)
-    return Head(
-        inside=inside,
-        coarse_hu=coarse,
-        coarse_inside=ones,
+    coarse = IsotropicVolume(values=np.full(small, 35, np.float32), covered=ones, affine=affine, spacing_mm=400.0)
+    return Intracranial(
+        mask=inside,
+        isotropic_hu=coarse,
+        isotropic_mask=ones,
         depth_mm=np.full(small, depth_mm, np.float32),
         intracranial_ml=1500.0,
         noise_hu=4.0,
@@ -91,7 +92,7 @@ def with_deposits(*centres_mm: np.ndarray, radius: int = 2) -> tuple[LesionMap, 
 def test_a_deposit_in_the_middle_of_each_site_is_said_to_lie_there() -> None:
     centres = {place: middle_lps_mm(*place) for place in PLACES}
     lesions, scan = with_deposits(*centres.values())
-    found = locate(lesions, scan, head(), FIT, load_atlas())
+    found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
     assert len(found.lesions) == len(PLACES)
     for (site, side), centre in centres.items():
         number = found.labels[tuple(np.rint(scan.geometry.to_index(centre)).astype(int))]
@@ -116,18 +117,18 @@ def test_what_a_person_turned_round_still_has_left_on_the_left() -> None:
     flip = (slice(None), slice(None, None, -1), slice(None, None, -1))
     other = Scan(hu=np.ascontiguousarray(scan.hu[flip]), geometry=turned)
     back = replace(lesions, labels=np.ascontiguousarray(lesions.labels[flip]), geometry=turned)
-    found = locate(back, other, head(), FIT, load_atlas())
+    found = locate_lesions(back, other, intracranial(), FIT, load_atlas())
     assert [(lesion.site, lesion.side) for lesion in found.lesions] == [("putamen", "left")]
 
 
 def test_flat_under_the_vault_is_dura() -> None:
     lesions, scan = with_deposits(np.array([45.0, 20.0, 45.0]), np.array([-45.0, 20.0, 45.0]))
-    shallow = locate(lesions, scan, head(depth_mm=4.0), FIT, load_atlas())
+    shallow = locate_lesions(lesions, scan, intracranial(depth_mm=4.0), FIT, load_atlas())
     assert {(lesion.site, lesion.side) for lesion in shallow.lesions} == {
         ("convexity_dura", "left"),
         ("convexity_dura", "right"),
     }
-    deep = locate(lesions, scan, head(depth_mm=20.0), FIT, load_atlas())
+    deep = locate_lesions(lesions, scan, intracranial(depth_mm=20.0), FIT, load_atlas())
     assert {lesion.site for lesion in deep.lesions} <= {"cortex", "white_matter"}
 
 
@@ -139,7 +140,7 @@ def test_what_hangs_on_the_skull_base_is_bone_and_is_told() -> None:
     k, j, i = np.rint(scan.geometry.to_index(petrous)).astype(int)
     inside[k - 3 : k - 1, j - 3 : j + 4, i - 3 : i + 4] = False  # the deposit's foot stands outside
     hu = np.array(scan.hu)
-    found = locate(lesions, Scan(hu=hu, geometry=scan.geometry), head(inside=inside), FIT, load_atlas())
+    found = locate_lesions(lesions, Scan(hu=hu, geometry=scan.geometry), intracranial(mask=inside), FIT, load_atlas())
     assert [(lesion.id, lesion.site) for lesion in found.lesions] == [(1, "pallidum")]
     assert found.settings["bone_dropped_mm3"] > 20
     assert set(np.unique(found.labels)) == {0, 1}
@@ -150,25 +151,25 @@ def test_what_hangs_on_the_skull_base_is_bone_and_is_told() -> None:
 def test_a_deposit_on_a_border_names_both_sides_of_it() -> None:
     inner, outer = middle_lps_mm("pallidum", "left"), middle_lps_mm("putamen", "left")
     lesions, scan = with_deposits(0.6 * inner + 0.4 * outer, radius=4)
-    (lesion,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    (lesion,) = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas()).lesions
     assert {lesion.site, *(site for site, _, _ in lesion.also)} >= {"pallidum", "putamen"}
     assert sum((lesion.site_share or 0.0, *(share for *_, share in lesion.also))) == pytest.approx(1.0, abs=0.15)
 
 
 def test_without_an_accepted_fit_nothing_is_attributed() -> None:
     lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
-    found = locate(lesions, scan, head(), replace(FIT, accepted=False), load_atlas())
+    found = locate_lesions(lesions, scan, intracranial(), replace(FIT, accepted=False), load_atlas())
     assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]
 
 
 def test_without_an_accepted_fit_what_lies_close_under_the_skull_is_left_out() -> None:
     lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
-    found = locate(lesions, scan, head(depth_mm=3.0), replace(FIT, accepted=False), load_atlas())
+    found = locate_lesions(lesions, scan, intracranial(depth_mm=3.0), replace(FIT, accepted=False), load_atlas())
     assert found.lesions == ()
     assert found.settings["bone_dropped_mm3"] > 20
 
 
-def between_bones(*, bone_hu: int = 1200, bridge_hu: int = 40) -> tuple[LesionMap, Scan, Head]:
+def between_bones(*, bone_hu: int = 1200, bridge_hu: int = 40) -> tuple[LesionMap, Scan, Intracranial]:
     """A deposit at the left siphon with a wall of bone 4 mm beside it, and what lies between."""
     siphon = middle_lps_mm("carotid_siphon", "left")
     lesions, scan = with_deposits(siphon)
@@ -179,14 +180,14 @@ def between_bones(*, bone_hu: int = 1200, bridge_hu: int = 40) -> tuple[LesionMa
     hu[k, j, i + 3 : i + 5] = bridge_hu
     inside[k, j, i + 3 : i + 5] = bridge_hu < 130
     hu[wall], inside[wall] = bone_hu, False
-    return lesions, Scan(hu=hu, geometry=scan.geometry), head(inside=inside)
+    return lesions, Scan(hu=hu, geometry=scan.geometry), intracranial(mask=inside)
 
 
 @pytest.mark.parametrize(
     ("bridge_hu", "sites"), [(40, ["carotid_siphon"]), (150, ["carotid_siphon"]), (320, [])], ids=str
 )
 def test_between_the_bones_of_the_base_what_stands_out_is_no_bone(bridge_hu: int, sites: list[str]) -> None:
-    found = locate(*between_bones(bridge_hu=bridge_hu), FIT, load_atlas())
+    found = locate_lesions(*between_bones(bridge_hu=bridge_hu), FIT, load_atlas())
     assert [lesion.site for lesion in found.lesions] == sites
 
 
@@ -194,13 +195,16 @@ def test_a_knot_is_a_lesion_only_where_one_is_known_between_bones() -> None:
     """Shallow, in the zone of the base: at the siphon and where only bone stands up."""
     siphon, petrous = middle_lps_mm("carotid_siphon", "left"), np.array([40.0, 36.0, -32.0])
     lesions, scan = with_deposits(siphon, petrous)
-    shallow = head(depth_mm=3.0)
-    assert locate(lesions, scan, shallow, FIT, load_atlas()).lesions == ()
-    knots = replace(shallow, knots_kji=np.argwhere(lesions.labels > 0))
-    (lesion,) = locate(lesions, scan, knots, FIT, load_atlas()).lesions
+    shallow = intracranial(depth_mm=3.0)
+    assert locate_lesions(lesions, scan, shallow, FIT, load_atlas()).lesions == ()
+    knots = replace(shallow, base_peaks_kji=np.argwhere(lesions.labels > 0))
+    (lesion,) = locate_lesions(lesions, scan, knots, FIT, load_atlas()).lesions
     assert (lesion.site, lesion.side) == ("carotid_siphon", "left")
     no_fit = replace(FIT, accepted=False)
-    assert locate(lesions, scan, replace(knots, depth_mm=head().depth_mm), no_fit, load_atlas()).lesions == ()
+    assert (
+        locate_lesions(lesions, scan, replace(knots, depth_mm=intracranial().depth_mm), no_fit, load_atlas()).lesions
+        == ()
+    )
 
 
 def test_what_a_crop_cuts_at_the_base_is_bone() -> None:
@@ -209,7 +213,7 @@ def test_what_a_crop_cuts_at_the_base_is_bone() -> None:
     (low, high), *rest = lesion.bbox_kji
     cut = replace(lesions, lesions=(replace(lesion, bbox_kji=((0, high), *rest)),))
     assert low > 0
-    assert locate(cut, scan, whole, FIT, load_atlas()).lesions == ()
+    assert locate_lesions(cut, scan, whole, FIT, load_atlas()).lesions == ()
 
 
 def test_what_lines_air_at_the_base_is_the_wall_of_a_sinus() -> None:
@@ -219,8 +223,8 @@ def test_what_lines_air_at_the_base_is_the_wall_of_a_sinus() -> None:
     hu = np.array(scan.hu)
     hu[:, last : last + 4] = -900
     assert first > 0
-    assert len(locate(lesions, scan, whole, FIT, load_atlas()).lesions) == 1
-    assert locate(lesions, Scan(hu=hu, geometry=scan.geometry), whole, FIT, load_atlas()).lesions == ()
+    assert len(locate_lesions(lesions, scan, whole, FIT, load_atlas()).lesions) == 1
+    assert locate_lesions(lesions, Scan(hu=hu, geometry=scan.geometry), whole, FIT, load_atlas()).lesions == ()
 
 
 def test_a_plaque_of_the_vault_is_dura_though_it_hangs_on_bone() -> None:
@@ -230,8 +234,8 @@ def test_a_plaque_of_the_vault_is_dura_though_it_hangs_on_bone() -> None:
     inside[:, :, kji[:, 2].max() + 1 :] = False
     hu = np.array(scan.hu)
     hu[:, :, kji[:, 2].max() + 1 :] = 1000
-    hanging = replace(head(inside=inside, depth_mm=9.0), plaques_kji=kji)
-    (lesion,) = locate(lesions, Scan(hu=hu, geometry=scan.geometry), hanging, FIT, load_atlas()).lesions
+    hanging = replace(intracranial(mask=inside, depth_mm=9.0), vault_plaques_kji=kji)
+    (lesion,) = locate_lesions(lesions, Scan(hu=hu, geometry=scan.geometry), hanging, FIT, load_atlas()).lesions
     assert (lesion.site, lesion.side) == ("convexity_dura", "left")
     assert {site for site, *_ in lesion.also} <= {"cortex", "white_matter"}
 
@@ -243,20 +247,20 @@ def test_fluid_around_a_deposit_speaks_for_the_plexus() -> None:
     plexus = apply(atlas.affine, np.argwhere(atlas.labels == number))
     near = plexus[np.linalg.norm(plexus - middle_lps_mm("caudate", "left"), axis=1).argmin()]
     lesions, scan = with_deposits(near)
-    dry = head()
+    dry = intracranial()
     small = (31, 31, 31)
     affine = np.zeros((4, 4))
     affine[0, 2] = affine[1, 1] = affine[2, 0] = 1.5
     affine[:3, 3], affine[3, 3] = near - 22.5, 1.0
     shares = {}
     for hu in (35, 6):
-        coarse = Coarse(
+        coarse = IsotropicVolume(
             values=np.full(small, hu, np.float32), covered=np.ones(small, np.bool_), affine=affine, spacing_mm=1.5
         )
         around = replace(
-            dry, coarse_hu=coarse, coarse_inside=np.ones(small, np.bool_), depth_mm=np.full(small, 30.0, np.float32)
+            dry, isotropic_hu=coarse, isotropic_mask=np.ones(small, np.bool_), depth_mm=np.full(small, 30.0, np.float32)
         )
-        (lesion,) = locate(lesions, scan, around, FIT, load_atlas()).lesions
+        (lesion,) = locate_lesions(lesions, scan, around, FIT, load_atlas()).lesions
         sites = {lesion.site: lesion.site_share, **{site: share for site, _, share in lesion.also}}
         shares[hu] = sites.get("choroid_plexus", 0.0)
     assert shares[6] > shares[35]
@@ -276,7 +280,7 @@ def tentorium_from(x_mm: float, y_mm: float, off_mm: float) -> np.ndarray:
 @pytest.mark.parametrize("place", [(30.0, 66.0), (-30.0, 66.0), (40.0, 58.0), (-20.0, 74.0)], ids=str)
 def test_a_ball_near_the_tentorium_stays_in_the_brain(place: tuple[float, float], off_mm: float) -> None:
     lesions, scan = with_deposits(tentorium_from(*place, off_mm), radius=3)
-    (lesion,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    (lesion,) = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas()).lesions
     assert lesion.site in ({"cortex", "white_matter"} if off_mm > 0 else {"cerebellum"})
     assert lesion.side == ("left" if place[0] > 0 else "right")
     assert "tentorium" in {site for site, *_ in lesion.also} or abs(off_mm) > 6
@@ -296,7 +300,7 @@ def told_of_a_plate(centre_mm: np.ndarray, across: int) -> Lesion:
     box = tuple((int(a), int(b)) for a, b in table[0]["bbox"])
     lesion = replace(template.lesions[0], id=1, voxels=int(table[0]["voxels"]), bbox_kji=box)
     lesions = LesionMap(labels=labels, geometry=geometry, lesions=(lesion,), threshold_hu=130, settings={})
-    (found,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    (found,) = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas()).lesions
     return found
 
 
@@ -305,7 +309,7 @@ def test_a_plate_within_the_uncertainty_of_the_tentorium_is_likelier_dura_than_b
     centre = tentorium_from(30.0, 66.0, off_mm)
     plate = told_of_a_plate(centre, across=0)
     lesions, scan = with_deposits(centre, radius=3)
-    (ball,) = locate(lesions, scan, head(), FIT, load_atlas()).lesions
+    (ball,) = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas()).lesions
     assert (plate.site, plate.side) == ("tentorium", "left")
     assert ball.site in ("cortex", "white_matter", "cerebellum")
     assert {site for site, *_ in ball.also} >= {"tentorium"}
@@ -330,7 +334,9 @@ def test_a_lump_beside_the_falx_lies_in_brain_though_slices_are_too_thick_to_tel
     def told(aside: float) -> str | None:
         lesions, scan = with_deposits(falx + np.array([aside, 0.0, 0.0]), radius=3)
         thick = replace(scan.geometry, slab_mm=np.full(len(scan.geometry.slab_mm), 14.0))  # so that no lump is told
-        found = locate(replace(lesions, geometry=thick), replace(scan, geometry=thick), head(), FIT, load_atlas())
+        found = locate_lesions(
+            replace(lesions, geometry=thick), replace(scan, geometry=thick), intracranial(), FIT, load_atlas()
+        )
         return found.lesions[0].site
 
     assert told(0.0) == "falx"

@@ -27,12 +27,12 @@ def stages(monkeypatch):
     answers = {
         "read_scan": good.scan,
         "load_atlas": make_atlas(),
-        "find_skull": good.head,
-        "find_attached": good.head,
-        "find_lesions": good.lesions,
-        "register": good.fit,
-        "locate": good.lesions,
-        "summarise": good.summary,
+        "segment_intracranial": good.intracranial,
+        "recover_bone_contact": good.intracranial,
+        "detect_lesions": good.lesions,
+        "register_atlas": good.registration,
+        "locate_lesions": good.lesions,
+        "summarise_lesions": good.summary,
         "image_facts": {
             "age_years": 52.0,
             "findings": [{"site": "basal_ganglia", "present": True, "volume_mm3": 900.0}],
@@ -57,12 +57,12 @@ def stages(monkeypatch):
 def test_the_stages_run_in_order_and_are_timed(stages):
     seen: list[str] = []
     result = pipeline.analyse("scan", progress=seen.append)
-    assert seen == ["read", "skull", "register", "attached", "find", "locate", "summarise", "advise"]
+    assert seen == ["read", "segment", "register", "recover", "detect", "locate", "summarise", "advise"]
     assert list(result.timings_s) == seen
     names = [name for name, _, _ in stages[1]]
     assert names == [
-        "read_scan", "load_atlas", "find_skull", "register", "find_attached", "find_lesions", "locate", "summarise",
-        "image_facts",
+        "read_scan", "load_atlas", "segment_intracranial", "register_atlas", "recover_bone_contact", "detect_lesions",
+        "locate_lesions", "summarise_lesions", "image_facts",
     ]  # fmt: skip
     assert result.quality.state == "ok"
     assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}
@@ -73,21 +73,21 @@ def test_what_is_asked_reaches_the_stages(stages):
     pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0)
     named = {name: kwargs for name, _, kwargs in stages[1]}
     assert named["read_scan"] == {"series_uid": "1.2"}
-    assert named["find_lesions"] == {"threshold_hu": 100.0}
+    assert named["detect_lesions"] == {"threshold_hu": 100.0}
 
 
 @pytest.mark.parametrize("code", ["not_head", "no_brain"])
 def test_a_refused_head_is_a_result_that_abstains(stages, code):
-    stages[0]["find_skull"] = RefusedError("no head in it", code=code)
+    stages[0]["segment_intracranial"] = RefusedError("no head in it", code=code)
     stages[0]["image_facts"] = {}
     result = pipeline.analyse("scan")
     assert result.quality.state == "abstain"
     assert [flag.code for flag in result.quality.flags] == [code]
-    assert (result.head, result.lesions, result.fit, result.summary) == (None, None, None, None)
+    assert (result.intracranial, result.lesions, result.registration, result.summary) == (None, None, None, None)
 
 
 def test_a_registration_that_is_not_accepted_always_abstains(stages):
-    stages[0]["register"] = replace(stages[0]["register"], accepted=False, reason="overlap 0.61", flags=())
+    stages[0]["register_atlas"] = replace(stages[0]["register_atlas"], accepted=False, reason="overlap 0.61", flags=())
     result = pipeline.analyse("scan")
     assert result.quality.state == "abstain"
     assert [flag.code for flag in result.quality.flags] == ["registration_poor"]
@@ -99,17 +99,17 @@ def test_where_calcscan_abstains_nothing_is_attributed_nor_summed_by_site(stages
     result = pipeline.analyse("scan")
     assert result.quality.state == "abstain"
     assert all(lesion.site == "unassigned" and not lesion.also for lesion in result.lesions.lesions)
-    lesions, named = next((args[0], named) for name, args, named in stages[1] if name == "summarise")
+    lesions, named = next((args[0], named) for name, args, named in stages[1] if name == "summarise_lesions")
     assert all(lesion.site == "unassigned" for lesion in lesions.lesions)
     assert named["located"] is False
-    assert result.fit.accepted
+    assert result.registration.accepted
 
 
 def test_every_stage_may_raise_a_flag_and_each_is_told_once(stages):
     tilt, noise = Flag(code="gantry_tilt", message="tilt"), Flag(code="noisy", message="noise")
-    for name in ("read_scan", "find_skull", "find_lesions", "register", "summarise"):
+    for name in ("read_scan", "segment_intracranial", "detect_lesions", "register_atlas", "summarise_lesions"):
         stages[0][name] = replace(stages[0][name], flags=(tilt, noise))
-    stages[0]["locate"] = stages[0]["find_lesions"]
+    stages[0]["locate_lesions"] = stages[0]["detect_lesions"]
     assert pipeline.analyse("scan").quality.flags == (noise, tilt)
 
 

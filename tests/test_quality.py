@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calcscan.model import Flag
-from calcscan.quality import judge, quality_codes, severity
+from calcscan.quality import judge_quality, quality_codes, severity
 
 CONTRACT = {
     "not_ct",
@@ -62,7 +62,7 @@ def test_the_worst_flag_decides(given_flags: list[Flag]):
     weights = {"note": "ok", "caution": "caution", "abstain": "abstain"}
     states = [weights[severity(flag)] for flag in given_flags]
     worst = next((state for state in ("abstain", "caution", "ok") if state in states), "ok")
-    quality = judge(given_flags)
+    quality = judge_quality(given_flags)
     assert quality.state == worst
     assert set(quality.flags) == set(given_flags)
     assert len(quality.flags) == len(set(given_flags))
@@ -75,12 +75,12 @@ def test_the_worst_flag_decides(given_flags: list[Flag]):
     ("thickness", "state"), [(5.0, "caution"), (10.0, "caution"), (12.0, "abstain"), (None, "caution")]
 )
 def test_slices_can_be_too_thick_to_say_anything(thickness, state):
-    assert judge([Flag(code="thick_slices", message="thick", value=thickness, limit=5.0)]).state == state
+    assert judge_quality([Flag(code="thick_slices", message="thick", value=thickness, limit=5.0)]).state == state
 
 
 def test_a_code_that_nobody_knows_is_refused():
     with pytest.raises(ValueError, match="unknown quality code 'blurry'"):
-        judge([Flag(code="blurry", message="?")])
+        judge_quality([Flag(code="blurry", message="?")])
 
 
 def test_the_package_names_no_other_code():

@@ -14,11 +14,11 @@ import pytest
 from ball_phantom import grid_of
 from heads import ball
 
-from calcscan.find import find_lesions
-from calcscan.geometry import Geometry
+from calcscan.detection import detect_lesions
+from calcscan.grid.geometry import Geometry
+from calcscan.intracranial import segment_intracranial
 from calcscan.model import Scan
 from calcscan.read import read_scan
-from calcscan.skull import find_skull
 
 STEP_MM, SIZE, INSIDE_MM = 2.5, 49, 47.0
 LEFT_MM, RIGHT_MM = (20.0, -9.0, 6.0), (-22.0, 4.0, -11.0)
@@ -90,7 +90,7 @@ def lesions(scan: Scan) -> Found:
     for other, found in _known:
         if same_grid(scan.geometry, other.geometry) and np.array_equal(scan.hu, other.hu):
             return found
-    listed = find_lesions(scan, find_skull(scan)).lesions
+    listed = detect_lesions(scan, segment_intracranial(scan)).lesions
     found = sorted(((one.volume_mm3, one.centroid_lps_mm) for one in listed), reverse=True)
     _known.append((scan, found))
     return found

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from calcscan.errors import GeometryError, UnreadableError
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.read import read_scan
 from calcscan.read.files import Blob
 from calcscan.read.header import read_images

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from results import BALLS, Ball, grid, make_result
 
+from calcscan.knowledge.sites import all_sites
 from calcscan.model import Flag, Result, SeriesChoice
 from calcscan.report import write_report
 from calcscan.report.document import document, hashed
 from calcscan.report.sitelabels import label_of, site_labels
 from calcscan.report.text import summary_text
 from calcscan.report.write import report_files
-from calcscan.sites import all_sites
 
 SCHEMA = json.loads((files("calcscan") / "knowledge" / "report.schema.json").read_text(encoding="utf-8"))
 PRIVATE = ("Mustermann", "Erika", "HOSP-778899", "20240131", "1.2.826.0.1.99")
@@ -112,8 +112,8 @@ def test_identifiers_are_there_when_asked_for(result):
 
 
 def test_what_is_not_finite_is_unknown(result):
-    fit = replace(result.fit, metric=float("nan"), overlap=np.float32("inf"))
-    report = document(replace(result, fit=fit, timings_s={"read": np.float64(1.23456789)}))
+    registration = replace(result.registration, metric=float("nan"), overlap=np.float32("inf"))
+    report = document(replace(result, registration=registration, timings_s={"read": np.float64(1.23456789)}))
     assert report["registration"]["metric"] is None
     assert report["registration"]["overlap"] is None
     assert report["timings_s"] == {"read": 1.23457}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calcscan.geometry import Geometry
-from calcscan.model import AtlasFit, Lesion, LesionMap
-from calcscan.sides import compare
-from calcscan.sites import all_sites
-from calcscan.summarise import summarise
+from calcscan.grid.geometry import Geometry
+from calcscan.knowledge.sites import all_sites
+from calcscan.measurement.symmetry import compare
+from calcscan.model import Lesion, LesionMap, Registration
+from calcscan.summary import summarise_lesions
 
 FLOOR_MM3 = 4.0
 GRID = Geometry.regular(shape=(40, 80, 80), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(-39.5, -39.5, -20.0))
@@ -35,9 +35,9 @@ def lesion_map(*lesions, labels=None):
     )
 
 
-def fit(accepted=True, matrix=None):
+def registration(accepted=True, matrix=None):
     matrix = np.eye(4) if matrix is None else matrix
-    return AtlasFit(scan_to_atlas=matrix, method="", metric=0.0, overlap=1.0, accepted=accepted, reason="")
+    return Registration(scan_to_atlas=matrix, method="", metric=0.0, overlap=1.0, accepted=accepted, reason="")
 
 
 def row(summary, site, side):
@@ -51,7 +51,7 @@ def pair(summary, name):
 
 
 def test_a_row_for_every_site_and_side_also_the_empty_ones():
-    summary = summarise(lesion_map(), fit=fit())
+    summary = summarise_lesions(lesion_map(), registration=registration())
     assert [(r.site, r.side) for r in summary.sites] == [
         (s.site, side) for s in all_sites().values() for side in s.sides
     ]
@@ -65,9 +65,11 @@ def test_a_row_for_every_site_and_side_also_the_empty_ones():
     assert summary.multiple is False
 
 
-@pytest.mark.parametrize("how", [{"fit": fit(accepted=False)}, {}, {"fit": fit(), "located": False}])
+@pytest.mark.parametrize(
+    "how", [{"registration": registration(accepted=False)}, {}, {"registration": registration(), "located": False}]
+)
 def test_unlocated_is_unknown_everywhere(how):
-    summary = summarise(lesion_map(lesion(1, None, None), lesion(2, None, None)), **how)
+    summary = summarise_lesions(lesion_map(lesion(1, None, None), lesion(2, None, None)), **how)
     for r in summary.sites:
         assert {
             r.volume_mm3,
@@ -90,7 +92,11 @@ def test_unlocated_is_unknown_everywhere(how):
 def test_sums_of_a_site():
     one = lesion(1, "pallidum", "left", 100.0, max_hu=500, mean_hu=300.0, mass_hu_mm3=300.0 * 130)
     two = lesion(2, "pallidum", "left", 50.0, max_hu=300, mean_hu=200.0, mass_hu_mm3=200.0 * 65)
-    r = row(summarise(lesion_map(one, two, lesion(3, "pallidum", "right")), fit=fit()), "pallidum", "left")
+    r = row(
+        summarise_lesions(lesion_map(one, two, lesion(3, "pallidum", "right")), registration=registration()),
+        "pallidum",
+        "left",
+    )
     assert (r.volume_mm3, r.volume_low_mm3, r.volume_high_mm3, r.volume_130_mm3) == pytest.approx((150, 135, 180, 195))
     assert (r.count, r.max_hu, r.group) == (2, 500, "basal_ganglia")
     assert r.mean_hu == pytest.approx((300 * 130 + 200 * 65) / 195)
@@ -98,7 +104,9 @@ def test_sums_of_a_site():
 
 def test_the_parts_of_one_deposit_count_once_where_the_guideline_takes_their_sites_together():
     parts = (lesion(1, "pallidum", "left", 600.0, deposit=1), lesion(2, "putamen", "left", 300.0, deposit=1))
-    summary = summarise(lesion_map(*parts, lesion(3, "putamen", "left", 50.0, deposit=2)), fit=fit())
+    summary = summarise_lesions(
+        lesion_map(*parts, lesion(3, "putamen", "left", 50.0, deposit=2)), registration=registration()
+    )
     assert [row(summary, s, "left").volume_mm3 for s in ("pallidum", "putamen")] == [600.0, 350.0]
     assert [row(summary, s, "left").count for s in ("pallidum", "putamen")] == [1, 2]
     assert summary.deposits["basal_ganglia"] == 2
@@ -115,13 +123,14 @@ def test_the_parts_of_one_deposit_count_once_where_the_guideline_takes_their_sit
     ],
 )
 def test_grades(lesions, grade):
-    assert row(summarise(lesion_map(*lesions), fit=fit()), "putamen", "right").grade == grade
+    assert row(summarise_lesions(lesion_map(*lesions), registration=registration()), "putamen", "right").grade == grade
 
 
 class TestSymmetry:
     def test_pairs_and_the_basal_ganglia_as_a_whole(self):
-        summary = summarise(
-            lesion_map(lesion(1, "putamen", "left", 300.0), lesion(2, "caudate", "right", 250.0)), fit=fit()
+        summary = summarise_lesions(
+            lesion_map(lesion(1, "putamen", "left", 300.0), lesion(2, "caudate", "right", 250.0)),
+            registration=registration(),
         )
         assert [s.pair for s in summary.symmetry] == [*(n for n, s in all_sites().items() if s.paired), "basal_ganglia"]
         whole = pair(summary, "basal_ganglia")
@@ -160,7 +169,7 @@ class TestSymmetry:
         lesions = [
             lesion(n, "thalamus", s, bbox_kji=b) for n, s, b in zip((1, 2), ("left", "right"), boxes, strict=True)
         ]
-        summary = summarise(lesion_map(*lesions, labels=labels), fit=fit())
+        summary = summarise_lesions(lesion_map(*lesions, labels=labels), registration=registration())
         assert low <= pair(summary, "thalamus").mirror_overlap <= high
         assert pair(summary, "putamen").mirror_overlap is None
 
@@ -175,8 +184,10 @@ class TestSymmetry:
         moved = np.eye(4)
         moved[0, 3] = -12.0
         found = lesion_map(*lesions, labels=labels)
-        assert pair(summarise(found, fit=fit(matrix=moved)), "thalamus").mirror_overlap == pytest.approx(1.0)
-        assert pair(summarise(found, fit=fit()), "thalamus").mirror_overlap == 0.0
+        assert pair(
+            summarise_lesions(found, registration=registration(matrix=moved)), "thalamus"
+        ).mirror_overlap == pytest.approx(1.0)
+        assert pair(summarise_lesions(found, registration=registration()), "thalamus").mirror_overlap == 0.0
 
 
 @pytest.mark.parametrize(
@@ -198,7 +209,7 @@ class TestSymmetry:
 )
 def test_multiple_leaves_out_what_healthy_people_have(places, multiple):
     lesions = [lesion(n, site, side) for n, (site, side) in enumerate(places, start=1)]
-    assert summarise(lesion_map(*lesions), fit=fit()).multiple is multiple
+    assert summarise_lesions(lesion_map(*lesions), registration=registration()).multiple is multiple
 
 
 def test_scores_are_marked_as_approximations():
@@ -211,7 +222,7 @@ def test_scores_are_marked_as_approximations():
         lesion(6, "cerebellum", "left", 60.0, centroid_lps_mm=(2.0, 60.0, -30.0)),
         lesion(7, "pineal", "midline", 500.0),
     ]
-    scores = summarise(lesion_map(*lesions), fit=fit()).scores
+    scores = summarise_lesions(lesion_map(*lesions), registration=registration()).scores
     tcs = scores["tcs_estimate"]
     assert len(tcs["cells"]) == 16
     assert {k: v for k, v in tcs["cells"].items() if v} == {
@@ -239,4 +250,4 @@ def test_confluent_everywhere_is_eighty():
         lesion(14 + n, "brainstem", "midline", 5000.0, centroid_lps_mm=(0, 30, z))
         for n, z in enumerate((-10, -30, -50))
     ]
-    assert summarise(lesion_map(*lesions), fit=fit()).scores["tcs_estimate"]["total"] == 80
+    assert summarise_lesions(lesion_map(*lesions), registration=registration()).scores["tcs_estimate"]["total"] == 80

@@ -15,11 +15,11 @@ import calcscan
 from calcscan.cli import main
 from calcscan.model import Flag, Lesion
 from calcscan.report.folder import VERIFY, put_files
-from calcscan.verify.deposits import make_deposit
-from calcscan.verify.model import SITE, SIZE, VOLUME, Cell, Planned, Trial, Verification
-from calcscan.verify.places import Room
-from calcscan.verify.plan import random_passes
-from calcscan.verify.score import detection, located, smallest_reliable_mm, volumes
+from calcscan.verification.candidate_sites import Room
+from calcscan.verification.deposits import make_deposit
+from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Planned, Trial, Verification
+from calcscan.verification.plan import random_passes
+from calcscan.verification.score import detection, located, smallest_reliable_mm, volumes
 
 
 def lesion(volume_mm3: float = 10.0, site: str = "pallidum", side: str = "left", n: int = 1) -> Lesion:
@@ -117,20 +117,20 @@ def test_a_whole_run_of_the_command(tmp_path, capsys):
 
 @cache
 def with_contrast() -> Verification:
-    return calcscan.verify(replace(sample(PALLIDUM), flags=(Flag(code="contrast", message="seen"),)))
+    return calcscan.verify_scan(replace(sample(PALLIDUM), flags=(Flag(code="contrast", message="seen"),)))
 
 
 def test_nothing_is_tried_where_numbers_would_be_unsound():
     outcome = with_contrast()
     assert outcome.trials == ()
     assert "contrast" in outcome.why_not
-    air = calcscan.verify(box_scan(np.full((30, 30, 30), -1000)))
+    air = calcscan.verify_scan(box_scan(np.full((30, 30, 30), -1000)))
     assert air.trials == ()
     assert air.why_not.startswith("not_head")
 
 
 def test_abstaining_is_status_4_and_a_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("calcscan.verify.stage.verify", lambda *args, **named: with_contrast())
+    monkeypatch.setattr("calcscan.verification.verify.verify", lambda *args, **named: with_contrast())
     assert main(["verify", "scan", "-o", str(tmp_path / "out")]) == 4
     assert "ABSTAINS" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "verify.json").read_text())["detection"] is None

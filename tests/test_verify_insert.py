@@ -7,12 +7,11 @@ import pytest
 from heads import moved
 from phantoms import stack
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.model import Acquisition, Flag, Scan
-from calcscan.thickness import thickness_mm
-from calcscan.verify.blur import Blur, find_blur
-from calcscan.verify.deposits import SHAPES, make_deposit
-from calcscan.verify.insert import filled_share, insert
+from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.deposits import SHAPES, make_deposit
+from calcscan.verification.inserted import filled_share, insert
 
 SOFT, SHARP = Blur(psf_mm=0.5), Blur(psf_mm=0.35, overshoot=0.25)
 UNEVEN_MM = (*np.arange(-24.0, 0.0, 2.0), *np.arange(0.5, 30.0, 3.5))
@@ -56,7 +55,7 @@ def test_no_signal_is_lost_and_it_lies_where_it_was_put(name, blur, shape):
     # where slices of one thickness touch or overlap evenly, each point counts once
     centre = (1.3, -2.1, -9.0 if name == "uneven" else 0.7)
     deposit = make_deposit(shape, centre, 150.0, 400.0, rng=np.random.default_rng(2))
-    thick = thickness_mm(brain(grid, thick_mm))
+    thick = brain(grid, thick_mm).slice_thickness_mm
     box, share = filled_share(deposit, grid, thick, blur)
     assert (share * grid.voxel_mm3[box[0]][:, None, None]).sum() == pytest.approx(150.0, rel=0.002)
     assert centroid_mm(share, box, grid) == pytest.approx(centre, abs=0.02)
@@ -86,7 +85,7 @@ def test_the_deposit_takes_the_place_of_tissue_and_leaves_the_noise():
     scan = Scan(hu=np.rint(noisy).astype(np.int16), geometry=grid)
     deposit = make_deposit("ball", (0.0, 0.0, 0.0), 900.0, 500.0)
     made = insert(scan, [deposit], SOFT)
-    box, share = filled_share(deposit, grid, thickness_mm(scan), SOFT)
+    box, share = filled_share(deposit, grid, scan.slice_thickness_mm, SOFT)
     full = share > 0.999
     assert full.sum() > 500
     assert made.hu[box][full].mean() == pytest.approx(500.0, abs=3.0)
@@ -121,9 +120,9 @@ def test_a_deposit_outside_the_scan_is_refused():
 
 def test_one_thickness_is_not_believed_of_a_stack_whose_spacing_changes():
     uneven = brain(GRIDS["uneven"][0], 3.5)
-    assert thickness_mm(uneven)[[0, -1]] == pytest.approx([2.0, 3.5])
-    assert set(thickness_mm(brain(stack((1.0, 0.5, 0.5)), 1.25))) == {1.25}
-    assert set(thickness_mm(brain(stack((1.0, 0.5, 0.5)), 25.0))) == {1.0}
+    assert uneven.slice_thickness_mm[[0, -1]] == pytest.approx([2.0, 3.5])
+    assert set(brain(stack((1.0, 0.5, 0.5)), 1.25).slice_thickness_mm) == {1.25}
+    assert set(brain(stack((1.0, 0.5, 0.5)), 25.0).slice_thickness_mm) == {1.0}
 
 
 def cylinder(psf_mm: float, *, overshoot: float = 0.0, noise_hu: float = 8.0, seed: int = 1) -> Scan:

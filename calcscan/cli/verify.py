@@ -35,18 +35,20 @@ def main(args: argparse.Namespace) -> int:
     terminal.load_kernels(quiet=args.quiet)
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
-        from calcscan.verify.document import write_verification
-        from calcscan.verify.stage import verify
+        from calcscan.verification.document import write_verification
+        from calcscan.verification.verify import verify_scan
 
         terminal.quieten_libraries()
         progress.tell_compiling()
-        outcome = verify(args.input, deposits=args.deposits, seed=args.seed, series_uid=args.series, progress=progress)
+        outcome = verify_scan(
+            args.input, deposits=args.deposits, seed=args.seed, series_uid=args.series, progress=progress
+        )
         progress("write")
         written = write_verification(outcome, args.out, replaces=before)
     if args.json:
         sys.stdout.write(written)
     elif not args.quiet:
-        from calcscan.verify.text import summary_text
+        from calcscan.verification.text import summary_text
 
         terminal.write_text(summary_text(json.loads(written)))
         terminal.write_text(f"\nwritten to {args.out}\n")

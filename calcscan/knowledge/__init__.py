@@ -15,7 +15,7 @@ from typing import Any
 def table(name: str) -> Mapping[str, Any]:
     """One data file, as it stands.
 
-    >>> table("skull")["bone_hu"]["unit"]
+    >>> table("intracranial")["bone_hu"]["unit"]
     'HU'
     """
     text = (files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def table(name: str) -> Mapping[str, Any]:
 def values(name: str) -> Mapping[str, float]:
     """The `value` of every entry of a data file.
 
-    >>> values("skull")["bone_hu"]
+    >>> values("intracranial")["bone_hu"]
     180
     """
     return MappingProxyType({key: entry["value"] for key, entry in table(name).items() if "value" in entry})

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from calcscan.geometry import Array
+from calcscan.grid.geometry import Array
 from calcscan.read.fields import vector
 from calcscan.read.header import CAPTURE_CLASS, Image
 from calcscan.read.identity import people_in

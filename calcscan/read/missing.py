@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from calcscan.geometry import Array
+from calcscan.grid.geometry import Array
 from calcscan.model import Flag
 from calcscan.read.directory import ListedImage
 from calcscan.read.grouping import is_scout, kernel_key

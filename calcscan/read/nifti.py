@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError
-from calcscan.geometry import Array, Geometry
+from calcscan.grid.geometry import Array, Geometry
 from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.missing import gap_flag
 from calcscan.read.nifti_file import NiftiFile, is_nifti, open_nifti

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from calcscan.errors import GeometryError
-from calcscan.geometry import Array
+from calcscan.grid.geometry import Array
 from calcscan.model import Flag
 from calcscan.read.nifti_file import NiftiFile
 from calcscan.read.rules import limit

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.errors import UnreadableError
-from calcscan.geometry import Array
+from calcscan.grid.geometry import Array
 from calcscan.read.fields import one_line
 from calcscan.read.header import Image
 from calcscan.read.pixels import stored_pixels, to_hounsfield

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calcscan.errors import GeometryError
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.model import Flag
 from calcscan.read.header import Image
 from calcscan.read.rules import limit

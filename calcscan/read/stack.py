@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError
-from calcscan.geometry import Array, Geometry
+from calcscan.grid.geometry import Array, Geometry
 from calcscan.model import Flag
 from calcscan.read.header import Image
 from calcscan.read.rules import limit

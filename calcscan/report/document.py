@@ -46,7 +46,7 @@ def document(result: Result, *, keep_ids: bool = False, written: Mapping[str, An
         "grid": _grid(result),
         "quality": {"state": result.quality.state, "flags": [_flag(flag, clean) for flag in result.quality.flags]},
         "registration": _registration(result, clean),
-        "intracranial_ml": result.head.intracranial_ml if result.head else None,
+        "intracranial_ml": result.intracranial.intracranial_ml if result.intracranial else None,
         "lesions": [_lesion(lesion) for lesion in result.lesions.lesions] if result.lesions else None,
         "sites": _sites(result),
         "site_labels": [asdict(label) for label in site_labels().values()],
@@ -135,17 +135,17 @@ def _flag(flag: Flag, clean: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _registration(result: Result, clean: Callable[[str], str]) -> dict[str, Any] | None:
-    fit = result.fit
-    if fit is None:
+    registration = result.registration
+    if registration is None:
         return None
     return {
-        "method": fit.method,
-        "metric": fit.metric,
-        "overlap": fit.overlap,
-        "accepted": bool(fit.accepted),
-        "reason": clean(fit.reason) or None,
-        "scan_to_atlas": fit.scan_to_atlas.tolist(),
-        "bend_rms_mm": fit.bend.rms_mm,
+        "method": registration.method,
+        "metric": registration.metric,
+        "overlap": registration.overlap,
+        "accepted": bool(registration.accepted),
+        "reason": clean(registration.reason) or None,
+        "scan_to_atlas": registration.scan_to_atlas.tolist(),
+        "bend_rms_mm": registration.bend.rms_mm,
     }
 
 

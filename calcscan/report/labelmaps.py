@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.geometry import Array, Geometry, apply
+from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.model import LesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 

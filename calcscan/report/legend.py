@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calcscan.knowledge.sites import all_sites
 from calcscan.model import Result, Summary
 from calcscan.report.canvas import LINE, MUTED, PANEL, TEXT, Canvas
-from calcscan.sites import all_sites
 
 PANEL_WIDTH = 470
 _PAD, _ROW = 22, 30
@@ -148,9 +148,10 @@ def _notes(result: Result) -> list[str]:
             "what is not listed was not detected, which does not mean that it is not there."
         )
     notes.append("Radiological view: the person's right is on the left of each picture. Window 0 to 80 HU.")
-    if result.fit is not None and result.fit.accepted:
+    if result.registration is not None and result.registration.accepted:
         notes.append(
-            f"Sites from the atlas {result.atlas.name} {result.atlas.version}, overlap {result.fit.overlap:.2f}."
+            f"Sites from the atlas {result.atlas.name} {result.atlas.version}, "
+            f"overlap {result.registration.overlap:.2f}."
         )
     return notes
 

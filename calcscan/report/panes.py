@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcscan.geometry import Array, Geometry
+from calcscan.grid.geometry import Array, Geometry
 from calcscan.model import AIR_HU, LesionMap, Result
 
 SLAB_MM = 4.0
@@ -110,7 +110,7 @@ def _corners(geometry: Geometry) -> Array:
 def find_crop(result: Result, frame: Frame) -> Crop:
     """The head with a margin: by the inside of the skull, else by bone, else everything."""
     scan = result.scan
-    where = np.argwhere(result.head.inside[:, ::4, ::4]) if result.head else np.empty((0, 3))
+    where = np.argwhere(result.intracranial.mask[:, ::4, ::4]) if result.intracranial else np.empty((0, 3))
     margin = _MARGIN_MM
     if len(where) < 50:
         where, margin = np.argwhere(scan.hu[:, ::4, ::4] > _BONE_HU), 5.0
@@ -170,8 +170,8 @@ def _too_close(level: int, chosen: list[int], frame: Frame) -> bool:
 
 def head_heights(result: Result, frame: Frame) -> tuple[float, float]:
     """Lowest and highest level with brain, or the whole stack."""
-    if result.head is not None and result.head.inside.any():
-        where = np.argwhere(result.head.inside[:, ::8, ::8]) * [1, 8, 8]
+    if result.intracranial is not None and result.intracranial.mask.any():
+        where = np.argwhere(result.intracranial.mask[:, ::8, ::8]) * [1, 8, 8]
         if len(where):
             height = frame.project(result.scan.geometry.to_world(where))[:, 2]
             return float(height.min()), float(height.max())

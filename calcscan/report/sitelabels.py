@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from calcscan.knowledge.sites import all_sites
 from calcscan.model import Lesion
-from calcscan.sites import all_sites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from calcscan.geometry import Geometry
+from calcscan.grid.geometry import Geometry
 from calcscan.model import LesionMap, Result, StoredGrid
 from calcscan.report.document import document
 from calcscan.report.folder import REPORT, put_files

@@ -1,0 +1,42 @@
+"""A smooth shift of points, as a deformable registration finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.grid.geometry import Array, apply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Displacement:
+    """A smooth shift of points, trilinear between nodes and zero beyond them.
+
+    `shift_mm` float32 (k, j, i, 3) is the shift along x, y and z at each node; `affine` takes (k, j, i, 1) to LPS mm.
+    """
+
+    shift_mm: npt.NDArray[np.float32]
+    affine: Array
+
+    @classmethod
+    def none(cls) -> Displacement:
+        return cls(shift_mm=np.zeros((1, 1, 1, 3), dtype=np.float32), affine=np.eye(4))
+
+    @property
+    def rms_mm(self) -> float:
+        """Root mean square of the shift over the nodes."""
+        return float(np.sqrt((self.shift_mm.astype(np.float64) ** 2).sum(axis=-1).mean()))
+
+    def at(self, points: npt.ArrayLike) -> Array:
+        """By how much points (…, 3) in LPS mm move.
+
+        >>> Displacement.none().at([[1.0, 2.0, 3.0]])
+        array([[0., 0., 0.]])
+        """
+        where = np.asarray(points, dtype=np.float64)
+        index = apply(np.linalg.inv(self.affine), where).reshape(-1, 3).T
+        parts = [ndimage.map_coordinates(part, index, order=1) for part in np.moveaxis(self.shift_mm, -1, 0)]
+        return np.stack(parts, axis=-1, dtype=np.float64).reshape(where.shape)

@@ -1,0 +1,207 @@
+"""Where voxels lie. Said once, here, and true everywhere:
+
+- arrays are indexed (k, j, i): slice, row, column;
+- world coordinates are LPS millimetres (x to the person's left, y to the back, z to the head), as in DICOM;
+- a voxel's position is its centre; its volume is the parallelepiped that it stands for, never the product of spacings.
+
+Slices are parallel but need not be evenly spaced, nor stacked along their normal (gantry tilt): each slice carries
+its own origin and the slab that it stands for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def apply(matrix: npt.NDArray[np.floating[Any]], points: npt.ArrayLike) -> Array:
+    """Points (…, 3) through a 4×4 matrix.
+
+    >>> apply(np.diag([2.0, 3.0, 4.0, 1.0]), [1.0, 1.0, 1.0])
+    array([2., 3., 4.])
+    """
+    return np.asarray(np.asarray(points) @ matrix[:3, :3].T + matrix[:3, 3], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Geometry:
+    """A stack of parallel slices in space.
+
+    Parameters
+    ----------
+    origins_mm
+        Centre of voxel (k, 0, 0) of each slice, shape (slices, 3), ordered along `normal`.
+    step_i_mm, step_j_mm
+        The way from one column to the next, and from one row to the next, shape (3,).
+    slab_mm
+        Thickness along the normal that each slice stands for, shape (slices,). Volumes are sums over slabs.
+    rows, columns
+        Size of a slice.
+
+    Examples
+    --------
+    >>> grid = Geometry.regular(shape=(3, 4, 5), spacing_mm=(5.0, 0.5, 0.5))
+    >>> grid.to_world([2, 0, 4])
+    array([ 2.,  0., 10.])
+    >>> float(grid.voxel_mm3[0])
+    1.25
+    """
+
+    origins_mm: Array
+    step_i_mm: Array
+    step_j_mm: Array
+    slab_mm: Array
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        for name in ("origins_mm", "step_i_mm", "step_j_mm", "slab_mm"):
+            array = np.array(getattr(self, name), dtype=np.float64)
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if self.origins_mm.ndim != 2 or self.origins_mm.shape[1] != 3 or len(self.origins_mm) < 1:
+            raise ValueError(f"origins_mm must have shape (slices, 3), not {self.origins_mm.shape}")
+        if self.slab_mm.shape != (len(self.origins_mm),) or (self.slab_mm <= 0).any():
+            raise ValueError("slab_mm must hold one positive thickness a slice")
+        if np.linalg.norm(np.cross(self.step_i_mm, self.step_j_mm)) == 0:
+            raise ValueError("step_i_mm and step_j_mm must span a plane")
+        if (np.diff(self.positions_mm) <= 0).any():
+            raise ValueError("origins_mm must advance along the normal from slice to slice")
+
+    @classmethod
+    def regular(
+        cls,
+        *,
+        shape: tuple[int, int, int],
+        spacing_mm: tuple[float, float, float],
+        origin_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> Geometry:
+        """Evenly spaced axial slices along the world axes; `spacing_mm` is (slice, row, column)."""
+        slices, rows, columns = shape
+        dk, dj, di = spacing_mm
+        return cls(
+            origins_mm=np.asarray(origin_mm) + np.outer(np.arange(slices), [0.0, 0.0, dk]),
+            step_i_mm=np.array([di, 0.0, 0.0]),
+            step_j_mm=np.array([0.0, dj, 0.0]),
+            slab_mm=np.full(slices, dk),
+            rows=rows,
+            columns=columns,
+        )
+
+    @classmethod
+    def from_affine(cls, affine: npt.ArrayLike, shape: tuple[int, int, int]) -> Geometry:
+        """From a 4×4 matrix that takes (k, j, i, 1) to LPS mm; it may be sheared. Slices must advance along
+        step_i × step_j: flip the array and the matrix first where they don't (`ValueError`)."""
+        matrix = np.asarray(affine, dtype=np.float64)
+        step_k, step_j, step_i = matrix[:3, 0], matrix[:3, 1], matrix[:3, 2]
+        normal = np.cross(step_i, step_j)
+        height = float(step_k @ normal / np.linalg.norm(normal))
+        return cls(
+            origins_mm=matrix[:3, 3] + np.outer(np.arange(shape[0]), step_k),
+            step_i_mm=step_i,
+            step_j_mm=step_j,
+            slab_mm=np.full(shape[0], abs(height)),
+            rows=shape[1],
+            columns=shape[2],
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (len(self.origins_mm), self.rows, self.columns)
+
+    @property
+    def normal(self) -> Array:
+        """Unit vector across the slices, shape (3,), right-handed with columns and rows."""
+        normal = np.cross(self.step_i_mm, self.step_j_mm)
+        return np.asarray(normal / np.linalg.norm(normal))
+
+    @property
+    def positions_mm(self) -> Array:
+        """Position of each slice along the normal, shape (slices,)."""
+        return np.asarray(self.origins_mm @ self.normal)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """(median distance of slices along the normal, row, column)."""
+        gaps = np.diff(self.positions_mm)
+        between = float(np.median(gaps)) if len(gaps) else float(self.slab_mm[0])
+        return (between, float(np.linalg.norm(self.step_j_mm)), float(np.linalg.norm(self.step_i_mm)))
+
+    @property
+    def voxel_mm3(self) -> Array:
+        """Volume of one voxel of each slice, shape (slices,)."""
+        area = float(np.linalg.norm(np.cross(self.step_i_mm, self.step_j_mm)))
+        return np.asarray(area * self.slab_mm)
+
+    @property
+    def tilt_deg(self) -> float:
+        """Angle between the normal and the way from slice to slice; 0 for an upright stack.
+
+        The median way: a field of view moved once within the stack is no tilt.
+        """
+        if len(self.origins_mm) < 2:
+            return 0.0
+        lag = max(1, len(self.origins_mm) // 4)
+        along = self.origins_mm[lag:] - self.origins_mm[:-lag]
+        heights = along @ self.normal
+        push = np.median(along / heights[:, None] - self.normal, axis=0)
+        return float(np.degrees(np.arctan(np.linalg.norm(push))))
+
+    def irregularity_mm(self) -> float:
+        """The farthest that any slice lies from where an evenly spaced stack would have it."""
+        if len(self.origins_mm) < 3:
+            return 0.0
+        fraction = np.linspace(0.0, 1.0, len(self.origins_mm))[:, None]
+        even = self.origins_mm[0] + fraction * (self.origins_mm[-1] - self.origins_mm[0])
+        return float(np.linalg.norm(self.origins_mm - even, axis=1).max())
+
+    def affine(self) -> Array:
+        """The 4×4 matrix from (k, j, i, 1) to LPS mm of the evenly spaced stack from first to last slice.
+
+        Only as exact as `irregularity_mm()` says.
+        """
+        matrix = np.eye(4)
+        count = len(self.origins_mm)
+        matrix[:3, 0] = (
+            (self.origins_mm[-1] - self.origins_mm[0]) / (count - 1) if count > 1 else self.normal * self.slab_mm[0]
+        )
+        matrix[:3, 1], matrix[:3, 2], matrix[:3, 3] = self.step_j_mm, self.step_i_mm, self.origins_mm[0]
+        return matrix
+
+    def to_world(self, kji: npt.ArrayLike) -> Array:
+        """Indices (…, 3), fractions allowed, to LPS mm (…, 3). Beyond the first and last slice the end steps go on."""
+        index = np.asarray(kji, dtype=np.float64)
+        return np.asarray(
+            self._origin_at(index[..., 0]) + index[..., 1, None] * self.step_j_mm + index[..., 2, None] * self.step_i_mm
+        )
+
+    def to_index(self, xyz_mm: npt.ArrayLike) -> Array:
+        """LPS mm (…, 3) to fractional indices (k, j, i) (…, 3): the inverse of `to_world`."""
+        point = np.asarray(xyz_mm, dtype=np.float64)
+        k = self._slice_at(point @ self.normal)
+        within = point - self._origin_at(k)
+        plane = np.linalg.pinv(np.column_stack([self.step_j_mm, self.step_i_mm]))
+        ji = within @ plane.T
+        return np.concatenate([k[..., None], ji], axis=-1)
+
+    def _origin_at(self, k: Array) -> Array:
+        count = len(self.origins_mm)
+        if count == 1:
+            return np.asarray(self.origins_mm[0] + k[..., None] * self.normal * self.slab_mm[0])
+        low = np.clip(np.floor(k).astype(np.int64), 0, count - 2)
+        step = self.origins_mm[low + 1] - self.origins_mm[low]
+        return np.asarray(self.origins_mm[low] + (k - low)[..., None] * step)
+
+    def _slice_at(self, position_mm: Array) -> Array:
+        at = self.positions_mm
+        if len(at) == 1:
+            return np.asarray((position_mm - at[0]) / self.slab_mm[0])
+        low = np.clip(np.searchsorted(at, position_mm, side="right") - 1, 0, len(at) - 2)
+        return np.asarray(low + (position_mm - at[low]) / (at[low + 1] - at[low]))

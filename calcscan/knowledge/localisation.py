@@ -1,0 +1,46 @@
+"""How a lesion is attributed to a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from calcscan.knowledge.settings import Settings
+
+
+class LocalisationSettings(Settings, frozen=True, kw_only=True):
+    """Values of `knowledge/localisation.toml`, where each has its unit and reason."""
+
+    file: ClassVar[str] = "localisation"
+
+    uncertainty_mm: float
+    convexity_depth_mm: float
+    bone_share: float
+    base_share: float
+    outside_share: float
+    base_depth_mm: float
+    divided_from_mm: float
+    sure: float
+    part_mm3: float
+    part_sure: float
+    also_share: float
+    thick_mm: float
+    joined: float
+    joined_thin: float
+    known_share: float
+    joined_mm: float
+    joined_step_hu: int
+    surely_bone_hu: int
+    fluid_hu: int
+    shell_inner_mm: float
+    shell_outer_mm: float
+    fluid_share: float
+    fluid_weight: float
+    flat_ratio: float
+    compact_ratio: float
+    shape_least_mm: float
+    shape_slab_share: float
+    shape_weight: float
+    falx_upright: float
+    falx_half_mm: float
+    prior: Mapping[str, float]

@@ -1,0 +1,50 @@
+"""Which density counts as calcification, and what else the scan is searched for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from calcscan.knowledge.settings import Settings, Table
+
+
+class AgatstonWeights(Table, frozen=True, kw_only=True):
+    """Peak densities from which the Agatston weight is 1, 2, 3 and 4."""
+
+    from_hu: tuple[int, int, int, int]
+
+
+class ThresholdSettings(Settings, frozen=True, kw_only=True):
+    """Values of `knowledge/thresholds.toml`, where each has its unit and reason."""
+
+    file: ClassVar[str] = "thresholds"
+
+    nominal_hu: int
+    nominal_80_kvp_hu: int
+    usual_kvp: float
+    low_kvp: float
+    asked_above_hu: int
+    asked_below_hu: int
+    asked_blood_hu: int
+    noise_factor: float
+    rim_hu: int
+    rim_noise_factor: float
+    counted_hu: int
+    smallest_mm3: float
+    smallest_voxels: int
+    metal_hu: int
+    saturation_hu: int
+    saturation_voxels: int
+    agatston_slab_mm: float
+    agatston_weights: AgatstonWeights
+    reference_hu: int
+    blood_low_hu: int
+    blood_high_hu: int
+    blood_mean_low_hu: int
+    blood_mean_high_hu: int
+    blood_ml: float
+    blood_depth_mm: float
+    blood_radius_mm: float
+    blood_clear_mm: float
+    table_mm: float
+    ring_mm: float
+    stands_out_by: float

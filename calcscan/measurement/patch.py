@@ -1,0 +1,112 @@
+"""What lies around a lesion: how far its blur reaches, and what it lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.components import Table
+from calcscan.knowledge import values
+from calcscan.model import Intracranial, Scan
+
+Mask = npt.NDArray[np.bool_]
+Field = npt.NDArray[np.float64]
+_UPRIGHT = np.ones((3, 1, 1), np.bool_)
+_SLICES = 2
+"""Slices looked at beyond the lesion's own, and beyond those that its slab may reach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """A lesion and its surround, cut out of the scan. Arrays (k, j, i) unless said otherwise.
+
+    `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
+    counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
+    position along the normal, the slab a slice stands for, and the thickness it averages over.
+    """
+
+    signal: Field
+    lesion: Mask
+    counted: Mask
+    near: Mask
+    clear_share: float
+    background_hu: float
+    at_mm: Field
+    slab_mm: Field
+    thick_mm: Field
+    pixel_mm: tuple[float, float]
+
+
+def patch(
+    scan: Scan,
+    intracranial: Intracranial,
+    parts: npt.NDArray[np.int32],
+    table: Table,
+    number: int,
+    rim_hu: float,
+    counted_hu: float,
+) -> Patch:
+    """Cut out component `number` of the label map `parts`; other components and all outside `head.mask` are not
+    looked at, nor the blur of bone; faint rim there is taken for that blur."""
+    limits, geometry = values("volume"), scan.geometry
+    thick_mm = scan.slice_thickness_mm
+    pixel_mm = geometry.spacing_mm[1:]
+    between = geometry.spacing_mm[0]
+    reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
+    wide_mm = limits["near_mm"] + limits["shell_mm"] + limits["bone_clear_mm"]
+    margin = (reach, *(int(np.ceil(wide_mm / step)) + 1 for step in pixel_mm))
+    box = tuple(
+        slice(max(int(a) - m, 0), min(int(b) + m, n))
+        for (a, b), m, n in zip(table["bbox"][number - 1], margin, scan.hu.shape, strict=True)
+    )
+    hu = scan.hu[box].astype(np.float64)
+    lesion = parts[box] == number
+    inside = intracranial.mask[box]
+    bone = ndimage.binary_dilation((hu >= rim_hu) & ~inside, _UPRIGHT)
+    blurred = within_mm(bone, limits["bone_clear_mm"], pixel_mm)
+    lesion &= ~blurred | (hu >= counted_hu)
+    clear = inside & ~blurred | lesion
+    usable = clear & (parts[box] == 0) | lesion
+    slices = max(1, round(float(np.median(thick_mm)) / between / 2))
+    tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
+    around = within_mm(tall, limits["near_mm"], pixel_mm)
+    near = around & usable
+    shell = within_mm(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
+    if shell.sum() < limits["shell_voxels"]:
+        shell = usable & ~near
+    enough = shell.sum() >= limits["shell_voxels"]
+    background = float(np.median(hu[shell])) if enough else float(intracranial.brain_hu or 0.0)
+    return Patch(
+        signal=np.where(near, hu - _field(hu, shell, background, geometry.slab_mm[box[0]], pixel_mm), 0.0),
+        lesion=lesion,
+        counted=lesion & (hu >= counted_hu),
+        near=near,
+        clear_share=float(clear[around].mean()) if around.any() else 0.0,
+        background_hu=background,
+        at_mm=geometry.positions_mm[box[0]],
+        slab_mm=geometry.slab_mm[box[0]],
+        thick_mm=thick_mm[box[0]],
+        pixel_mm=(pixel_mm[0], pixel_mm[1]),
+    )
+
+
+def _field(hu: Field, shell: Mask, background_hu: float, slab_mm: Field, pixel_mm: tuple[float, ...]) -> Field:
+    """The background as it changes around the lesion: the shell's voxels nearby, and a little of its median."""
+    limits = values("volume")
+    reach = limits["field_reach_mm"] / np.array([np.median(slab_mm), *pixel_mm])
+    clipped = np.clip(hu, limits["field_low_hu"], limits["field_high_hu"])
+    weight = ndimage.gaussian_filter(shell.astype(np.float64), reach, mode="constant")
+    total = ndimage.gaussian_filter(np.where(shell, clipped, 0.0), reach, mode="constant")
+    few = limits["field_faint"]
+    return np.asarray((total + few * background_hu) / (weight + few))
+
+
+def within_mm(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:
+    """Voxels no farther than this from one of the mask in the same slice."""
+    out = np.zeros_like(mask)
+    for k in np.flatnonzero(mask.any(axis=(1, 2))):
+        out[k] = ndimage.distance_transform_edt(~mask[k], sampling=pixel_mm) <= distance_mm
+    return out

@@ -1,0 +1,7 @@
+"""Bring the atlas onto the head: Intracranial, Atlas → Registration."""
+
+from __future__ import annotations
+
+from calcscan.registration.register import register_atlas
+
+__all__ = ["register_atlas"]

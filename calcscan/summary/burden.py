@@ -1,0 +1,88 @@
+"""One row for every site and side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from calcscan.knowledge import table, values
+from calcscan.knowledge.sites import all_sites
+from calcscan.model import Lesion, SiteBurden
+
+Place = tuple[str, str]
+
+
+def by_place(lesions: Sequence[Lesion]) -> dict[Place, list[Lesion]]:
+    """The lesions at each site and side."""
+    places: dict[Place, list[Lesion]] = {}
+    for lesion in lesions:
+        places.setdefault((lesion.site or "unassigned", lesion.side or ""), []).append(lesion)
+    return places
+
+
+def site_rows(
+    places: Mapping[Place, Sequence[Lesion]], *, located: bool, covered: Mapping[Place, float]
+) -> tuple[SiteBurden, ...]:
+    """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
+    site within the scan) is None."""
+    hidden = set(table("burden")["not_examined"]["groups"])
+    enough = values("burden")["coverage"]
+    rows = []
+    for site in all_sites().values():
+        for side in site.sides:
+            parts = places.get((site.site, side), ())
+            seen = site.group not in hidden and covered.get((site.site, side), 1.0) >= enough
+            known = located and (bool(parts) or seen)
+            rows.append(_row(site.site, side, site.group, parts) if known else _unknown(site.site, side, site.group))
+    return tuple(rows)
+
+
+def _unknown(site: str, side: str, group: str) -> SiteBurden:
+    return SiteBurden(
+        site=site,
+        side=side,
+        group=group,
+        volume_mm3=None,
+        volume_low_mm3=None,
+        volume_high_mm3=None,
+        volume_130_mm3=None,
+        count=None,
+        max_hu=None,
+        mean_hu=None,
+        grade=None,
+    )
+
+
+def _row(site: str, side: str, group: str, parts: Sequence[Lesion]) -> SiteBurden:
+    counted_mm3 = sum(p.volume_130_mm3 for p in parts)
+    weights = [p.mass_hu_mm3 / p.mean_hu for p in parts]
+    return SiteBurden(
+        site=site,
+        side=side,
+        group=group,
+        volume_mm3=float(sum(p.volume_mm3 for p in parts)),
+        volume_low_mm3=float(sum(p.volume_low_mm3 for p in parts)),
+        volume_high_mm3=float(sum(p.volume_high_mm3 for p in parts)),
+        volume_130_mm3=float(counted_mm3),
+        count=len(parts),
+        max_hu=max((p.max_hu for p in parts), default=None),
+        mean_hu=sum(w * p.mean_hu for w, p in zip(weights, parts, strict=True)) / sum(weights) if parts else None,
+        grade=grade(parts),
+    )
+
+
+def grade(parts: Sequence[Lesion]) -> str:
+    """The Utrecht scale by count, diameter and volume (`knowledge/burden.toml`).
+
+    >>> grade([])
+    'none_detected'
+    """
+    limits = values("burden")
+    if not parts:
+        return "none_detected"
+    if any(
+        p.diameter_mm >= limits["grade_confluent_mm"] and p.volume_mm3 >= limits["grade_confluent_mm3"] for p in parts
+    ):
+        return "severe"
+    if len(parts) == 1 and parts[0].diameter_mm <= limits["grade_dot_mm"]:
+        return "mild"
+    return "moderate"

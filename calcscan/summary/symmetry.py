@@ -1,0 +1,85 @@
+"""Left against right. Unknown is None: what could have been missed can't be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from calcscan.grid.geometry import Array
+from calcscan.knowledge import values
+from calcscan.knowledge.sites import all_sites
+from calcscan.measurement.symmetry import compare
+from calcscan.model import Lesion, LesionMap, Registration, Symmetry
+from calcscan.summary.burden import Place
+
+BASAL_GANGLIA = "basal_ganglia"
+_POINTS = 4000
+
+
+def pairs() -> dict[str, tuple[str, ...]]:
+    """Each paired site by itself, and the basal ganglia as a whole."""
+    sites = all_sites()
+    whole = tuple(name for name, site in sites.items() if site.group == BASAL_GANGLIA)
+    return {**{name: (name,) for name, site in sites.items() if site.paired}, BASAL_GANGLIA: whole}
+
+
+def symmetries(
+    places: Mapping[Place, Sequence[Lesion]],
+    lesions: LesionMap,
+    registration: Registration | None,
+    floor_mm3: float,
+    *,
+    located: bool,
+) -> tuple[Symmetry, ...]:
+    """One row for each of `pairs()`."""
+    if not located:
+        return tuple(_unknown(pair) for pair in pairs())
+    out = []
+    for pair, sites in pairs().items():
+        left, right = (
+            sum(p.volume_mm3 for site in sites for p in places.get((site, side), ())) for side in ("left", "right")
+        )
+        overlap = None
+        if registration is not None and left > 0 and right > 0:
+            numbers = tuple(
+                {p.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
+            )
+            overlap = _mirror_overlap(lesions, registration, numbers[0], numbers[1])
+        out.append(compare(pair, float(left), float(right), floor_mm3, overlap))
+    return tuple(out)
+
+
+def _mirror_overlap(lesions: LesionMap, registration: Registration, left: set[int], right: set[int]) -> float | None:
+    """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas: the share of the
+    voxels of both that have one of the other within the tolerance. None if either has no voxel in the label map."""
+    one, other = _points(lesions, registration, left), _points(lesions, registration, right)
+    if len(one) == 0 or len(other) == 0:
+        return None
+    other[:, 0] *= -1.0
+    near_mm = values("burden")["mirror_tolerance_mm"]
+    met = sum(
+        int(np.isfinite(cKDTree(there).query(here, distance_upper_bound=near_mm)[0]).sum())
+        for here, there in ((one, other), (other, one))
+    )
+    return met / (len(one) + len(other))
+
+
+def _points(lesions: LesionMap, registration: Registration, numbers: set[int]) -> Array:
+    """Where the voxels of the lesions lie in the atlas, mm; evenly thinned out if there are many."""
+    where: list[npt.NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
+    for lesion in lesions.lesions:
+        if lesion.id in numbers:
+            box = tuple(slice(a, b) for a, b in lesion.bbox_kji)
+            where.append(np.argwhere(lesions.labels[box] == lesion.id) + np.array([a for a, _ in lesion.bbox_kji]))
+    kji = np.concatenate(where)
+    world = lesions.geometry.to_world(kji[:: max(1, len(kji) // _POINTS)])
+    return registration.to_atlas(world)
+
+
+def _unknown(pair: str) -> Symmetry:
+    return Symmetry(
+        pair=pair, left_mm3=None, right_mm3=None, index=None, mirror_overlap=None, bilateral=None, symmetric=None
+    )

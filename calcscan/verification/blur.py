@@ -1,0 +1,149 @@
+"""How much a scanner blurs within a slice, read off the scan itself: how steeply skin gives way to air.
+
+Profiles across the outline of the head, where the surface stands upright on the slice. Only the air's half of an edge
+is used, since what lies behind the skin differs from place to place. The median over many profiles makes hair, ears
+and cushions harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, special
+
+from calcscan.grid.geometry import Array
+from calcscan.knowledge import values
+from calcscan.model import Scan
+
+_STEP_MM = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blur:
+    """In-plane blur: a Gaussian with a standard deviation of `psf_mm`, less `overshoot` times one twice as wide."""
+
+    psf_mm: float
+    overshoot: float = 0.0
+    measured: bool = False
+    profiles: int = 0
+    """How many edges the measurement rests on; 0 where it is assumed."""
+    why: str = ""
+
+
+def find_blur(scan: Scan) -> Blur:
+    """The scan's blur, measured if it can be, else assumed by its kernel; `why` says which.
+
+    Overshoot can't be read off an edge of air (it lies below what many scanners store): it is assumed where the kernel
+    is sharp.
+    """
+    limits = values("verification")
+    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
+    overshoot = float(limits["overshoot_sharp"]) if sharp else 0.0
+    widths = edge_widths_mm(scan, overshoot)
+    if len(widths) >= limits["fewest_profiles"]:
+        psf_mm = float(np.median(widths))
+        spread = float(np.subtract(*np.percentile(widths, [75, 25]))) / psf_mm
+        least_mm = max(limits["least_psf_mm"], limits["least_psf_pixels"] * max(scan.geometry.spacing_mm[1:]))
+        if least_mm <= psf_mm <= limits["most_psf_mm"] and spread <= limits["most_spread"]:
+            why = f"measured on {len(widths)} edges of skin and air"
+            return Blur(psf_mm=psf_mm, overshoot=overshoot, measured=True, profiles=len(widths), why=why)
+        trouble = f"edges of skin and air said {psf_mm:.2f} mm with a spread of {spread:.0%}"
+    else:
+        trouble = f"only {len(widths)} edges of skin and air could be read"
+    assumed = float(limits["psf_sharp_mm" if sharp else "psf_soft_mm"])
+    kernel = "sharp" if sharp else "soft"
+    return Blur(psf_mm=assumed, overshoot=overshoot, why=f"assumed for a {kernel} kernel: {trouble}")
+
+
+def edge_widths_mm(scan: Scan, overshoot: float = 0.0) -> Array:
+    """The blur as each usable edge profile shows it, standard deviation in mm, shape (profiles,)."""
+    chosen = np.linspace(0, scan.geometry.shape[0] - 1, int(values("verification")["edge_slices"])).round().astype(int)
+    thick_mm = scan.slice_thickness_mm
+    found = [_slice_widths(scan, int(k), float(thick_mm[k]), overshoot) for k in np.unique(chosen)]
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float) -> Array:
+    """Profiles of one slice, outwards along its gradient."""
+    limits = values("verification")
+    pixel_mm = np.array(scan.geometry.spacing_mm[1:])
+    hu = scan.hu[k].astype(np.float64)
+    smooth = ndimage.gaussian_filter(hu, limits["edge_smooth_mm"] / pixel_mm)
+    down, right = np.gradient(smooth, *pixel_mm)
+    steep = np.hypot(down, right)
+    edge = (np.abs(smooth - limits["edge_hu"]) < limits["edge_near_hu"]) & (steep > limits["edge_steep_hu_mm"])
+    edge &= _upright(scan, k, thick_mm, steep)
+    at = np.argwhere(edge)
+    at = at[:: max(1, len(at) // int(limits["edges_a_slice"]))]
+    if len(at) == 0:
+        return np.empty(0)
+    outwards = -np.stack([down, right], axis=-1)[tuple(at.T)] / steep[tuple(at.T)][:, None]
+    along_mm = np.arange(-limits["profile_mm"], limits["profile_mm"] + _STEP_MM, _STEP_MM)
+    points = at[:, None, :] + along_mm[:, None] * outwards[:, None, :] / pixel_mm
+    profiles = ndimage.map_coordinates(hu, np.moveaxis(points, -1, 0), order=3, mode="nearest")
+    widths = [_width_mm(profile, along_mm, overshoot) for profile in profiles]
+    return np.array([width for width in widths if width is not None])
+
+
+def _upright(scan: Scan, k: int, thick_mm: float, steep: Array) -> npt.NDArray[np.bool_]:
+    """Where the surface leans so little that averaging over the slice's thickness hardly widens its edge."""
+    limits, count = values("verification"), scan.geometry.shape[0]
+    below, above = max(k - 1, 0), min(k + 1, count - 1)
+    if below == above:
+        return np.zeros(steep.shape, np.bool_)
+    pixel_mm = np.array(scan.geometry.spacing_mm[1:])
+    smooth = [
+        ndimage.gaussian_filter(_unsheared(scan, n, k), limits["edge_smooth_mm"] / pixel_mm) for n in (below, above)
+    ]
+    between_mm = scan.geometry.positions_mm[above] - scan.geometry.positions_mm[below]
+    lean = np.abs(smooth[1] - smooth[0]) / between_mm / np.maximum(steep, 1e-6)
+    return np.asarray(lean * thick_mm <= limits["most_lean_mm"])
+
+
+def _unsheared(scan: Scan, n: int, k: int) -> Array:
+    """Slice n where slice k has its pixels: straight across, whatever the tilt of the stack."""
+    grid = scan.geometry
+    plane = np.linalg.pinv(np.column_stack([grid.step_j_mm, grid.step_i_mm]))
+    shift = plane @ (grid.origins_mm[k] - grid.origins_mm[n])
+    return np.asarray(ndimage.shift(scan.hu[n].astype(np.float64), -shift, order=1, mode="nearest"))
+
+
+def _width_mm(profile: Array, along_mm: Array, overshoot: float) -> float | None:
+    """The blur of one profile from tissue (first) to air; None if it is no clean edge of skin and air."""
+    limits = values("verification")
+    air = profile[along_mm >= limits["profile_mm"] - limits["air_mm"]]
+    air_hu = float(np.median(air))
+    if air_hu > limits["air_hu"] or air.max() > limits["air_hu"]:
+        return None
+    inside = profile[(along_mm < 0) & (along_mm > -limits["profile_mm"])]
+    tissue_hu = float(inside.max())
+    if not limits["skin_low_hu"] <= tissue_hu <= limits["skin_high_hu"]:
+        return None
+    level = (profile - air_hu) / (tissue_hu - air_hu)
+    last = np.flatnonzero(level >= 0.5)
+    if len(last) == 0 or last[-1] + 1 >= len(level):
+        return None
+    n = int(last[-1])
+    half_mm = along_mm[n] + _STEP_MM * (level[n] - 0.5) / (level[n] - level[n + 1])
+    return _fit_mm(along_mm[n + 1 :] - half_mm, level[n + 1 :], overshoot)
+
+
+def _fit_mm(out_mm: Array, level: Array, overshoot: float) -> float | None:
+    """The blur that best explains how the level falls from 0.5 outwards."""
+    limits = values("verification")
+    widths = np.arange(limits["least_psf_mm"] / 2, 2 * limits["most_psf_mm"], 0.02)
+    near = out_mm <= limits["fit_mm"]
+    wanted = _fall(out_mm[near][None, :] / widths[:, None], overshoot)
+    misfit = ((wanted - level[near]) ** 2).mean(axis=1)
+    best = int(misfit.argmin())
+    if not 0 < best < len(widths) - 1 or misfit[best] > limits["most_misfit"] ** 2:
+        return None
+    return float(widths[best])
+
+
+def _fall(out: Array, overshoot: float) -> Array:
+    """An edge, from 0.5 to 0, at distances in standard deviations of the blur."""
+    soft = special.ndtr(-out)
+    return np.asarray((1 + overshoot) * soft - overshoot * special.ndtr(-out / 2.0))

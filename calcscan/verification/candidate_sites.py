@@ -1,0 +1,123 @@
+"""Where deposits can be put: at the middle of each site, or at random in the brain, away from bone and from what is
+there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge import table, values
+from calcscan.model import Atlas, Intracranial, LesionMap, Registration, Scan, Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Room:
+    """The points of a head at which a deposit may have its centre: LPS mm (n, 3), how deep each lies below the inner
+    table, and how far from the nearest calcification that the scan came with, mm (n,)."""
+
+    points_mm: Array
+    depth_mm: Array
+    clear_mm: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePlace:
+    """A place at one site; `radius_mm` is that of the largest ball within the site around it."""
+
+    site: str
+    side: str
+    centre_mm: tuple[float, float, float]
+    radius_mm: float
+
+
+def find_room(scan: Scan, intracranial: Intracranial, lesions: LesionMap) -> Room:
+    """Every point of the coarse grid that lies inside the skull and well within the scan. `lesions` are those found,
+    whether or not they are kept later."""
+    limits = values("verification")
+    kji = np.argwhere(intracranial.isotropic_mask & intracranial.isotropic_hu.covered)
+    points = apply(intracranial.isotropic_hu.affine, kji)
+    at = scan.geometry.to_index(points)
+    margin = limits["rim_mm"] / np.array(scan.geometry.spacing_mm)
+    whole = ((at >= margin) & (at <= np.array(scan.geometry.shape) - 1 - margin)).all(axis=1)
+    points = points[whole]
+    dense = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
+    known = apply(
+        np.linalg.inv(intracranial.isotropic_hu.affine), scan.geometry.to_world(np.argwhere(lesions.labels > 0))
+    )
+    dense[tuple(np.clip(np.rint(known).astype(int), 0, np.array(dense.shape) - 1).T)] = True
+    away = (
+        ndimage.distance_transform_edt(~dense, sampling=intracranial.isotropic_hu.spacing_mm) if dense.any() else None
+    )
+    here = tuple(kji[whole].T)
+    return Room(
+        points_mm=points,
+        depth_mm=intracranial.depth_mm[here].astype(np.float64),
+        clear_mm=np.full(len(points), np.inf) if away is None else np.asarray(away[here]),
+    )
+
+
+def site_places(room: Room, registration: Registration, atlas: Atlas) -> tuple[list[SitePlace], dict[str, str]]:
+    """A place for each site and side, and why there is none for the others."""
+    there = registration.to_atlas(room.points_mm)
+    boxes = ndimage.find_objects(atlas.labels)
+    labels = sample_at(atlas.labels, atlas.affine, there, nearest=True).astype(np.uint8)
+    found, missing = [], {}
+    for number, site in sorted(atlas.sites.items()):
+        name = f"{site.site} {site.side}"
+        box = boxes[number - 1] if number <= len(boxes) else None
+        own = np.flatnonzero(labels == number)
+        place = _on_vault(room, there, site) if box is None else _within(room, there, own, box, atlas, number)
+        if isinstance(place, str):
+            missing[name] = place
+        else:
+            found.append(place)
+    return found, missing
+
+
+def _within(
+    room: Room, there: Array, own: npt.NDArray[np.intp], box: tuple[slice, ...], atlas: Atlas, number: int
+) -> SitePlace | str:
+    """As deep in the site as can be; `own` are the points of the room that lie in it."""
+    limits = values("verification")
+    if len(own) == 0:
+        return "the scan does not reach it"
+    steps_mm = np.linalg.norm(atlas.affine[:3, :3], axis=0)
+    volume = np.pad(atlas.labels[box] == number, 1)
+    deep_mm = ndimage.distance_transform_edt(volume, sampling=steps_mm)
+    affine = atlas.affine.copy()
+    affine[:3, 3] = apply(atlas.affine, [part.start - 1 for part in box])
+    own_mm = sample_at(deep_mm, affine, there[own])
+    radius = np.clip(own_mm, limits["site_least_mm"] / 2, limits["site_most_mm"] / 2)
+    free = room.clear_mm[own] >= radius + limits["site_apart_mm"]
+    if not free.any() or own_mm[free].max() < limits["site_middle"] * own_mm.max():
+        return "calcified already"
+    return _place(atlas.sites[number], room.points_mm[own[free]], own_mm[free])
+
+
+def _on_vault(room: Room, there: Array, site: Site) -> SitePlace | str:
+    """For dura of the convexity, which the atlas does not draw: just under the vault."""
+    vault = table("verification")["vault"]
+    if site.site != vault["site"]:
+        return "calcscan does not look at it"
+    sign = 1.0 if site.side == "left" else -1.0
+    away = np.linalg.norm(there - np.array(vault["atlas_mm"]) * [sign, 1.0, 1.0], axis=1)
+    near = (np.abs(room.depth_mm - vault["depth_mm"]) <= vault["give_mm"]) & (away <= vault["reach_mm"])
+    near &= room.clear_mm >= vault["reach_mm"] / 2
+    if not near.any():
+        return "the scan does not reach it"
+    return _place(site, room.points_mm[near], -away[near], radius_mm=float(vault["diameter_mm"]) / 2)
+
+
+def _place(site: Site, points: Array, rank: Array, *, radius_mm: float | None = None) -> SitePlace:
+    best = points[int(rank.argmax())]
+    return SitePlace(
+        site=site.site,
+        side=site.side,
+        centre_mm=(float(best[0]), float(best[1]), float(best[2])),
+        radius_mm=float(rank.max()) if radius_mm is None else radius_mm,
+    )

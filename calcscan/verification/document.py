@@ -1,0 +1,132 @@
+"""Verification → verify.json, verify.csv and text. Nothing in it names the person."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from calcscan.knowledge import values
+from calcscan.report.document import document as report_document
+from calcscan.report.folder import VERIFY, put_files
+from calcscan.verification.model import Trial, Verification
+from calcscan.verification.score import at_sites, detection, located, smallest_reliable_mm, volumes
+
+SCHEMA = "calcscan-verify/1"
+TRUTH = (
+    "Deposits are added to the scan with its own blur, slice thickness and noise, each of one density; beam hardening, "
+    "streaks and motion are not added. Where a deposit lies is said by the atlas as it was fitted to the scan without "
+    "deposits: a wrong fit is not noticed here. Skull and atlas are found anew in the passes at the sites, and taken "
+    "from the scan as it came in the others."
+)
+_SAME = ("software", "atlas", "grid", "quality", "registration", "detection_floor_mm3", "disclaimer")
+COLUMNS = (
+    "series", "pass", "shape", "diameter_mm", "true_volume_mm3", "true_hu", "true_l_mm", "true_p_mm", "true_s_mm",
+    "true_site", "true_side", "found", "lesions", "volume_mm3", "volume_low_mm3", "volume_high_mm3", "volume_130_mm3",
+    "max_hu", "site", "side", "site_share", "off_mm",
+)  # fmt: skip
+
+
+def document(verification: Verification) -> dict[str, Any]:
+    """The whole of verify.json."""
+    report = report_document(verification.baseline)
+    cells = detection(verification.trials)
+    large_mm3 = float(values("verification")["large_mm3"])
+    tried = bool(verification.trials)
+    scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, least_mm3=large_mm3)}
+    whole = {
+        "schema": SCHEMA,
+        **{name: report[name] for name in _SAME},
+        "settings": {**report["settings"], **verification.settings},
+        "truth": TRUTH,
+        "why_not": verification.why_not or None,
+        "blur": asdict(verification.blur),
+        "passes": verification.passes,
+        "detection": [{**asdict(cell), "recall": cell.found / cell.put_in} for cell in cells] if tried else None,
+        "reliable_from": [{"hu": hu, "diameter_mm": mm} for hu, mm in smallest_reliable_mm(cells).items()],
+        "volume": {name: asdict(score) if score else None for name, score in scores.items()},
+        "large_from_mm3": large_mm3,
+        "sites": [_at_site(trial) for trial in at_sites(verification.trials)],
+        "sites_untried": dict(verification.untried),
+        "steadiness": asdict(verification.steadiness) if verification.steadiness else None,
+        "strays": [
+            {"pass": stray.pass_number, **{name: getattr(stray.lesion, name) for name in _STRAY}}
+            for stray in verification.strays
+        ] if tried else None,
+        "deposits": [row(trial) for trial in verification.trials],
+        "timings_s": dict(verification.timings_s),
+    }  # fmt: skip
+    rounded: dict[str, Any] = _rounded(whole)
+    return rounded
+
+
+_STRAY = ("site", "side", "volume_mm3", "max_hu", "centroid_lps_mm")
+
+
+def row(trial: Trial) -> dict[str, Any]:
+    """One deposit: what is true, and what was found."""
+    planned, deposit = trial.planned, trial.planned.deposit
+    first = trial.lesions[0] if trial.lesions else None
+    low, high = trial.interval_mm3 or (None, None)
+    truth = (
+        planned.series, trial.pass_number, deposit.shape, deposit.diameter_mm, deposit.volume_mm3, deposit.hu,
+        *deposit.centre_mm, planned.site, planned.side,
+    )  # fmt: skip
+    seen = (
+        trial.found, len(trial.lesions), trial.volume_mm3, low, high, trial.volume_130_mm3,
+        first and max(lesion.max_hu for lesion in trial.lesions), first and first.site, first and first.side,
+        first and first.site_share, trial.off_mm,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, (*truth, *seen), strict=True))
+
+
+def write_verification(verification: Verification, out: str | Path, *, replaces: str | None = None) -> str:
+    """Write verify.json, verify.csv and, where there is one, verify.png to the folder `out`: all or none. Returns
+    verify.json, as it was written; `replaces` as for `write_report`.
+
+    Raises
+    ------
+    OutputError
+        The folder can't be written to, or holds somebody else's files by the same names.
+    """
+    content = document(verification)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(content["deposits"])
+    files = {
+        "verify.json": (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(),
+        "verify.csv": table.getvalue().encode(),
+    }
+    if verification.picture is not None:
+        files["verify.png"] = verification.picture
+    put_files(Path(out), files, VERIFY, replaces=replaces)
+    return files["verify.json"].decode()
+
+
+def _at_site(trial: Trial) -> dict[str, Any]:
+    site, side = located(trial)
+    planned, first = trial.planned, trial.lesions[0] if trial.lesions else None
+    return {
+        "site": planned.site,
+        "side": planned.side,
+        "found": trial.found,
+        "said_site": first and first.site,
+        "said_side": first and first.side,
+        "site_right": site,
+        "side_right": side,
+    }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_rounded(item) for item in value]
+    return value

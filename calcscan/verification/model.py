@@ -1,0 +1,134 @@
+"""What `verify_scan` found out. All values are frozen; unknown is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from calcscan.model import Lesion, Result
+from calcscan.verification.blur import Blur
+from calcscan.verification.deposits import Deposit
+
+SITE, SIZE, VOLUME = "site", "size", "volume"
+"""The three series: at every site; by size and density; by shape and volume."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A deposit to put in, and where it is said to lie by the atlas on the scan as it came; None where that is not
+    what is tried."""
+
+    series: str
+    deposit: Deposit
+    site: str | None = None
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One deposit put in, and the lesions that calcscan took it for, the largest first."""
+
+    planned: Planned
+    pass_number: int
+    lesions: tuple[Lesion, ...]
+
+    @property
+    def found(self) -> bool:
+        return bool(self.lesions)
+
+    @property
+    def volume_mm3(self) -> float | None:
+        return sum(lesion.volume_mm3 for lesion in self.lesions) if self.lesions else None
+
+    @property
+    def volume_130_mm3(self) -> float | None:
+        return sum(lesion.volume_130_mm3 for lesion in self.lesions) if self.lesions else None
+
+    @property
+    def interval_mm3(self) -> tuple[float, float] | None:
+        if not self.lesions:
+            return None
+        return (
+            sum(lesion.volume_low_mm3 for lesion in self.lesions),
+            sum(lesion.volume_high_mm3 for lesion in self.lesions),
+        )
+
+    @property
+    def off_mm(self) -> float | None:
+        """From the true centroid to that of the largest lesion."""
+        if not self.lesions:
+            return None
+        return float(np.linalg.norm(np.subtract(self.lesions[0].centroid_lps_mm, self.planned.deposit.centre_mm)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A lesion that appeared in a pass and belongs to nothing that was put in."""
+
+    pass_number: int
+    lesion: Lesion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steadiness:
+    """What the deposits did to everything else, over the passes that look for the skull and the atlas anew.
+
+    `kept` of `before` lesions that the scan came with were found again, `moved` of them at another site or side.
+    `shift_mm`: the farthest that a point within the head moved in the atlas.
+    """
+
+    passes: int
+    before: int
+    kept: int
+    moved: int
+    shift_mm: float
+    intracranial_change: float
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """How many deposits of one diameter and density were put in, and found."""
+
+    diameter_mm: float
+    hu: float
+    put_in: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeScore:
+    """Of the deposits that were found: found over true volume, less one."""
+
+    put_in: int
+    found: int
+    mean_bias: float
+    median_bias: float
+    within: Mapping[str, float]
+    """Share within 15, 20 and 30 % of the truth, by that number."""
+    interval_holds: float
+    plain_mean_bias: float
+    """The same of the plain count at 130 HU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verification:
+    """The outcome. `trials` is empty where nothing sound could be tried, and `why_not` says why.
+
+    `baseline` is the analysis of the scan as it came; `picture` a PNG of the deposits at the sites.
+    """
+
+    baseline: Result
+    blur: Blur
+    trials: tuple[Trial, ...]
+    untried: Mapping[str, str]
+    """Sites (`site side`) where nothing could be put, and why."""
+    strays: tuple[Stray, ...]
+    steadiness: Steadiness | None
+    passes: int
+    settings: Mapping[str, float]
+    timings_s: Mapping[str, float]
+    why_not: str = ""
+    picture: bytes | None = None

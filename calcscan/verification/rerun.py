@@ -1,0 +1,131 @@
+"""One pass: deposits into the scan, the stages over it, and which lesion is which deposit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from calcscan.bone_contact import recover_bone_contact
+from calcscan.detection import detect_lesions
+from calcscan.grid.geometry import apply
+from calcscan.intracranial import segment_intracranial
+from calcscan.knowledge import values
+from calcscan.localisation import locate_lesions
+from calcscan.model import Atlas, Intracranial, Lesion, LesionMap, Registration, Scan
+from calcscan.registration import register_atlas
+from calcscan.verification.blur import Blur
+from calcscan.verification.inserted import Share, filled_share, with_shares
+from calcscan.verification.model import Planned, Steadiness, Stray, Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Before:
+    """The scan as it came, and what calcscan made of it."""
+
+    scan: Scan
+    intracranial: Intracranial
+    registration: Registration
+    lesions: LesionMap
+    atlas: Atlas
+    blur: Blur
+    threshold_hu: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class After:
+    """One pass."""
+
+    scan: Scan
+    lesions: LesionMap
+    trials: tuple[Trial, ...]
+    strays: tuple[Stray, ...]
+    steadiness: Steadiness | None
+
+
+def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: bool) -> After:
+    """Put deposits in and look for them. `anew`: the skull is found and the atlas registered again on the changed scan;
+    else both are those of the scan as it came."""
+    planned = tuple(planned)
+    thick_mm = before.scan.slice_thickness_mm
+    shares = [filled_share(one.deposit, before.scan.geometry, thick_mm, before.blur) for one in planned]
+    scan = with_shares(before.scan, [one.deposit for one in planned], shares)
+    intracranial, registration = before.intracranial, before.registration
+    if anew:
+        bare = segment_intracranial(scan)
+        registration = register_atlas(bare, before.atlas)
+        intracranial = recover_bone_contact(scan, bare, registration, before.atlas)
+    found = detect_lesions(scan, intracranial, threshold_hu=before.threshold_hu)
+    lesions = locate_lesions(found, scan, intracranial, registration, before.atlas)
+    trials = tuple(
+        Trial(planned=one, pass_number=number, lesions=_taken_for(share, lesions))
+        for one, share in zip(planned, shares, strict=True)
+    )
+    return After(
+        scan=scan,
+        lesions=lesions,
+        trials=trials,
+        strays=tuple(
+            Stray(pass_number=number, lesion=lesions.lesions[n - 1]) for n in _strange(before, lesions, shares)
+        ),
+        steadiness=_steadiness(before, intracranial, registration, lesions) if anew else None,
+    )
+
+
+def _taken_for(share: Share, lesions: LesionMap) -> tuple[Lesion, ...]:
+    """The lesions that lie where the deposit shows, the largest part first."""
+    box, filled = share
+    seen = lesions.labels[box][filled >= values("verification")["core_share"] * filled.max()]
+    numbers, counts = np.unique(seen[seen > 0], return_counts=True)
+    return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
+
+
+def _strange(before: Before, lesions: LesionMap, shares: list[Share]) -> list[int]:
+    """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
+    known = set(np.unique(lesions.labels[before.lesions.labels > 0]).tolist())
+    for box, filled in shares:
+        known |= set(np.unique(lesions.labels[box][np.abs(filled) > values("verification")["rim_share"]]).tolist())
+    return [lesion.id for lesion in lesions.lesions if lesion.id not in known]
+
+
+def _steadiness(
+    before: Before, intracranial: Intracranial, registration: Registration, lesions: LesionMap
+) -> Steadiness:
+    kept = moved = 0
+    for lesion in before.lesions.lesions:
+        numbers = lesions.labels[before.lesions.labels == lesion.id]
+        numbers = numbers[numbers > 0]
+        if len(numbers) == 0:
+            continue
+        kept += 1
+        now = lesions.lesions[int(np.bincount(numbers).argmax()) - 1]
+        moved += (now.site, now.side) != (lesion.site, lesion.side)
+    kji = np.argwhere(before.intracranial.isotropic_mask)[::97]
+    points = apply(before.intracranial.isotropic_hu.affine, kji)
+    shift = registration.to_atlas(points) - before.registration.to_atlas(points)
+    return Steadiness(
+        passes=1,
+        before=len(before.lesions.lesions),
+        kept=kept,
+        moved=moved,
+        shift_mm=float(np.linalg.norm(shift, axis=1).max()),
+        intracranial_change=intracranial.intracranial_ml / before.intracranial.intracranial_ml - 1.0,
+        accepted=bool(registration.accepted),
+    )
+
+
+def together(parts: Iterable[Steadiness]) -> Steadiness | None:
+    """The worst of several passes; counts are sums."""
+    all_parts = list(parts)
+    if not all_parts:
+        return None
+    return Steadiness(
+        passes=len(all_parts),
+        before=sum(part.before for part in all_parts),
+        kept=sum(part.kept for part in all_parts),
+        moved=sum(part.moved for part in all_parts),
+        shift_mm=max(part.shift_mm for part in all_parts),
+        intracranial_change=max((part.intracranial_change for part in all_parts), key=abs),
+        accepted=all(part.accepted for part in all_parts),
+    )

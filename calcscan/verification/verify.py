@@ -1,0 +1,131 @@
+"""The whole of `calcscan verify`: what the scan holds, deposits put in pass by pass, and the score."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from calcscan.detection import detect_lesions
+from calcscan.knowledge import values
+from calcscan.model import Result, Scan
+from calcscan.pipeline import analyse, analyse_scan
+from calcscan.quality import severity
+from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.candidate_sites import SitePlace, find_room, site_places
+from calcscan.verification.model import Verification
+from calcscan.verification.picture import all_in_one
+from calcscan.verification.plan import random_passes, site_passes
+from calcscan.verification.rerun import After, Before, run_pass, together
+
+Progress = Callable[[str], None]
+PLACELESS = frozenset({"registration_poor", "laterality_unknown"})
+"""Reasons to abstain that leave detection and measuring sound."""
+
+
+def verify_scan(
+    source: str | Path | Scan,
+    *,
+    deposits: int | None = None,
+    seed: int = 1,
+    series_uid: str | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Put calcifications of known size, density and place into a scan, and see what calcscan makes of them.
+
+    Parameters
+    ----------
+    source
+        A DICOM folder, a ZIP of one, a NIfTI file, or a scan read already.
+    deposits
+        How many to put in by size and density; a quarter as many come by shape and volume, and one at every site.
+    seed
+        The same seed puts the same deposits at the same places.
+    series_uid
+        The series to take; else the one that suits best.
+    progress
+        Called with what is done, as it begins.
+
+    Returns
+    -------
+    Verification
+        Without trials where calcscan abstains on the scan for a reason that makes any number unsound; without those
+        at the sites where it only can't place anything.
+
+    Raises
+    ------
+    InputError, AtlasError
+        There is nothing to report on.
+    """
+    begin = time.perf_counter()
+    tell = progress or (lambda words: None)
+    baseline = (
+        analyse_scan(source, progress=progress)
+        if isinstance(source, Scan)
+        else analyse(source, series_uid=series_uid, progress=progress)
+    )
+    wanted = int(values("verification")["size_count"]) if deposits is None else deposits
+    settings = {"seed": float(seed), "deposits": float(wanted)}
+    blur = find_blur(baseline.scan)
+    taken_s = {"baseline": time.perf_counter() - begin}
+    why_not = _unsound(baseline)
+    if why_not or baseline.intracranial is None or baseline.lesions is None or baseline.registration is None:
+        return _verification(baseline, blur, (), {}, settings, taken_s, why_not=why_not)
+    before = Before(
+        scan=baseline.scan,
+        intracranial=baseline.intracranial,
+        registration=baseline.registration,
+        lesions=baseline.lesions,
+        atlas=baseline.atlas,
+        blur=blur,
+    )
+    room = find_room(before.scan, before.intracranial, detect_lesions(before.scan, before.intracranial))
+    places: list[SitePlace] = []
+    untried = {"all": "calcscan abstains on this scan"}
+    if baseline.quality.state != "abstain":
+        places, untried = site_places(room, before.registration, before.atlas)
+    plan = [(one, True) for one in site_passes(places)]
+    plan += [(one, False) for one in random_passes(room, wanted, np.random.default_rng(seed))]
+    done: list[After] = []
+    for number, (planned, anew) in enumerate(plan, start=1):
+        tell(f"pass {number} of {len(plan)}")
+        done.append(run_pass(before, number, planned, anew=anew))
+    taken_s["passes"] = time.perf_counter() - begin - taken_s["baseline"]
+    tell("draw")
+    at_sites = [after for after in done if after.steadiness is not None]
+    picture = all_in_one(baseline, at_sites) if at_sites else None
+    return _verification(baseline, blur, tuple(done), untried, settings, taken_s, picture=picture)
+
+
+def _unsound(baseline: Result) -> str:
+    """Why nothing can be tried on this scan; empty where it can."""
+    grave = [flag for flag in baseline.quality.flags if severity(flag) == "abstain" and flag.code not in PLACELESS]
+    return "; ".join(f"{flag.code}: {flag.message}" for flag in grave)
+
+
+def _verification(
+    baseline: Result,
+    blur: Blur,
+    done: tuple[After, ...],
+    untried: Mapping[str, str],
+    settings: Mapping[str, float],
+    taken_s: Mapping[str, float],
+    *,
+    why_not: str = "",
+    picture: bytes | None = None,
+) -> Verification:
+    return Verification(
+        baseline=baseline,
+        blur=blur,
+        trials=tuple(trial for after in done for trial in after.trials),
+        untried=untried,
+        strays=tuple(stray for after in done for stray in after.strays),
+        steadiness=together(after.steadiness for after in done if after.steadiness is not None),
+        passes=len(done),
+        settings=settings,
+        timings_s={name: round(seconds, 3) for name, seconds in taken_s.items()},
+        why_not=why_not,
+        picture=picture,
+    )

@@ -1,6 +1,0 @@
-"""A site's own acceptance test: calcifications of known size, density and place put into the user's own scan, and how
-well they are found, measured and located."""
-
-from calcscan.verify.stage import verify
-
-__all__ = ["verify"]

@@ -2,8 +2,8 @@
 
     python benchmarks/reading.py [--dcm2niix PATH]... [--only WORDS]
 
-The cases are those of tests/reading_cases.py, written to a temporary folder. Right: the ball's centre within 0.5 mm and
-its volume within 3 %. Else flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
+The cases are those of tests/support/reading_cases.py, written to a temporary folder. Right: the ball's centre within
+0.5 mm and its volume within 3 %. Else flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
 
 Peers get the benefit of every doubt: of all images that they make the best counts (dcm2niix writes native and resampled
 ones; SimpleITK is given every series, nested folders too), and any line that they don't always print is a warning. A
@@ -31,9 +31,9 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from ball_phantom import grid_of, measured
-from reading_case import Reading, judged, read_by_calcscan
-from reading_cases import CASES
+from support.ball_phantom import grid_of, measured
+from support.reading_case import Reading, judged, read_by_calcscan
+from support.reading_cases import CASES
 
 VERDICTS = ("right", "flagged", "refused", "SILENTLY WRONG")
 NOT_ASKED = Reading(verdict="–")

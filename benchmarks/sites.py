@@ -81,8 +81,8 @@ def places_of(path: Path) -> list[Place]:
             for p in marked[path.name]["points"]
         ]
     sys.path.insert(0, str(SAMPLES))
-    from heads import HEADS
     from person import Warp
+    from support.heads import HEADS
 
     builds = {intracranial.name: intracranial.build for intracranial in HEADS}
     if path.name not in builds:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from phantoms import Region, phantom, stack
+from support.phantoms import Region, phantom, stack
 
 from calcscan.detection import detect_lesions
 from calcscan.model import Flag

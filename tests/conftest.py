@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-collect_ignore_glob = ["encoded/*", "reading_case*.py"]
+collect_ignore_glob = ["support/*"]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from naive import component_rows, components
+from support.naive import component_rows, components
 
 from calcscan._kernels import components as kernels
 from calcscan._kernels.warm import is_compiled

@@ -14,8 +14,8 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from heads import CLEAN, FALX, PALLIDUM, SAMPLES, truth
 from PIL import Image
+from support.heads import CLEAN, FALX, PALLIDUM, SAMPLES, truth
 
 from calcscan.cli import main
 from calcscan.read import read_scan

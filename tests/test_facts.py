@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_summarise import lesion, lesion_map, registration
+from support.lesions import lesion, lesion_map, registration
 
 from calcscan.facts import image_facts
 from calcscan.grid.geometry import Geometry

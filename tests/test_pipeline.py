@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from results import make_atlas, make_result
+from support.results import make_atlas, make_result
 
 from calcscan import pipeline
 from calcscan.errors import FactsError, NoCTError, RefusedError

@@ -1,0 +1,154 @@
+"""The inside of the skull."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.heads import (
+    CLEAN,
+    FALX,
+    PALLIDUM,
+    ball,
+    box_scan,
+    cropped,
+    dense_ml,
+    edited,
+    egg,
+    nuclei_of,
+    sample,
+    sample_head,
+    shrunk,
+    truth,
+    with_wide_ventricles,
+    without_a_piece_of_vault,
+)
+
+from calcscan.atlas import load_atlas
+from calcscan.errors import RefusedError
+from calcscan.intracranial import segment_intracranial
+from calcscan.registration import register_atlas
+
+
+def test_the_inside_of_an_egg_is_its_yolk() -> None:
+    intracranial = segment_intracranial(box_scan(egg()))
+    assert intracranial.intracranial_ml == pytest.approx(4 / 3 * np.pi * 7.4**3, rel=0.04)
+    assert intracranial.brain_hu == pytest.approx(32)
+    inside = intracranial.mask
+    assert inside[46, 46, 46]
+    assert not inside[ball(inside.shape, 43.0) & ~ball(inside.shape, 38.5)].any()
+    assert inside[ball(inside.shape, 35.5)].all()
+    assert intracranial.flags == ()
+
+
+def test_calcification_inside_bars_nothing_and_stays_inside() -> None:
+    hu = egg()
+    big = ball(hu.shape, 9.0, (46, 46, 56))
+    hu[big] = 900
+    intracranial = segment_intracranial(box_scan(hu))
+    assert intracranial.mask[big].all()
+    assert intracranial.intracranial_ml == pytest.approx(4 / 3 * np.pi * 7.4**3, rel=0.04)
+
+
+def test_a_ridge_of_the_skull_is_bone_but_a_deep_plate_grown_from_it_is_not() -> None:
+    hu = egg()
+    plate = np.zeros(hu.shape, np.bool_)
+    plate[40:52, 12:26, 45:47] = True  # 4 mm thick, from the skull's front about 22 mm deep: a calcified falx
+    ridge = np.zeros(hu.shape, np.bool_)
+    ridge[44:48, 78:83, 30:60] = True  # at the back, 3 mm high
+    ridge &= ~ball(hu.shape, 35.0)
+    hu[(plate | ridge) & ball(hu.shape, 37.5)] = 800
+    intracranial = segment_intracranial(box_scan(hu))
+    deep = plate & ball(hu.shape, 33.0)
+    assert intracranial.mask[deep].all()
+    assert not intracranial.mask[ridge & (hu == 800)].any()
+
+
+@pytest.mark.parametrize(
+    ("hu", "code"),
+    [
+        (np.full((40, 60, 60), -1000), "not_head"),
+        (np.where(ball((40, 60, 60), 18.0), 35, -1000), "not_head"),
+        (egg(brain_hu=95), "no_brain"),
+        (egg(brain_hu=-80), "no_brain"),
+        (np.where(ball((60, 60, 60), 20.0), np.where(ball((60, 60, 60), 17.0), 35, 900), -1000), "not_head"),
+    ],
+    ids=["air", "no bone", "plastic", "fat", "too small"],
+)
+def test_what_is_no_head_is_refused(hu: np.ndarray, code: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        segment_intracranial(box_scan(hu))
+    assert refused.value.code == code
+    assert refused.value.hint
+
+
+def test_a_head_cut_off_is_told() -> None:
+    intracranial = segment_intracranial(box_scan(egg()[30:]))
+    assert [flag.code for flag in intracranial.flags] == ["cropped"]
+    assert "first slice" in intracranial.flags[0].message
+    side = segment_intracranial(box_scan(egg()[:, :, :70]))
+    assert [flag.code for flag in side.flags] == ["cropped"]
+
+
+@pytest.mark.parametrize("name", [PALLIDUM, FALX, CLEAN])
+def test_the_sample_heads_hold_their_lesions_and_no_skull(name: str) -> None:
+    scan, intracranial = sample(name), sample_head(name)
+    assert 1300 < intracranial.intracranial_ml < 2200
+    assert intracranial.noise_hu is not None
+    assert 2.0 < intracranial.noise_hu < 12.0
+    for lesion in truth(name)["lesions"]:
+        k, j, i = np.rint(scan.geometry.to_index(lesion["centroid_lps_mm"])).astype(int)
+        assert intracranial.mask[k, j, i], lesion
+    cortical = intracranial.mask & (scan.hu > 900)
+    assert cortical.sum() * scan.geometry.voxel_mm3[0] < 400, "thick bone counted as inside"
+
+
+@pytest.mark.parametrize("flap", [False, True], ids=["a piece of vault missing", "its flap put back with a gap"])
+def test_after_a_craniotomy_the_inside_is_the_same_and_no_bone_is_in_it(flap: bool) -> None:
+    whole = sample_head(PALLIDUM)
+    scan = without_a_piece_of_vault(sample(PALLIDUM), whole, flap=flap)
+    intracranial = segment_intracranial(scan)
+    assert intracranial.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.025)
+    assert dense_ml(scan, intracranial) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.1)
+
+
+def test_a_flap_that_touches_nothing_is_skull_and_a_large_calcification_is_not() -> None:
+    hu = egg(skull_mm=10.0)
+    gap = ball(hu.shape, 16.0, (46, 46, 84)) & ~ball(hu.shape, 13.0, (46, 46, 84))
+    flap = ball(hu.shape, 13.0, (46, 46, 84)) & (hu == 1000)
+    hu[gap & (hu == 1000)] = 40
+    stone = ball(hu.shape, 8.0, (46, 46, 22))
+    hu[stone] = 700
+    inside = segment_intracranial(box_scan(hu)).inside
+    assert flap.sum() * 0.008 > 2, "ml"
+    assert inside[flap].mean() < 0.02
+    assert inside[stone].all()
+
+
+def test_deep_nuclei_calcified_throughout_bar_nothing() -> None:
+    """They lie farther from any bone than a flap may lie from the vault."""
+    scan, whole = sample(CLEAN), sample_head(CLEAN)
+    nuclei = nuclei_of(scan, register_atlas(whole, load_atlas()))
+    intracranial = segment_intracranial(edited(scan, np.where(nuclei, 700, scan.hu)))
+    assert nuclei.sum() * scan.geometry.voxel_mm3[0] > 30_000
+    assert intracranial.mask[nuclei].mean() > 0.99
+    assert intracranial.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.01)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 70), (16, 83)], ids=["no vertex", "no base"])
+def test_of_a_cropped_head_the_rest_is_the_same(first: int, last: int) -> None:
+    whole, part = sample_head(PALLIDUM), segment_intracranial(cropped(sample(PALLIDUM), first, last))
+    assert "cropped" in {flag.code for flag in part.flags}
+    high = slice(30, 60)
+    same = whole.mask[high] == part.inside[high.start - first : high.stop - first]
+    assert same.mean() > 0.998
+
+
+def test_a_childs_head_is_found_in_its_own_size() -> None:
+    intracranial = segment_intracranial(shrunk(sample(PALLIDUM), 0.75))
+    assert intracranial.intracranial_ml == pytest.approx(0.75**3 * sample_head(PALLIDUM).intracranial_ml, rel=0.02)
+
+
+def test_wide_ventricles_are_inside() -> None:
+    scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
+    intracranial = segment_intracranial(with_wide_ventricles(scan, whole, wider_mm=8.0))
+    assert intracranial.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.01)

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+
+import jsonschema
+import numpy as np
+import pytest
+from support.results import BALLS, Ball, grid, make_result
+
+from calcscan.knowledge.sites import all_sites
+from calcscan.model import Flag, Result, SeriesChoice
+from calcscan.report import write_report
+from calcscan.report.document import document, hashed
+from calcscan.report.sitelabels import label_of, site_labels
+from calcscan.report.text import summary_text
+from calcscan.report.write import report_files
+
+SCHEMA = json.loads((files("calcscan") / "knowledge" / "report.schema.json").read_text(encoding="utf-8"))
+PRIVATE = ("Mustermann", "Erika", "HOSP-778899", "20240131", "1.2.826.0.1.99")
+
+
+@pytest.fixture(scope="module")
+def result():
+    return make_result()
+
+
+@pytest.fixture(scope="module")
+def written(result):
+    return report_files(result)
+
+
+@cache
+def files_of(case: str) -> dict[str, bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("calcscan.report.write.mosaic_png", lambda result: b"tests/report/test_mosaic.py looks at it")
+        return report_files(result_of(case))
+
+
+@cache
+def result_of(case: str) -> Result:
+    return make_result(**CASES[case])
+
+
+def read(content: bytes) -> dict:
+    return json.loads(content, parse_constant=lambda name: pytest.fail(f"{name} in report.json"))
+
+
+CASES = {
+    "found": {},
+    "nothing found": {"balls": ()},
+    "refused": {"refused": True},
+    "not registered": {"accepted": False},
+    "contrast": {"flags": [Flag(code="contrast", message="a contrast agent is named", value="IOMERON")]},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_report_json_keeps_to_its_schema(case):
+    report = read(files_of(case)["report.json"])
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_the_schema_knows_every_site_and_code():
+    from calcscan.quality import quality_codes
+
+    lesion = SCHEMA["properties"]["lesions"]["items"]["properties"]
+    assert lesion["site"]["enum"] == [*all_sites(), None]
+    assert SCHEMA["properties"]["quality"]["properties"]["flags"]["items"]["properties"]["code"]["enum"] == [
+        *quality_codes()
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nobody_is_named_in_any_file(case):
+    files_ = files_of(case)
+    for name in ("report.json", "lesions.csv", "sites.csv"):
+        for private in PRIVATE:
+            assert private.lower() not in files_[name].decode().lower(), (name, private)
+
+
+def test_free_text_that_repeats_a_name_is_struck_out(result):
+    flag = Flag(code="metal", message="clip of MUSTERMANN, Erika", value="HOSP-778899")
+    choice = SeriesChoice(
+        uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout"
+    )
+    named = replace(result, scan=replace(result.scan, series=(choice,)), quality=replace(result.quality, flags=(flag,)))
+    report = document(named)
+    assert report["quality"]["flags"][0]["message"] == "clip of ***, ***"
+    assert report["quality"]["flags"][0]["value"] == "***"
+    assert report["series"][0]["description"] == "*** *** 31s"
+    assert report["series"][0]["reason"] == "*** scout"
+
+
+def test_a_person_called_white_costs_no_site(result):
+    study = replace(result.scan.study, patient_name="White^Matter")
+    report = document(replace(result, scan=replace(result.scan, study=study)))
+    assert [row["site"] for row in report["sites"] if row["site"] == "white_matter"] == ["white_matter"] * 2
+
+
+def test_identifiers_are_there_when_asked_for(result):
+    study = document(result, keep_ids=True)["study"]
+    assert study["patient_name"] == "Mustermann^Erika"
+    assert study["study_uid"] == "1.2.826.0.1.99.1"
+    assert study["study_uid_sha256"] == hashed("1.2.826.0.1.99.1")
+    assert document(result)["study"]["study_uid_sha256"] == study["study_uid_sha256"]
+
+
+def test_what_is_not_finite_is_unknown(result):
+    registration = replace(result.registration, metric=float("nan"), overlap=np.float32("inf"))
+    report = document(replace(result, registration=registration, timings_s={"read": np.float64(1.23456789)}))
+    assert report["registration"]["metric"] is None
+    assert report["registration"]["overlap"] is None
+    assert report["timings_s"] == {"read": 1.23457}
+    json.dumps(report, allow_nan=False)
+
+
+def test_every_site_and_side_has_its_row_and_label(written):
+    pairs = [(info.site, side) for info in all_sites().values() for side in info.sides]
+    report = read(written["report.json"])
+    assert [(row["site"], row["side"]) for row in report["sites"]] == pairs
+    rows = list(csv.DictReader(io.StringIO(written["sites.csv"].decode())))
+    assert [(row["site"], row["side"]) for row in rows] == pairs
+    assert [int(row["label"]) for row in rows] == list(range(1, len(pairs) + 1))
+    assert [entry["label"] for entry in report["site_labels"]] == list(range(1, len(pairs) + 1))
+
+
+def test_the_tables_say_what_the_report_says(written):
+    report = read(written["report.json"])
+    lesions = list(csv.DictReader(io.StringIO(written["lesions.csv"].decode())))
+    assert [int(row["id"]) for row in lesions] == [lesion["id"] for lesion in report["lesions"]]
+    for row, lesion in zip(lesions, report["lesions"], strict=True):
+        assert float(row["volume_mm3"]) == lesion["volume_mm3"]
+        assert [float(row[f"centroid_{axis}_mm"]) for axis in "lps"] == lesion["centroid_lps_mm"]
+    for row, site in zip(csv.DictReader(io.StringIO(written["sites.csv"].decode())), report["sites"], strict=True):
+        assert row["volume_mm3"] == str(site["volume_mm3"])
+        assert row["max_hu"] == ("" if site["max_hu"] is None else str(site["max_hu"]))
+
+
+@pytest.mark.parametrize("case", ["contrast", "not registered", "refused"])
+def test_where_calcscan_abstains_every_site_is_unknown(case):
+    report = document(result_of(case))
+    assert report["quality"]["state"] == "abstain"
+    for row in report["sites"]:
+        if row["site"] != "unassigned":
+            assert {value for key, value in row.items() if key not in ("site", "side", "group")} == {None}
+
+
+def test_a_scan_that_was_refused_has_no_label_map(tmp_path):
+    write_report(make_result(refused=True), tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "lesions.csv",
+        "mosaic.png",
+        "report.json",
+        "sites.csv",
+    ]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["lesions"] is None
+    assert report["symmetry"] is None
+
+
+def test_the_files_named_in_the_report_are_those_beside_it(written):
+    assert set(read(written["report.json"])["files"]) | {"report.json"} == set(written)
+
+
+def test_the_same_result_gives_the_same_bytes(result, written):
+    assert report_files(result) == written
+
+
+def test_a_site_that_is_not_ours_is_no_silent_gap(result):
+    lesion = replace(result.lesions.lesions[0], site="caudate", side="midline")
+    with pytest.raises(ValueError, match="no site and side of ours"):
+        label_of(lesion)
+    assert label_of(replace(lesion, site=None, side=None)) == site_labels()["unassigned", ""]
+
+
+def test_the_summary_is_one_screen():
+    text = summary_text(document(make_result(flags=[Flag(code="noisy", message="noise is 14 HU", value=14.0)])))
+    assert "quality: caution" in text
+    assert "noisy: noise is 14 HU" in text
+    assert "research use only" in text
+    row = next(line for line in text.splitlines() if line.startswith("pallidum"))
+    volumes = {ball.side: 4.19 * ball.radius_mm**3 for ball in BALLS[:2]}
+    right, left = (float(word) for word in row.split()[1:3])
+    assert right == pytest.approx(volumes["right"], rel=0.25)
+    assert left == pytest.approx(volumes["left"], rel=0.25)
+    assert len(text.splitlines()) <= 40
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_the_summary_never_says_that_something_is_absent():
+    texts = {case: summary_text(document(result_of(case))) for case in CASES}
+    assert not any("absent" in text.lower() for text in texts.values())
+    assert "Not detected does not mean" in texts["nothing found"]
+    assert "ABSTAINS" in texts["not registered"]
+    assert "not analysed" in texts["refused"]
+
+
+def test_many_lesions_stay_one_screen():
+    balls = [
+        Ball(site=site, side=side, centre_mm=(-40.0 + 12 * (n % 7), -50.0 + 22 * (n // 7), 0.0))
+        for n, (site, side) in enumerate(site_labels())
+    ]
+    assert len(summary_text(document(make_result(grid(spacing_mm=(5.0, 3.0, 3.0)), balls=balls))).splitlines()) <= 40

@@ -1,0 +1,1 @@
+"""What several test files and benchmarks share: phantoms, faults, naive twins, cases."""

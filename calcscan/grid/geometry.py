@@ -135,10 +135,20 @@ class Geometry:
         return (between, float(np.linalg.norm(self.step_j_mm)), float(np.linalg.norm(self.step_i_mm)))
 
     @property
+    def pixel_mm2(self) -> float:
+        """Area of one pixel; where rows and columns are not at right angles, less than the product of its sides.
+
+        >>> sheared = np.array([[0.0, 1.5, 2.0, 0.0], [0.0, 2.0, 0.0, 0.0], [3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+        >>> grid = Geometry.from_affine(sheared, (4, 5, 6))
+        >>> grid.spacing_mm, grid.pixel_mm2
+        ((3.0, 2.5, 2.0), 4.0)
+        """
+        return float(np.linalg.norm(np.cross(self.step_i_mm, self.step_j_mm)))
+
+    @property
     def voxel_mm3(self) -> Array:
         """Volume of one voxel of each slice, shape (slices,)."""
-        area = float(np.linalg.norm(np.cross(self.step_i_mm, self.step_j_mm)))
-        return np.asarray(area * self.slab_mm)
+        return np.asarray(self.pixel_mm2 * self.slab_mm)
 
     @property
     def tilt_deg(self) -> float:

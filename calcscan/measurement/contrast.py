@@ -56,8 +56,7 @@ def estimate_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast
     if upper <= 0 or columns.peak_hu_mm <= 0:
         return None
     tried = upper * np.exp(np.linspace(limits["contrast_low"], limits["contrast_high"], _TRIED))
-    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
-    alike = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2 / columns.thinned)
+    alike = max(1.0, limits["grain_mm"] ** 2 / lesion.pixel_mm2 / columns.thinned)
     known = noise_hu**2 + (limits["edge_error"] * psf_mm * columns.slope) ** 2 + (limits["model_error"] * upper) ** 2
     score = np.empty(_TRIED)
     for n, contrast in enumerate(tried):
@@ -91,7 +90,7 @@ def _columns(lesion: Patch, psf_mm: float) -> _Columns:
     under = lesion.lesion.any(axis=0)
     peak = float(np.percentile(smooth[under], 95) if under.sum() > 20 else smooth[under].max())
     footprint = smooth >= 0.5 * peak
-    width2_mm2 = 4 * float(footprint.sum() * pixel.prod()) / np.pi
+    width2_mm2 = 4 * float(footprint.sum() * lesion.pixel_mm2) / np.pi
     narrow_mm = 2 * float(ndimage.distance_transform_edt(np.pad(footprint, 1), sampling=pixel).max())
     blur2_mm2 = psf_mm**2 + limits["smooth_mm"] ** 2
     width2_mm2 = max(width2_mm2 - limits["deblur_width"] * blur2_mm2, 0.3 * width2_mm2)

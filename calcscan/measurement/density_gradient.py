@@ -68,6 +68,7 @@ class _Grid:
     fine: Field
     slope: Field
     step_mm: Field
+    voxel_mm3: float
     seen: sparse.csr_array
     blur: Field
 
@@ -97,6 +98,7 @@ class _Grid:
             fine=fine,
             slope=np.sqrt(sum(np.gradient(fine, s, axis=a) ** 2 for a, s in enumerate(step_mm))),
             step_mm=step_mm,
+            voxel_mm3=step * lesion.pixel_mm2,
             seen=sparse.csr_array(np.maximum(overlap, 0.0) / thick[:, None]),
             blur=np.hypot(psf_mm, limits["smooth_mm"]) / pixel,
         )
@@ -114,8 +116,7 @@ class _Grid:
 def _fit(grid: _Grid, level_hu: float, least_hu: float) -> tuple[float, float, float] | None:
     """Logarithm of the volume above a level, and how far (HU, root mean square) the best uneven and the best even
     density of it are from what was measured."""
-    voxel_mm3 = float(grid.step_mm.prod())
-    width = grid.slope * voxel_mm3 ** (1 / 3) + 1e-6
+    width = grid.slope * grid.voxel_mm3 ** (1 / 3) + 1e-6
     filled = np.clip((grid.fine - level_hu) / width + 0.5, 0.0, 1.0)
     within = grid.fine >= level_hu
     if within.sum() < _SMALLEST or filled.all():
@@ -132,4 +133,4 @@ def _fit(grid: _Grid, level_hu: float, least_hu: float) -> tuple[float, float, f
         even = np.linalg.norm(measured - max(float(flat @ measured / (flat @ flat)), least_hu) * flat)
         fits.append((uneven, even))
     uneven, even = np.array(fits).min(axis=0) / np.sqrt(len(measured))
-    return float(np.log(filled.sum() * voxel_mm3)), float(uneven), float(even)
+    return float(np.log(filled.sum() * grid.voxel_mm3)), float(uneven), float(even)

@@ -18,7 +18,6 @@ from calcscan.measurement.patch import Field, Mask, Patch
 def filled_mm3(lesion: Patch, contrast_hu: float) -> float:
     """The volume that the lesion fills, given the contrast of its substance."""
     limits = values("volume")
-    pixel_mm2 = lesion.pixel_mm[0] * lesion.pixel_mm[1]
     full = _full(lesion, contrast_hu)
     reach = limits["full_reach_mm"] / np.array([np.median(lesion.slab_mm), *lesion.pixel_mm])
     weight = _spread(full.astype(np.float64), reach)
@@ -26,7 +25,7 @@ def filled_mm3(lesion: Patch, contrast_hu: float) -> float:
     faint = limits["full_faint"]
     nearby = (density + faint * contrast_hu) / (weight + faint)
     share = np.where(full, 1.0, lesion.signal / nearby)
-    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * pixel_mm2)
+    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * lesion.pixel_mm2)
 
 
 def _full(lesion: Patch, contrast_hu: float) -> Mask:

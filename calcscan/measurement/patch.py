@@ -25,7 +25,8 @@ class Patch:
 
     `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
     counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
-    position along the normal, the slab a slice stands for, and the thickness it averages over.
+    position along the normal, the slab a slice stands for, and the thickness it averages over. `pixel_mm` is the length
+    of a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
     """
 
     signal: Field
@@ -38,6 +39,7 @@ class Patch:
     slab_mm: Field
     thick_mm: Field
     pixel_mm: tuple[float, float]
+    pixel_mm2: float
 
 
 def patch(
@@ -90,6 +92,7 @@ def patch(
         slab_mm=geometry.slab_mm[box[0]],
         thick_mm=thick_mm[box[0]],
         pixel_mm=(pixel_mm[0], pixel_mm[1]),
+        pixel_mm2=geometry.pixel_mm2,
     )
 
 

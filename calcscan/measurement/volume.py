@@ -91,16 +91,15 @@ def _as_counted(lesion: Patch) -> Volume:
 
 def _mm3(lesion: Patch, share: Field | Mask) -> float:
     """The sum over the patch's voxels, each times its volume."""
-    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * np.prod(lesion.pixel_mm))
+    return float((share.sum(axis=(1, 2)) * lesion.slab_mm).sum() * lesion.pixel_mm2)
 
 
 def _even_error(lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float) -> float:
     """Standard error of the logarithm of an even lesion's volume: contrast, background, noise, smallness, and a
     floor."""
     limits = values("volume")
-    pixel_mm2 = float(np.prod(lesion.pixel_mm))
     near_mm3 = _mm3(lesion, lesion.near)
-    grain = max(1.0, limits["grain_mm"] ** 2 / pixel_mm2)
+    grain = max(1.0, limits["grain_mm"] ** 2 / lesion.pixel_mm2)
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     parts = (
         limits["interval_floor"],

@@ -87,6 +87,18 @@ def test_a_tilted_gantry_changes_neither_volume_nor_place(tilt_deg):
     assert lesion.centroid_lps_mm == pytest.approx(ball.centre_mm, abs=0.2)
 
 
+@pytest.mark.parametrize("slice_mm", [1.25, 5.0])
+def test_rows_pushed_against_each_other_change_no_volume(slice_mm):
+    """A sheared pixel is smaller than the product of its sides."""
+    ball = Ball(centre_mm=CENTRE, volume_mm3=300.0, hu=450.0)
+    square, sheared = (
+        find_lesions(*phantom([ball], stack((slice_mm, 0.5, 0.5), shear_deg=deg))).lesions[0] for deg in (0.0, 20.0)
+    )
+    assert sheared.volume_130_mm3 == pytest.approx(square.volume_130_mm3, rel=0.02)
+    assert sheared.volume_mm3 == pytest.approx(square.volume_mm3, rel=0.02)
+    assert sheared.volume_low_mm3 <= 300.0 <= sheared.volume_high_mm3
+
+
 def test_unevenly_spaced_slices():
     at = np.concatenate([np.arange(-18, 0, 1.0), np.arange(0, 18, 3.0)])
     scan, intracranial = phantom([Ball(centre_mm=(0.0, 0.0, -0.5), volume_mm3=400.0, hu=450.0)], stack(positions_mm=at))

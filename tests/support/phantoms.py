@@ -48,19 +48,23 @@ def stack(
     size_mm: tuple[float, float, float] = (40.0, 44.0, 44.0),
     *,
     tilt_deg: float = 0.0,
+    shear_deg: float = 0.0,
     positions_mm: Sequence[float] | None = None,
 ) -> Geometry:
-    """Slices about the origin; with a tilt they are pushed along the rows from one to the next."""
+    """Slices about the origin; with a tilt they are pushed along the rows from one to the next, with a shear each row
+    is pushed against the one before."""
     dk, dj, di = spacing_mm
     rows, columns = int(size_mm[1] / dj), int(size_mm[2] / di)
     at = np.arange(-size_mm[0] / 2, size_mm[0] / 2, dk) + 0.3 if positions_mm is None else np.asarray(positions_mm)
     push = np.tan(np.radians(tilt_deg)) * at
-    origins = np.column_stack([np.full(len(at), -di * (columns - 1) / 2), push - dj * (rows - 1) / 2, at])
+    step_j = dj * np.array([np.sin(np.radians(shear_deg)), np.cos(np.radians(shear_deg)), 0.0])
+    x, y = -di * (columns - 1) / 2 - step_j[0] * (rows - 1) / 2, push - step_j[1] * (rows - 1) / 2
+    origins = np.column_stack([np.full(len(at), x), y, at])
     slab = np.full(len(at), dk) if positions_mm is None else np.gradient(at)
     return Geometry(
         origins_mm=origins,
         step_i_mm=np.array([di, 0, 0]),
-        step_j_mm=np.array([0, dj, 0]),
+        step_j_mm=step_j,
         slab_mm=slab,
         rows=rows,
         columns=columns,

@@ -17,7 +17,7 @@ from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
-from calcscan.guideline import plain_facts, recommend
+from calcscan.guideline import merged_facts, plain_facts, recommend
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.localisation import locate_lesions
@@ -122,7 +122,7 @@ def _analysed(
         registration=found.registration,
         summary=found.summary,
         quality=quality,
-        facts=_joined(stated, seen),
+        facts=merged_facts(stated, seen),
         guidance=guidance,
         settings={"threshold_asked_hu": threshold_hu, **(lesions.settings if lesions else {})},
         timings_s=stage.timings_s,
@@ -178,14 +178,6 @@ def _withheld(lesions: LesionMap) -> LesionMap:
     """The lesions without their sites: what abstaining means."""
     bare = (replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in lesions.lesions)
     return replace(lesions, lesions=tuple(bare))
-
-
-def _joined(stated: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
-    """One set of facts in the contract's words; at each site and name, what a person stated stands before the image."""
-    sites: dict[str, dict[str, Any]] = {}
-    for finding in (*seen.get("findings", ()), *stated.get("findings", ())):
-        sites[finding["site"]] = {**sites.get(finding["site"], {}), **finding}
-    return {**seen, **stated, "findings": list(sites.values())}
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from support.results import make_atlas, make_result
 
 from calcscan import pipeline
 from calcscan.errors import FactsError, NoCTError, RefusedError
+from calcscan.guideline.engine import build_case
 from calcscan.model import Flag
 from calcscan.report import write_report
 from calcscan.report.document import document
@@ -124,6 +125,51 @@ def test_a_person_knows_better_than_the_image(stages):
     }
 
 
+def judged(facts, image=None):
+    """The values that the rules judge. Who said it is no value."""
+    return {path: value for path, value in build_case(facts, image).values.items() if not path.endswith(".stated")}
+
+
+SEEN = {
+    "age_years": 52.0,
+    "sex": "M",
+    "imaging": {"possible_haemorrhage": True},
+    "findings": [
+        {"site": "basal_ganglia", "present": True, "bilateral": True, "volume_mm3": 900.0},
+        {"site": "dura", "present": False},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"age_years": 53, "sex": "f"},
+        {"age_years": None, "sex": "unknown"},
+        {"findings": None, "symptoms": None},
+        {"findings": "unknown"},
+        {"findings": [{"site": "basal_ganglia", "present": "unknown", "bilateral": None, "volume_mm3": None}]},
+        {"findings": [{"site": " Basal_Ganglia ", "present": True, "bilateral": False}]},
+        {"findings": [{"site": "dura", "present": True, "volume_mm3": volume} for volume in (20, 30)]},
+        {"findings": [{"site": "basal_ganglia", "bilateral": False}, {"site": "basal_ganglia", "symmetric": True}]},
+        {"findings": [{"site": "skin", "present": "unknown"}]},
+        {"imaging": {"atrophy": True}},
+        {"imaging": {"possible_haemorrhage": False}},
+        {"labs": {"calcium": {"value": 8.0, "unit": "mg/dL"}, "phosphate": "HIGH", "pth": "unknown"}},
+        {"labs": {"calcium": {"value": 1.9, "unit": "mmol/L", "range": [1.7, 2.0]}, "albumin": "30 g/L"}},
+        {"symptoms": {"asymptomatic": True}},
+    ],
+    ids=str,
+)
+def test_the_facts_of_a_result_are_those_that_the_rules_judged(stages, context):
+    stages[0]["image_facts"] = SEEN
+    facts = pipeline.analyse("scan", context=context).facts
+    assert judged(facts) == judged(context, SEEN)
+    assert build_case(facts).sites == build_case(context, SEEN).sites
+    assert len({finding["site"] for finding in facts["findings"]}) == len(facts["findings"])
+
+
 def test_facts_may_be_numbers_of_numpy(stages):
     context = {
         "age_years": np.int64(53), "sex": np.str_("F"), "family_history": np.bool_(False),
@@ -135,7 +181,7 @@ def test_facts_may_be_numbers_of_numpy(stages):
         "age_years": 53, "sex": "F", "family_history": False, "labs": {"calcium": {"value": 2.25, "unit": "mmol/L"}},
     }  # fmt: skip
     assert result.facts["findings"][1] == {"site": "dura", "present": True, "volume_mm3": 7.5}
-    assert type(result.facts["age_years"]) is int
+    assert type(result.facts["age_years"]) is float
     assert json.dumps(result.facts)
 
 

@@ -5,7 +5,7 @@ It stands alone: it needs no image and no array library, and takes facts that a 
 
 from __future__ import annotations
 
-from calcscan.guideline.engine import recommend
+from calcscan.guideline.engine import merged_facts, recommend
 from calcscan.guideline.explain import Explanation, explain
 from calcscan.guideline.intake import load_facts
 from calcscan.guideline.model import DISCLAIMER, Guidance, Recommendation
@@ -21,6 +21,7 @@ __all__ = [
     "explain",
     "load_facts",
     "load_ruleset",
+    "merged_facts",
     "plain_facts",
     "recommend",
 ]

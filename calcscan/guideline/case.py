@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from calcscan.guideline import units
 from calcscan.guideline.told import Told, Value
@@ -41,6 +42,8 @@ class Case:
     disputes: list[Dispute] = field(default_factory=list)
     sites: frozenset[str] = frozenset()
     """The sites that somebody said something about."""
+    labs: Mapping[str, units.Result] = field(default_factory=dict)
+    """The laboratory results that `values` holds the levels of."""
 
     def put(self, path: str, value: Value, origin: str, detail: str = "") -> None:
         self.values[path] = value
@@ -56,7 +59,7 @@ class Case:
 def build(stated: Told, measured: Told | None = None) -> Case:
     """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
     image = measured or Told()
-    case = Case(sites=stated.sites | image.sites)
+    case = Case(sites=stated.sites | image.sites, labs={**image.labs, **stated.labs})
     for path, value in image.values.items():
         case.put(path, value, MEASURED)
     for path, value in stated.values.items():
@@ -65,7 +68,7 @@ def build(stated: Told, measured: Told | None = None) -> Case:
         presence = stated.values.get(f"{FINDINGS}.{site}.present")
         if presence is not None:
             case.values[f"{FINDINGS}.{site}.stated"] = presence
-    _put_labs(case, {**image.labs, **stated.labs}, stated.labs)
+    _put_labs(case, stated.labs)
     _put_implied(case)
     _put_symptoms(case)
     abnormal = _abnormal(case)
@@ -73,6 +76,31 @@ def build(stated: Told, measured: Told | None = None) -> Case:
         _put_isolated(case, site, abnormal)
     case.disputes.sort(key=lambda dispute: (dispute.id, dispute.sides))
     return case
+
+
+def given_facts(case: Case) -> dict[str, Any]:
+    """The facts of a case in the words of `knowledge/facts.toml`, without what was concluded from them.
+
+    One entry for each site and none for what is unknown. A case built of them holds the same values.
+    """
+    facts: dict[str, Any] = {}
+    findings: dict[str, dict[str, Any]] = {}
+    for path, value in case.values.items():
+        section, _, name = path.rpartition(".")
+        if case.origins.get(path) not in (STATED, MEASURED) or section == "labs":
+            continue
+        if section.startswith(f"{FINDINGS}."):
+            site = section.removeprefix(f"{FINDINGS}.")
+            findings.setdefault(site, {"site": site})[name] = value
+        elif section:
+            facts.setdefault(section, {})[name] = value
+        else:
+            facts[name] = value
+    for site in sorted(case.sites - findings.keys()):
+        findings[site] = {"site": site}
+    if case.labs:
+        facts["labs"] = {name: result.given for name, result in case.labs.items()}
+    return {**facts, FINDINGS: list(findings.values())}
 
 
 def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
@@ -92,11 +120,11 @@ def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
     case.disputes.append(Dispute(id=f"facts:{path}", text=text, sides=sides))
 
 
-def _put_labs(case: Case, results: Mapping[str, units.Result], stated: Iterable[str]) -> None:
-    if not results:
+def _put_labs(case: Case, stated: Iterable[str]) -> None:
+    if not case.labs:
         return
     age = case.values.get("age_years")
-    for name, (level, detail) in units.judge(results, float(age) if age is not None else None).items():
+    for name, (level, detail) in units.judge(case.labs, float(age) if age is not None else None).items():
         path = f"labs.{name}"
         if level is not None:
             case.put(path, level, STATED if name in stated else MEASURED, detail)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from calcscan.guideline.case import STATED, Case, build
+from calcscan.guideline.case import STATED, Case, build, given_facts
 from calcscan.guideline.conditions import Leaf
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import (
@@ -34,6 +35,17 @@ def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None =
     """
     seen = None if image is None else read_told(plain_facts(image), "image")
     return build(read_told(plain_facts(facts)), seen)
+
+
+def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """What was stated and what was measured as one set of facts: those that `recommend` judges.
+
+    Raises `FactsError`.
+
+    >>> merged_facts({"age_years": None, "sex": "f"}, {"age_years": 52.0, "sex": "M"})
+    {'age_years': 52.0, 'sex': 'F', 'findings': []}
+    """
+    return given_facts(build_case(facts, image))
 
 
 class _Reasons:

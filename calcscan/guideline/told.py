@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from numbers import Real
 from types import MappingProxyType
@@ -185,8 +185,11 @@ def _labs(told: object, where: str) -> dict[str, units.Result]:
         if name not in units.analytes():
             hint = nearest(name, units.analytes())
             raise FactsError(f"unknown laboratory value {name!r}", where=f"{where}.{name}", hint=hint)
-        if not _is_unknown(value):
-            results[name] = units.read_result(name, value, f"{where}.{name}")
+        if _is_unknown(value):
+            continue
+        result = units.read_result(name, value, f"{where}.{name}")
+        if result.level is not None or result.value is not None:
+            results[name] = replace(result, given=value)
     return results
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -34,12 +34,14 @@ class Analyte:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A laboratory result as given: a level in words, or a value in the analyte's own unit (and whose range)."""
+    """A laboratory result: a level in words, or a value in the analyte's own unit (and whose range). `given` is the
+    entry of the facts that it was read from."""
 
     level: str | None = None
     value: float | None = None
     range: tuple[float, float] | None = None
     written: str = ""
+    given: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

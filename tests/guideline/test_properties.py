@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcscan.guideline import Guidance, load_ruleset, recommend
+from calcscan.guideline import Guidance, load_ruleset, merged_facts, recommend
 from calcscan.guideline.conditions import Branch, Leaf, Node, leaves, truth
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.logic import all_of, any_of, at_least, negate
@@ -150,6 +150,31 @@ def test_every_rule_is_in_one_place(flat: dict[str, Any], findings: Any) -> None
     assert not (suggested | excluded) & undecided
     counts = [len(need.would_decide) for need in guidance.needs_input]
     assert counts == sorted(counts, reverse=True)
+
+
+LABS = st.fixed_dictionaries(
+    {},
+    optional={
+        "calcium": st.sampled_from(["HIGH", None, "8 mg/dL", {"value": None}, {"value": 2.2, "unit": "mmol/L"}]),
+        "albumin": st.sampled_from(["low", "unknown", "25 g/L", {"value": 30, "unit": "g/L", "range": [20, 29]}]),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stated=st.tuples(FLAT, FINDINGS, FINDINGS, LABS), image=st.tuples(FLAT, FINDINGS))
+def test_merged_facts_are_those_that_are_judged(stated: Any, image: Any) -> None:
+    """Also where several findings of one site were stated."""
+    facts, seen = spelt(stated[0], (*stated[1], *stated[2])), spelt(*image)
+    facts["labs"] = facts.get("labs", {}) | stated[3]
+    case, merged = build_case(facts, seen), merged_facts(facts, seen)
+    again = build_case(merged)
+    for one in (case, again):
+        for path in [path for path in one.values if path.endswith(".stated")]:
+            del one.values[path]
+    assert again.values == case.values
+    assert again.sites == case.sites
+    assert merged_facts(merged) == merged
 
 
 # What a fact would decide, against trying it out

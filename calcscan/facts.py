@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from calcscan.knowledge import table
@@ -53,7 +52,7 @@ def _findings(summary: Summary) -> list[dict[str, Any]]:
     for row in summary.sites:
         rows.setdefault(all_sites()[row.site].fact, []).append(row)
     never_false = table("burden")["never_false"]["facts"]
-    looked_for = isfinite(summary.detection_floor_mm3)  # with a threshold above usual calcium, nothing of it was seen
+    looked_for = summary.detection_floor_mm3 is not None
     out = []
     for fact, here in rows.items():
         wholly = all(row.volume_mm3 is not None for row in here)

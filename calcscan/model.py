@@ -204,7 +204,7 @@ class LesionMap:
     geometry: Geometry
     lesions: tuple[Lesion, ...]
     threshold_hu: float
-    settings: Mapping[str, float]
+    settings: Mapping[str, float | None]
     flags: tuple[Flag, ...] = ()
 
 
@@ -304,13 +304,16 @@ class Symmetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Volume, density, symmetry and scores of the whole head."""
+    """Volume, density, symmetry and scores of the whole head.
+
+    `detection_floor_mm3` is None where calcification of the reference density is not found at any size.
+    """
 
     sites: tuple[SiteBurden, ...]
     symmetry: tuple[Symmetry, ...]
     scores: Mapping[str, object]
     multiple: bool | None
-    detection_floor_mm3: float
+    detection_floor_mm3: float | None
     flags: tuple[Flag, ...] = ()
     deposits: Mapping[str, int] = field(default_factory=dict)
     """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`), none counted twice."""

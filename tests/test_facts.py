@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.lesions import lesion, lesion_map, registration
+from support.lesions import FLOOR_MM3, lesion, lesion_map, registration
 
 from calcscan.facts import image_facts
 from calcscan.grid.geometry import Geometry
@@ -23,10 +23,8 @@ def scan(**study):
     return Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid, study=Study(**study))
 
 
-def facts(*lesions, flags=(), floor_mm3=None, **study):
-    summary = summarise_lesions(lesion_map(*lesions), registration=registration())
-    if floor_mm3 is not None:
-        summary = replace(summary, detection_floor_mm3=floor_mm3)
+def facts(*lesions, flags=(), floor_mm3=FLOOR_MM3, **study):
+    summary = replace(summarise_lesions(lesion_map(*lesions), registration=registration()), detection_floor_mm3=floor_mm3)
     return image_facts(scan(**study), summary, judge_quality(flags))
 
 
@@ -71,7 +69,7 @@ def test_below_what_can_be_measured_nothing_is_said_of_sides():
 def test_where_the_threshold_asked_for_lies_above_usual_calcium_nothing_is_called_absent():
     """Of what is fainter nothing was seen: that it is not there is unknown."""
     assert finding(facts(), "basal_ganglia") == {"site": "basal_ganglia", "present": False}
-    told = facts(lesion(1, "pallidum", "left", 300.0), floor_mm3=float("inf"))
+    told = facts(lesion(1, "pallidum", "left", 300.0), floor_mm3=None)
     assert [item["site"] for item in told["findings"]] == ["basal_ganglia"]
     assert told["findings"][0]["present"] is True
     assert False not in told["findings"][0].values()

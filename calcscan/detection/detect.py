@@ -56,9 +56,10 @@ def detect_lesions(
     ceiling = _ceiling_hu(scan)
     metal = table["max_hu"] >= ceiling
     labels = np.zeros(scan.hu.shape, np.int32)
+    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
     lesions: list[Lesion] = []
     for number in np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1:
-        lesion = _lesion(scan, intracranial, parts, table, int(number), len(lesions) + 1, levels, smallest, labels)
+        lesion = _lesion(scan, intracranial, parts, table, int(number), len(lesions) + 1, levels, smallest, sharp, labels)
         if lesion is not None:
             lesions.append(lesion)
     flags = levels.flags + _metal_flags(table[metal], ceiling) + possible_haemorrhage(intracranial)
@@ -76,7 +77,8 @@ def detect_lesions(
             "smallest_mm3": smallest,
             "smallest_voxels": float(limits["smallest_voxels"]),
             "metal_from_hu": float(ceiling),
-            "detection_floor_mm3": detection_floor_mm3(scan, levels.found_hu, smallest, intracranial.brain_hu),
+            "reference_hu": float(limits["reference_hu"]),
+            "detection_floor_mm3": detection_floor_mm3(scan, levels.found_hu, smallest, intracranial.brain_hu, sharp=sharp),
         },
         flags=flags,
     )
@@ -91,6 +93,7 @@ def _lesion(
     new: int,
     levels: Thresholds,
     smallest_mm3: float,
+    sharp: bool,
     labels: npt.NDArray[np.int32],
 ) -> Lesion | None:
     """Measure one component and write it into `labels`; None if it is too small to count, or no more than the noise of
@@ -108,7 +111,6 @@ def _lesion(
     if not stands_out(scan, intracranial, kji):
         return None
     density = hu[counted]
-    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
     around = patch(scan, intracranial, parts, table, number, levels.rim_hu, levels.counted_hu)
     volume = estimate(around, intracranial.noise_hu, least_hu=min(levels.nominal_hu, levels.found_hu), sharp=sharp)
     labels[box][counted] = new

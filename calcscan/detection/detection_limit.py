@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
-import numpy as np
+from bisect import bisect_left
 
+import numpy as np
+from scipy import special
+
+from calcscan.find.surround import Field
 from calcscan.knowledge import values
 from calcscan.model import Scan
+from calcscan.thickness import thickness_mm
+
+_RADII_MM = np.geomspace(0.2, 20.0, 1000)
+_OFFSETS = (0.0, 0.25, 0.5)
+"""Where the centre of a ball may lie between two slices, as shares of their distance."""
+_FINE = 8
+"""Radial steps within one standard deviation of the blur."""
 
 
-def detection_floor_mm3(scan: Scan, threshold_hu: float, smallest_mm3: float, brain_hu: float | None) -> float:
-    """The smallest compact calcification of the reference density that is sure to be counted.
+def detection_floor_mm3(
+    scan: Scan, threshold_hu: float, smallest_mm3: float, brain_hu: float | None, *, sharp: bool = False
+) -> float | None:
+    """The smallest ball of the reference density that is counted wherever its centre lies between two slices; None
+    where no ball of that density is, however large.
 
-    A ball thinner than the slab keeps a share of its contrast; the one whose share just reaches the threshold is the
-    floor, and never less than the smallest volume counted. In-plane blur of 0.6 mm (standard deviation).
+    Each slice shows the mean of the ball over its thickness, blurred within its plane. What of that reaches the
+    threshold must add up to the smallest volume, and the fewest voxels, that count.
+
+    Parameters
+    ----------
+    threshold_hu
+        What a calcification must reach.
+    smallest_mm3
+        The volume at or above the threshold from which it counts.
+    brain_hu
+        What surrounds it; unknown counts as 0 HU.
+    sharp
+        Whether the kernel is sharp: then the blur is less.
     """
-    limits = values("thresholds")
+    limits, geometry = values("thresholds"), scan.geometry
     background = brain_hu if brain_hu is not None else 0.0
-    needed = (threshold_hu - background) / (limits["reference_hu"] - background)
-    if needed >= 1:
-        return float("inf")
-    slab = max(float(np.median(scan.geometry.slab_mm)), scan.acquisition.slice_thickness_mm or 0.0)
-    radius = np.linspace(0.2, 20.0, 1000)
-    along = np.minimum(1.0, 2 * radius / (2 * slab))
-    across = 1 - np.exp(-(radius**2) / (2 * 0.6**2))
-    reached = radius[np.argmax(along * across >= needed)]
-    return float(max(smallest_mm3, 4 / 3 * np.pi * reached**3))
+    level = (threshold_hu - background) / (limits["reference_hu"] - background)
+    if not level < 1:
+        return None
+    slab_mm, thick_mm = np.percentile([geometry.slab_mm, thickness_mm(scan)], limits["floor_slices"], axis=1)
+    blur_mm = values("volume")["psf_sharp_mm" if sharp else "psf_soft_mm"]
+    blur_mm = float(np.hypot(blur_mm, np.sqrt(geometry.pixel_mm2 / 12.0)))
+    enough_mm3 = max(smallest_mm3, limits["smallest_voxels"] * geometry.pixel_mm2 * slab_mm)
+
+    def counted_mm3(radius_mm: float) -> float:
+        reach = int(np.ceil((radius_mm + thick_mm / 2) / slab_mm))
+        slices = np.arange(-reach, reach + 1)
+        areas = [
+            sum(_area_mm2(radius_mm, float(abs(k + offset) * slab_mm), float(thick_mm), blur_mm, level) for k in slices)
+            for offset in _OFFSETS
+        ]
+        return float(min(areas) * slab_mm)
+
+    at = bisect_left(_RADII_MM, enough_mm3, key=counted_mm3)
+    if at == len(_RADII_MM):
+        return None
+    return float(max(smallest_mm3, 4 / 3 * np.pi * _RADII_MM[at] ** 3))
+
+
+def _area_mm2(radius_mm: float, away_mm: float, thick_mm: float, blur_mm: float, level: float) -> float:
+    """The area over which a slice shows at least `level` of a ball's contrast; `away_mm` is its distance from the
+    centre of the ball."""
+    if away_mm >= radius_mm + thick_mm / 2:
+        return 0.0
+    step = min(blur_mm, radius_mm) / _FINE
+    within = np.arange(step / 2, radius_mm, step)
+    half = np.sqrt(radius_mm**2 - within**2)
+    share = np.minimum(half, away_mm + thick_mm / 2) - np.maximum(-half, away_mm - thick_mm / 2)
+    at = np.arange(0.0, radius_mm + 3 * blur_mm, step)
+    shown = _blurred(np.maximum(share, 0.0) / thick_mm, within, at, step, blur_mm)
+    reached = np.flatnonzero(shown >= level)
+    if len(reached) == 0:
+        return 0.0
+    last = reached[-1]
+    beyond = (shown[last] - level) / (shown[last] - shown[last + 1]) if last + 1 < len(at) else 0.0
+    return float(np.pi * (at[last] + beyond * step) ** 2)
+
+
+def _blurred(share: Field, within: Field, at: Field, step: float, blur_mm: float) -> Field:
+    """A round picture, known at radii `within`, after a Gaussian blur, at radii `at`."""
+    scaled, away = np.outer(at, within) / blur_mm**2, at[:, None] - within
+    weight = special.ive(0, scaled) * np.exp(-(away**2) / (2 * blur_mm**2)) * within * step / blur_mm**2
+    return np.asarray(weight @ share)

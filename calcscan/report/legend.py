@@ -143,10 +143,13 @@ def _notes(result: Result) -> list[str]:
     if result.lesions is not None:
         notes.append(f"Best estimates of volume; found at {result.lesions.threshold_hu:.0f} HU and above.")
     if result.summary is not None:
-        notes.append(
-            f"A calcification below about {short(result.summary.detection_floor_mm3)} cubic mm can be missed; "
-            "what is not listed was not detected, which does not mean that it is not there."
+        floor_mm3 = result.summary.detection_floor_mm3
+        missed = (
+            f"At this threshold, calcification of {result.settings['reference_hu']:g} HU can be missed, however large"
+            if floor_mm3 is None
+            else f"A calcification below about {short(floor_mm3)} cubic mm can be missed"
         )
+        notes.append(f"{missed}; what is not listed was not detected, which does not mean that it is not there.")
     notes.append("Radiological view: the person's right is on the left of each picture. Window 0 to 80 HU.")
     if result.registration is not None and result.registration.accepted:
         notes.append(

@@ -60,23 +60,25 @@ def _disagree(guideline: Mapping[str, Any]) -> list[str]:
 def _volumes(document: Mapping[str, Any]) -> list[str]:
     if document["lesions"] is None:
         return ["The scan was not analysed."]
+    rest = [*_no_floor(document), *_not_examined(document)]
     if not document["lesions"]:
         words = "Not detected does not mean that it is not there."
-        return [f"No calcification{_asked(document)} was detected{_floor(document)}. {words}", *_not_examined(document)]
+        return [f"No calcification{_asked(document)} was detected{_floor(document)}. {words}", *rest]
     sides: dict[str, dict[str, tuple[float, str | None]]] = {}
     for row in document["sites"]:
         if row["count"]:
             sides.setdefault(row["site"], {})[row["side"] or "midline"] = (row["volume_mm3"], row["grade"])
     if not sides:
-        total = sum(lesion["volume_mm3"] for lesion in document["lesions"])
-        return [f"{len(document['lesions'])} calcifications, {_number(total)} mm3 in all, none attributed to a site."]
+        count, total = len(document["lesions"]), sum(lesion["volume_mm3"] for lesion in document["lesions"])
+        words = f"{count} calcifications, {_number(total)} mm3 in all, none attributed to a site."
+        return [words, *_no_floor(document)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     for site, found in list(sides.items())[:_MOST_SITES]:
         cells = "".join(f"{_number(found[s][0]) if s in found else '':>10}" for s in ("right", "midline", "left"))
         lines.append(f"{site:<24}{cells}   {_grades(found)}")
     if len(sides) > _MOST_SITES:
         lines.append(f"and {len(sides) - _MOST_SITES} more sites in sites.csv")
-    return [*lines, f"Elsewhere nothing was detected{_floor(document)}.", *_not_examined(document)]
+    return [*lines, f"Elsewhere nothing was detected{_floor(document)}.", *rest]
 
 
 def _not_examined(document: Mapping[str, Any]) -> list[str]:
@@ -99,6 +101,13 @@ def _asked(document: Mapping[str, Any]) -> str:
 def _floor(document: Mapping[str, Any]) -> str:
     floor = document["detection_floor_mm3"]
     return f" (limit about {_number(floor)} mm3)" if floor is not None else ""
+
+
+def _no_floor(document: Mapping[str, Any]) -> list[str]:
+    settings = document["settings"]
+    if settings.get("detection_floor_mm3", 0.0) is not None:
+        return []
+    return [f"At this threshold, calcification of {settings['reference_hu']:g} HU can be missed, however large."]
 
 
 def _advice(guideline: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,7 @@ def summarise_lesions(
     """
     told = located if located is not None else registration is not None and registration.accepted
     places = by_place(lesions.lesions)
-    floor_mm3 = float(lesions.settings["detection_floor_mm3"])
+    floor_mm3 = lesions.settings["detection_floor_mm3"]
     covered = (
         coverage(scan, registration, atlas, intracranial)
         if told and scan is not None and registration is not None and atlas is not None

@@ -30,7 +30,7 @@ def symmetries(
     places: Mapping[Place, Sequence[Lesion]],
     lesions: LesionMap,
     registration: Registration | None,
-    floor_mm3: float,
+    floor_mm3: float | None,
     *,
     located: bool,
 ) -> tuple[Symmetry, ...]:

@@ -16,6 +16,7 @@ from calcscan.knowledge.sites import all_sites
 from calcscan.model import Flag, Result, SeriesChoice
 from calcscan.report import write_report
 from calcscan.report.document import document, hashed
+from calcscan.report.legend import _notes as notes
 from calcscan.report.sitelabels import label_of, site_labels
 from calcscan.report.text import summary_text
 from calcscan.report.write import report_files
@@ -199,6 +200,20 @@ def test_the_summary_never_says_that_something_is_absent():
     assert "Not detected does not mean" in texts["nothing found"]
     assert "ABSTAINS" in texts["not registered"]
     assert "not analysed" in texts["refused"]
+
+
+@pytest.mark.parametrize("case", [{}, {"balls": ()}, {"accepted": False}], ids=["sites", "nothing found", "no sites"])
+def test_a_threshold_above_the_reference_density_leaves_no_detection_floor_and_that_is_said(case):
+    made = make_result(**case)
+    settings = {**made.settings, "reference_hu": 300.0, "detection_floor_mm3": None}
+    result = replace(made, summary=replace(made.summary, detection_floor_mm3=None), settings=settings)
+    content = document(result)
+    assert content["detection_floor_mm3"] is None
+    words = "At this threshold, calcification of 300 HU can be missed, however large"
+    assert f"{words}." in summary_text(content).splitlines()
+    assert [note for note in notes(result) if note.startswith(f"{words};")]
+    assert not [note for note in notes(made) if words in note]
+    assert words not in summary_text(document(made))
 
 
 def test_many_lesions_stay_one_screen():

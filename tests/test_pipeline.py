@@ -99,9 +99,10 @@ def test_where_calcscan_abstains_nothing_is_attributed_nor_summed_by_site(stages
     stages[0]["read_scan"] = replace(stages[0]["read_scan"], flags=(Flag(code="contrast", message="contrast"),))
     result = pipeline.analyse("scan")
     assert result.quality.state == "abstain"
+    assert result.lesions.lesions
     assert all(lesion.site == "unassigned" and not lesion.also for lesion in result.lesions.lesions)
     lesions, named = next((args[0], named) for name, args, named in stages[1] if name == "summarise_lesions")
-    assert all(lesion.site == "unassigned" for lesion in lesions.lesions)
+    assert {lesion.site for lesion in lesions.lesions} == {"unassigned"}
     assert named["located"] is False
     assert result.registration.accepted
 

@@ -383,6 +383,7 @@ def test_what_can_not_be_read_stays_with_the_study_that_it_may_belong_to(tmp_pat
     (tmp_path / "s" / "x.dcm").symlink_to("nothing")
     (tmp_path / "s" / "y.txt").write_text("note")
     found = found_in(tmp_path)
+    assert len(found.studies) == 2
     for study in found.studies:
         assert study.files == 9
         assert tmp_path / "s" / "x.dcm" in study.paths
@@ -409,10 +410,12 @@ def test_the_dicomdir_goes_with_its_study(tmp_path: Path) -> None:
     (study,) = found_in(tmp_path).studies
     assert (study.name, study.paths) == ("cd__IMAGES__A", (tmp_path / "cd",))
     series(tmp_path / "cd" / "IMAGES" / "B")
-    for study in found_in(tmp_path).studies:
+    found = found_in(tmp_path)
+    assert len(found.studies) == 2
+    for study in found.studies:
         assert study.paths == (tmp_path / "cd" / study.place.removeprefix("cd/"), tmp_path / "cd" / "DICOMDIR")
         assert study.top == tmp_path / "cd"
-    assert reasons(found_in(tmp_path))["cd/DICOMDIR"] == "is a DICOMDIR, a list of files"
+    assert reasons(found)["cd/DICOMDIR"] == "is a DICOMDIR, a list of files"
 
 
 def test_a_folder_that_leads_to_another_study_by_a_link_is_not_read_whole(tmp_path: Path) -> None:

@@ -422,8 +422,9 @@ def test_what_does_not_stand_out_is_counted_and_unsure():
     around = Region(test=lambda x: np.linalg.norm(x - CENTRE, axis=-1) > 3.5, hu=600)
     walled, _ = phantom([Ball(centre_mm=CENTRE, volume_mm3=60, hu=250), around], stack((5.0, 0.5, 0.5)), noise_hu=1.0)
     narrow = replace(intracranial, mask=np.linalg.norm(_world(scan) - CENTRE, axis=-1) < 3.0)
-    for lesion in detect_lesions(walled, narrow).lesions:
-        assert 0 < lesion.volume_low_mm3 <= lesion.volume_mm3 <= lesion.volume_high_mm3 < np.inf
+    (lesion,) = detect_lesions(walled, narrow).lesions
+    assert 0 < lesion.volume_low_mm3 <= lesion.volume_mm3 <= lesion.volume_high_mm3 < np.inf
+    assert lesion.volume_high_mm3 > 1.5 * lesion.volume_low_mm3
 
 
 def _world(scan):

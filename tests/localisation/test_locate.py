@@ -216,7 +216,7 @@ def tentorium_from(x_mm: float, y_mm: float, off_mm: float) -> np.ndarray:
     return near.mean(axis=0) + off_mm * normal * np.sign(normal[2])
 
 
-@pytest.mark.parametrize("off_mm", [-7.0, 7.0])
+@pytest.mark.parametrize("off_mm", [-7.0, -5.0, 5.0, 7.0])
 @pytest.mark.parametrize("place", [(30.0, 66.0), (-30.0, 66.0), (40.0, 58.0), (-20.0, 74.0)], ids=str)
 def test_a_ball_near_the_tentorium_stays_in_the_brain(place: tuple[float, float], off_mm: float) -> None:
     lesions, scan = with_deposits(tentorium_from(*place, off_mm), radius=3)

@@ -46,7 +46,9 @@ def test_labels_lie_in_the_world_where_the_lesions_do(name):
     lesions, sites = load(files["lesions.nii.gz"]), load(files["sites.nii.gz"])
     pixel = np.array([3.0, 4.0, 3.0]) / 2  # half of one, as each slice is moved by whole pixels
     tolerance = np.array([3.0, 3.0, 3.0]) if "uneven" in name else pixel if "tilted" in name else np.array([1e-3] * 3)
-    for lesion in result_on(name).lesions.lesions:
+    found = result_on(name).lesions.lesions
+    assert len(found) == len(BALLS)
+    for lesion in found:
         expected = np.array(lesion.centroid_lps_mm) * LPS_TO_RAS
         assert (np.abs(centre(lesions, lesion.id) - expected) <= tolerance).all()
         assert label_of(lesion).label in np.unique(sites.dataobj)
@@ -97,7 +99,9 @@ def test_itk_opens_every_map_and_has_the_lesions_in_their_place(tmp_path, name):
     for file, content in maps(name).items():
         (tmp_path / file).write_bytes(content)
         SimpleITK.ReadImage(str(tmp_path / file))
-    for lesion in result_on(name).lesions.lesions:
+    found = result_on(name).lesions.lesions
+    assert len(found) == len(BALLS)
+    for lesion in found:
         seen = itk_centre(tmp_path / "lesions.nii.gz", lesion.id)
         assert np.abs(seen - np.array(lesion.centroid_lps_mm)).max() < (3.0 if "uneven" in name else 2.01)
 

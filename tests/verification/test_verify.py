@@ -105,6 +105,7 @@ def test_a_whole_run_of_the_command(tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert len(rows) == len(content["deposits"]) == 20 + 5 + len(content["sites"])
     largest = [cell for cell in content["detection"] if cell["diameter_mm"] == 6.0 and cell["hu"] >= 300]
+    assert largest
     assert all(cell["found"] == cell["put_in"] for cell in largest)
     assert abs(content["volume"]["large"]["mean_bias"]) < 0.15
     # what is calcified in this head is not tried again, and everything deep is said to lie where it was put

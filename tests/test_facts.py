@@ -24,7 +24,9 @@ def scan(**study):
 
 
 def facts(*lesions, flags=(), floor_mm3=FLOOR_MM3, **study):
-    summary = replace(summarise_lesions(lesion_map(*lesions), registration=registration()), detection_floor_mm3=floor_mm3)
+    summary = replace(
+        summarise_lesions(lesion_map(*lesions), registration=registration()), detection_floor_mm3=floor_mm3
+    )
     return image_facts(scan(**study), summary, judge_quality(flags))
 
 

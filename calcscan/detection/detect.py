@@ -59,7 +59,9 @@ def detect_lesions(
     sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
     lesions: list[Lesion] = []
     for number in np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1:
-        lesion = _lesion(scan, intracranial, parts, table, int(number), len(lesions) + 1, levels, smallest, sharp, labels)
+        lesion = _lesion(
+            scan, intracranial, parts, table, int(number), len(lesions) + 1, levels, smallest, sharp, labels
+        )
         if lesion is not None:
             lesions.append(lesion)
     flags = levels.flags + _metal_flags(table[metal], ceiling) + possible_haemorrhage(intracranial)
@@ -78,7 +80,9 @@ def detect_lesions(
             "smallest_voxels": float(limits["smallest_voxels"]),
             "metal_from_hu": float(ceiling),
             "reference_hu": float(limits["reference_hu"]),
-            "detection_floor_mm3": detection_floor_mm3(scan, levels.found_hu, smallest, intracranial.brain_hu, sharp=sharp),
+            "detection_floor_mm3": detection_floor_mm3(
+                scan, levels.found_hu, smallest, intracranial.brain_hu, sharp=sharp
+            ),
         },
         flags=flags,
     )

@@ -7,10 +7,9 @@ from bisect import bisect_left
 import numpy as np
 from scipy import special
 
-from calcscan.find.surround import Field
 from calcscan.knowledge import values
+from calcscan.measurement.patch import Field
 from calcscan.model import Scan
-from calcscan.thickness import thickness_mm
 
 _RADII_MM = np.geomspace(0.2, 20.0, 1000)
 _OFFSETS = (0.0, 0.25, 0.5)
@@ -44,7 +43,7 @@ def detection_floor_mm3(
     level = (threshold_hu - background) / (limits["reference_hu"] - background)
     if not level < 1:
         return None
-    slab_mm, thick_mm = np.percentile([geometry.slab_mm, thickness_mm(scan)], limits["floor_slices"], axis=1)
+    slab_mm, thick_mm = np.percentile([geometry.slab_mm, scan.slice_thickness_mm], limits["floor_slices"], axis=1)
     blur_mm = values("volume")["psf_sharp_mm" if sharp else "psf_soft_mm"]
     blur_mm = float(np.hypot(blur_mm, np.sqrt(geometry.pixel_mm2 / 12.0)))
     enough_mm3 = max(smallest_mm3, limits["smallest_voxels"] * geometry.pixel_mm2 * slab_mm)

@@ -13,9 +13,9 @@ from calcscan.detection import detect_lesions
 from calcscan.detection.threshold import nominal_hu
 from calcscan.grid.geometry import Geometry
 from calcscan.model import Flag
-from calcscan.verify.blur import Blur
-from calcscan.verify.deposits import make_deposit
-from calcscan.verify.insert import insert
+from calcscan.verification.blur import Blur
+from calcscan.verification.deposits import make_deposit
+from calcscan.verification.inserted import insert
 
 CENTRE = (0.3, -0.4, 0.2)
 
@@ -95,7 +95,7 @@ def test_rows_pushed_against_each_other_change_no_volume(slice_mm):
     """A sheared pixel is smaller than the product of its sides."""
     ball = Ball(centre_mm=CENTRE, volume_mm3=300.0, hu=450.0)
     square, sheared = (
-        find_lesions(*phantom([ball], stack((slice_mm, 0.5, 0.5), shear_deg=deg))).lesions[0] for deg in (0.0, 20.0)
+        detect_lesions(*phantom([ball], stack((slice_mm, 0.5, 0.5), shear_deg=deg))).lesions[0] for deg in (0.0, 20.0)
     )
     assert sheared.volume_130_mm3 == pytest.approx(square.volume_130_mm3, rel=0.02)
     assert sheared.volume_mm3 == pytest.approx(square.volume_mm3, rel=0.02)
@@ -335,12 +335,12 @@ def test_a_ball_at_the_detection_floor_is_found_wherever_it_lies(spacing_mm, thi
     """And one of half its size is not: no more is asked than must be."""
     grid = stack(spacing_mm, (25.0, 18.0, 18.0))
     scan, head = phantom([], grid, thickness_mm=thick_mm)
-    floor_mm3 = find_lesions(scan, head).settings["detection_floor_mm3"]
+    floor_mm3 = detect_lesions(scan, head).settings["detection_floor_mm3"]
     middle = grid.to_world(np.array(grid.shape) // 2)
 
     def found(volume_mm3, offset):
         ball = make_deposit("ball", middle + offset * np.array(spacing_mm[::-1]), volume_mm3, 300.0)
-        return len(find_lesions(insert(scan, [ball], Blur(psf_mm=0.5)), head).lesions)
+        return len(detect_lesions(insert(scan, [ball], Blur(psf_mm=0.5)), head).lesions)
 
     assert [found(1.1 * floor_mm3, offset) for offset in (0.0, 0.25, 0.5)] == [1, 1, 1]
     assert found(0.5 * floor_mm3, 0.5) == 0
@@ -348,7 +348,7 @@ def test_a_ball_at_the_detection_floor_is_found_wherever_it_lies(spacing_mm, thi
 
 @pytest.mark.parametrize("threshold_hu", [300.0, 450.0, 1000.0])
 def test_above_the_reference_density_there_is_no_detection_floor(threshold_hu):
-    settings = find_lesions(*phantom([]), threshold_hu=threshold_hu).settings
+    settings = detect_lesions(*phantom([]), threshold_hu=threshold_hu).settings
     assert settings["detection_floor_mm3"] is None
     assert settings["reference_hu"] == 300.0
 

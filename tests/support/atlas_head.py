@@ -21,10 +21,10 @@ def grid() -> Geometry:
     return Geometry.regular(shape=(k, j, i), spacing_mm=(1.0, 1.0, 1.0), origin_mm=tuple(corner[:3]))
 
 
-def intracranial(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) -> Intracranial:
+def intracranial(*, depth_mm: float = 30.0, mask: np.ndarray | None = None) -> Intracranial:
     """A head in which everything is inside, `depth_mm` deep."""
     geometry = grid()
-    inside = np.ones(geometry.shape, np.bool_) if inside is None else inside
+    mask = np.ones(geometry.shape, np.bool_) if mask is None else mask
     small = (2, 2, 2)
     affine = np.zeros((4, 4))
     affine[0, 2] = affine[1, 1] = affine[2, 0] = 400.0
@@ -32,7 +32,7 @@ def intracranial(*, depth_mm: float = 30.0, inside: np.ndarray | None = None) ->
     ones = np.ones(small, np.bool_)
     coarse = IsotropicVolume(values=np.full(small, 35, np.float32), covered=ones, affine=affine, spacing_mm=400.0)
     return Intracranial(
-        mask=inside,
+        mask=mask,
         isotropic_hu=coarse,
         isotropic_mask=ones,
         depth_mm=np.full(small, depth_mm, np.float32),

@@ -175,7 +175,7 @@ def mirrored(points: Sequence[Point], side: str) -> list[Point]:
 
 PETROCLINOID = ((11.0, -10.0, -29.0), (15.0, -14.5, -27.0), (20.0, -18.0, -28.5), (23.0, -21.5, -31.0))
 """From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space: where 17 points
-marked on three real heads come to lie through calcscan's own fit (benchmarks/landmarks.toml, 2026-11)."""
+marked on three real heads come to lie through calcscan's own fit (benchmarks/sites/points.toml, 2026-11)."""
 
 CAROTID_SIPHON = (
     (16.0, -16.0, -40.0),

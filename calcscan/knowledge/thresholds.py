@@ -37,6 +37,7 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     agatston_slab_mm: float
     agatston_weights: AgatstonWeights
     reference_hu: int
+    floor_slices: float
     blood_low_hu: int
     blood_high_hu: int
     blood_mean_low_hu: int

@@ -15,6 +15,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from calcscan import __version__
 from calcscan.model import Flag, Lesion, Result, SeriesChoice, Study
 from calcscan.quality import quality_codes, severity
 from calcscan.report.sitelabels import SiteLabel, site_labels
@@ -71,7 +72,7 @@ def hashed(uid: str) -> str | None:
 
 
 def _software() -> dict[str, Any]:
-    found: dict[str, Any] = {"name": "calcscan", "version": _version("calcscan"), "python": platform.python_version()}
+    found: dict[str, Any] = {"name": "calcscan", "version": __version__, "python": platform.python_version()}
     return found | {name: _version(name) for name in _LIBRARIES}
 
 

@@ -1,4 +1,4 @@
-"""Every case that benchmarks/reading.py compares, read by calcscan."""
+"""Every case that benchmarks/reading/cases.py compares, read by calcscan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Head CTs as they come, each with what a good reader makes of it: run by test_read_cases.py and benchmarks/reading.py.
+"""Head CTs as they come, each with what a good reader makes of it, for tests and benchmarks.
 
 Every input holds the head of `ball_phantom`. A case writes files into an empty folder and returns what is to be read.
 """

@@ -1,10 +1,10 @@
-"""How small a calcification is found in scans as they come, and what is found that nobody put there.
+"""How small a calcification is still found in an unchanged scan, and what is found although nobody put it there?
 
-    python benchmarks/recall.py INPUT... [--deposits 160] [--seed 1]
+    python -m benchmarks.detection.recall INPUT... [--deposits 160] [--seed 1]
 
-Deposits of known size and density are put into each scan, through its own blur, slab and noise (`calcscan verify`).
-The last lines are every lesion above 5 mm3 of the unchanged scan outside the places that calcify in healthy people,
-and every one that appeared with the deposits and belongs to none: both are to be looked at by eye.
+Deposits of known size and density are inserted into each scan with its own blur, slice profile and noise, as `calcscan
+verify` does. The last lines list every lesion above 5 mm3 of the unchanged scan outside the sites that calcify in
+healthy people, and every lesion that appeared with the deposits and belongs to none of them: both need a look by eye.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""How calcscan, dcm2niix and SimpleITK read head CTs as they come: where they put a ball of known place and volume.
+"""How calcscan, dcm2niix and SimpleITK read head CTs: where they put a ball of known position and volume.
 
-    python benchmarks/reading.py [--dcm2niix PATH]... [--only WORDS]
+    python -m benchmarks.reading.cases [--dcm2niix PATH]... [--only WORDS]
 
-The cases are those of tests/support/reading_cases.py, written to a temporary folder. Right: the ball's centre within
-0.5 mm and its volume within 3 %. Else flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
+The cases are those of the tests, written to a temporary folder. Right: the ball's centre within 0.5 mm and its volume
+within 3 %. Otherwise flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
 
-Peers get the benefit of every doubt: of all images that they make the best counts (dcm2niix writes native and resampled
-ones; SimpleITK is given every series, nested folders too), and any line that they don't always print is a warning. A
-flag of calcscan counts only if it weighs more than a note. dcm2niix: `apt install dcm2niix`, or a newer one by
-`pip install dcm2niix` in an environment of its own, named by --dcm2niix; without any it is left out.
+The other programs get the benefit of every doubt: of all images that they make the best counts (dcm2niix writes
+native and resampled ones; SimpleITK is given every series, nested folders too), and any line that they do not always
+print counts as a warning. A flag of calcscan counts only if it is more severe than a note. dcm2niix: `apt install
+dcm2niix`, or a newer one by `pip install dcm2niix` in an environment of its own, named by --dcm2niix; it is left out
+if there is none.
 """
 
 from __future__ import annotations
@@ -28,9 +29,6 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
 from support.ball_phantom import grid_of, measured
 from support.reading_case import Reading, judged, read_by_calcscan
 from support.reading_cases import CASES

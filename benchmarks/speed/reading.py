@@ -1,10 +1,10 @@
-"""How long reading takes, beside pydicom alone decoding the same files, and how much memory.
+"""How long does reading take beside pydicom decoding the same files, and how much memory?
 
-    python benchmarks/reading_speed.py FOLDER [--repeats 5]
+    python -m benchmarks.speed.reading FOLDER [--repeats 5]
 
-Each measurement has a process of its own, the two by turns; the shortest counts (files are in the system's cache by
-then). Memory: the peak of resident memory while reading, above what the imports had taken, by the size of the volume
-in int16. Linux only.
+Each measurement has a process of its own, the two in turn; the shortest counts (by then the files are in the system's
+cache). Memory: the peak of resident memory while reading, above what the imports had taken, relative to the size of the
+volume in int16. Linux only.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in READERS}
     for _ in range(options.repeats):
         for name in READERS:
-            command = [sys.executable, __file__, options.folder, "--measure", name]
+            command = [sys.executable, "-m", __spec__.name, options.folder, "--measure", name]
             runs[name].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
     best = {name: min(each, key=lambda run: run["s"]) for name, each in runs.items()}
     print("| | time | peak memory above imports | by the volume's size |\n|---|---|---|---|")

@@ -1,7 +1,7 @@
-"""Heads whose anatomy is known: average CTs in MNI space, and the same bent by smooth known deformations.
+"""Heads of known anatomy: average CTs in MNI space, and the same deformed by smooth known fields.
 
 The templates are scct_cormack_2mm.nii and scct_stripped.nii of https://github.com/neurolabusc/Clinical (BSD-2): average
-CTs of older adults in MNI space, in Cormack units. Labels of any atlas in MNI space hold in them.
+CTs of older adults in MNI space, in Cormack units. The labels of any atlas in MNI space are valid in them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from calcscan.grid.geometry import Array, Geometry, apply
-from calcscan.grid.isotropic import resample_isotropic, sample_at
-from calcscan.model import AIR_HU, Intracranial, Scan
+from calcscan.grid.isotropic import resample, sample_at
+from calcscan.model import Intracranial, Scan
 
 Volume = npt.NDArray[np.float64]
 WHOLE, STRIPPED = "scct_cormack_2mm.nii", "scct_stripped.nii"
@@ -108,13 +108,13 @@ def brain_of(path: Path) -> npt.NDArray[np.bool_]:
 
 def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Intracranial:
     """A head whose inside is given: an average's bone is too blurred for its inner table to be found."""
-    coarse = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
+    coarse = resample(scan, 1.5)
     kji = np.moveaxis(np.indices(coarse.values.shape), 0, -1)
     world = apply(coarse.affine, kji).reshape(-1, 3)
     inside = sample_at(brain.astype(np.float32), affine, world).reshape(coarse.values.shape) > 0.5
     depth_mm = 1.5 * (ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside))
     return Intracranial(
-        mask=brain,
+        inside=brain,
         isotropic_hu=coarse,
         isotropic_mask=inside,
         depth_mm=depth_mm.astype(np.float32),

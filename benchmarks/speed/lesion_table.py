@@ -1,13 +1,13 @@
 """calcscan.lesion_table against connected-components-3d and scipy doing the same job, on one volume in one run.
 
-    python benchmarks/lesion_table.py [--slices 324] [--share 0.08] [--repeat 5]
+    python -m benchmarks.speed.lesion_table [--slices 324] [--share 0.08] [--repeat 5]
 
 The job: labels, number of voxels, centroid, bounding box, sum and maximum of HU of every component of the voxels at or
-above 130 HU. connected-components-3d is only compared with, never needed (`pip install connected-components-3d`).
+above 130 HU. connected-components-3d is only needed for the comparison (`pip install connected-components-3d`).
 
-Says also how much memory each takes beyond the volume (on Linux; the limit is the labels and 64 MB), how long the
+Also printed: how much memory each takes beyond the volume (on Linux; the limit is the labels and 64 MB), how long the
 threads take for the least that the job asks of memory (read the volume; copy it into new labels), and whether every
-label and number is scipy's. Against a plain flood fill it is held by tests/test_components.py.
+label and number equals scipy's. The comparison with a plain flood fill is in the tests of `calcscan.components`.
 """
 
 from __future__ import annotations

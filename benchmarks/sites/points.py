@@ -1,15 +1,15 @@
-"""Does a calcification come to the right site and side?
+"""Is a calcification assigned to the right site and side?
 
-    python benchmarks/sites.py INPUT... [--volume 100] [--hu 600] [--sites SITE...]
+    python -m benchmarks.sites.points INPUT... [--volume 100] [--hu 600] [--sites SITE...]
 
-Puts deposits at places known without calcscan: in a real scan at the points of `landmarks.toml` (marked by eye, by the
-folder's name), in a sample head at published MNI positions taken through the very warp that made it. Several far apart
-at a time; skull, registration and all the rest run anew. A deposit of the falx or tentorium is a flat one, of the
-convexity a plaque of 3.5 mm on the inner table, whose course between two slices is followed: a slab that the table
-runs through aslant smears plaque and table alike. Told are the share of each deposit's voxels that are found under the
-right site and side, and how far the atlas's structure lies from the point; last the sums, apart for points that limits
-were chosen on (tuned) and points marked before anything was tried on them (held). Plaques of many sizes at random
-places of the vault: `plaques.py`.
+Deposits are inserted at points that are known without calcscan: in a real scan those of `points.toml` (marked by eye,
+looked up by the name of the folder or file), in a sample head published MNI positions taken through the warp that
+made it. Several far apart are inserted at a time, and all stages are run anew. A deposit of the falx or tentorium is
+flat; one of the convexity is a plaque of 3.5 mm on the inner table, whose course between two slices is followed,
+since a slice that the table crosses obliquely blurs plaque and table alike. Printed are the share of each deposit's
+voxels that is assigned to the right site and side, and how far the atlas's structure lies from the point; at the end
+the sums, separately for points on which limits were chosen (tuned) and points marked before anything was tried on
+them (held). Plaques of many sizes at random places of the vault: `benchmarks.detection.plaques`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 import calcscan
+from benchmarks import ROOT
 from calcscan.grid.geometry import apply
 from calcscan.model import Atlas, LesionMap, Registration, Scan
 
-HERE = Path(__file__).resolve().parent
-SAMPLES = HERE.parent / "sample_data"
+MARKED = Path(__file__).with_name("points.toml")
 APART_MM = 25.0
 PLAQUE_MM = 3.5
 TABLE_HU, BRAIN_HU = 500, 35.0
@@ -68,7 +68,7 @@ class Place:
 
 def places_of(path: Path) -> list[Place]:
     """Where deposits go in this scan; empty where nothing is known of it."""
-    marked = tomllib.loads((HERE / "landmarks.toml").read_text(encoding="utf-8"))
+    marked = tomllib.loads(MARKED.read_text(encoding="utf-8"))
     if path.name in marked:
         return [
             Place(
@@ -80,7 +80,7 @@ def places_of(path: Path) -> list[Place]:
             )
             for p in marked[path.name]["points"]
         ]
-    sys.path.insert(0, str(SAMPLES))
+    sys.path.insert(0, str(ROOT / "sample_data"))
     from person import Warp
     from support.heads import HEADS
 
@@ -185,8 +185,8 @@ def _under_the_table(scan: Scan, box: tuple[slice, ...]) -> Callable[[np.ndarray
     sampling = scan.geometry.spacing_mm[1:]
     signed = []
     for k in range(low[0], high[0]):
-        bone = _largest(scan.hu[k] > TABLE_HU)  # not the head's rest
-        whole = _largest(convex_hull_image(bone) & ~bone)  # a hole in the vault leaves the hull whole
+        bone = largest_piece(scan.hu[k] > TABLE_HU)  # not the head's rest
+        whole = largest_piece(convex_hull_image(bone) & ~bone)  # a hole in the vault leaves the hull whole
         inner = ndimage.binary_fill_holes(whole)[low[1] : high[1], low[2] : high[2]]
         outwards = ndimage.distance_transform_edt(~inner, sampling=sampling)
         signed.append(ndimage.distance_transform_edt(inner, sampling=sampling) - outwards)
@@ -202,7 +202,7 @@ def _under_the_table(scan: Scan, box: tuple[slice, ...]) -> Callable[[np.ndarray
     return depth_mm
 
 
-def _largest(mask: np.ndarray) -> np.ndarray:
+def largest_piece(mask: np.ndarray) -> np.ndarray:
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
@@ -238,9 +238,8 @@ def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, Registration]:
     intracranial = calcscan.segment_intracranial(scan)
     registration = calcscan.register_atlas(intracranial, atlas)
     intracranial = calcscan.recover_bone_contact(scan, intracranial, registration, atlas)
-    return calcscan.locate_lesions(
-        calcscan.detect_lesions(scan, intracranial), scan, intracranial, registration, atlas
-    ), registration
+    lesions = calcscan.detect_lesions(scan, intracranial)
+    return calcscan.locate_lesions(lesions, scan, intracranial, registration, atlas), registration
 
 
 def examine(

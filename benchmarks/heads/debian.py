@@ -1,13 +1,13 @@
 """A real head CT that anybody can fetch: `Cranium.inv3` of Debian's package invesalius-examples (GPL-2).
 
-    python benchmarks/debian_head.py cranium.nii.gz [--inv3 FILE]
+    python -m benchmarks.heads.debian cranium.nii.gz [--inv3 FILE]
 
-writes it as NIfTI, so that `calcscan run` and every benchmark take it; name the file cranium.nii.gz, by which
-`landmarks.toml` and `anatomy_points.toml` know it. Without --inv3 the package is fetched once with `apt-get download`
-(on a Debian with its package lists) into ~/.cache/calcscan. Held out: no limit of calcscan was chosen on it.
+writes it as NIfTI, which `calcscan run` and every benchmark can read; keep the name cranium.nii.gz, under which
+`points.toml` and `landmarks.toml` list it. Without --inv3 the package is fetched once with `apt-get download` (on a
+Debian with its package lists) into ~/.cache/calcscan. Held out: only the registration was tuned on it.
 
-The file says neither who was scanned nor how. Its rows were turned over when InVesalius read the DICOM images, and are
-turned back here; the columns are taken as written, so left and right rest on InVesalius.
+The file does not say who was scanned or how. Its rows were flipped when InVesalius read the DICOM images, and are
+flipped back here; the columns are taken as written, so left and right rest on InVesalius.
 """
 
 from __future__ import annotations

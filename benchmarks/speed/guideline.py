@@ -1,4 +1,9 @@
-"""How many cases a second the guideline judges on one core: `python benchmarks/guideline.py [--seconds N]`."""
+"""How many cases a second does the guideline evaluate on one core?
+
+    python -m benchmarks.speed.guideline [--seconds N]
+
+Printed for four cases, from no facts at all to the findings of a whole head.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ SITES = (
 CASES: dict[str, dict[str, Any]] = {
     "nothing known": {},
     "one finding": {"findings": [{"site": "basal_ganglia", "present": True}]},
-    "contract's example": {
+    "one person in full": {
         "age_years": 52,
         "sex": "M",
         "findings": [{"site": "dura", "present": True, "bilateral": True, "isolated": True, "volume_mm3": 120}],

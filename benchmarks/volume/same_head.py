@@ -1,9 +1,9 @@
-"""The same head in thin slices and averaged to thick ones: does the total volume of calcification stay the same?
+"""Does the total volume stay the same when a head is seen in thin slices and in thick ones?
 
-    python benchmarks/same_head.py INPUT [--thick 5] [--seeds 3]
+    python -m benchmarks.volume.same_head INPUT [--thick 5] [--seeds 3]
 
-Deposits of 20 to 600 mm3 and 250 to 700 HU are put into the scan; whole slices are then averaged to about `--thick`
-mm. Both are measured by the same stages; what the head held before is left out of the totals.
+Deposits of 20 to 600 mm3 and 250 to 700 HU are inserted into the scan, and whole slices are then averaged to about
+`--thick` mm. Both scans pass through the same stages; calcification that was there before is left out of the totals.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Heavy calcification, as in Fahr's disease: does each site and side get its own share of it?
+"""Heavy calcification, as in Fahr's disease: does each site and side receive its share of it?
 
-    python benchmarks/confluent.py INPUT... [--hu 500]
+    python -m benchmarks.sites.confluent INPUT... [--hu 500]
 
-Fills whole nuclei of a real scan with calcification (where the atlas lies on the scan as it came), so that it hangs
-together over many sites and both sides, and runs everything anew: skull, registration, finding, dividing. The truth is
-the same atlas's, so this shows whether heavy calcification misleads calcscan, not where a nucleus lies (nuclei.py).
+Whole nuclei of a real scan are filled with calcification, where the atlas lies on the scan as it came, so that it is
+connected across many sites and both sides; all stages are then run anew. The truth comes from the same atlas, so this
+shows whether heavy calcification misleads calcscan, not where a nucleus lies (see `benchmarks.registration.nuclei`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from sites import BLUR_MM, located
 
 import calcscan
+from benchmarks.sites.points import BLUR_MM, located
 from calcscan.grid.isotropic import sample_at
 from calcscan.model import Atlas, LesionMap, Registration, Scan
 

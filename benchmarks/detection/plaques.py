@@ -1,12 +1,13 @@
-"""Are plaques on the vault found wherever they hang?
+"""Are plaques of the cranial vault found, wherever they are attached?
 
-    python benchmarks/plaques.py INPUT... [--seeds 100 101 102] [--count 10] [--mm3 30 300] [--hu 300 900]
+    python -m benchmarks.detection.plaques INPUT... [--seeds 100 101 102] [--count 10] [--mm3 30 300] [--hu 300 900]
 
-Hangs plaques of random size, density and thickness at random places of the inner table, far from each other, up to the
-vertex but for a strip along the midline, where falx and sinus are. The table's course is seen without calcscan: where
-the density passes 500 HU in each slice, followed between slices. Told are the share of the plaques' volume that comes
-to `convexity_dura` of its side, by their size and their angle from the vertex, and by how much what was told reaches
-beyond the plaque. Seeds below 100 were tuned on, on the thin scan and the sample heads; the rest is held out.
+Plaques of random size, density and thickness are attached at random points of the inner table, far from each other, up
+to the vertex except for a strip along the midline, where falx and sinus lie. The inner table is found without calcscan:
+where the density passes 500 HU in each slice, interpolated between slices. Printed are the share of the plaques' volume
+that is assigned to `convexity_dura` of the right side, by size and by angle from the vertex, and how much of the
+assigned volume extends beyond the plaque. Seeds below 100 were used for tuning, on the thin scan and the sample heads;
+the others are held out.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import sites
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 import calcscan
+from benchmarks.sites.points import BRAIN_HU, box_around, largest_piece, located, share_held
 from calcscan.grid.geometry import apply
 from calcscan.model import LesionMap, Scan
 
@@ -95,11 +96,11 @@ class Cavity:
 def _in_plane(hu: np.ndarray, scan: Scan, factor: int) -> np.ndarray:
     """The distance in a slice from the inner table, positive inside."""
     sampling = [factor * mm for mm in scan.geometry.spacing_mm[1:]]
-    bone = sites._largest(hu > BONE_HU)
+    bone = largest_piece(hu > BONE_HU)
     if not bone.any() or bone.sum() < 50:
         return np.full(hu.shape, -50.0)
     whole = convex_hull_image(bone) & ~bone
-    inner = ndimage.binary_fill_holes(sites._largest(whole)) if whole.any() else whole
+    inner = ndimage.binary_fill_holes(largest_piece(whole)) if whole.any() else whole
     if not inner.any():
         return np.full(hu.shape, -50.0)
     out = ndimage.distance_transform_edt(~inner, sampling=sampling)
@@ -143,7 +144,7 @@ def with_plaques(scan: Scan, cavity: Cavity, plaques: list[Plaque]) -> tuple[Sca
         box, share = _filled(scan, cavity, plaque)
         block = out[box]
         before = block.copy()
-        block += share * (plaque.hu - sites.BRAIN_HU)  # it takes the brain's part of a voxel, not bone's
+        block += share * (plaque.hu - BRAIN_HU)  # it takes the brain's part of a voxel, not bone's
         owner[box][(block >= 130.0) & (before < 130.0) & (share > 0.02)] = n
     again = Scan(
         hu=np.rint(out).astype(np.int16), geometry=scan.geometry, acquisition=scan.acquisition, study=scan.study
@@ -159,8 +160,8 @@ def _filled(scan: Scan, cavity: Cavity, plaque: Plaque) -> tuple[tuple[slice, ..
         sideways = np.linalg.norm(offset - (offset @ plaque.inwards)[:, None] * plaque.inwards, axis=1)
         return (depth > 0) & (depth <= plaque.thick_mm) & (sideways <= plaque.radius_mm)
 
-    box = sites.box_around(scan, plaque.point, 12.0)
-    return box, sites.share_held(scan, box, held)
+    box = box_around(scan, plaque.point, 12.0)
+    return box, share_held(scan, box, held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +234,7 @@ def main() -> None:
         for seed in arguments.seeds:
             plaques = random_plaques(scan, cavity, arguments, seed)
             changed, owner = with_plaques(scan, cavity, plaques)
-            told = told_of(changed, plaques, owner, sites.located(changed, atlas)[0])
+            told = told_of(changed, plaques, owner, located(changed, atlas)[0])
             rows += told
             for row in told:
                 p = row.plaque

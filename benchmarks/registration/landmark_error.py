@@ -1,11 +1,11 @@
-"""How far from the atlas's own do points of real heads come to lie?
+"""How far from their place in the atlas do landmarks of real heads end up?
 
-    python benchmarks/landmark_error.py INPUT...
+    python -m benchmarks.registration.landmark_error INPUT...
 
-The points are those of `anatomy_points.toml`, marked by eye in each head (by its folder's or file's name) and in the
-atlas's template. A head is registered, its points are carried into the atlas, and told is the distance in mm to the
-template's own point: for each landmark, and over each head's as mean, median and 90th percentile. A distance also
-holds the error of both marks, of the order of 2 mm together (the file tells how often marking was repeated).
+The landmarks are those of `landmarks.toml`, marked by eye in each head (looked up by the name of its folder or file)
+and in the atlas's template. A head is registered and its landmarks are mapped into the atlas. Printed is the distance
+in mm to the template's landmark: for each landmark, and for each head the mean, median and 90th percentile. A
+distance includes the error of both marks, about 2 mm together (the file states how often marking was repeated).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import calcscan
 from calcscan.grid.geometry import Array, apply
 from calcscan.model import Atlas, Registration
 
-HERE = Path(__file__).resolve().parent
+MARKED = Path(__file__).with_name("landmarks.toml")
 Points = dict[str, Array]
 
 
 def points_of(name: str) -> Points:
     """Landmark → LPS mm of a head, or of `template`; empty for a head that is not marked."""
-    marked = tomllib.loads((HERE / "anatomy_points.toml").read_text(encoding="utf-8"))
+    marked = tomllib.loads(MARKED.read_text(encoding="utf-8"))
     return {p["name"]: np.array(p["lps_mm"]) for p in marked[name]["points"]} if name in marked else {}
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     found = {path.name: errors_mm(path, atlas) for path in parser.parse_args().inputs}
     found = {name: both for name, both in found.items() if both[0]}
     if not found:
-        raise SystemExit("none of these heads is marked in anatomy_points.toml")
+        raise SystemExit("none of these heads is marked in landmarks.toml")
     whole, matrix = ({name: both[n] for name, both in found.items()} for n in (0, 1))
     table("the whole fit", whole)
     if whole != matrix:

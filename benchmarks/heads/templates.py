@@ -16,8 +16,8 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from calcscan.grid.geometry import Array, Geometry, apply
-from calcscan.grid.isotropic import resample, sample_at
-from calcscan.model import Intracranial, Scan
+from calcscan.grid.isotropic import resample_isotropic, sample_at
+from calcscan.model import AIR_HU, Intracranial, Scan
 
 Volume = npt.NDArray[np.float64]
 WHOLE, STRIPPED = "scct_cormack_2mm.nii", "scct_stripped.nii"
@@ -108,7 +108,7 @@ def brain_of(path: Path) -> npt.NDArray[np.bool_]:
 
 def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Intracranial:
     """A head whose inside is given: an average's bone is too blurred for its inner table to be found."""
-    coarse = resample(scan, 1.5)
+    coarse = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
     kji = np.moveaxis(np.indices(coarse.values.shape), 0, -1)
     world = apply(coarse.affine, kji).reshape(-1, 3)
     inside = sample_at(brain.astype(np.float32), affine, world).reshape(coarse.values.shape) > 0.5

@@ -3,9 +3,9 @@
     python -m benchmarks.volume.in_scan SCAN [--cases 60] [--seed 1]
 
 The deposits are those of calcscan.verification, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slice
-profile and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of 2.5
-and 5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of
-160 to 300.
+profile and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of
+2.5 and 5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a
+rim of 160 to 300.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     read       folder                 → Scan
     segment    Scan                   → Intracranial   (the intracranial space)
     register   Intracranial, Atlas    → Registration
-    recover    Scan, Intracranial, …  → Intracranial   (with calcification in contact with bone)
-    detect     Scan, Intracranial     → LesionMap      (measured)
-    locate     LesionMap, …           → LesionMap      (with sites)
+    recover    Scan, Intracranial, …  → SearchRegion   (with calcification in contact with bone)
+    detect     Scan, SearchRegion     → LesionMap      (measured)
+    locate     LesionMap, …           → LocatedLesionMap
     summarise  LesionMap, …           → Summary
     facts      Scan, Summary          → facts          (a plain mapping, in the words of `knowledge/facts.toml`)
     guideline  facts                  → Guidance       (`calcscan.guideline.model`)
@@ -16,7 +16,7 @@ Unknown is `None`, never a default that looks measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -153,23 +153,47 @@ class Intracranial:
     noise_hu: float | None
     brain_hu: float | None
     flags: tuple[Flag, ...] = ()
-    vault_plaques_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
-    """Voxels of plaques on the inner table of the vault, (n, 3): inside, though they hang on bone. Empty before
-    `recover_bone_contact`, like `base_peaks_kji`."""
-    base_peaks_kji: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
-    """Voxels that stand out from the bones of the base but lie as shallow as bone, (n, 3): inside, and no lesion unless
-    they lie where one is known between these bones."""
-    vault_assessable: Mapping[str, float] = field(default_factory=dict)
-    """The share of the vault, `left` and `right`, in which a plaque would have been told. Empty before
-    `recover_bone_contact`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchRegion(Intracranial):
+    """The intracranial space in which calcification is sought: `mask` also holds what is in contact with bone.
+
+    Without an accepted registration nothing of that is known: `SearchRegion.of(intracranial)` is the space as it was.
+    """
+
+    vault_plaques_kji: npt.NDArray[np.int64]
+    """Voxels of plaques on the inner table of the vault, (n, 3): in the mask, though they hang on bone."""
+    base_peaks_kji: npt.NDArray[np.int64]
+    """Voxels that stand out from the bones of the skull base but lie as shallow as bone, (n, 3): in the mask, and a
+    lesion only where one is known between these bones."""
+    vault_assessable: Mapping[str, float]
+    """The share of the vault, `left` and `right`, in which a plaque would have been detected; empty if unknown."""
+
+    @classmethod
+    def of(
+        cls,
+        intracranial: Intracranial,
+        *,
+        mask: npt.NDArray[np.bool_] | None = None,
+        vault_plaques_kji: npt.NDArray[np.int64] | None = None,
+        base_peaks_kji: npt.NDArray[np.int64] | None = None,
+        vault_assessable: Mapping[str, float] | None = None,
+    ) -> SearchRegion:
+        """An intracranial space with what was recovered in contact with bone; nothing of what is left out."""
+        none = np.empty((0, 3), dtype=np.int64)
+        inherited = {part.name: getattr(intracranial, part.name) for part in fields(Intracranial)}
+        return cls(
+            **inherited | ({} if mask is None else {"mask": mask}),
+            vault_plaques_kji=none if vault_plaques_kji is None else vault_plaques_kji,
+            base_peaks_kji=none if base_peaks_kji is None else base_peaks_kji,
+            vault_assessable=vault_assessable or {},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesion:
-    """One calcification, or the part of one at one of the sites it reaches over.
-
-    Positions in LPS mm; `site`, `side` and `site_share` are None until it is located.
-    """
+    """One calcification, measured. Positions in LPS mm."""
 
     id: int
     voxels: int
@@ -186,19 +210,40 @@ class Lesion:
     centroid_kji: tuple[float, float, float]
     bbox_kji: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     """(first, last + 1) along k, j and i."""
-    site: str | None = None
-    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocatedLesion(Lesion):
+    """A calcification, or the part of one that lies at one of the sites it reaches over; `unassigned`, with an empty
+    side, where no site can be given."""
+
+    site: str
+    side: str
     site_share: float | None = None
     """Share of the lesion's volume that lies in the site given, 0 to 1."""
     also: tuple[tuple[str, str, float], ...] = ()
     """The other sites it may lie in: (site, side, share)."""
-    deposit: int = 0
-    """What hangs together with it: the parts of one calcification share this number."""
+    deposit: int
+    """The number of the connected calcification it belongs to: the parts of one share it."""
+
+    @classmethod
+    def of(
+        cls,
+        lesion: Lesion,
+        *,
+        site: str = "unassigned",
+        side: str = "",
+        site_share: float | None = None,
+        also: tuple[tuple[str, str, float], ...] = (),
+    ) -> LocatedLesion:
+        """A lesion at a site; without one, unassigned."""
+        measured = {part.name: getattr(lesion, part.name) for part in fields(Lesion)}
+        return cls(**measured, site=site, side=side, site_share=site_share, also=also, deposit=lesion.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LesionMap:
-    """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`."""
+    """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
 
     labels: npt.NDArray[np.int32]
     geometry: Geometry
@@ -206,6 +251,20 @@ class LesionMap:
     threshold_hu: float
     settings: Mapping[str, float | None]
     flags: tuple[Flag, ...] = ()
+
+    def voxels_kji(self, number: int) -> npt.NDArray[np.int64]:
+        """The (k, j, i) of the voxels of a lesion, by its `id`: shape (n, 3), in the order of the array."""
+        box = tuple(slice(first, last) for first, last in self.lesions[number - 1].bbox_kji)
+        corner = np.array([edge.start for edge in box])
+        kji: npt.NDArray[np.int64] = np.argwhere(self.labels[box] == number) + corner
+        return kji
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocatedLesionMap(LesionMap):
+    """Every calcification, divided along the borders of the sites it reaches over, with its site."""
+
+    lesions: tuple[LocatedLesion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,7 +373,6 @@ class Summary:
     scores: Mapping[str, object]
     multiple: bool | None
     detection_floor_mm3: float | None
-    flags: tuple[Flag, ...] = ()
     deposits: Mapping[str, int] = field(default_factory=dict)
     """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`), none counted twice."""
 
@@ -335,8 +393,8 @@ class Result:
     """
 
     scan: Scan
-    intracranial: Intracranial | None
-    lesions: LesionMap | None
+    intracranial: SearchRegion | None
+    lesions: LocatedLesionMap | None
     atlas: Atlas
     registration: Registration | None
     summary: Summary | None

@@ -1,6 +1,8 @@
 """The whole job: the stages in order.
 
-read → segment → register → recover → detect → locate → summarise → judge → facts → advise
+    analyse    read → examine → judge → summarise → advise
+    examine    segment → register → recover → search       (the stages that look at the image)
+    search     detect → locate
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from calcscan.guideline import merged_facts, plain_facts, recommend
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.localisation import locate_lesions
-from calcscan.model import Atlas, Flag, Intracranial, LesionMap, Registration, Result, Scan, Summary
+from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion, Summary
 from calcscan.quality import judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
@@ -45,8 +47,9 @@ def analyse(
     path
         A DICOM folder, a ZIP of one, or a NIfTI file.
     context
-        Facts about the person (contract section 5), for the rules: a mapping; `calcscan.guideline.load_facts` reads a
-        file of them. Where they contradict the scan (another age or sex), `guidance.conflicts` says so.
+        Facts about the person, for the rules: a mapping in the words of `calcscan/knowledge/facts.toml`;
+        `calcscan.guideline.load_facts` reads a file of them. Where they contradict the scan (another age or sex),
+        `guidance.conflicts` says so.
     series_uid
         The series to take; else the one that suits best.
     threshold_hu
@@ -57,8 +60,8 @@ def analyse(
     Returns
     -------
     Result
-        `quality.state` is `abstain` where nothing could be attributed to a site; `head` and what follows is None where
-        the scan is no head that calcscan can judge.
+        `quality.state` is `abstain` where nothing could be attributed to a site; `intracranial` and what rests on it is
+        None where the scan is no head that calcscan can judge.
 
     Raises
     ------
@@ -67,8 +70,8 @@ def analyse(
     ValueError, TypeError
         `threshold_hu` is no number or out of range, or `context` no mapping.
     """
-    stated, threshold_hu = _asked(context, threshold_hu)
-    stage = _Stages(progress)
+    stated, threshold_hu = _checked(context, threshold_hu)
+    stage = Stages(progress)
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid)
         atlas = load_atlas()
@@ -83,11 +86,72 @@ def analyse_scan(
     progress: Progress | None = None,
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
-    stated, threshold_hu = _asked(context, threshold_hu)
-    return _analysed(scan, load_atlas(), stated, threshold_hu, _Stages(progress))
+    stated, threshold_hu = _checked(context, threshold_hu)
+    return _analysed(scan, load_atlas(), stated, threshold_hu, Stages(progress))
 
 
-def _asked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Examination:
+    """What the stages that look at the image made of a scan."""
+
+    intracranial: SearchRegion
+    registration: Registration
+    lesions: LocatedLesionMap
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """Every flag of these stages. A registration that was not accepted is always among them."""
+        flags = self.intracranial.flags + self.lesions.flags + self.registration.flags
+        if not self.registration.accepted and all(flag.code != "registration_poor" for flag in flags):
+            poor = Flag(code="registration_poor", message=self.registration.reason, value=self.registration.overlap)
+            return (*flags, poor)
+        return flags
+
+    def without_sites(self) -> Examination:
+        """The same with every lesion unassigned: what abstaining means."""
+        lesions = tuple(
+            replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in self.lesions.lesions
+        )
+        return replace(self, lesions=replace(self.lesions, lesions=lesions))
+
+
+def examine(scan: Scan, atlas: Atlas, *, threshold_hu: float | None = None, stage: Stages | None = None) -> Examination:
+    """Every calcification of a scan, measured and located.
+
+    Raises
+    ------
+    RefusedError
+        The scan is no head that calcscan can judge.
+    """
+    stage = stage or Stages()
+    with stage("segment"):
+        intracranial = segment_intracranial(scan)
+    with stage("register"):
+        registration = register_atlas(intracranial, atlas)
+    with stage("recover"):
+        region = recover_bone_contact(scan, intracranial, registration, atlas)
+    lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, stage=stage)
+    return Examination(intracranial=region, registration=registration, lesions=lesions)
+
+
+def search(
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration,
+    atlas: Atlas,
+    *,
+    threshold_hu: float | None = None,
+    stage: Stages | None = None,
+) -> LocatedLesionMap:
+    """Every calcification of a region that is known already, measured and located."""
+    stage = stage or Stages()
+    with stage("detect"):
+        lesions = detect_lesions(scan, region, threshold_hu=threshold_hu)
+    with stage("locate"):
+        return locate_lesions(lesions, scan, region, registration, atlas)
+
+
+def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:
     """The arguments as they are used from here on: what is wrong with them is found out before the work."""
     threshold = asked_threshold(threshold_hu)
     if context is None:
@@ -97,94 +161,56 @@ def _asked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tup
         advice = "for a file, calcscan.guideline.load_facts(path)"
         raise TypeError(f"context must be a mapping of facts such as {{'age_years': 52}}, not {kind}; {advice}")
     stated: dict[str, Any] = plain_facts(context)
-    recommend(stated)
+    merged_facts(stated)
     return stated, threshold
 
 
-def _analysed(
-    scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu: float | None, stage: _Stages
-) -> Result:
-    found = _Found()
+def _analysed(scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu: float | None, stage: Stages) -> Result:
+    examination, summary = None, None
     try:
-        _examine(scan, atlas, threshold_hu, found, stage)
+        examination = examine(scan, atlas, threshold_hu=threshold_hu, stage=stage)
+        quality = judge_quality(scan.flags + examination.flags)
     except RefusedError as refused:
-        found.refusal = (Flag(code=refused.code, message=str(refused)),)
-    quality = judge_quality(_flags(scan, found))
+        quality = judge_quality((*scan.flags, Flag(code=refused.code, message=str(refused))))
+    if examination is not None:
+        located = quality.state != "abstain"
+        examination = examination if located else examination.without_sites()
+        with stage("summarise"):
+            summary = _summarised(examination, scan, atlas, located=located)
     with stage("advise"):
-        seen = image_facts(scan, found.summary, quality)
-        guidance = recommend(stated, image=seen)
-    lesions = found.lesions
+        measured = image_facts(scan, summary, quality)
+        guidance = recommend(stated, image=measured)
     return Result(
         scan=scan,
-        intracranial=found.intracranial,
-        lesions=_withheld(lesions) if lesions and quality.state == "abstain" else lesions,
+        intracranial=examination.intracranial if examination else None,
+        lesions=examination.lesions if examination else None,
         atlas=atlas,
-        registration=found.registration,
-        summary=found.summary,
+        registration=examination.registration if examination else None,
+        summary=summary,
         quality=quality,
-        facts=merged_facts(stated, seen),
+        facts=merged_facts(stated, measured),
         guidance=guidance,
-        settings={"threshold_asked_hu": threshold_hu, **(lesions.settings if lesions else {})},
+        settings={"threshold_asked_hu": threshold_hu, **(examination.lesions.settings if examination else {})},
         timings_s=stage.timings_s,
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Found:
-    """What has been found so far; a refusal leaves the rest None."""
-
-    intracranial: Intracranial | None = None
-    lesions: LesionMap | None = None
-    registration: Registration | None = None
-    summary: Summary | None = None
-    refusal: tuple[Flag, ...] = ()
-
-
-def _examine(scan: Scan, atlas: Atlas, threshold_hu: float | None, found: _Found, stage: _Stages) -> None:
-    """The stages that look at the image; each leaves what it found in `found`."""
-    with stage("segment"):
-        found.intracranial = intracranial = segment_intracranial(scan)
-    with stage("register"):
-        found.registration = registration = register_atlas(intracranial, atlas)
-    with stage("recover"):
-        found.intracranial = intracranial = recover_bone_contact(scan, intracranial, registration, atlas)
-    with stage("detect"):
-        found.lesions = lesions = detect_lesions(scan, intracranial, threshold_hu=threshold_hu)
-    with stage("locate"):
-        found.lesions = lesions = locate_lesions(lesions, scan, intracranial, registration, atlas)
-    with stage("summarise"):
-        located = judge_quality(_flags(scan, found)).state != "abstain"
-        lesions = lesions if located else _withheld(lesions)
-        found.summary = summarise_lesions(
-            lesions, scan, registration, atlas, intracranial=intracranial, located=located
-        )
-
-
-def _flags(scan: Scan, found: _Found) -> tuple[Flag, ...]:
-    """Every flag so far. A registration that was not accepted is always among them."""
-    parts = (scan, found.intracranial, found.lesions, found.registration, found.summary)
-    flags = tuple(flag for part in parts if part is not None for flag in part.flags) + found.refusal
-    registration = found.registration
-    if (
-        registration is not None
-        and not registration.accepted
-        and all(flag.code != "registration_poor" for flag in flags)
-    ):
-        flags += (Flag(code="registration_poor", message=registration.reason, value=registration.overlap),)
-    return flags
-
-
-def _withheld(lesions: LesionMap) -> LesionMap:
-    """The lesions without their sites: what abstaining means."""
-    bare = (replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in lesions.lesions)
-    return replace(lesions, lesions=tuple(bare))
+def _summarised(examination: Examination, scan: Scan, atlas: Atlas, *, located: bool) -> Summary:
+    return summarise_lesions(
+        examination.lesions,
+        scan,
+        examination.registration,
+        atlas,
+        intracranial=examination.intracranial,
+        located=located,
+    )
 
 
 @dataclass(slots=True)
-class _Stages:
-    """Tells each stage's name as it begins, and keeps how long it took."""
+class Stages:
+    """Reports each stage's name as it begins, and keeps how long it took."""
 
-    progress: Progress | None
+    progress: Progress | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

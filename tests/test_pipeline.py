@@ -109,9 +109,8 @@ def test_where_calcscan_abstains_nothing_is_attributed_nor_summed_by_site(stages
 
 def test_every_stage_may_raise_a_flag_and_each_is_told_once(stages):
     tilt, noise = Flag(code="gantry_tilt", message="tilt"), Flag(code="noisy", message="noise")
-    for name in ("read_scan", "segment_intracranial", "detect_lesions", "register_atlas", "summarise_lesions"):
+    for name in ("read_scan", "recover_bone_contact", "locate_lesions", "register_atlas"):
         stages[0][name] = replace(stages[0][name], flags=(tilt, noise))
-    stages[0]["locate_lesions"] = stages[0]["detect_lesions"]
     assert pipeline.analyse("scan").quality.flags == (noise, tilt)
 
 

@@ -1,4 +1,4 @@
-"""Calcification in contact with bone: Scan, Intracranial, Registration, Atlas → Intracranial.
+"""Calcification in contact with bone: Scan, Intracranial, Registration, Atlas → SearchRegion.
 
 After registration, for where the vault ends and where arteries and dural folds run between the bones of the base is
 known only in the head's own axes: a head lies turned in the scanner, or is cut off. Without a fit to be believed the
@@ -8,7 +8,6 @@ head stays as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -18,13 +17,13 @@ from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge import values
-from calcscan.model import BRAIN_ZONE, Atlas, Intracranial, Registration, Scan
+from calcscan.model import BRAIN_ZONE, Atlas, Intracranial, Registration, Scan, SearchRegion
 
 
 def recover_bone_contact(
     scan: Scan, intracranial: Intracranial, registration: Registration, atlas: Atlas
-) -> Intracranial:
-    """The head with plaques of the vault, and what stands out from the bones of the base, inside.
+) -> SearchRegion:
+    """The intracranial space with plaques of the vault, and what stands out from the bones of the base, inside.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def recover_bone_contact(
         From `register_atlas`. A fit that was not accepted changes nothing.
     """
     if not registration.accepted:
-        return intracranial
+        return SearchRegion.of(intracranial)
     limits = {**values("intracranial"), **values("bone_contact")}
     middle = _middle_mm(atlas)
 
@@ -45,7 +44,7 @@ def recover_bone_contact(
     plaques = detect_vault_plaques(scan, intracranial, own, limits)
     inside[tuple(plaques.kji.T)] = True
     judged = _judged_share(own(plaques.judged), limits)
-    return replace(
+    return SearchRegion.of(
         intracranial, mask=inside, vault_plaques_kji=plaques.kji, base_peaks_kji=knots, vault_assessable=judged
     )
 

@@ -120,7 +120,6 @@ def _lesion(
     labels[box][counted] = new
     return Lesion(
         id=new,
-        deposit=new,
         volume_mm3=volume.best_mm3,
         volume_low_mm3=volume.low_mm3,
         volume_high_mm3=volume.high_mm3,

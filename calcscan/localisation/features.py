@@ -16,7 +16,7 @@ from calcscan.knowledge import values
 from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.shape import Shape, shape_of
 from calcscan.measurement.air_contact import lines_air, near_air
-from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Intracranial, Lesion, LesionMap, Registration, Scan
+from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Lesion, LesionMap, Registration, Scan, SearchRegion
 
 CEREBRAL = ("cortex", "white_matter", "unassigned")
 PARENCHYMA = (*CEREBRAL, "cerebellum", "brainstem")
@@ -59,7 +59,7 @@ class Features:
 class FeatureExtractor:
     """Gathers the evidence about lesion after lesion of one head."""
 
-    def __init__(self, lesions: LesionMap, scan: Scan, intracranial: Intracranial) -> None:
+    def __init__(self, lesions: LesionMap, scan: Scan, intracranial: SearchRegion) -> None:
         self._lesions, self._scan, self._head = lesions, scan, intracranial
         self._thickness_mm = scan.slice_thickness_mm
         self._on_bone = _on_bone(lesions, scan, intracranial)
@@ -133,7 +133,7 @@ def is_dura(evidence: Features, site: str, limits: Mapping[str, float]) -> bool:
     return site in CEREBRAL and (evidence.in_vault_plaque or evidence.deepest_mm <= limits["convexity_depth_mm"])
 
 
-def _joined(lesion: Lesion, labels: npt.NDArray[np.int32], scan: Scan, intracranial: Intracranial) -> float:
+def _joined(lesion: Lesion, labels: npt.NDArray[np.int32], scan: Scan, intracranial: SearchRegion) -> float:
     """The highest density at which the lesion's peak still hangs together with bone nearby, as a share of the peak
     above brain: near 1 a spur of bone, low where the tissue between is only their blur."""
     limits = values("localisation")
@@ -169,7 +169,7 @@ def _fluid_share(world: Array, coarse: IsotropicVolume) -> float:
     return float((hu[shell] < limits["fluid_hu"]).mean()) if shell.any() else 0.0
 
 
-def _on_bone(lesions: LesionMap, scan: Scan, intracranial: Intracranial) -> npt.NDArray[np.bool_]:
+def _on_bone(lesions: LesionMap, scan: Scan, intracranial: SearchRegion) -> npt.NDArray[np.bool_]:
     """For each lesion number, whether it touches dense tissue outside the inside of the skull."""
     out = np.zeros(max((lesion.id for lesion in lesions.lesions), default=0) + 1, dtype=np.bool_)
     dense_hu = int(values("intracranial")["attached_hu"])

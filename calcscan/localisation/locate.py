@@ -1,4 +1,4 @@
-"""Say where each calcification lies: LesionMap, Scan, Intracranial, Registration, Atlas → LesionMap with sites.
+"""Say where each calcification lies: LesionMap, Scan, SearchRegion, Registration, Atlas → LesionMap with sites.
 
 Each voxel of a lesion votes for the sites around its place in the atlas, spread by the registration's uncertainty and
 weighted by how often each site calcifies. What the anatomy of this head says comes first: dense tissue that hangs on
@@ -10,25 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge import table, values
 from calcscan.localisation.atlas_vote import AtlasVote, Shares, ranked
 from calcscan.localisation.features import FeatureExtractor, Features, is_bone, is_dura
 from calcscan.localisation.split import Part, split_lesion
-from calcscan.model import Atlas, Intracranial, Lesion, LesionMap, Registration, Scan
+from calcscan.model import Atlas, Lesion, LesionMap, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
 
 UNDIVIDED = ("unassigned", "convexity_dura")
 """Sites that are not drawn: what lies there has no borders in the atlas."""
 
 
 def locate_lesions(
-    lesions: LesionMap, scan: Scan, intracranial: Intracranial, registration: Registration, atlas: Atlas
-) -> LesionMap:
+    lesions: LesionMap, scan: Scan, intracranial: SearchRegion, registration: Registration, atlas: Atlas
+) -> LocatedLesionMap:
     """Give every lesion its site, side and share, and drop what is skull.
 
     Lesions of an unaccepted fit come back `unassigned`, and all that touches the skull or lies close under it is
@@ -37,11 +35,10 @@ def locate_lesions(
     limits = values("localisation")
     evidences = FeatureExtractor(lesions, scan, intracranial)
     ballot = AtlasVote(atlas, registration, table("localisation")["prior"], float(limits["uncertainty_mm"]))
-    order = _voxels_by_lesion(lesions)
     kept: list[Part] = []
     dropped_mm3 = 0.0
     for lesion in lesions.lesions:
-        kji = order[lesion.id]
+        kji = lesions.voxels_kji(lesion.id)
         world = lesions.geometry.to_world(kji)
         weights: Mapping[str, float] = {}
         if not registration.accepted:
@@ -52,7 +49,7 @@ def locate_lesions(
             told = _placed(lesion, ballot.shares(world), weights, evidence, limits)
         if told is None:
             dropped_mm3 += lesion.volume_130_mm3
-        elif told.site in (None, *UNDIVIDED) or lesion.diameter_mm < limits["divided_from_mm"]:
+        elif told.site in UNDIVIDED or lesion.diameter_mm < limits["divided_from_mm"]:
             kept.append(Part(lesion=told, kji=kji))
         else:
             kept += split_lesion(told, kji, scan, registration, atlas, weights, limits)
@@ -61,7 +58,7 @@ def locate_lesions(
 
 def _placed(
     lesion: Lesion, shares: Shares, weights: Mapping[str, float], evidence: Features, limits: Mapping[str, float]
-) -> Lesion | None:
+) -> LocatedLesion | None:
     """The lesion with its site; None if it is bone."""
     weighed = {place: share * weights.get(place[0], 1.0) for place, share in shares.items()}
     order = ranked({place: share / sum(weighed.values()) for place, share in weighed.items()})
@@ -71,8 +68,8 @@ def _placed(
     also = tuple((site, side, round(part, 3)) for (site, side), part in order if part >= limits["also_share"])
     if is_dura(evidence, first[0], limits):
         side = "left" if evidence.atlas_x_mm > 0 else "right"
-        return replace(lesion, site="convexity_dura", side=side, site_share=None, also=also)
-    return replace(lesion, site=first[0], side=first[1], site_share=round(share, 3), also=also[1:])
+        return LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
+    return LocatedLesion.of(lesion, site=first[0], side=first[1], site_share=round(share, 3), also=also[1:])
 
 
 def _weights(evidence: Features, limits: Mapping[str, float]) -> Mapping[str, float]:
@@ -92,7 +89,9 @@ def _weights(evidence: Features, limits: Mapping[str, float]) -> Mapping[str, fl
     return weights
 
 
-def _unplaced(lesion: Lesion, world: Array, evidences: FeatureExtractor, limits: Mapping[str, float]) -> Lesion | None:
+def _unplaced(
+    lesion: Lesion, world: Array, evidences: FeatureExtractor, limits: Mapping[str, float]
+) -> LocatedLesion | None:
     """The lesion where no atlas can be believed; None if it touches the skull or lies close under it."""
     if (
         evidences.on_bone(lesion)
@@ -100,20 +99,10 @@ def _unplaced(lesion: Lesion, world: Array, evidences: FeatureExtractor, limits:
         or evidences.deepest_mm(world) < limits["base_depth_mm"]
     ):
         return None
-    return replace(lesion, site="unassigned", side="", site_share=None)
+    return LocatedLesion.of(lesion)
 
 
-def _voxels_by_lesion(lesions: LesionMap) -> dict[int, npt.NDArray[Any]]:
-    """The (k, j, i) of every lesion's voxels."""
-    kji = np.argwhere(lesions.labels > 0)
-    owner = lesions.labels[tuple(kji.T)]
-    order = np.argsort(owner, kind="stable")
-    numbers, starts = np.unique(owner[order], return_index=True)
-    ends = np.append(starts[1:], len(order))[: len(numbers)]  # none, where nothing is labelled
-    return {int(n): kji[order[first:last]] for n, first, last in zip(numbers, starts, ends, strict=True)}
-
-
-def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> LesionMap:
+def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> LocatedLesionMap:
     """Only the lesions kept, numbered 1…n again, in the label map too."""
     labels = np.zeros_like(lesions.labels)
     out = []
@@ -121,5 +110,11 @@ def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> Les
         labels[tuple(part.kji.T)] = new
         out.append(replace(part.lesion, id=new))
     labels.flags.writeable = False
-    settings = {**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)}
-    return replace(lesions, labels=labels, lesions=tuple(out), settings=settings)
+    return LocatedLesionMap(
+        labels=labels,
+        geometry=lesions.geometry,
+        lesions=tuple(out),
+        threshold_hu=lesions.threshold_hu,
+        settings={**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)},
+        flags=lesions.flags,
+    )

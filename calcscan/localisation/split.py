@@ -18,7 +18,7 @@ from scipy import ndimage
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.measurement.statistics import plain_measures
-from calcscan.model import Atlas, Lesion, Registration, Scan, Site
+from calcscan.model import Atlas, LocatedLesion, Registration, Scan, Site
 
 _ROUNDS = 200
 _STILL = 1e-4
@@ -29,12 +29,12 @@ _VOXELS = 4000
 class Part:
     """A part of a lesion and its voxels (n, 3)."""
 
-    lesion: Lesion
+    lesion: LocatedLesion
     kji: npt.NDArray[np.int64]
 
 
 def split_lesion(
-    lesion: Lesion,
+    lesion: LocatedLesion,
     kji: npt.NDArray[np.int64],
     scan: Scan,
     registration: Registration,
@@ -62,7 +62,7 @@ def split_lesion(
 
 
 def _part(
-    lesion: Lesion,
+    lesion: LocatedLesion,
     kji: npt.NDArray[np.int64],
     scan: Scan,
     sites: Sequence[Site],

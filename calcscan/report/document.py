@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from calcscan import __version__
-from calcscan.model import Flag, Lesion, Result, SeriesChoice, Study
+from calcscan.model import Flag, LocatedLesion, Result, SeriesChoice, Study
 from calcscan.quality import quality_codes, severity
 from calcscan.report.sitelabels import SiteLabel, site_labels
 
@@ -150,7 +150,7 @@ def _registration(result: Result, clean: Callable[[str], str]) -> dict[str, Any]
     }
 
 
-def _lesion(lesion: Lesion) -> dict[str, Any]:
+def _lesion(lesion: LocatedLesion) -> dict[str, Any]:
     also = [{"site": site, "side": side, "share": share} for site, side, share in lesion.also]
     return asdict(lesion) | {"also": also, "slice": round(lesion.centroid_kji[0]) + 1}
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.geometry import Array, Geometry, apply
-from calcscan.model import LesionMap, StoredGrid
+from calcscan.model import LocatedLesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
 EVEN_ENOUGH_MM = 0.1
@@ -162,12 +162,12 @@ def _packed(image: nib.Nifti1Image, description: str) -> bytes:
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 
 
-def lesion_labels(lesions: LesionMap) -> npt.NDArray[Any]:
-    """`Lesion.id` at each voxel, in the smallest type that every viewer reads."""
+def lesion_labels(lesions: LocatedLesionMap) -> npt.NDArray[Any]:
+    """`LocatedLesion.id` at each voxel, in the smallest type that every viewer reads."""
     return lesions.labels.astype(np.uint16 if int(lesions.labels.max(initial=0)) < 2**16 else np.int32)
 
 
-def site_map(lesions: LesionMap) -> npt.NDArray[np.uint8]:
+def site_map(lesions: LocatedLesionMap) -> npt.NDArray[np.uint8]:
     """The site label (`calcscan.report.sitelabels`) of the lesion at each voxel."""
     highest = max((lesion.id for lesion in lesions.lesions), default=0)
     table = np.zeros(max(highest, int(lesions.labels.max(initial=0))) + 1, dtype=np.uint8)

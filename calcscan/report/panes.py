@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, Geometry
-from calcscan.model import AIR_HU, LesionMap, Result
+from calcscan.model import AIR_HU, LocatedLesionMap, Result
 
 SLAB_MM = 4.0
 """Thin slices are shown as the mean over about this much, as a reader would set it."""
@@ -124,7 +124,7 @@ def find_crop(result: Result, frame: Frame) -> Crop:
     return Crop(left=left, top=top, right=right, bottom=bottom)
 
 
-def volume_by_level(lesions: LesionMap | None, frame: Frame) -> npt.NDArray[np.float64]:
+def volume_by_level(lesions: LocatedLesionMap | None, frame: Frame) -> npt.NDArray[np.float64]:
     """mm³ of each lesion at each level, shape (levels, lesions), in the order of `lesions.lesions`: its volume, as its
     voxels share it out."""
     if lesions is None or not lesions.lesions:

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Lesion
+from calcscan.model import LocatedLesion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ def site_labels() -> Mapping[tuple[str, str], SiteLabel]:
     )
 
 
-def label_of(lesion: Lesion) -> SiteLabel:
+def label_of(lesion: LocatedLesion) -> SiteLabel:
     """Where a lesion was put; `unassigned` where it was put nowhere.
 
     Raises

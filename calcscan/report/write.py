@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.grid.geometry import Geometry
-from calcscan.model import LesionMap, Result, StoredGrid
+from calcscan.model import LocatedLesionMap, Result, StoredGrid
 from calcscan.report.document import document
 from calcscan.report.folder import REPORT, put_files
 from calcscan.report.labelmaps import (
@@ -69,7 +69,9 @@ def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     }
 
 
-def label_maps(lesions: LesionMap | None, stored: StoredGrid | None = None) -> tuple[dict[str, bytes], dict[str, Any]]:
+def label_maps(
+    lesions: LocatedLesionMap | None, stored: StoredGrid | None = None
+) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The NIfTI files, by name, and what report.json says of them; nothing where there are no lesions to speak of.
 
     With `stored`, that of a scan which came as NIfTI, they lie on that file's grid.

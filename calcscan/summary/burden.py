@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from calcscan.knowledge import table, values
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Lesion, SiteBurden
+from calcscan.model import LocatedLesion, SiteBurden
 
 Place = tuple[str, str]
 
 
-def by_place(lesions: Sequence[Lesion]) -> dict[Place, list[Lesion]]:
+def by_place(lesions: Sequence[LocatedLesion]) -> dict[Place, list[LocatedLesion]]:
     """The lesions at each site and side."""
-    places: dict[Place, list[Lesion]] = {}
+    places: dict[Place, list[LocatedLesion]] = {}
     for lesion in lesions:
         places.setdefault((lesion.site or "unassigned", lesion.side or ""), []).append(lesion)
     return places
 
 
 def site_rows(
-    places: Mapping[Place, Sequence[Lesion]], *, located: bool, covered: Mapping[Place, float]
+    places: Mapping[Place, Sequence[LocatedLesion]], *, located: bool, covered: Mapping[Place, float]
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
     site within the scan) is None."""
@@ -52,7 +52,7 @@ def _unknown(site: str, side: str, group: str) -> SiteBurden:
     )
 
 
-def _row(site: str, side: str, group: str, parts: Sequence[Lesion]) -> SiteBurden:
+def _row(site: str, side: str, group: str, parts: Sequence[LocatedLesion]) -> SiteBurden:
     counted_mm3 = sum(p.volume_130_mm3 for p in parts)
     weights = [p.mass_hu_mm3 / p.mean_hu for p in parts]
     return SiteBurden(
@@ -70,7 +70,7 @@ def _row(site: str, side: str, group: str, parts: Sequence[Lesion]) -> SiteBurde
     )
 
 
-def grade(parts: Sequence[Lesion]) -> str:
+def grade(parts: Sequence[LocatedLesion]) -> str:
     """The Utrecht scale by count, diameter and volume (`knowledge/burden.toml`).
 
     >>> grade([])

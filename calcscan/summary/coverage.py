@@ -8,14 +8,14 @@ import numpy as np
 
 from calcscan.grid.geometry import apply
 from calcscan.knowledge import table
-from calcscan.model import Atlas, Intracranial, Registration, Scan
+from calcscan.model import Atlas, Registration, Scan, SearchRegion
 from calcscan.summary.burden import Place
 
 _STEP = 3
 
 
 def coverage(
-    scan: Scan, registration: Registration, atlas: Atlas, intracranial: Intracranial | None = None
+    scan: Scan, registration: Registration, atlas: Atlas, intracranial: SearchRegion | None = None
 ) -> Mapping[Place, float]:
     """The share of each drawn site that lies within the scan, 0 to 1, judged on every third atlas voxel along each
     axis. What lies between bones counts only in slices thin enough to part it from them. The dura of the convexity is

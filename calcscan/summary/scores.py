@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 
 from calcscan.knowledge import table
-from calcscan.model import Lesion, LesionMap, Registration
+from calcscan.model import LocatedLesion, LocatedLesionMap, Registration
 from calcscan.summary.burden import Place
 
 
 def scores(
-    lesions: LesionMap, places: Mapping[Place, Sequence[Lesion]], registration: Registration | None, *, located: bool
+    lesions: LocatedLesionMap,
+    places: Mapping[Place, Sequence[LocatedLesion]],
+    registration: Registration | None,
+    *,
+    located: bool,
 ) -> dict[str, object]:
     """`agatston` and `tcs_estimate`; the latter None where nothing was located."""
     told = located and registration is not None
     return {"agatston": _agatston(lesions), "tcs_estimate": _tcs(places, registration) if told else None}
 
 
-def _agatston(lesions: LesionMap) -> dict[str, object]:
+def _agatston(lesions: LocatedLesionMap) -> dict[str, object]:
     return {
         "total": float(sum(lesion.agatston for lesion in lesions.lesions)),
         "approximation": True,
@@ -29,7 +33,7 @@ def _agatston(lesions: LesionMap) -> dict[str, object]:
     }
 
 
-def _tcs(places: Mapping[Place, Sequence[Lesion]], registration: Registration | None) -> dict[str, object]:
+def _tcs(places: Mapping[Place, Sequence[LocatedLesion]], registration: Registration | None) -> dict[str, object]:
     """Nicolas 2013's sixteen cells of 0 to 5, by volume."""
     data = table("burden")["tcs"]
     volume = dict.fromkeys(data["cells"], 0.0)
@@ -48,7 +52,9 @@ def _tcs(places: Mapping[Place, Sequence[Lesion]], registration: Registration | 
     }
 
 
-def _cell(site: str, side: str, part: Lesion, registration: Registration | None, data: Mapping[str, Any]) -> str | None:
+def _cell(
+    site: str, side: str, part: LocatedLesion, registration: Registration | None, data: Mapping[str, Any]
+) -> str | None:
     """The cell that a lesion counts into; None for one that the score leaves out."""
     if registration is None:
         return None

@@ -1,10 +1,10 @@
-"""Volume, density, symmetry and scores of the whole head: LesionMap → Summary."""
+"""Volume, density, symmetry and scores of the whole head: LocatedLesionMap → Summary."""
 
 from __future__ import annotations
 
 from calcscan.knowledge import table
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Atlas, Intracranial, Lesion, LesionMap, Registration, Scan, Summary
+from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
 from calcscan.summary.burden import Place, by_place, site_rows
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
@@ -12,12 +12,12 @@ from calcscan.summary.symmetry import symmetries
 
 
 def summarise_lesions(
-    lesions: LesionMap,
+    lesions: LocatedLesionMap,
     scan: Scan | None = None,
     registration: Registration | None = None,
     atlas: Atlas | None = None,
     *,
-    intracranial: Intracranial | None = None,
+    intracranial: SearchRegion | None = None,
     located: bool | None = None,
 ) -> Summary:
     """What the lesions add up to, site by site and side by side.
@@ -59,7 +59,7 @@ def summarise_lesions(
     )
 
 
-def _deposits(places: dict[Place, list[Lesion]]) -> dict[str, int]:
+def _deposits(places: dict[Place, list[LocatedLesion]]) -> dict[str, int]:
     """The number of deposits at each site as the guideline names it; the parts of one count once."""
     lying: dict[str, set[int]] = {}
     for (site, _), parts in places.items():
@@ -67,7 +67,7 @@ def _deposits(places: dict[Place, list[Lesion]]) -> dict[str, int]:
     return {fact: len(numbers) for fact, numbers in lying.items() if fact}
 
 
-def _multiple(places: dict[Place, list[Lesion]]) -> bool | None:
+def _multiple(places: dict[Place, list[LocatedLesion]]) -> bool | None:
     """More than one deposit beside those that healthy people have; None where deposits without a site would decide."""
     excluded = set(table("burden")["multiple"]["not_counted"])
     group = {name: site.group for name, site in all_sites().items()}

@@ -12,7 +12,7 @@ from calcscan.grid.geometry import Array
 from calcscan.knowledge import values
 from calcscan.knowledge.sites import all_sites
 from calcscan.measurement.symmetry import compare
-from calcscan.model import Lesion, LesionMap, Registration, Symmetry
+from calcscan.model import LocatedLesion, LocatedLesionMap, Registration, Symmetry
 from calcscan.summary.burden import Place
 
 BASAL_GANGLIA = "basal_ganglia"
@@ -27,8 +27,8 @@ def pairs() -> dict[str, tuple[str, ...]]:
 
 
 def symmetries(
-    places: Mapping[Place, Sequence[Lesion]],
-    lesions: LesionMap,
+    places: Mapping[Place, Sequence[LocatedLesion]],
+    lesions: LocatedLesionMap,
     registration: Registration | None,
     floor_mm3: float | None,
     *,
@@ -52,7 +52,9 @@ def symmetries(
     return tuple(out)
 
 
-def _mirror_overlap(lesions: LesionMap, registration: Registration, left: set[int], right: set[int]) -> float | None:
+def _mirror_overlap(
+    lesions: LocatedLesionMap, registration: Registration, left: set[int], right: set[int]
+) -> float | None:
     """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas: the share of the
     voxels of both that have one of the other within the tolerance. None if either has no voxel in the label map."""
     one, other = _points(lesions, registration, left), _points(lesions, registration, right)
@@ -67,7 +69,7 @@ def _mirror_overlap(lesions: LesionMap, registration: Registration, left: set[in
     return met / (len(one) + len(other))
 
 
-def _points(lesions: LesionMap, registration: Registration, numbers: set[int]) -> Array:
+def _points(lesions: LocatedLesionMap, registration: Registration, numbers: set[int]) -> Array:
     """Where the voxels of the lesions lie in the atlas, mm; evenly thinned out if there are many."""
     where: list[npt.NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
     for lesion in lesions.lesions:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calcscan.model import Lesion, Result
+from calcscan.model import LocatedLesion, Result
 from calcscan.verification.blur import Blur
 from calcscan.verification.deposits import Deposit
 
@@ -32,7 +32,7 @@ class Trial:
 
     planned: Planned
     pass_number: int
-    lesions: tuple[Lesion, ...]
+    lesions: tuple[LocatedLesion, ...]
 
     @property
     def found(self) -> bool:
@@ -68,7 +68,7 @@ class Stray:
     """A lesion that appeared in a pass and belongs to nothing that was put in."""
 
     pass_number: int
-    lesion: Lesion
+    lesion: LocatedLesion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

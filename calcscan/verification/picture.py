@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from calcscan.model import Lesion, Result
+from calcscan.model import LocatedLesion, Result
 from calcscan.report.mosaic import mosaic_png
 from calcscan.summary import summarise_lesions
 from calcscan.verification.rerun import After
@@ -21,7 +21,7 @@ def all_in_one(baseline: Result, passes: Sequence[After]) -> bytes:
     if lesions is None or baseline.registration is None:
         raise ValueError("without a fit there are no passes at the sites")
     hu, labels = np.array(scan.hu), np.zeros(scan.hu.shape, np.int32)
-    kept: list[Lesion] = []
+    kept: list[LocatedLesion] = []
     for after in passes:
         changed = after.scan.hu != scan.hu
         hu[changed] = after.scan.hu[changed]

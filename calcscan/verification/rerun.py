@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calcscan.bone_contact import recover_bone_contact
-from calcscan.detection import detect_lesions
 from calcscan.grid.geometry import apply
-from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import values
-from calcscan.localisation import locate_lesions
-from calcscan.model import Atlas, Intracranial, Lesion, LesionMap, Registration, Scan
-from calcscan.registration import register_atlas
+from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
+from calcscan.pipeline import examine, search
 from calcscan.verification.blur import Blur
 from calcscan.verification.inserted import Share, filled_share, with_shares
 from calcscan.verification.model import Planned, Steadiness, Stray, Trial
@@ -25,9 +21,9 @@ class Before:
     """The scan as it came, and what calcscan made of it."""
 
     scan: Scan
-    intracranial: Intracranial
+    intracranial: SearchRegion
     registration: Registration
-    lesions: LesionMap
+    lesions: LocatedLesionMap
     atlas: Atlas
     blur: Blur
     threshold_hu: float | None = None
@@ -38,7 +34,7 @@ class After:
     """One pass."""
 
     scan: Scan
-    lesions: LesionMap
+    lesions: LocatedLesionMap
     trials: tuple[Trial, ...]
     strays: tuple[Stray, ...]
     steadiness: Steadiness | None
@@ -53,11 +49,10 @@ def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: b
     scan = with_shares(before.scan, [one.deposit for one in planned], shares)
     intracranial, registration = before.intracranial, before.registration
     if anew:
-        bare = segment_intracranial(scan)
-        registration = register_atlas(bare, before.atlas)
-        intracranial = recover_bone_contact(scan, bare, registration, before.atlas)
-    found = detect_lesions(scan, intracranial, threshold_hu=before.threshold_hu)
-    lesions = locate_lesions(found, scan, intracranial, registration, before.atlas)
+        examination = examine(scan, before.atlas, threshold_hu=before.threshold_hu)
+        intracranial, registration, lesions = examination.intracranial, examination.registration, examination.lesions
+    else:
+        lesions = search(scan, intracranial, registration, before.atlas, threshold_hu=before.threshold_hu)
     trials = tuple(
         Trial(planned=one, pass_number=number, lesions=_taken_for(share, lesions))
         for one, share in zip(planned, shares, strict=True)
@@ -73,7 +68,7 @@ def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: b
     )
 
 
-def _taken_for(share: Share, lesions: LesionMap) -> tuple[Lesion, ...]:
+def _taken_for(share: Share, lesions: LocatedLesionMap) -> tuple[LocatedLesion, ...]:
     """The lesions that lie where the deposit shows, the largest part first."""
     box, filled = share
     seen = lesions.labels[box][filled >= values("verification")["core_share"] * filled.max()]
@@ -81,7 +76,7 @@ def _taken_for(share: Share, lesions: LesionMap) -> tuple[Lesion, ...]:
     return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
 
 
-def _strange(before: Before, lesions: LesionMap, shares: list[Share]) -> list[int]:
+def _strange(before: Before, lesions: LocatedLesionMap, shares: list[Share]) -> list[int]:
     """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
     known = set(np.unique(lesions.labels[before.lesions.labels > 0]).tolist())
     for box, filled in shares:
@@ -90,7 +85,7 @@ def _strange(before: Before, lesions: LesionMap, shares: list[Share]) -> list[in
 
 
 def _steadiness(
-    before: Before, intracranial: Intracranial, registration: Registration, lesions: LesionMap
+    before: Before, intracranial: SearchRegion, registration: Registration, lesions: LocatedLesionMap
 ) -> Steadiness:
     kept = moved = 0
     for lesion in before.lesions.lesions:

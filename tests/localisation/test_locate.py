@@ -56,7 +56,11 @@ def test_what_a_person_turned_round_still_has_left_on_the_left() -> None:
     )
     flip = (slice(None), slice(None, None, -1), slice(None, None, -1))
     other = Scan(hu=np.ascontiguousarray(scan.hu[flip]), geometry=turned)
-    back = replace(lesions, labels=np.ascontiguousarray(lesions.labels[flip]), geometry=turned)
+    (deposit,) = lesions.lesions
+    k, (j0, j1), (i0, i1) = deposit.bbox_kji
+    deposit = replace(deposit, bbox_kji=(k, (g.rows - j1, g.rows - j0), (g.columns - i1, g.columns - i0)))
+    labels = np.ascontiguousarray(lesions.labels[flip])
+    back = replace(lesions, labels=labels, lesions=(deposit,), geometry=turned)
     found = locate_lesions(back, other, intracranial(), FIT, load_atlas())
     assert [(lesion.site, lesion.side) for lesion in found.lesions] == [("putamen", "left")]
 

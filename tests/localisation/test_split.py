@@ -31,7 +31,6 @@ def filled(*places: tuple[str, str], shift_mm: tuple[float, float, float] = (0.0
     labels = (hu == 400).astype(np.int32)
     lesion = Lesion(
         id=1,
-        deposit=1,
         volume_mm3=0.8 * len(kji),
         volume_low_mm3=0.7 * len(kji),
         volume_high_mm3=len(kji),

@@ -8,7 +8,7 @@ from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
 from calcscan.grid.geometry import Geometry
 from calcscan.grid.isotropic import IsotropicVolume
-from calcscan.model import Intracranial, Lesion, LesionMap, Registration, Scan
+from calcscan.model import Intracranial, Lesion, LesionMap, Registration, Scan, SearchRegion
 
 FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
 
@@ -21,7 +21,7 @@ def grid() -> Geometry:
     return Geometry.regular(shape=(k, j, i), spacing_mm=(1.0, 1.0, 1.0), origin_mm=tuple(corner[:3]))
 
 
-def intracranial(*, depth_mm: float = 30.0, mask: np.ndarray | None = None) -> Intracranial:
+def intracranial(*, depth_mm: float = 30.0, mask: np.ndarray | None = None) -> SearchRegion:
     """A head in which everything is inside, `depth_mm` deep."""
     geometry = grid()
     mask = np.ones(geometry.shape, np.bool_) if mask is None else mask
@@ -31,7 +31,7 @@ def intracranial(*, depth_mm: float = 30.0, mask: np.ndarray | None = None) -> I
     affine[:3, 3], affine[3, 3] = -200.0, 1.0
     ones = np.ones(small, np.bool_)
     coarse = IsotropicVolume(values=np.full(small, 35, np.float32), covered=ones, affine=affine, spacing_mm=400.0)
-    return Intracranial(
+    bare = Intracranial(
         mask=mask,
         isotropic_hu=coarse,
         isotropic_mask=ones,
@@ -40,6 +40,7 @@ def intracranial(*, depth_mm: float = 30.0, mask: np.ndarray | None = None) -> I
         noise_hu=4.0,
         brain_hu=30.0,
     )
+    return SearchRegion.of(bare)
 
 
 def with_deposits(*centres_mm: np.ndarray, radius: int = 2) -> tuple[LesionMap, Scan]:

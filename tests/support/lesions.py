@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calcscan.grid.geometry import Geometry
-from calcscan.model import Lesion, LesionMap, Registration
+from calcscan.model import LocatedLesion, LocatedLesionMap, Registration
 
 FLOOR_MM3 = 4.0
 
@@ -20,11 +20,11 @@ def lesion(number, site, side, volume=100.0, diameter=5.0, **more):
         "centroid_lps_mm": (0.0, 0.0, 0.0), "centroid_kji": (0.0, 0.0, 0.0), "bbox_kji": ((0, 1), (0, 1), (0, 1)),
         "site_share": 1.0, "deposit": number,
     }  # fmt: skip
-    return Lesion(id=number, site=site, side=side, volume_mm3=volume, diameter_mm=diameter, **{**values, **more})
+    return LocatedLesion(id=number, site=site, side=side, volume_mm3=volume, diameter_mm=diameter, **{**values, **more})
 
 
 def lesion_map(*lesions, labels=None):
-    return LesionMap(
+    return LocatedLesionMap(
         labels=np.zeros(GRID.shape, np.int32) if labels is None else labels,
         geometry=GRID,
         lesions=lesions,

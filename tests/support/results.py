@@ -16,12 +16,13 @@ from calcscan.model import (
     Atlas,
     Flag,
     Intracranial,
-    Lesion,
-    LesionMap,
+    LocatedLesion,
+    LocatedLesionMap,
     Quality,
     Registration,
     Result,
     Scan,
+    SearchRegion,
     SeriesChoice,
     Site,
     SiteBurden,
@@ -129,12 +130,12 @@ def draw(
     return hu, inner < 1.0, labels
 
 
-def make_lesion(number: int, ball: Ball, labels: npt.NDArray[np.int32], geometry: Geometry) -> Lesion:
+def make_lesion(number: int, ball: Ball, labels: npt.NDArray[np.int32], geometry: Geometry) -> LocatedLesion:
     where = np.argwhere(labels == number)
     volume = float(geometry.voxel_mm3[where[:, 0]].sum())
     centre = where.mean(axis=0)
     low, high = where.min(axis=0), where.max(axis=0) + 1
-    return Lesion(
+    return LocatedLesion(
         id=number,
         deposit=number,
         voxels=len(where),
@@ -157,7 +158,7 @@ def make_lesion(number: int, ball: Ball, labels: npt.NDArray[np.int32], geometry
     )
 
 
-def make_summary(lesions: Sequence[Lesion]) -> Summary:
+def make_summary(lesions: Sequence[LocatedLesion]) -> Summary:
     rows = []
     for (site, side), label in site_labels().items():
         here = [lesion for lesion in lesions if (lesion.site or "unassigned", lesion.side or "") == (site, side)]
@@ -260,7 +261,7 @@ def make_result(
     lesions = [make_lesion(number, ball, labels, geometry) for number, ball in enumerate(balls, start=1)]
     if not accepted:
         flags = (*flags, Flag(code="registration_poor", message="overlap 0.61 is below 0.85", value=0.61, limit=0.85))
-        lesions = [replace(lesion, site=None, side=None, site_share=None, also=()) for lesion in lesions]
+        lesions = [replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in lesions]
     if refused:
         flags = (*flags, Flag(code="no_brain", message="no brain inside the skull"))
     quality: Quality = judge_quality(flags)
@@ -272,12 +273,12 @@ def make_result(
         accepted=accepted,
         reason="" if accepted else "overlap 0.61 is below 0.85",
     )
-    found = LesionMap(
+    found = LocatedLesionMap(
         labels=labels, geometry=geometry, lesions=tuple(lesions), threshold_hu=130.0, settings={"threshold_hu": 130.0}
     )
     return Result(
         scan=make_scan(hu, geometry),
-        intracranial=None if refused else make_head(inside),
+        intracranial=None if refused else SearchRegion.of(make_head(inside)),
         lesions=None if refused else found,
         atlas=make_atlas(),
         registration=None if refused else registration,

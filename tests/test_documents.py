@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import calcscan
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "CHANGELOG.md", "benchmarks/README.md", ".github/CONTRIBUTING.md", "sample_data/README.md")
 BENCHMARKS = {
@@ -29,6 +31,12 @@ def test_links_within_the_repository_lead_somewhere(name: str) -> None:
         if heading:
             titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), flags=re.MULTILINE)
             assert heading in {title.lower().replace(" ", "-").replace(",", "") for title in titles}, target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_python_examples_use_public_names(name: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert set(re.findall(r"calcscan\.(\w+)", "".join(blocks))) <= set(calcscan.__all__)
 
 
 def test_every_benchmark_is_listed_and_every_one_listed_exists() -> None:

@@ -114,7 +114,7 @@ def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Intrac
     inside = sample_at(brain.astype(np.float32), affine, world).reshape(coarse.values.shape) > 0.5
     depth_mm = 1.5 * (ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside))
     return Intracranial(
-        inside=brain,
+        mask=brain,
         isotropic_hu=coarse,
         isotropic_mask=inside,
         depth_mm=depth_mm.astype(np.float32),

@@ -2,8 +2,8 @@
 
     python -m benchmarks.reading.cases [--dcm2niix PATH]... [--only WORDS]
 
-The cases are those of the tests, written to a temporary folder. Right: the ball's centre within 0.5 mm and its volume
-within 3 %. Otherwise flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
+The cases are those of tests/support/reading_cases.py, written to a temporary folder. Right: the ball's centre within
+0.5 mm and its volume within 3 %. Otherwise flagged (an image, and a warning), refused (no image), or SILENTLY WRONG.
 
 The other programs get the benefit of every doubt: of all images that they make the best counts (dcm2niix writes
 native and resampled ones; SimpleITK is given every series, nested folders too), and any line that they do not always

@@ -81,10 +81,10 @@ def places_of(path: Path) -> list[Place]:
             for p in marked[path.name]["points"]
         ]
     sys.path.insert(0, str(ROOT / "sample_data"))
+    from heads import HEADS
     from person import Warp
-    from support.heads import HEADS
 
-    builds = {intracranial.name: intracranial.build for intracranial in HEADS}
+    builds = {head.name: head.build for head in HEADS}
     if path.name not in builds:
         return []
     rows = [

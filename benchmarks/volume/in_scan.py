@@ -2,10 +2,10 @@
 
     python -m benchmarks.volume.in_scan SCAN [--cases 60] [--seed 1]
 
-The deposits are those of calcscan.verification, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slice
-profile and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of
-2.5 and 5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a
-rim of 160 to 300.
+The deposits are those of `calcscan verify`, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slice profile
+and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of 2.5 and
+5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of
+160 to 300.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _head_of(whole: Intracranial, inside: npt.NDArray[np.bool_]) -> Intracranial
     coarse = replace(whole.isotropic_hu, values=whole.isotropic_hu.values[few])
     return replace(
         whole,
-        inside=inside,
+        mask=inside,
         isotropic_hu=coarse,
         isotropic_mask=whole.isotropic_mask[few],
         depth_mm=whole.depth_mm[few],
@@ -209,7 +209,7 @@ def main() -> None:
     heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in PROTOCOLS}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
-    inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].inside).astype(np.int16))
+    inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].mask).astype(np.int16))
     places = Places(native, heads[PROTOCOLS[0].name])
     for number, kind in enumerate(("even", "denser core")):
         rng = np.random.default_rng([options.seed, number])

@@ -33,8 +33,8 @@ AIR_HU = -1024
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
 
-_ROUNDS = 8
-"""A bend's way back is found by going there this often: each round leaves at most half of the error."""
+_INVERSION_ROUNDS = 8
+"""Fixed-point iterations that invert a displacement: each leaves at most half of the error."""
 
 
 def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -301,8 +301,8 @@ class Atlas:
 class Registration:
     """How the scan lies in the atlas.
 
-    `scan_to_atlas` (4, 4) takes LPS mm of the scan to LPS mm of the atlas's frame, `bend` moves points from there onto
-    the atlas; `to_atlas` does both.
+    `scan_to_atlas` (4, 4) is an affine from LPS mm of the scan to LPS mm of the atlas; `displacement` then moves points
+    within the atlas. `to_atlas` applies both.
     """
 
     scan_to_atlas: Array
@@ -312,20 +312,20 @@ class Registration:
     accepted: bool
     reason: str
     flags: tuple[Flag, ...] = ()
-    bend: Displacement = field(default_factory=Displacement.none)
+    displacement: Displacement = field(default_factory=Displacement.none)
 
     def to_atlas(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the scan in the atlas, LPS mm."""
-        framed = apply(self.scan_to_atlas, points)
-        return framed + self.bend.at(framed)
+        aligned = apply(self.scan_to_atlas, points)
+        return aligned + self.displacement.at(aligned)
 
     def to_scan(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the atlas in the scan, LPS mm; to about a hundredth of a millimetre."""
-        goal = np.asarray(points, dtype=np.float64)
-        framed = goal
-        for _ in range(_ROUNDS):
-            framed = goal - self.bend.at(framed)
-        return apply(np.linalg.inv(self.scan_to_atlas), framed)
+        target = np.asarray(points, dtype=np.float64)
+        aligned = target
+        for _ in range(_INVERSION_ROUNDS):
+            aligned = target - self.displacement.at(aligned)
+        return apply(np.linalg.inv(self.scan_to_atlas), aligned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def accept(
     )
     return Registration(
         scan_to_atlas=matrix,
-        bend=bend,
+        displacement=bend,
         method="similarity from nine starts, affine on skull and brain, bend around the deep nuclei; "
         "metric: correlation inside the brain before the bend, without the worst tenth",
         metric=correlation,

@@ -146,7 +146,7 @@ def _registration(result: Result, clean: Callable[[str], str]) -> dict[str, Any]
         "accepted": bool(registration.accepted),
         "reason": clean(registration.reason) or None,
         "scan_to_atlas": registration.scan_to_atlas.tolist(),
-        "bend_rms_mm": registration.bend.rms_mm,
+        "bend_rms_mm": registration.displacement.rms_mm,
     }
 
 

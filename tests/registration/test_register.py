@@ -157,7 +157,7 @@ def test_the_bend_follows_wide_ventricles() -> None:
     assert registration.accepted, registration.reason
     numbers = [n for n, site in atlas.sites.items() if site.site == "caudate"]
     caudate = apply(atlas.affine, np.argwhere(np.isin(atlas.labels, numbers)))
-    alone = replace(registration, bend=Displacement.none())
+    alone = replace(registration, displacement=Displacement.none())
 
     def in_fluid(of: Registration) -> float:
         return float(
@@ -230,7 +230,13 @@ def test_to_scan_undoes_to_atlas(seed: int, far_mm: float) -> None:
     matrix[:3, 3] = rng.uniform(-50, 50, 3)
     bend = Displacement(shift_mm=(smooth / np.abs(smooth).max() * far_mm).astype(np.float32), affine=affine)
     registration = Registration(
-        scan_to_atlas=matrix, bend=bend, method="", metric=1.0, overlap=1.0, accepted=True, reason="within all limits"
+        scan_to_atlas=matrix,
+        displacement=bend,
+        method="",
+        metric=1.0,
+        overlap=1.0,
+        accepted=True,
+        reason="within all limits",
     )
     points = rng.uniform(-20, 20, (50, 3))
     np.testing.assert_allclose(registration.to_atlas(registration.to_scan(points)), points, atol=0.02)
@@ -243,7 +249,7 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
         "from support.heads import PALLIDUM, sample_head\n"
         "import calcscan, hashlib\n"
         "fit = calcscan.register_atlas(sample_head(PALLIDUM), calcscan.load_atlas())\n"
-        "print(hashlib.sha256(fit.scan_to_atlas.tobytes() + fit.bend.shift_mm.tobytes()).hexdigest())\n"
+        "print(hashlib.sha256(fit.scan_to_atlas.tobytes() + fit.displacement.shift_mm.tobytes()).hexdigest())\n"
     )
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     told = {

@@ -1,4 +1,4 @@
-"""Bring the atlas onto the head: Intracranial, Atlas → Registration."""
+"""Register the atlas to the head: Intracranial, Atlas → Registration."""
 
 from __future__ import annotations
 

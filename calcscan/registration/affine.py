@@ -1,8 +1,8 @@
-"""The frame: an affine from the start, on the inside of the skull and the brain in it.
+"""An affine from the initial alignment, fitted to the intracranial space and the brain in it.
 
-Two pictures steer: the brain in fluid, and the plain inside of the skull, which neither a shrunken brain nor an infarct
-changes. What fits badly counts less and less (an infarct, a defect of the skull, the neck). How much taller, longer or
-wider than the template a head may be is known beforehand, so that a part that misleads can't stretch it.
+Two images steer: the brain within fluid, and the plain intracranial space, which neither atrophy nor an infarct
+changes. Points that fit badly count less and less (an infarct, a defect of the skull, the neck). A prior on how much
+taller, longer or wider than the template a head may be keeps misleading parts from stretching it.
 """
 
 from __future__ import annotations
@@ -14,126 +14,145 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.registration.preprocess import Field, Limits, Mask, RegistrationImage
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
-"""The template is looked at on every second voxel along each axis."""
+"""The template is used at every second voxel along each axis."""
+_ROUNDS_COARSE, _ROUNDS_FINE = 10, 6
+_SMOOTHING_PER_GRID = 0.8
+"""Standard deviation of the smoothing, in units of the grid's spacing."""
+_FULLY_VALID = 0.99
+"""An interpolated mask above this lies within it with all neighbours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Picture:
-    """One thing that both show: smooth fields, where the scan's can be seen, and how much it counts."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Channel:
+    """One image pair to compare, smoothed, and its weight."""
 
     template: Field
-    slope: tuple[Field, ...]
-    """Of the template, along k, j and i, per voxel."""
+    template_gradient: tuple[Field, ...]
+    """Along k, j and i, per voxel."""
     scan: Field
-    seen: Field
+    valid: Field
+    """1 where the scan's image can be compared, else 0."""
     weight: float
 
 
-def frame(intracranial: RegistrationImage, template: RegistrationImage, matrix: Array, limits: Limits) -> Array:
-    """The 4×4 matrix from scan to atlas, LPS mm, refined from a start.
+def fit_affine(
+    head: RegistrationImage, template: RegistrationImage, scan_to_atlas: Array, settings: RegistrationSettings
+) -> Array:
+    """The 4×4 matrix from scan to atlas, LPS mm, refined from an initial one.
 
     Gauss-Newton with weights of Geman and McClure, on two grids.
     """
     template = template.thinned(_STEP)
-    near = ndimage.distance_transform_edt(~template.mask) * template.spacing_mm <= limits["frame_margin_mm"]
-    for spacing_mm, smooth_mm, rounds in (
-        (limits["coarse_mm"], limits["coarse_mm"] * 0.8, 10),
-        (limits["middle_mm"], limits["middle_mm"] * 0.8, 6),
-    ):
-        every = max(1, round(spacing_mm / template.spacing_mm))
-        points = apply(template.affine, np.argwhere(near[::every, ::every, ::every]) * every)
-        pictures = _pictures(intracranial, template, matrix, smooth_mm, limits)
+    near = ndimage.distance_transform_edt(~template.mask) * template.spacing_mm <= settings.affine_margin_mm
+    for grid_mm, rounds in ((settings.coarse_grid_mm, _ROUNDS_COARSE), (settings.fine_grid_mm, _ROUNDS_FINE)):
+        step = max(1, round(grid_mm / template.spacing_mm))
+        points = apply(template.affine, np.argwhere(near[::step, ::step, ::step]) * step)
+        channels = _channels(head, template, scan_to_atlas, grid_mm * _SMOOTHING_PER_GRID, settings)
         for _ in range(rounds):
-            change = _step(matrix, points, pictures, intracranial, template, spacing_mm, limits)
-            matrix = change @ matrix
-            if np.abs(change - np.eye(4)).max() < limits["still"]:
+            update = _update(head, template, scan_to_atlas, points, channels, grid_mm, settings)
+            scan_to_atlas = update @ scan_to_atlas
+            if np.abs(update - np.eye(4)).max() < settings.affine_tolerance_mm:
                 break
-    return matrix
+    return scan_to_atlas
 
 
-def _pictures(
-    intracranial: RegistrationImage, template: RegistrationImage, matrix: Array, smooth_mm: float, limits: Limits
-) -> tuple[_Picture, _Picture]:
-    size = float(np.cbrt(np.linalg.det(matrix[:3, :3]))) * intracranial.spacing_mm
+def _channels(
+    head: RegistrationImage,
+    template: RegistrationImage,
+    scan_to_atlas: Array,
+    smoothing_mm: float,
+    settings: RegistrationSettings,
+) -> tuple[_Channel, _Channel]:
+    """The brain within fluid, and the intracranial space."""
+    scan_voxel_mm = float(np.cbrt(np.linalg.det(scan_to_atlas[:3, :3]))) * head.spacing_mm  # in the atlas
 
-    def picture(one: Field, other: Field, smooth_mm: float, seen: Mask, weight: float) -> _Picture:
-        smooth = ndimage.gaussian_filter(one, smooth_mm / template.spacing_mm)
-        blurred = ndimage.gaussian_filter(other, smooth_mm / size)
-        return _Picture(
-            template=smooth, slope=tuple(np.gradient(smooth)), scan=blurred, seen=seen.astype(np.float32), weight=weight
+    def channel(on_template: Field, on_scan: Field, smoothing_mm: float, valid: Mask, weight: float) -> _Channel:
+        smooth = ndimage.gaussian_filter(on_template, smoothing_mm / template.spacing_mm)
+        return _Channel(
+            template=smooth,
+            template_gradient=tuple(np.gradient(smooth)),
+            scan=ndimage.gaussian_filter(on_scan, smoothing_mm / scan_voxel_mm),
+            valid=valid.astype(np.float32),
+            weight=weight,
         )
 
-    level = np.float32(limits["outline_hu"])
+    outline_hu = np.float32(settings.outline_hu)
     return (
-        picture(template.calm, intracranial.calm, smooth_mm, intracranial.clear, 1.0),
-        picture(
-            level * template.mask,
-            level * intracranial.mask,
-            limits["outline_smooth_mm"],
-            intracranial.covered,
-            limits["outline_weight"],
+        channel(template.brain_hu, head.brain_hu, smoothing_mm, head.usable, 1.0),
+        channel(
+            outline_hu * template.mask,
+            outline_hu * head.mask,
+            settings.outline_smoothing_mm,
+            head.covered,
+            settings.outline_weight,
         ),
     )
 
 
-def _step(
-    matrix: Array,
-    points: Array,
-    pictures: tuple[_Picture, ...],
-    intracranial: RegistrationImage,
+def _update(
+    head: RegistrationImage,
     template: RegistrationImage,
-    spacing_mm: float,
-    limits: Limits,
+    scan_to_atlas: Array,
+    points: Array,
+    channels: tuple[_Channel, ...],
+    grid_mm: float,
+    settings: RegistrationSettings,
 ) -> Array:
-    """The affine by which the scan's points in the atlas should move, 4×4."""
-    there = apply(np.linalg.inv(matrix), points)
+    """The 4×4 affine to apply after `scan_to_atlas`, from one Gauss-Newton step over `points` (n, 3) of the atlas."""
+    in_scan = apply(np.linalg.inv(scan_to_atlas), points)
     centre = points.mean(axis=0)
     basis = np.concatenate([np.ones((len(points), 1)), points - centre], axis=1)
-    to_index = np.linalg.inv(template.affine)[:3, :3]
-    curvature, pull = np.zeros((12, 12)), np.zeros(12)
-    for picture in pictures:
-        use = sample_at(picture.seen, intracranial.affine, there) > 0.99
-        gap = sample_at(picture.scan, intracranial.affine, there[use])
-        gap -= sample_at(picture.template, template.affine, points[use])
-        slope = np.stack([sample_at(part, template.affine, points[use]) for part in picture.slope], axis=-1) @ to_index
-        counts = picture.weight * (spacing_mm / limits["middle_mm"]) ** 3 / limits["frame_sd_hu"] ** 2
-        trust = counts / (1.0 + (gap / limits["forgive_hu"]) ** 2) ** 2
-        design = (slope[:, :, None] * basis[use][:, None, :]).reshape(-1, 12)
-        curvature += (design * trust[:, None]).T @ design
-        pull += design.T @ (trust * gap)
-    linear = [4 * a + 1 + m for a in range(3) for m in range(3)]
-    precision = _precision(limits)
-    curvature[np.ix_(linear, linear)] += precision
-    pull[linear] -= precision @ _stretch(matrix).ravel()
-    moved = np.linalg.solve(curvature, pull).reshape(3, 4)
-    change = np.eye(4)
-    change[:3, :3] += moved[:, 1:]
-    change[:3, 3] = moved[:, 0] - moved[:, 1:] @ centre
-    return change
+    hessian, gradient = np.zeros((12, 12)), np.zeros(12)
+    for channel in channels:
+        valid = sample_at(channel.valid, head.affine, in_scan) > _FULLY_VALID
+        residual = sample_at(channel.scan, head.affine, in_scan[valid])
+        residual -= sample_at(channel.template, template.affine, points[valid])
+        image_gradient = _gradient_at(channel, template.affine, points[valid])
+        precision = channel.weight * (grid_mm / settings.fine_grid_mm) ** 3 / settings.affine_residual_sd_hu**2
+        weight = precision / (1.0 + (residual / settings.affine_outlier_hu) ** 2) ** 2
+        jacobian = (image_gradient[:, :, None] * basis[valid][:, None, :]).reshape(-1, 12)
+        hessian += (jacobian * weight[:, None]).T @ jacobian
+        gradient += jacobian.T @ (weight * residual)
+    linear = [4 * row + 1 + column for row in range(3) for column in range(3)]
+    prior = _prior_precision(settings)
+    hessian[np.ix_(linear, linear)] += prior
+    gradient[linear] -= prior @ _stretch(scan_to_atlas).ravel()
+    solution = np.linalg.solve(hessian, gradient).reshape(3, 4)
+    update = np.eye(4)
+    update[:3, :3] += solution[:, 1:]
+    update[:3, 3] = solution[:, 0] - solution[:, 1:] @ centre
+    return update
 
 
-def _stretch(matrix: Array) -> Array:
-    """How far a matrix is from keeping shapes: its symmetric stretch in the atlas, less its mean."""
-    u, s, _ = np.linalg.svd(matrix[:3, :3])
+def _gradient_at(channel: _Channel, affine: Array, points: Array) -> Array:
+    """The template's image gradient at points (n, 3), along x, y and z, per mm."""
+    per_voxel = np.stack([sample_at(part, affine, points) for part in channel.template_gradient], axis=-1)
+    return np.asarray(per_voxel @ np.linalg.inv(affine)[:3, :3])
+
+
+def _stretch(scan_to_atlas: Array) -> Array:
+    """How far a matrix is from preserving shapes: its symmetric stretch in the atlas, divided by its mean, minus 1."""
+    u, s, _ = np.linalg.svd(scan_to_atlas[:3, :3])
     return np.asarray(u @ np.diag(s / np.cbrt(s.prod())) @ u.T - np.eye(3))
 
 
-def _precision(limits: Limits) -> Array:
-    """(9, 9): how little is expected of each change of the linear part: of size, of proportions, of turning."""
+def _prior_precision(settings: RegistrationSettings) -> Array:
+    """(9, 9): the prior's inverse covariance of the linear part, from size, proportions, shear and rotation."""
     unit = np.eye(3)
-    out = np.zeros((9, 9))
+    precision = np.zeros((9, 9))
 
     def expect(change: Array, sd: float) -> None:
-        way = change.ravel() / np.linalg.norm(change)
-        out[:] += np.outer(way, way) / sd**2
+        direction = change.ravel() / np.linalg.norm(change)
+        precision[:] += np.outer(direction, direction) / sd**2
 
-    expect(np.eye(3), limits["size_sd"] * np.sqrt(3.0))
+    expect(np.eye(3), settings.size_sd * np.sqrt(3.0))
     for proportions in (np.diag([1.0, -1.0, 0.0]), np.diag([1.0, 1.0, -2.0])):
-        expect(proportions, limits["proportion_sd"])
-    for a, m in ((0, 1), (0, 2), (1, 2)):
-        expect(np.outer(unit[a], unit[m]) + np.outer(unit[m], unit[a]), limits["shear_sd"])
-        expect(np.outer(unit[a], unit[m]) - np.outer(unit[m], unit[a]), limits["turn_sd"])
-    return out
+        expect(proportions, settings.proportion_sd)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        expect(np.outer(unit[a], unit[b]) + np.outer(unit[b], unit[a]), settings.shear_sd)
+        expect(np.outer(unit[a], unit[b]) - np.outer(unit[b], unit[a]), settings.rotation_sd)
+    return precision

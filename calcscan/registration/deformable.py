@@ -1,222 +1,135 @@
-"""The bend: a smooth deformation around the ventricles and deep nuclei, after the affine.
+"""A smooth deformation around the ventricles and deep nuclei, after the affine.
 
 Ventricles widen with age and push the nuclei aside; an affine can't follow. A free deformation follows noise, gyri and
-the brightness near the skull instead (measured: worse than the affine). So the shift is a Gaussian process: a few
-millimetres of standard deviation, smooth over centimetres, and zero where nothing speaks for it. Both pictures are
-freed of their slow course of brightness first, and what fits badly counts little.
+the brightness near the skull instead (measured: worse than the affine). So the displacement is a Gaussian process: its
+standard deviation is a few millimetres, it is smooth over centimetres, and zero where the images say nothing. The
+images are bias-corrected first, and points that fit badly count little.
 
-The outline alone puts the middle of a head off by a few millimetres as a whole. That the frame settles is sought
-together with the bend: sought first, it would take for a move of everything what only widens.
+The outline of a head leaves its deep nuclei off by a few millimetres as a whole. They are recentred together with the
+deformation: recentring first would mistake widening for a shift.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import linalg, ndimage
 
 from calcscan.grid.displacement import Displacement
-from calcscan.grid.geometry import Array, apply
+from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
-from calcscan.knowledge import table
-from calcscan.registration.preprocess import Field, Limits, Mask, RegistrationImage
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.registration.deep_nuclei import GRID_MM, NODE_STEP, Box, DeepImage
+from calcscan.registration.displacement_modes import DisplacementModes, displacement_modes
+from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
-_STEP_MM = 2.0
-_EVERY = 2
-"""The shift is sought on every second point along each axis."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Box:
-    """An even grid around the middle of the template's head."""
-
-    affine: Array
-    shape: tuple[int, int, int]
-    margin: int
-
-    @classmethod
-    def around(cls, limits: Limits) -> _Box:
-        margin = int(np.ceil(2 * limits["even_mm"] / _STEP_MM / _EVERY)) * _EVERY
-        low, high = (np.array(table("registration")["middle"][end]) for end in ("low_mm", "high_mm"))
-        count = np.rint((high - low) / _STEP_MM).astype(int) + 1 + 2 * margin
-        affine = np.zeros((4, 4))
-        affine[0, 2] = affine[1, 1] = affine[2, 0] = _STEP_MM
-        affine[:3, 3], affine[3, 3] = low - margin * _STEP_MM, 1.0
-        return cls(affine=affine, shape=(int(count[2]), int(count[1]), int(count[0])), margin=margin)
-
-    def nodes(self) -> npt.NDArray[np.int64]:
-        """(k, j, i) of the points at which the shift is sought, (K, J, I, 3); the margin is only looked at."""
-        axes = [np.arange(self.margin, n - self.margin, _EVERY) for n in self.shape]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+_ROUNDS_COARSE, _ROUNDS_FINE = 1, 4
+_FULLY_USABLE = 0.99
+"""An interpolated mask above this lies within it with all neighbours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Middle:
-    """What the template shows around its deep nuclei, on an even grid; made once for a head."""
-
-    box: _Box
-    nodes: npt.NDArray[np.int64]
-    """(k, j, i) on the grid of the points at which a shift is sought, (n, 3)."""
-    points: Array
-    """The same in LPS mm, (n, 3)."""
-    deep: Mask
-    """Which of them lie far enough from the brain's surface, (n,)."""
-    template: tuple[tuple[float, int, Field], ...]
-    """From coarse to fine: smoothing in mm, rounds, and the picture."""
-
-    @classmethod
-    def of(cls, template: RegistrationImage, limits: Limits) -> Middle:
-        box = _Box.around(limits)
-        nodes = box.nodes().reshape(-1, 3)
-        points = apply(box.affine, nodes)
-        calm, inside = _on_box(template, box, np.eye(4), limits)
-        far_mm = _STEP_MM * ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
-        course, smooth_mm = _course(calm, inside, limits), limits["bend_smooth_mm"]
-        pictures = tuple((mm, n, _even(calm, course, mm, limits)) for mm, n in ((2 * smooth_mm, 1), (smooth_mm, 4)))
-        deep = far_mm[tuple(nodes.T)] > limits["rim_mm"]
-        return cls(box=box, nodes=nodes, points=points, deep=deep, template=pictures)
-
-
-def bend(intracranial: RegistrationImage, middle: Middle, matrix: Array, limits: Limits) -> tuple[Array, Displacement]:
-    """The matrix from scan to atlas, moved to settle on the middle of the head, and the shift of points of the atlas's
-    frame (the scan after that matrix), LPS mm, that brings the scan's middle onto the template's; zero away from there.
+def fit_deformable(
+    head: RegistrationImage, template: RegistrationImage, scan_to_atlas: Array, settings: RegistrationSettings
+) -> tuple[Array, Displacement]:
+    """The 4×4 matrix from scan to atlas, LPS mm, recentred on the deep nuclei, and the displacement of points in the
+    atlas (those of the scan after that matrix) that brings the scan onto the template; zero away from the deep nuclei.
     """
-    modes, variance = _modes(middle, limits)
-    found = _sought(intracranial, middle, matrix, modes, variance, limits)
-    change = np.eye(4)
-    change[:3, 3] = found[0]
-    shape, affine = middle.box.nodes().shape, middle.box.affine @ np.diag([_EVERY, _EVERY, _EVERY, 1.0])
-    affine[:3, 3] = middle.points[0]
-    before = np.moveaxis((modes[:, 1:] @ found[1:]).reshape(shape), -1, 0)
-    shift = np.stack([sample_at(part, affine, middle.points - found[0]) for part in before], axis=-1)
-    return change @ matrix, Displacement(shift_mm=np.round(shift, 4).astype(np.float32).reshape(shape), affine=affine)
+    box = Box.around_deep_nuclei(settings)
+    modes = displacement_modes(box, settings)
+    coefficients = _fit_coefficients(head, template, scan_to_atlas, box, modes, settings)
+    shift_mm = coefficients[0]
+    recentre = np.eye(4)
+    recentre[:3, 3] = shift_mm
+    return recentre @ scan_to_atlas, _displacement(modes.values[:, 1:] @ coefficients[1:], shift_mm, box)
 
 
-def _sought(
-    intracranial: RegistrationImage, middle: Middle, matrix: Array, modes: Array, variance: Array, limits: Limits
+def _fit_coefficients(
+    head: RegistrationImage,
+    template: RegistrationImage,
+    scan_to_atlas: Array,
+    box: Box,
+    modes: DisplacementModes,
+    settings: RegistrationSettings,
 ) -> Array:
-    """How much of each mode (nodes, modes) brings the scan onto the template, (modes, 3) in mm; `variance` is what is
-    expected of each.
+    """The coefficients (modes, 3), in mm, that bring the scan onto the template.
 
-    Gauss-Newton with weights of Geman and McClure, coarse to fine.
+    Gauss-Newton with weights of Geman and McClure, first on smoother images.
     """
-    box, at = middle.box, tuple(middle.nodes.T)
-    calm, inside = _on_box(intracranial, box, matrix, limits)
-    use = (_resampled(intracranial.clear & intracranial.mask, intracranial.affine, box, matrix) > 0.99)[
-        at
-    ] & middle.deep
-    course = _course(calm, inside, limits)
-    shift = np.zeros((modes.shape[1], 3))
-    for smooth_mm, rounds, template in middle.template:
-        aim = _as_bright_as(_even(calm, course, smooth_mm, limits)[at][use], template[at][use], limits)
-        slope = _slope(template)
+    on_template = DeepImage.of(template, box, np.eye(4), settings)
+    on_scan = DeepImage.of(head, box, scan_to_atlas, settings)
+    use = _usable_nodes(head, on_template, scan_to_atlas, box, settings)
+    points, modes = box.node_points[use], replace(modes, values=modes.values[use])
+    coefficients = np.zeros((len(modes.variance), 3))
+    smoothing_mm = settings.deformable_smoothing_mm
+    for sigma_mm, rounds in ((2 * smoothing_mm, _ROUNDS_COARSE), (smoothing_mm, _ROUNDS_FINE)):
+        template_hu = on_template.bias_corrected(sigma_mm, settings)
+        scan_hu = on_scan.bias_corrected(sigma_mm, settings)
+        target_hu = _contrast_matched(scan_hu[box.node_index][use], template_hu[box.node_index][use], settings)
+        image_gradient = _image_gradient(template_hu)
         for _ in range(rounds):
-            shift += _step(shift, aim, middle.points[use], modes[use], variance, template, slope, box, limits)
-    return shift
+            coefficients += _update(coefficients, target_hu, template_hu, image_gradient, points, modes, box, settings)
+    return coefficients
 
 
-def _modes(middle: Middle, limits: Limits) -> tuple[Array, Array]:
-    """The modes of the shift at the nodes (n, modes), and the variance of each in mm².
-
-    First that of the whole head, then stretch, turn and shear of its middle, then the process's leading ones.
-    """
-    nodes, far_mm = middle.box.nodes(), limits["settle_far_mm"]
-    fade = np.einsum("k,j,i->kji", *(_fade(count, limits) for count in nodes.shape[:3])).reshape(-1, 1)
-    linear = (middle.points - middle.points.mean(axis=0)) / far_mm
-    process, variance = _process(nodes.shape[:3], limits)
-    modes = np.concatenate([np.ones_like(fade), linear * fade, process * fade], axis=1)
-    whole = [limits["settle_sd_mm"] ** 2, *[(limits["settle_linear_sd"] * far_mm) ** 2] * 3]
-    return modes, np.concatenate([whole, variance])
+def _usable_nodes(
+    head: RegistrationImage, on_template: DeepImage, scan_to_atlas: Array, box: Box, settings: RegistrationSettings
+) -> Mask:
+    """Which nodes lie in the scan, away from calcium and blood, and deep enough in the template's brain, (n,)."""
+    usable = box.resample(head.usable & head.mask, head.affine, scan_to_atlas) > _FULLY_USABLE
+    depth_mm = GRID_MM * ndimage.distance_transform_edt(np.pad(on_template.mask, 1))[1:-1, 1:-1, 1:-1]
+    return np.asarray(usable[box.node_index] & (depth_mm[box.node_index] > settings.surface_margin_mm))
 
 
-def _process(shape: tuple[int, ...], limits: Limits) -> tuple[Array, Array]:
-    """The Gaussian process's modes with most variance, and their variance."""
-    values, vectors = [], []
-    for count in shape:
-        away_mm = _STEP_MM * _EVERY * np.subtract.outer(np.arange(count), np.arange(count))
-        value, vector = np.linalg.eigh(np.exp(-0.5 * (away_mm / limits["bend_reach_mm"]) ** 2))
-        # An eigenvector's sign is the library's choice; the field doesn't depend on it.
-        values.append(value[::-1])
-        vectors.append(vector[:, ::-1])
-    product = np.einsum("k,j,i->kji", *values)
-    kept = np.argwhere(product > limits["bend_kept"] * product.max())
-    parts = [vector[:, kept[:, axis]] for axis, vector in enumerate(vectors)]
-    modes = np.einsum("km,jm,im->kjim", *parts).reshape(-1, len(kept))
-    return modes, limits["bend_sd_mm"] ** 2 * product[tuple(kept.T)]
+def _contrast_matched(scan_hu: Field, template_hu: Field, settings: RegistrationSettings) -> Array:
+    """The scan with the template's contrast between grey and white matter."""
+    above_fluid_hu = -settings.fluid_contrast_hu / 2
+    in_both = np.minimum(scan_hu, template_hu) > above_fluid_hu
+    if not in_both.any():
+        return np.asarray(scan_hu, dtype=np.float64)
+    gain = float(template_hu[in_both].std()) / max(float(scan_hu[in_both].std()), 1e-3)
+    gain = float(np.clip(gain, settings.contrast_gain_low, settings.contrast_gain_high))
+    return np.where(scan_hu > above_fluid_hu, scan_hu * gain, scan_hu).astype(np.float64)
 
 
-def _fade(count: int, limits: Limits) -> Array:
-    """From 0 outside an axis of nodes to 1 inside, so that the bend ends without a step."""
-    to_edge_mm = _STEP_MM * _EVERY * (1.0 + np.minimum(np.arange(count), np.arange(count)[::-1]))
-    return np.sin(0.5 * np.pi * np.minimum(to_edge_mm / limits["bend_fade_mm"], 1.0)) ** 2
-
-
-def _on_box(sight: RegistrationImage, box: _Box, matrix: Array, limits: Limits) -> tuple[Field, Mask]:
-    """The brain in fluid on the box, through the matrix to the atlas, and the inside."""
-    low_hu = np.float32(limits["low_hu"])
-    calm = _resampled(sight.calm - low_hu, sight.affine, box, matrix) + low_hu
-    return calm, _resampled(sight.mask, sight.affine, box, matrix) > 0.5
-
-
-def _resampled(volume: npt.NDArray[np.generic], affine: Array, box: _Box, matrix: Array) -> Field:
-    there = np.linalg.inv(affine) @ np.linalg.inv(matrix) @ box.affine
-    return np.asarray(
-        ndimage.affine_transform(volume.astype(np.float32), there[:3, :3], there[:3, 3], box.shape, order=1)
-    )
-
-
-def _course(calm: Field, inside: Mask, limits: Limits) -> Field:
-    """The slow course of the brightness of tissue."""
-    tissue = ((calm > limits["tissue_low_hu"]) & (calm < limits["tissue_high_hu"]) & inside).astype(np.float32)
-    slow = limits["even_mm"] / _STEP_MM
-    weight = ndimage.gaussian_filter(tissue, slow)
-    course = ndimage.gaussian_filter(calm * tissue, slow) / np.maximum(weight, 1e-3)
-    return np.asarray(np.where(weight > 1e-2, course, limits["tissue_hu"]))
-
-
-def _even(calm: Field, course: Field, smooth_mm: float, limits: Limits) -> Field:
-    """Smoothed, less its course; fluid no further below it than counts."""
-    out = ndimage.gaussian_filter(calm, smooth_mm / _STEP_MM) - course
-    return np.asarray(np.clip(out, -limits["contrast_hu"], limits["contrast_hu"]), dtype=np.float32)
-
-
-def _slope(template: Field) -> Field:
+def _image_gradient(template_hu: Field) -> Field:
     """(3, k, j, i): along x, y and z, HU per mm."""
-    along_k, along_j, along_i = np.gradient(template, _STEP_MM)
+    along_k, along_j, along_i = np.gradient(template_hu, GRID_MM)
     return np.stack([along_i, along_j, along_k])
 
 
-def _as_bright_as(scan: Field, template: Field, limits: Limits) -> Array:
-    """The scan with the template's contrast between grey and white matter."""
-    both = np.minimum(scan, template) > -limits["contrast_hu"] / 2
-    if not both.any():
-        return np.asarray(scan, dtype=np.float64)
-    ratio = float(template[both].std()) / max(float(scan[both].std()), 1e-3)
-    ratio = float(np.clip(ratio, limits["contrast_low"], limits["contrast_high"]))
-    return np.where(scan > -limits["contrast_hu"] / 2, scan * ratio, scan).astype(np.float64)
-
-
-def _step(
-    shift: Array,
-    aim: Array,
+def _update(
+    coefficients: Array,
+    target_hu: Array,
+    template_hu: Field,
+    image_gradient: Field,
     points: Array,
-    modes: Array,
-    variance: Array,
-    template: Field,
-    slope: Field,
-    box: _Box,
-    limits: Limits,
+    modes: DisplacementModes,
+    box: Box,
+    settings: RegistrationSettings,
 ) -> Array:
-    """By how much each mode should change, (modes, 3)."""
-    there = points + modes @ shift
-    gap = aim - sample_at(template, box.affine, there)
-    along = np.stack([sample_at(part, box.affine, there) for part in slope], axis=-1)
-    trust = 1.0 / (1.0 + (gap / limits["bend_forgive_hu"]) ** 2) ** 2 / limits["bend_sd_hu"] ** 2
-    design = np.concatenate([modes * along[:, axis : axis + 1] for axis in range(3)], axis=1)
-    curvature = (design * trust[:, None]).T @ design
-    prior = np.tile(1.0 / variance, 3)
-    curvature[np.diag_indices_from(curvature)] += prior
-    pull = design.T @ (trust * gap) - prior * shift.T.ravel()
-    return np.asarray(linalg.solve(curvature, pull, assume_a="pos").reshape(3, -1).T)
+    """The change of the coefficients (modes, 3) in one Gauss-Newton step.
+
+    `target_hu` (n,) is the scan at `points` (n, 3), which the template should show where the displacement puts them.
+    """
+    displaced = points + modes.values @ coefficients
+    residual = target_hu - sample_at(template_hu, box.affine, displaced)
+    along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
+    outlier_hu, sd_hu = settings.deformable_outlier_hu, settings.deformable_residual_sd_hu
+    weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) ** 2 / sd_hu**2
+    jacobian = np.concatenate([modes.values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
+    hessian = (jacobian * weight[:, None]).T @ jacobian
+    prior = np.tile(1.0 / modes.variance, 3)
+    hessian[np.diag_indices_from(hessian)] += prior
+    gradient = jacobian.T @ (weight * residual) - prior * coefficients.T.ravel()
+    return np.asarray(linalg.solve(hessian, gradient, assume_a="pos").reshape(3, -1).T)
+
+
+def _displacement(at_nodes: Array, shift_mm: Array, box: Box) -> Displacement:
+    """The displacement (nodes, 3), sought before the head was shifted, after that shift."""
+    shape = (*box.node_shape, 3)
+    affine = box.affine @ np.diag([NODE_STEP, NODE_STEP, NODE_STEP, 1.0])
+    affine[:3, 3] = box.node_points[0]
+    before = np.moveaxis(at_nodes.reshape(shape), -1, 0)
+    after = np.stack([sample_at(part, affine, box.node_points - shift_mm) for part in before], axis=-1)
+    return Displacement(shift_mm=np.round(after, 4).astype(np.float32).reshape(shape), affine=affine)

@@ -1,7 +1,9 @@
-"""The start: where the head lies, how it is turned and how large it is, from any position."""
+"""The initial alignment: position, orientation and size of the head, whatever its position in the scanner."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
@@ -11,46 +13,74 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array
-from calcscan.registration.preprocess import Limits, Mask, RegistrationImage
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.registration.preprocess import Mask, RegistrationImage
+
+_MASK_MARGIN = 6
+"""Voxels around the template's brain in which the images are compared: its outline counts too."""
 
 
-def start(intracranial: RegistrationImage, template: RegistrationImage, limits: Limits) -> Array:
+def initial_similarity(head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings) -> Array:
     """The 4×4 matrix from scan to atlas, LPS mm, of the best of several short similarity fits on a coarse grid.
 
     Notes
     -----
     Mean squares, regular step gradient descent, scales from physical shift (SimpleITK 2), on one thread.
     """
+    with _one_thread():
+        fits = _similarity_fits(head, template, settings)
+    # A fit that shrinks the head until hardly anything of it lies in the scan has a low metric too.
+    plausible = [fit for fit in fits if settings.scale_low <= fit[2].GetScale() <= settings.scale_high]
+    _, _, atlas_to_scan = min(plausible or fits)
+    return np.asarray(np.linalg.inv(_matrix(atlas_to_scan)), dtype=np.float64)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """ITK's metrics sum in another order with every number of threads."""
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
-        return np.asarray(np.linalg.inv(_best(intracranial, template, limits)), dtype=np.float64)
+        yield
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
-def _best(intracranial: RegistrationImage, template: RegistrationImage, limits: Limits) -> Array:
-    spacing_mm = float(limits["coarse_mm"])
-    fixed = _at(_image(template.calm, template.affine), spacing_mm)
-    moving = _at(_image(intracranial.calm, intracranial.affine), spacing_mm)
-    margin = ndimage.binary_dilation(template.mask, iterations=6).astype(np.uint8)
-    within = _at(_image(margin, template.affine), spacing_mm, mask=True)
-    reach = _at(_image(intracranial.covered.astype(np.uint8), intracranial.affine), spacing_mm, mask=True)
-    here, there = _centre(template.mask, template.affine), _centre(intracranial.mask, intracranial.affine)
-    found: list[tuple[float, int, sitk.Similarity3DTransform]] = []
-    for pitch, roll, yaw in _angles(np.radians(limits["start_deg"])):
-        motion = sitk.Similarity3DTransform()
-        motion.SetCenter(here.tolist())
+def _similarity_fits(
+    head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings
+) -> list[tuple[float, int, sitk.Similarity3DTransform]]:
+    """From each initial orientation: the metric, the orientation's number, and the transform from atlas to scan."""
+    spacing_mm = settings.coarse_grid_mm
+    margin = ndimage.binary_dilation(template.mask, iterations=_MASK_MARGIN)
+    fixed = _coarse_image(template.brain_hu, template.affine, spacing_mm)
+    fixed_mask = _coarse_mask(margin, template.affine, spacing_mm)
+    moving = _coarse_image(head.brain_hu, head.affine, spacing_mm)
+    moving_mask = _coarse_mask(head.covered, head.affine, spacing_mm)
+    template_centre, head_centre = _centre(template.mask, template.affine), _centre(head.mask, head.affine)
+    fits = []
+    for number, (pitch, roll, yaw) in enumerate(_initial_angles(np.radians(settings.initial_angle_deg))):
         rotation = sitk.Euler3DTransform()
         rotation.SetRotation(pitch, roll, yaw)
-        motion.SetMatrix(rotation.GetMatrix())
-        motion.SetTranslation((there - here).tolist())
-        method = _method(within, reach, motion)
+        similarity = sitk.Similarity3DTransform()
+        similarity.SetCenter(template_centre.tolist())
+        similarity.SetMatrix(rotation.GetMatrix())
+        similarity.SetTranslation((head_centre - template_centre).tolist())
+        method = _method(fixed_mask, moving_mask, similarity)
         method.Execute(fixed, moving)
-        found.append((method.GetMetricValue(), len(found), sitk.Similarity3DTransform(motion)))
-    # one that shrinks the head until hardly anything lies in the scan has a low metric too
-    likely = [one for one in found if limits["size_low"] <= one[2].GetScale() <= limits["size_high"]]
-    return _matrix(min(likely or found)[2])
+        fits.append((method.GetMetricValue(), number, sitk.Similarity3DTransform(similarity)))
+    return fits
+
+
+def _coarse_image(volume: npt.NDArray[np.float32], affine: Array, spacing_mm: float) -> sitk.Image:
+    """A volume averaged onto a grid of about `spacing_mm` and lightly smoothed."""
+    image = _image(volume, affine)
+    return sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, _shrink_factors(image, spacing_mm)), spacing_mm * 0.5)
+
+
+def _coarse_mask(mask: Mask, affine: Array, spacing_mm: float) -> sitk.Image:
+    """A mask on a grid of about `spacing_mm`: where more than half of a block is set."""
+    image = sitk.Cast(_image(mask.astype(np.uint8), affine), sitk.sitkFloat32)
+    return sitk.Cast(sitk.BinShrink(image, _shrink_factors(image, spacing_mm)) > 0.5, sitk.sitkUInt8)
 
 
 def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:
@@ -64,41 +94,53 @@ def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:
     return image
 
 
-def _at(image: sitk.Image, spacing_mm: float, *, mask: bool = False) -> sitk.Image:
-    """The image on a grid of about `spacing_mm`, averaged onto it and lightly smoothed."""
-    factor = [max(1, round(spacing_mm / s)) for s in image.GetSpacing()]
-    if mask:
-        return sitk.Cast(sitk.BinShrink(sitk.Cast(image, sitk.sitkFloat32), factor) > 0.5, sitk.sitkUInt8)
-    return sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, factor), spacing_mm * 0.5)
+def _shrink_factors(image: sitk.Image, spacing_mm: float) -> list[int]:
+    return [max(1, round(spacing_mm / voxel_mm)) for voxel_mm in image.GetSpacing()]
 
 
 def _centre(mask: Mask, affine: Array) -> Array:
+    """The centre of mass, LPS mm (3,)."""
     return np.asarray(affine[:3, :3] @ np.array(ndimage.center_of_mass(mask)) + affine[:3, 3])
 
 
-def _angles(angle: float) -> list[tuple[float, float, float]]:
-    """Upright first, then one axis at a time; pitch (about x), which varies most between scanners, twice as far."""
-    single = [tuple(sign * angle if axis == a else 0.0 for a in range(3)) for axis, sign in product(range(3), (1, -1))]
-    return [(0.0, 0.0, 0.0), *single, (2 * angle, 0.0, 0.0), (-2 * angle, 0.0, 0.0)]  # type: ignore[list-item]
+def _initial_angles(angle: float) -> list[tuple[float, float, float]]:
+    """Pitch, roll and yaw in radians: upright, then one axis at a time; pitch, which varies most between scanners, also
+    twice as far.
+
+    >>> _initial_angles(0.5)[:3]
+    [(0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (-0.5, 0.0, 0.0)]
+    """
+    single = [
+        [sign * angle if axis == turned else 0.0 for axis in range(3)] for turned, sign in product(range(3), (1, -1))
+    ]
+    return [
+        (0.0, 0.0, 0.0),
+        *((pitch, roll, yaw) for pitch, roll, yaw in single),
+        (2 * angle, 0.0, 0.0),
+        (-2 * angle, 0.0, 0.0),
+    ]
 
 
-def _method(within: sitk.Image, reach: sitk.Image, motion: sitk.Transform) -> sitk.ImageRegistrationMethod:
+def _method(fixed_mask: sitk.Image, moving_mask: sitk.Image, transform: sitk.Transform) -> sitk.ImageRegistrationMethod:
+    """Optimises `transform` in place."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
-    method.SetMetricFixedMask(within)
-    method.SetMetricMovingMask(reach)
+    method.SetMetricFixedMask(fixed_mask)
+    method.SetMetricMovingMask(moving_mask)
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(4.0, 0.005, 40, relaxationFactor=0.6)
+    method.SetOptimizerAsRegularStepGradientDescent(
+        learningRate=4.0, minStep=0.005, numberOfIterations=40, relaxationFactor=0.6
+    )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetInitialTransform(motion, inPlace=True)
+    method.SetInitialTransform(transform, inPlace=True)
     return method
 
 
-def _matrix(motion: sitk.Similarity3DTransform) -> Array:
-    """4×4 of an ITK transform, atlas LPS mm to scan LPS mm."""
-    linear = np.array(motion.GetMatrix()).reshape(3, 3)
-    centre, shift = np.array(motion.GetCenter()), np.array(motion.GetTranslation())
+def _matrix(transform: sitk.Similarity3DTransform) -> Array:
+    """The 4×4 matrix of an ITK transform, atlas LPS mm to scan LPS mm."""
+    linear = np.array(transform.GetMatrix()).reshape(3, 3)
+    centre, translation = np.array(transform.GetCenter()), np.array(transform.GetTranslation())
     matrix = np.eye(4)
     matrix[:3, :3] = linear
-    matrix[:3, 3] = centre + shift - linear @ centre
+    matrix[:3, 3] = centre + translation - linear @ centre
     return matrix

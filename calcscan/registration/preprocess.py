@@ -1,8 +1,7 @@
-"""What the registration sees of a CT: brain in fluid, so that neither bone nor calcification nor blood steers."""
+"""What the registration compares: brain within fluid, so that neither bone nor calcium nor blood steers it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,77 +9,79 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array
-from calcscan.model import Atlas, Intracranial
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.model import BRAIN_ZONE, Atlas, Intracranial
 
-BRAIN = 1
-"""The bit of `Atlas.zones` that marks the template's brain."""
-
-Limits = Mapping[str, float]
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegistrationImage:
-    """A head or the template as every step sees it, on an even grid (k, j, i); made once."""
+    """A head or the template on an isotropic grid (k, j, i), preprocessed alike."""
 
-    calm: Field
-    """HU of the brain, calcium and blood replaced by grey matter; fluid outside."""
+    brain_hu: Field
+    """HU of the brain, with grey matter instead of calcium and blood, and fluid around it."""
     mask: Mask
+    """The intracranial space of a head, the brain of the template."""
     covered: Mask
     """Where there is a scan."""
-    clear: Mask
-    """The same, away from calcium and blood."""
+    usable: Mask
+    """The same without the neighbourhood of calcium and blood."""
     affine: Array
+    """(4, 4), from (k, j, i, 1) to LPS mm."""
     spacing_mm: float
 
-    @classmethod
-    def of_head(cls, intracranial: Intracranial, limits: Limits) -> RegistrationImage:
-        coarse, inside = intracranial.isotropic_hu, intracranial.isotropic_mask
-        return cls(
-            calm=_in_fluid(coarse.values, inside, limits),
-            mask=inside,
-            covered=coarse.covered,
-            clear=coarse.covered & ~_near_calcium(intracranial, limits),
-            affine=coarse.affine,
-            spacing_mm=coarse.spacing_mm,
-        )
-
-    @classmethod
-    def of_template(cls, atlas: Atlas, limits: Limits) -> RegistrationImage:
-        brain = np.asarray((atlas.zones & BRAIN) > 0)
-        everywhere = np.ones_like(brain)
-        return cls(
-            calm=_in_fluid(atlas.template_hu, brain, limits),
-            mask=brain,
-            covered=everywhere,
-            clear=everywhere,
-            affine=atlas.affine,
-            spacing_mm=float(np.linalg.norm(atlas.affine[:3, 0])),
-        )
-
     def thinned(self, step: int) -> RegistrationImage:
-        """Every so manieth voxel along each axis."""
+        """The image at every `step`-th voxel along each axis."""
         part = (slice(None, None, step),) * 3
         return RegistrationImage(
-            calm=self.calm[part],
+            brain_hu=self.brain_hu[part],
             mask=self.mask[part],
             covered=self.covered[part],
-            clear=self.clear[part],
+            usable=self.usable[part],
             affine=self.affine @ np.diag([step, step, step, 1.0]),
             spacing_mm=self.spacing_mm * step,
         )
 
 
-def _in_fluid(hu: Field, inside: Mask, limits: Limits) -> Field:
-    calm = np.where(hu > limits["high_hu"], limits["replacement_hu"], np.maximum(hu, limits["low_hu"]))
-    return np.asarray(np.where(inside, calm, limits["low_hu"]), dtype=np.float32)
+def preprocess_head(intracranial: Intracranial, settings: RegistrationSettings) -> RegistrationImage:
+    """The head as the registration compares it."""
+    volume, mask = intracranial.isotropic_hu, intracranial.isotropic_mask
+    return RegistrationImage(
+        brain_hu=_within_fluid(volume.values, mask, settings),
+        mask=mask,
+        covered=volume.covered,
+        usable=volume.covered & ~_near_dense(intracranial, settings),
+        affine=volume.affine,
+        spacing_mm=volume.spacing_mm,
+    )
 
 
-def _near_calcium(intracranial: Intracranial, limits: Limits) -> Mask:
-    """Smoothed first: in a noisy scan every other point lies near one that is dense by chance."""
-    coarse = intracranial.isotropic_hu
-    shown = np.where(intracranial.isotropic_mask, coarse.values, np.float32(limits["tissue_hu"]))
-    smooth = ndimage.gaussian_filter(shown, limits["dense_smooth_mm"] / coarse.spacing_mm)
-    dense = intracranial.isotropic_mask & (smooth > limits["high_hu"])
-    return np.asarray(ndimage.binary_dilation(dense, iterations=round(limits["clear_mm"] / coarse.spacing_mm)))
+def preprocess_template(atlas: Atlas, settings: RegistrationSettings) -> RegistrationImage:
+    """The atlas's template as the registration compares it."""
+    brain = np.asarray((atlas.zones & BRAIN_ZONE) > 0)
+    everywhere = np.ones_like(brain)
+    return RegistrationImage(
+        brain_hu=_within_fluid(atlas.template_hu, brain, settings),
+        mask=brain,
+        covered=everywhere,
+        usable=everywhere,
+        affine=atlas.affine,
+        spacing_mm=float(np.linalg.norm(atlas.affine[:3, 0])),
+    )
+
+
+def _within_fluid(hu: Field, mask: Mask, settings: RegistrationSettings) -> Field:
+    brain_hu = np.where(hu > settings.dense_above_hu, settings.grey_matter_hu, np.maximum(hu, settings.fluid_hu))
+    return np.asarray(np.where(mask, brain_hu, settings.fluid_hu), dtype=np.float32)
+
+
+def _near_dense(intracranial: Intracranial, settings: RegistrationSettings) -> Mask:
+    """Where calcium or blood is near. In a noisy scan every second point lies near one that is dense by chance, so the
+    scan is smoothed first."""
+    volume, mask = intracranial.isotropic_hu, intracranial.isotropic_mask
+    head_hu = np.where(mask, volume.values, np.float32(settings.tissue_hu))
+    smooth_hu = ndimage.gaussian_filter(head_hu, settings.dense_smoothing_mm / volume.spacing_mm)
+    dense = mask & (smooth_hu > settings.dense_above_hu)
+    return np.asarray(ndimage.binary_dilation(dense, iterations=round(settings.dense_margin_mm / volume.spacing_mm)))

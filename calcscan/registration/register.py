@@ -1,39 +1,56 @@
-"""Bring the atlas onto the head: Intracranial, Atlas → Registration.
-
-start: several short similarity fits from different angles (SimpleITK); frame: an affine on the inside of the skull and
-the brain in it; bend: the frame settled on what lies deep, and a smooth deformation around the ventricles and deep
-nuclei, no larger than the head asks for; judge: is the result to be believed.
-
-ITK's metrics sum in another order with every number of threads, so the start runs on one, and what linear algebra adds
-in its own order is rounded off at the end: the same scan gives the same transform, to the last bit.
-"""
+"""Register the atlas to the head: Intracranial, Atlas → Registration."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from calcscan.knowledge import values
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Intracranial, Registration
 from calcscan.registration.accept import accept
-from calcscan.registration.affine import frame
-from calcscan.registration.deformable import Middle, bend
-from calcscan.registration.initial import start
-from calcscan.registration.preprocess import RegistrationImage
+from calcscan.registration.affine import fit_affine
+from calcscan.registration.deformable import fit_deformable
+from calcscan.registration.initial import initial_similarity
+from calcscan.registration.preprocess import preprocess_head, preprocess_template
+
+_DECIMALS = 9
+"""Linear algebra sums in an order of its own; the matrix is rounded to what doesn't depend on it."""
 
 
-def register_atlas(intracranial: Intracranial, atlas: Atlas) -> Registration:
-    """Fit the atlas to a head, and judge the fit.
+def register_atlas(
+    intracranial: Intracranial, atlas: Atlas, *, settings: RegistrationSettings | None = None
+) -> Registration:
+    """Register the atlas to a head, and accept or refuse the result.
 
-    A fit that is not believed comes back with `accepted` False, the reason, and the flag `registration_poor`.
+    A fit that is refused comes back with `accepted` False, the reason, and the flag `registration_poor`. The same head
+    gives the same transform to the last bit, with any number of threads.
+
+    Parameters
+    ----------
+    intracranial
+        The intracranial space, from `segment_intracranial`.
+    atlas
+        From `load_atlas`.
+    settings
+        By default those of `knowledge/registration.toml`.
 
     Notes
     -----
     The affine and the deformation are maximum a posteriori: least squares with weights that forgive what no atlas holds
-    (infarcts, bleeding), and a prior of how much heads differ (`knowledge/registration.toml`). The deformation is a
-    Gaussian process, after Lüthi et al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
+    (infarcts, haemorrhage), and a prior of how much heads differ. The deformation is a Gaussian process, after Lüthi et
+    al., IEEE TPAMI 2018 (10.1109/TPAMI.2017.2739743).
+
+    Examples
+    --------
+    >>> import calcscan
+    >>> intracranial = calcscan.segment_intracranial(calcscan.read_scan("sample_data/bilateral_pallidum"))
+    >>> registration = register_atlas(intracranial, calcscan.load_atlas())
+    >>> registration.accepted, registration.to_atlas([0.0, 0.0, 0.0]).shape
+    (True, (3,))
     """
-    limits = values("registration")
-    seen, template = RegistrationImage.of_head(intracranial, limits), RegistrationImage.of_template(atlas, limits)
-    framed = frame(seen, template, start(seen, template, limits), limits)
-    settled, deformation = bend(seen, Middle.of(template, limits), framed, limits)
-    return accept(np.round(settled, 9), deformation, seen, template, limits)
+    settings = settings or load(RegistrationSettings)
+    head, template = preprocess_head(intracranial, settings), preprocess_template(atlas, settings)
+    scan_to_atlas = initial_similarity(head, template, settings)
+    scan_to_atlas = fit_affine(head, template, scan_to_atlas, settings)
+    scan_to_atlas, displacement = fit_deformable(head, template, scan_to_atlas, settings)
+    return accept(head, template, np.round(scan_to_atlas, _DECIMALS), displacement, settings)

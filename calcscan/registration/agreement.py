@@ -1,0 +1,101 @@
+"""How well scan and template agree under a transform: overlap of the brain, correlation of its interior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.registration.preprocess import Field, Mask, RegistrationImage
+
+_STEP = 2
+"""The template is smoothed at every second voxel, and compared at every second of these."""
+_TRIMMING_ROUNDS = 4
+"""A line through most of the points is found by fitting and leaving out the worst this often."""
+_CONSTANT = 1e-6
+"""With a smaller standard deviation a correlation is undefined."""
+
+ToScan = Callable[[Array], Array]
+"""Takes points (n, 3) of the atlas to the scan, LPS mm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Agreement:
+    """Scan and template, and the points at which they are compared."""
+
+    head: RegistrationImage
+    head_hu: Field
+    """The head's brain HU, smoothed (k, j, i)."""
+    points: Array
+    """LPS mm of the atlas (n, 3)."""
+    template_hu: Field
+    """The template's brain HU, smoothed, at the points (n,)."""
+    brain: Mask
+    """Which points lie in the template's brain (n,)."""
+    interior: Mask
+    """Which lie deep in it: ventricles and nuclei, not the outline (n,)."""
+    trimmed: float
+
+    @classmethod
+    def between(cls, head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings) -> Agreement:
+        half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
+        smoothing_mm = settings.correlation_smoothing_mm
+        depth_mm = ndimage.distance_transform_edt(half.mask) * half.spacing_mm
+        template_hu = ndimage.gaussian_filter(half.brain_hu, smoothing_mm / half.spacing_mm)[part]
+        return cls(
+            head=head,
+            head_hu=ndimage.gaussian_filter(head.brain_hu, smoothing_mm / head.spacing_mm),
+            points=apply(half.affine, np.moveaxis(np.indices(template_hu.shape), 0, -1).reshape(-1, 3) * _STEP),
+            template_hu=template_hu.ravel(),
+            brain=half.mask[part].ravel(),
+            interior=(depth_mm > settings.correlation_depth_mm)[part].ravel(),
+            trimmed=settings.correlation_trimmed,
+        )
+
+    @property
+    def centre(self) -> Array:
+        """The centre of the brain's interior, LPS mm of the atlas (3,)."""
+        return np.asarray(self.points[self.interior].mean(axis=0))
+
+    def overlap(self, to_scan: ToScan) -> float:
+        """Dice of the template's brain with the intracranial space where the scan covers it; 0 where it doesn't."""
+        in_scan = to_scan(self.points)
+        covered = self._lies_in(self.head.covered, in_scan)
+        intracranial = self._lies_in(self.head.mask, in_scan) & covered
+        brain = self.brain & covered
+        return 2.0 * float((brain & intracranial).sum()) / max(1.0, float(brain.sum() + intracranial.sum()))
+
+    def correlation(self, to_scan: ToScan) -> float:
+        """Within the brain, without the points that agree worst, where the scan covers it; 0 where it is undefined."""
+        in_scan = to_scan(self.points[self.interior])
+        covered = self._lies_in(self.head.covered, in_scan)
+        if not covered.any():
+            return 0.0
+        scan_hu = sample_at(self.head_hu, self.head.affine, in_scan[covered])
+        return _trimmed_correlation(self.template_hu[self.interior][covered].astype(np.float64), scan_hu, self.trimmed)
+
+    def _lies_in(self, mask: Mask, in_scan: Array) -> Mask:
+        return sample_at(mask, self.head.affine, in_scan, nearest=True) > 0
+
+
+def _trimmed_correlation(template_hu: Array, scan_hu: Array, trimmed: float) -> float:
+    """Correlation without the fraction `trimmed` of points farthest from the line of the others: an infarct or a
+    haemorrhage is no reason to refuse the rest. 0 where either is constant.
+
+    >>> hu = np.arange(10.0)
+    >>> round(_trimmed_correlation(hu, np.where(hu == 4, 99.0, hu), 0.1), 6)
+    1.0
+    """
+    keep = np.ones(len(scan_hu), dtype=np.bool_)
+    for _ in range(_TRIMMING_ROUNDS):
+        if min(scan_hu[keep].std(), template_hu[keep].std()) < _CONSTANT:
+            return 0.0
+        slope, intercept = np.polyfit(template_hu[keep], scan_hu[keep], 1)
+        residual = np.abs(scan_hu - slope * template_hu - intercept)
+        keep = residual <= np.quantile(residual, 1.0 - trimmed)
+    return float(np.corrcoef(template_hu[keep], scan_hu[keep])[0, 1])

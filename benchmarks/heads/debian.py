@@ -30,19 +30,19 @@ CACHE = Path("~/.cache/calcscan").expanduser()
 
 
 def fetched(folder: Path = CACHE) -> Path:
-    """The .inv3 file, fetched and unpacked into `folder` unless it lies there."""
-    there = folder / FILE
-    if there.is_file():
-        return there
+    """The .inv3 file, fetched and unpacked into `folder` unless it is there already."""
+    path = folder / FILE
+    if path.is_file():
+        return path
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["apt-get", "download", PACKAGE], cwd=folder, check=True)
     package = sorted(folder.glob(f"{PACKAGE}_*.deb"))[-1]
     content = subprocess.run(["dpkg-deb", "--fsys-tarfile", package.name], cwd=folder, check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(content.stdout)) as files:
         member = next(m for m in files if Path(m.name).name == FILE)
-        there.write_bytes(files.extractfile(member).read())
+        path.write_bytes(files.extractfile(member).read())
     package.unlink()
-    return there
+    return path
 
 
 def read_inv3(path: Path) -> Scan:
@@ -63,7 +63,7 @@ def read_inv3(path: Path) -> Scan:
 
 
 def debian_head(path: Path | None = None) -> Scan:
-    """The head, of a file at hand or fetched."""
+    """The head, from a local file or fetched."""
     return read_inv3(path or fetched())
 
 
@@ -75,7 +75,7 @@ def write_nifti(scan: Scan, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="such as cranium.nii.gz")
-    parser.add_argument("--inv3", type=Path, help="the file, or the folder it was unpacked to, if at hand")
+    parser.add_argument("--inv3", type=Path, help="the file, or the folder it was unpacked to, if you have it")
     arguments = parser.parse_args()
     scan = debian_head(arguments.inv3)
     write_nifti(scan, arguments.out)

@@ -98,6 +98,6 @@ class Truth:
 
 
 def together(truth: Truth, thalamus: Truth, points: Array) -> Labels:
-    """CIT168 holds no thalamus: another's is put beside it."""
+    """CIT168 with the thalamus of another protocol, which it lacks."""
     rest = thalamus.at(points)
     return np.where(truth.at(points) > 0, truth.at(points), np.where(rest > 6, rest, 0))

@@ -20,7 +20,7 @@ from scipy import ndimage
 from sources import GREY, WHITE, Source, load
 
 from benchmarks.heads.labels import NUCLEI, Labels, Truth, together
-from benchmarks.heads.templates import Base, Known, as_scan, head_with
+from benchmarks.heads.templates import BaseHead, KnownHead, as_scan, head_with
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 
@@ -40,7 +40,7 @@ NOISE_HU = 4.0
 Volume = npt.NDArray[np.float64]
 
 
-def colin(cache: Path, points: Array) -> tuple[Known, Labels]:
+def colin(cache: Path, points: Array) -> tuple[KnownHead, Labels]:
     """The head, and its nuclei at `points` (LPS mm)."""
     folder = _mricron(cache)
     t1, affine = _kji(folder / "ch2bet.nii.gz")
@@ -53,19 +53,19 @@ def colin(cache: Path, points: Array) -> tuple[Known, Labels]:
     hu = _imitation(t1, brain, sample_at(numbers, aal_affine, _world(affine, t1.shape), nearest=True))
     noise = ndimage.gaussian_filter(np.random.default_rng(5).normal(0.0, 1.0, hu.shape), 0.6)
     hu = hu + noise * NOISE_HU / noise.std()
-    inner = ndimage.binary_dilation(brain, iterations=2)
-    known = Known(
+    intracranial = ndimage.binary_dilation(brain, iterations=2)
+    known = KnownHead(
         name="colin",
-        intracranial=head_with(as_scan(hu, affine), inner, affine),
-        frame=np.eye(4),
+        intracranial=head_with(as_scan(hu, affine), intracranial, affine),
+        to_scan=np.eye(4),
         shift=np.zeros((3, *hu.shape)),
         affine=affine,
     )
     return known, sample_at(numbers, aal_affine, points, nearest=True).astype(np.int64)
 
 
-def mni(cache: Path, truth: Truth, thalamus: Truth) -> Base:
-    """The average, at 2 mm, to be bent."""
+def mni(cache: Path, truth: Truth, thalamus: Truth) -> BaseHead:
+    """The average, at 2 mm, to be deformed."""
     volume, ras = load(MNI_T1, cache)
     t1, affine = volume.T, (np.diag([-1.0, -1.0, 1.0, 1.0]) @ ras)[:, [2, 1, 0, 3]]
     t1, affine = _upright(t1, affine)
@@ -77,17 +77,17 @@ def mni(cache: Path, truth: Truth, thalamus: Truth) -> Base:
     brain = ndimage.binary_fill_holes(ndimage.binary_closing(tissue > 0.3, iterations=4))
     hu = _imitation(t1, brain, together(truth, thalamus, world))
     half = affine @ np.diag([2.0, 2.0, 2.0, 1.0])
-    return Base(hu=ndimage.gaussian_filter(hu, 0.6)[::2, ::2, ::2], affine=half, brain=brain[::2, ::2, ::2])
+    return BaseHead(hu=ndimage.gaussian_filter(hu, 0.6)[::2, ::2, ::2], affine=half, brain=brain[::2, ::2, ::2])
 
 
 def _mricron(cache: Path) -> Path:
     folder = cache / "mricron"
-    where = folder / "usr/share/mricron/templates"
-    if not where.is_dir():
+    templates = folder / "usr/share/mricron/templates"
+    if not templates.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", "mricron-data"], cwd=folder, check=True)
         subprocess.run(["dpkg-deb", "-x", next(folder.glob("mricron-data_*.deb")).name, "."], cwd=folder, check=True)
-    return where
+    return templates
 
 
 def _kji(path: Path) -> tuple[Volume, Array]:
@@ -97,11 +97,11 @@ def _kji(path: Path) -> tuple[Volume, Array]:
 
 
 def _upright(volume: Volume, affine: Array) -> tuple[Volume, Array]:
-    """Rows turned over where slices would not advance along step_i × step_j."""
+    """Rows reversed where slices would not advance along step_i × step_j."""
     if np.linalg.det(affine[:3, [2, 1, 0]]) > 0:
         return volume, affine
-    turn = np.array([[1, 0, 0, 0], [0, -1, 0, volume.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1.0]])
-    return volume[:, ::-1], affine @ turn
+    reversal = np.array([[1, 0, 0, 0], [0, -1, 0, volume.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    return volume[:, ::-1], affine @ reversal
 
 
 def _world(affine: Array, shape: tuple[int, ...]) -> Array:
@@ -110,11 +110,11 @@ def _world(affine: Array, shape: tuple[int, ...]) -> Array:
 
 def _imitation(t1: Volume, brain: npt.NDArray[np.bool_], numbers: Array) -> Volume:
     """HU from a T1: three classes by k-means, nuclei painted where they aren't fluid, a shell of bone."""
-    seen = t1[brain & (t1 > 0)]
-    classes = np.percentile(seen, [4, 40, 85])
+    signal = t1[brain & (t1 > 0)]
+    classes = np.percentile(signal, [4, 40, 85])
     for _ in range(60):
-        nearest = np.abs(seen[:, None] - classes).argmin(axis=1)
-        classes = np.array([seen[nearest == n].mean() for n in range(3)])
+        nearest = np.abs(signal[:, None] - classes).argmin(axis=1)
+        classes = np.array([signal[nearest == n].mean() for n in range(3)])
     hu = np.interp(t1, classes, TISSUE_HU)
     labels = numbers.reshape(t1.shape)
     for n, nucleus in enumerate(NUCLEI):

@@ -39,22 +39,22 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Known:
+class KnownHead:
     """A head whose every point is known in MNI space.
 
-    `frame` (4, 4) says where a point of the unmoved head lies in the scan; `shift` (3; k, j, i) on the grid of `affine`
-    how far it lies from its place in MNI space, x, y, z in LPS mm.
+    `to_scan` (4, 4) takes points of the unmoved head to the scan; `shift` (3; k, j, i), on the grid of `affine`, is the
+    way from there to MNI space along x, y and z. LPS mm.
     """
 
     name: str
     intracranial: Intracranial
-    frame: Array
+    to_scan: Array
     shift: Volume
     affine: Array
 
     def in_scan(self, points: Array) -> Array:
         """Points of the unmoved head in the scan."""
-        return apply(self.frame, points)
+        return apply(self.to_scan, points)
 
     def in_mni(self, points: Array) -> Array:
         """Points of the unmoved head in MNI space."""
@@ -62,18 +62,18 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Base:
-    """A head to be bent, in MNI space: HU (k, j, i), matrix to LPS mm, and its brain on the same grid (2 mm)."""
+class BaseHead:
+    """A head to be deformed, in MNI space: HU (k, j, i), matrix to LPS mm, and its brain on the same grid (2 mm)."""
 
     hu: Volume
     affine: Array
     brain: npt.NDArray[np.bool_]
 
 
-def older_adults(folder: Path) -> Base:
+def older_adults(folder: Path) -> BaseHead:
     """The whole template."""
     hu, affine = load_hu(folder / WHOLE)
-    return Base(hu=hu, affine=affine, brain=brain_of(folder / STRIPPED))
+    return BaseHead(hu=hu, affine=affine, brain=brain_of(folder / STRIPPED))
 
 
 def load_hu(path: Path) -> tuple[Volume, Array]:
@@ -87,9 +87,9 @@ def load_hu(path: Path) -> tuple[Volume, Array]:
     if np.linalg.det(affine[:3, [2, 1, 0]]) < 0:
         affine = affine @ np.array([[1, 0, 0, 0], [0, -1, 0, hu.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1.0]])
         hu = hu[:, ::-1]
-    middle = sample_at(hu, affine, np.random.default_rng(0).uniform([-45, -30, 0], [45, 60, 40], (20000, 3)))
-    shift = BRAIN_HU - float(np.median(middle))
-    return np.ascontiguousarray(np.where(cormack.transpose(2, 1, 0).max() > 0, hu + shift, hu)), affine
+    deep_hu = sample_at(hu, affine, np.random.default_rng(0).uniform([-45, -30, 0], [45, 60, 40], (20000, 3)))
+    offset_hu = BRAIN_HU - float(np.median(deep_hu))
+    return np.ascontiguousarray(np.where(cormack.transpose(2, 1, 0).max() > 0, hu + offset_hu, hu)), affine
 
 
 def as_scan(hu: Volume, affine: Array) -> Scan:
@@ -97,7 +97,7 @@ def as_scan(hu: Volume, affine: Array) -> Scan:
 
 
 def brain_of(path: Path) -> npt.NDArray[np.bool_]:
-    """The stripped template's brain: what is soft tissue, in one piece, holes closed."""
+    """The stripped template's brain: the largest piece of soft tissue, holes closed."""
     hu, _ = load_hu(path)
     brain = ndimage.binary_opening(hu > -60.0, iterations=1)
     pieces, _ = ndimage.label(brain)
@@ -107,78 +107,83 @@ def brain_of(path: Path) -> npt.NDArray[np.bool_]:
 
 
 def head_with(scan: Scan, brain: npt.NDArray[np.bool_], affine: Array) -> Intracranial:
-    """A head whose inside is given: an average's bone is too blurred for its inner table to be found."""
-    coarse = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
-    kji = np.moveaxis(np.indices(coarse.values.shape), 0, -1)
-    world = apply(coarse.affine, kji).reshape(-1, 3)
-    inside = sample_at(brain.astype(np.float32), affine, world).reshape(coarse.values.shape) > 0.5
-    depth_mm = 1.5 * (ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside))
+    """A head whose intracranial space is given: an average's bone is too blurred for its inner table to be found."""
+    isotropic = resample_isotropic(scan.hu, scan.geometry, 1.5, outside_hu=AIR_HU)
+    kji = np.moveaxis(np.indices(isotropic.values.shape), 0, -1)
+    world = apply(isotropic.affine, kji).reshape(-1, 3)
+    mask = sample_at(brain.astype(np.float32), affine, world).reshape(isotropic.values.shape) > 0.5
+    depth_mm = 1.5 * (ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask))
     return Intracranial(
         mask=brain,
-        isotropic_hu=coarse,
-        isotropic_mask=inside,
+        isotropic_hu=isotropic,
+        isotropic_mask=mask,
         depth_mm=depth_mm.astype(np.float32),
-        intracranial_ml=float(inside.sum()) * 1.5**3 / 1000.0,
+        intracranial_ml=float(mask.sum()) * 1.5**3 / 1000.0,
         noise_hu=None,
         brain_hu=BRAIN_HU,
     )
 
 
-def bent_head(base: Base, kind: str, seed: int) -> Known:
-    """A head with its skull, turned, scaled, randomly bent, and with what `kind` names."""
+def deformed_head(base: BaseHead, kind: str, seed: int) -> KnownHead:
+    """A head with its skull, rotated, scaled, randomly deformed, and with what `kind` names."""
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     hu, affine = base.hu, base.affine
     inner = ndimage.binary_dilation(base.brain)
     fade = np.clip(ndimage.distance_transform_edt(ndimage.binary_erosion(inner, iterations=2)) * 2.0 / 15.0, 0.0, 1.0)
-    shift = _random_bend(rng, hu.shape, 2.0)
-    grow_mm = {"wide ventricles": 5.0, "atrophy": 4.0, "narrow ventricles": -2.5}.get(kind, 0.0) * rng.uniform(0.7, 1.2)
-    if grow_mm:
-        shift = shift + _ventricles_grown(hu, affine, grow_mm)
+    shift = _random_deformation(rng, hu.shape, 2.0)
+    widening_mm = {"wide ventricles": 5.0, "atrophy": 4.0, "narrow ventricles": -2.5}.get(kind, 0.0) * rng.uniform(
+        0.7, 1.2
+    )
+    if widening_mm:
+        shift = shift + _ventricles_widened(hu, affine, widening_mm)
     if kind == "asymmetry":
-        shift = shift + _pushed_aside(affine, hu.shape, rng)
+        shift = shift + _midline_shifted(affine, hu.shape, rng)
     shift = _flow(shift * fade, affine)
     world = apply(affine, np.moveaxis(np.indices(hu.shape), 0, -1)).reshape(-1, 3)
-    moved = world + np.moveaxis(shift, 0, -1).reshape(-1, 3)
-    bent = sample_at(hu + 1024.0, affine, moved).reshape(hu.shape) - 1024.0
-    bent = _altered(bent, affine, kind, inner, rng)
-    turn = Rotation.from_euler("xyz", rng.uniform(-12, 12, 3), degrees=True).as_matrix()
-    frame = np.eye(4)
-    frame[:3, :3] = turn @ np.diag(rng.uniform(0.92, 1.08, 3))
-    frame[:3, 3] = rng.uniform(-30, 30, 3)
+    in_mni = world + np.moveaxis(shift, 0, -1).reshape(-1, 3)
+    deformed = sample_at(hu + 1024.0, affine, in_mni).reshape(hu.shape) - 1024.0
+    deformed = _with_pathology(deformed, affine, kind, inner, rng)
+    rotation = Rotation.from_euler("xyz", rng.uniform(-12, 12, 3), degrees=True).as_matrix()
+    to_scan = np.eye(4)
+    to_scan[:3, :3] = rotation @ np.diag(rng.uniform(0.92, 1.08, 3))
+    to_scan[:3, 3] = rng.uniform(-30, 30, 3)
     first, last = {0: (0, None), 1: (0, -13), 2: (13, None)}[(1 + seed % 2) if kind == "cropped" else 0]
-    cut = affine.copy()
-    cut[:3, 3] += affine[:3, 0] * first
-    inside = sample_at(inner.astype(np.float32), affine, moved).reshape(hu.shape)[first:last] > 0.5
-    scan = as_scan(bent[first:last], frame @ cut)
-    return Known(name=kind, intracranial=head_with(scan, inside, frame @ cut), frame=frame, shift=shift, affine=affine)
+    cropped = affine.copy()
+    cropped[:3, 3] += affine[:3, 0] * first
+    mask = sample_at(inner.astype(np.float32), affine, in_mni).reshape(hu.shape)[first:last] > 0.5
+    intracranial = head_with(as_scan(deformed[first:last], to_scan @ cropped), mask, to_scan @ cropped)
+    return KnownHead(name=kind, intracranial=intracranial, to_scan=to_scan, shift=shift, affine=affine)
 
 
-def template_head(folder: Path, name: str) -> Known:
+def template_head(folder: Path, name: str) -> KnownHead:
     """A template as it is."""
     hu, affine = load_hu(folder / name)
     intracranial = head_with(as_scan(hu, affine), ndimage.binary_dilation(brain_of(folder / STRIPPED)), affine)
-    return Known(name=name, intracranial=intracranial, frame=np.eye(4), shift=np.zeros((3, *hu.shape)), affine=affine)
+    return KnownHead(
+        name=name, intracranial=intracranial, to_scan=np.eye(4), shift=np.zeros((3, *hu.shape)), affine=affine
+    )
 
 
 def _flow(velocity: Volume, affine: Array) -> Volume:
-    """The shift after following a field (3; x, y, z) for unit time, by scaling and squaring: it can't fold."""
+    """The displacement after following a velocity field (3; x, y, z) for unit time, by scaling and squaring: it can't
+    fold."""
     grid = np.indices(velocity.shape[1:], dtype=np.float64)
     to_index = np.linalg.inv(affine)[:3, :3]
     shift = velocity / 32.0
     for _ in range(5):
-        there = grid + np.einsum("ax,xkji->akji", to_index, shift)
-        shift = shift + np.stack([ndimage.map_coordinates(part, there, order=1, mode="nearest") for part in shift])
+        index = grid + np.einsum("ax,xkji->akji", to_index, shift)
+        shift = shift + np.stack([ndimage.map_coordinates(part, index, order=1, mode="nearest") for part in shift])
     return np.asarray(shift)
 
 
-def _random_bend(rng: np.random.Generator, shape: tuple[int, ...], rms_mm: float) -> Volume:
+def _random_deformation(rng: np.random.Generator, shape: tuple[int, ...], rms_mm: float) -> Volume:
     """A smooth field (3, k, j, i) of about 15 mm wavelength and `rms_mm` a component."""
     field = np.stack([ndimage.gaussian_filter(rng.standard_normal(shape), 7.0) for _ in range(3)])
     return np.asarray(field * (rms_mm / field.std()))
 
 
-def _ventricles_grown(hu: Volume, affine: Array, grow_mm: float) -> Volume:
-    """Away from the ventricles' wall by `grow_mm`, fading within 20 mm (a pull-back: points of the head to MNI)."""
+def _ventricles_widened(hu: Volume, affine: Array, widening_mm: float) -> Volume:
+    """Away from the ventricles' wall by `widening_mm`, fading within 20 mm (a pull-back: points of the head to MNI)."""
     k, j, i = np.moveaxis(apply(affine, np.moveaxis(np.indices(hu.shape), 0, -1)), -1, 0)[[2, 1, 0]]
     box = (np.abs(i) < 40) & (j > -42) & (j < 55) & (k > -18) & (k < 36)
     box &= ~((np.abs(i) < 5) & (k < -5)) & ~((j > 28) & (np.abs(i) < 11))
@@ -187,14 +192,14 @@ def _ventricles_grown(hu: Volume, affine: Array, grow_mm: float) -> Volume:
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     chambers = sizes[pieces] >= 125  # a millilitre
-    away_mm = 2.0 * (ndimage.distance_transform_edt(~chambers) - ndimage.distance_transform_edt(chambers))
-    smooth = ndimage.gaussian_filter(away_mm, 1.5)
-    slope = np.stack(np.gradient(smooth, 2.0))  # along k, j, i
-    along = np.einsum("xa,akji->xkji", affine[:3, :3] / 2.0, slope)
-    return np.asarray(-along * grow_mm * np.exp(-np.maximum(away_mm, 0.0) / 20.0))
+    distance_mm = 2.0 * (ndimage.distance_transform_edt(~chambers) - ndimage.distance_transform_edt(chambers))
+    smooth = ndimage.gaussian_filter(distance_mm, 1.5)
+    gradient = np.stack(np.gradient(smooth, 2.0))  # along k, j, i
+    outwards = np.einsum("xa,akji->xkji", affine[:3, :3] / 2.0, gradient)
+    return np.asarray(-outwards * widening_mm * np.exp(-np.maximum(distance_mm, 0.0) / 20.0))
 
 
-def _pushed_aside(affine: Array, shape: tuple[int, ...], rng: np.random.Generator) -> Volume:
+def _midline_shifted(affine: Array, shape: tuple[int, ...], rng: np.random.Generator) -> Volume:
     """A mass on one side pushes by 5 mm, most at (±35, 0, 20)."""
     side = float(rng.choice([-1.0, 1.0]))
     world = apply(affine, np.moveaxis(np.indices(shape), 0, -1))
@@ -202,7 +207,9 @@ def _pushed_aside(affine: Array, shape: tuple[int, ...], rng: np.random.Generato
     return np.stack([5.0 * side * near, 0.0 * near, 0.0 * near])
 
 
-def _altered(hu: Volume, affine: Array, kind: str, inner: npt.NDArray[np.bool_], rng: np.random.Generator) -> Volume:
+def _with_pathology(
+    hu: Volume, affine: Array, kind: str, inner: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> Volume:
     world = apply(affine, np.moveaxis(np.indices(hu.shape), 0, -1))
     side = float(rng.choice([-1.0, 1.0]))
 

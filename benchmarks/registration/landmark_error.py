@@ -18,7 +18,7 @@ import numpy as np
 
 import calcscan
 from calcscan.grid.geometry import Array, apply
-from calcscan.model import Atlas, Registration
+from calcscan.model import Atlas
 
 MARKED = Path(__file__).with_name("landmarks.toml")
 Points = dict[str, Array]
@@ -30,36 +30,27 @@ def points_of(name: str) -> Points:
     return {p["name"]: np.array(p["lps_mm"]) for p in marked[name]["points"]} if name in marked else {}
 
 
-def carried(registration: Registration, points: Array) -> Array:
-    """Points (n, 3) of the scan in the atlas, by the whole fit."""
-    return registration.to_atlas(points)
-
-
-def carried_affine(registration: Registration, points: Array) -> Array:
-    """The same by the fit's matrix alone."""
-    return apply(registration.scan_to_atlas, points)
-
-
 def errors_mm(path: Path, atlas: Atlas) -> tuple[dict[str, float], dict[str, float]]:
-    """Landmark → mm of a head, by the whole fit and by the matrix alone."""
-    there, here = points_of("template"), points_of(path.name)
-    names = [name for name in there if name in here]
+    """Landmark → mm of a head, by the whole fit and by its affine alone."""
+    on_template, in_head = points_of("template"), points_of(path.name)
+    names = [name for name in on_template if name in in_head]
     if not names:
         return {}, {}
     registration = calcscan.register_atlas(calcscan.segment_intracranial(calcscan.read_scan(path)), atlas)
     print(f"{path.name}: {'accepted' if registration.accepted else 'not accepted, ' + registration.reason}", flush=True)
-    points, goal = np.array([here[n] for n in names]), np.array([there[n] for n in names])
-    whole, matrix = (np.linalg.norm(map_(registration, points) - goal, axis=1) for map_ in (carried, carried_affine))
-    return dict(zip(names, whole.tolist(), strict=True)), dict(zip(names, matrix.tolist(), strict=True))
+    points, target = np.array([in_head[n] for n in names]), np.array([on_template[n] for n in names])
+    in_atlas = registration.to_atlas(points), apply(registration.scan_to_atlas, points)
+    whole, affine = (np.linalg.norm(mapped - target, axis=1).tolist() for mapped in in_atlas)
+    return dict(zip(names, whole, strict=True)), dict(zip(names, affine, strict=True))
 
 
 def table(title: str, heads: dict[str, dict[str, float]]) -> None:
-    """A line a landmark, a column a head."""
+    """A row for each landmark, a column for each head."""
     print(f"\n{title}\n{'':28}" + "".join(f"{name[:12]:>14}" for name in heads) + f"{'mean':>8}")
     for name in points_of("template"):
         row = [mm.get(name) for mm in heads.values()]
-        seen = [mm for mm in row if mm is not None]
-        mean = f"{np.mean(seen):8.1f}" if seen else f"{'-':>8}"
+        marked = [mm for mm in row if mm is not None]
+        mean = f"{np.mean(marked):8.1f}" if marked else f"{'-':>8}"
         print(f"{name:28}" + "".join(f"{'-':>14}" if mm is None else f"{mm:14.1f}" for mm in row) + mean)
     print()
     every = {name: list(mm.values()) for name, mm in heads.items()}
@@ -73,14 +64,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("inputs", nargs="+", type=Path)
     atlas = calcscan.load_atlas()
-    found = {path.name: errors_mm(path, atlas) for path in parser.parse_args().inputs}
-    found = {name: both for name, both in found.items() if both[0]}
-    if not found:
+    errors = {path.name: errors_mm(path, atlas) for path in parser.parse_args().inputs}
+    errors = {name: fits for name, fits in errors.items() if fits[0]}
+    if not errors:
         raise SystemExit("none of these heads is marked in landmarks.toml")
-    whole, matrix = ({name: both[n] for name, both in found.items()} for n in (0, 1))
+    whole, affine = ({name: fits[n] for name, fits in errors.items()} for n in (0, 1))
     table("the whole fit", whole)
-    if whole != matrix:
-        table("its affine alone", matrix)
+    if whole != affine:
+        table("its affine alone", affine)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ and the distance of centroids:
 
 1. the labels of one protocol against another's in MNI space: no registration can do better;
 2. the atlas on each template. Its ventricles are wider than those of the labels' template, so that a part of each
-   labelled caudate lies in its fluid. Beside Dice stand the share of our nuclei that lies in fluid, where none should,
-   and by how much the putamen would have to move up to contrast most with its surroundings: about 0 where labels fit;
+   labelled caudate lies in its fluid. Also printed: the share of our nuclei that lies in fluid, where none should, and
+   how far the putamen would have to move up to contrast most with its surroundings, about 0 where labels fit;
 3. the atlas on an individual with labels drawn on him (Colin, AAL; `benchmarks/heads/mri.py`); not used for tuning;
 4. the atlas on heads deformed by known fields, by kind, made from the MRI average that CIT168 was drawn on, and from
    the CT template. Seeds below 100 are for tuning.
 
-Each by the affine alone and by the whole registration.
+Each is done by the affine alone and by the whole registration.
 """
 
 from __future__ import annotations
@@ -29,7 +29,16 @@ from scipy import ndimage
 import calcscan
 from benchmarks.heads.labels import NUCLEI, PROTOCOLS, Labels, Truth, together
 from benchmarks.heads.mri import colin, mni
-from benchmarks.heads.templates import KINDS, STRIPPED, WHOLE, Base, Known, bent_head, older_adults, template_head
+from benchmarks.heads.templates import (
+    KINDS,
+    STRIPPED,
+    WHOLE,
+    BaseHead,
+    KnownHead,
+    deformed_head,
+    older_adults,
+    template_head,
+)
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.model import Atlas, Registration
@@ -59,55 +68,52 @@ def box() -> Array:
 def compared(ours: Labels, theirs: Labels, points: Array, nuclei: tuple[str, ...]) -> tuple[list[float], float]:
     """Dice of each nucleus, the mean of both sides (NaN where the protocol has none), and the mean distance of the
     centroids in mm."""
-    dice, away_mm = [], []
+    dice, distance_mm = [], []
     for n, nucleus in enumerate(NUCLEI):
         sides = []
         for number in (1 + 2 * n, 2 + 2 * n):
             one, other = ours == number, theirs == number
             if nucleus in nuclei and one.any() and other.any():
                 sides.append(2.0 * float((one & other).sum()) / float(one.sum() + other.sum()))
-                away_mm.append(float(np.linalg.norm(points[one].mean(axis=0) - points[other].mean(axis=0))))
+                distance_mm.append(float(np.linalg.norm(points[one].mean(axis=0) - points[other].mean(axis=0))))
         dice.append(float(np.mean(sides)) if sides else np.nan)
-    return dice, float(np.mean(away_mm))
+    return dice, float(np.mean(distance_mm))
 
 
 def row(name: str, result: tuple[list[float], float]) -> str:
-    dice, away_mm = result
+    dice, distance_mm = result
     cells = " ".join("    -" if np.isnan(d) else f"{d:5.2f}" for d in dice)
-    return f"{name:44s} {cells}  {np.nanmean(dice):5.3f}  {away_mm:4.1f} mm"
+    return f"{name:44s} {cells}  {np.nanmean(dice):5.3f}  {distance_mm:4.1f} mm"
 
 
 def header(title: str) -> str:
     return f"\n{title}\n{'':44s} {' '.join(n[:5].rjust(5) for n in NUCLEI)}   mean  centroids"
 
 
-def fitted(known: Known, atlas: Atlas, points: Array) -> tuple[Registration, Labels, Labels]:
+def fitted(known: KnownHead, atlas: Atlas, points: Array) -> tuple[Registration, Labels, Labels]:
     """The fit, and the atlas's nuclei at the head's points: by the affine alone, and by the whole fit."""
     registration = calcscan.register_atlas(known.intracranial, atlas)
-    there = known.in_scan(points)
-    return (
-        registration,
-        atlas_at(atlas, apply(registration.scan_to_atlas, there)),
-        atlas_at(atlas, registration.to_atlas(there)),
-    )
+    in_scan = known.in_scan(points)
+    by_affine = atlas_at(atlas, apply(registration.scan_to_atlas, in_scan))
+    return registration, by_affine, atlas_at(atlas, registration.to_atlas(in_scan))
 
 
-def in_fluid(known: Known, ours: Labels, points: Array) -> float:
+def in_fluid(known: KnownHead, ours: Labels, points: Array) -> float:
     """Share of our nuclei that lies in the head's fluid."""
-    coarse = known.intracranial.isotropic_hu
-    return float((sample_at(coarse.values, coarse.affine, known.in_scan(points[ours > 0])) < FLUID_HU).mean())
+    isotropic = known.intracranial.isotropic_hu
+    return float((sample_at(isotropic.values, isotropic.affine, known.in_scan(points[ours > 0])) < FLUID_HU).mean())
 
 
-def off_mm(known: Known, labels: Labels, points: Array) -> int:
-    """How far up (mm) the putamen as labelled stands out most from the tissue within 3 mm around it."""
-    coarse, shape = known.intracranial.isotropic_hu, [len(axis) for axis in AXES]
-    hu = sample_at(coarse.values, coarse.affine, known.in_scan(points)).reshape(shape)
+def best_offset_mm(known: KnownHead, labels: Labels, points: Array) -> int:
+    """How far up (mm) the putamen as labelled contrasts most with the tissue within 3 mm around it."""
+    isotropic, shape = known.intracranial.isotropic_hu, [len(axis) for axis in AXES]
+    hu = sample_at(isotropic.values, isotropic.affine, known.in_scan(points)).reshape(shape)
     inside, any_nucleus = np.isin(labels, (3, 4)).reshape(shape), (labels > 0).reshape(shape)
     around = (ndimage.distance_transform_edt(~inside) <= 3.0) & ~any_nucleus
     contrast = {}
     for up_mm in range(-8, 9):
-        here, there = (np.roll(part, up_mm, axis=2) & (hu > TISSUE_HU) for part in (inside, around))
-        contrast[up_mm] = float(hu[here].mean() - hu[there].mean())
+        putamen, ring = (np.roll(part, up_mm, axis=2) & (hu > TISSUE_HU) for part in (inside, around))
+        contrast[up_mm] = float(hu[putamen].mean() - hu[ring].mean())
     return max(contrast, key=lambda up_mm: contrast[up_mm])
 
 
@@ -137,34 +143,39 @@ def report(folder: Path, cache: Path, seeds: list[int]) -> None:
             print(row(f"{one} | {other}", result))
     for template in (WHOLE, STRIPPED):
         known = template_head(folder, template)
-        registration, framed, ours = fitted(known, atlas, points)
-        ways = {"CIT168": truths["CIT168"].at(points), "affine": framed, "whole": ours}
+        registration, by_affine, ours = fitted(known, atlas, points)
+        ways = {"CIT168": truths["CIT168"].at(points), "affine": by_affine, "whole": ours}
         print(header(f"2. {template}, accepted: {registration.accepted}"))
         for way, labels in ways.items():
-            print(
-                f"{way}: {in_fluid(known, labels, points):.0%} in fluid, putamen {off_mm(known, labels, points):+d} mm"
-            )
+            up_mm = best_offset_mm(known, labels, points)
+            print(f"{way}: {in_fluid(known, labels, points):.0%} in fluid, putamen {up_mm:+d} mm")
         for name, truth in truths.items():
-            for way, labels in (("affine", framed), ("whole", ours)):
+            for way, labels in (("affine", by_affine), ("whole", ours)):
                 print(row(f"{way} | {name}", compared(labels, truth.at(points), points, truth.nuclei)), flush=True)
     known, theirs = colin(cache, points)
-    registration, framed, ours = fitted(known, atlas, points)
+    registration, by_affine, ours = fitted(known, atlas, points)
     print(header(f"3. Colin, accepted: {registration.accepted}, truth AAL"))
-    for way, labels in (("affine", framed), ("whole", ours)):
+    for way, labels in (("affine", by_affine), ("whole", ours)):
         print(row(way, compared(labels, theirs, points, NUCLEI)), flush=True)
     cit, desikan = truths["CIT168"], truths["Desikan"]
-    bent("MRI average", mni(cache, cit, desikan), seeds, atlas, points, truths)
-    bent("CT template", older_adults(folder), seeds, atlas, points, truths)
+    deformed("MRI average", mni(cache, cit, desikan), seeds, atlas, points, truths)
+    deformed("CT template", older_adults(folder), seeds, atlas, points, truths)
 
 
-def bent(name: str, base: Base, seeds: list[int], atlas: Atlas, points: Array, truths: dict[str, Truth]) -> None:
-    """Bent heads against CIT168 with Desikan's thalamus, which is what the atlas itself is made from."""
-    print(header(f"4. Bent heads of the {name}, seeds {seeds}, truth CIT168 and Desikan's thalamus: mean of the seeds"))
+def deformed(
+    name: str, base: BaseHead, seeds: list[int], atlas: Atlas, points: Array, truths: dict[str, Truth]
+) -> None:
+    """Deformed heads against CIT168 with Desikan's thalamus, which is what the atlas itself is made from."""
+    print(
+        header(
+            f"4. Deformed heads of the {name}, seeds {seeds}, truth CIT168 and Desikan's thalamus: mean of the seeds"
+        )
+    )
     every: list[tuple[float, float]] = []
     for kind in KINDS:
         found = []
         for seed in seeds:
-            known = bent_head(base, kind, seed)
+            known = deformed_head(base, kind, seed)
             theirs = together(truths["CIT168"], truths["Desikan"], known.in_mni(points))
             registration, *ways = fitted(known, atlas, points)
             if not registration.accepted:
@@ -174,9 +185,9 @@ def bent(name: str, base: Base, seeds: list[int], atlas: Atlas, points: Array, t
             mean = [float(v) for v in np.mean([ways[n][0] for ways in found], axis=0)]
             print(row(f"{kind}, {way}", (mean, float(np.mean([ways[n][1] for ways in found])))), flush=True)
         every += [(float(np.mean(ways[0][0])), float(np.mean(ways[1][0]))) for ways in found]
-    framed, whole = np.array(every).T
-    print(f"mean: affine {framed.mean():.3f}, whole {whole.mean():.3f}; least {framed.min():.3f}, {whole.min():.3f};")
-    print(f"of {len(every)} heads {int((whole >= framed).sum())} are no worse than by the affine")
+    affine, whole = np.array(every).T
+    print(f"mean: affine {affine.mean():.3f}, whole {whole.mean():.3f}; least {affine.min():.3f}, {whole.min():.3f};")
+    print(f"{int((whole >= affine).sum())} of {len(every)} heads are no worse than by the affine")
 
 
 if __name__ == "__main__":

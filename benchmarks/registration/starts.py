@@ -1,4 +1,4 @@
-"""Does the atlas end up in the same place whatever the position of the head in the scanner?
+"""Does the registration depend on the position of the head in the scanner?
 
     python -m benchmarks.registration.starts INPUT [--starts 20] [--seed 0]
 
@@ -20,15 +20,15 @@ from calcscan.grid.geometry import Geometry
 from calcscan.model import Registration, Scan
 
 
-def moved(scan: Scan, turn: np.ndarray, shift_mm: np.ndarray, first: int, last: int) -> Scan:
-    """The scan's slices first … last, turned and shifted."""
+def moved(scan: Scan, rotation: np.ndarray, shift_mm: np.ndarray, first: int, last: int) -> Scan:
+    """The scan's slices from `first` to before `last`, rotated and shifted."""
     g = scan.geometry
     return Scan(
         hu=np.array(scan.hu[first:last]),
         geometry=Geometry(
-            origins_mm=(g.origins_mm @ turn.T + shift_mm)[first:last],
-            step_i_mm=turn @ g.step_i_mm,
-            step_j_mm=turn @ g.step_j_mm,
+            origins_mm=(g.origins_mm @ rotation.T + shift_mm)[first:last],
+            step_i_mm=rotation @ g.step_i_mm,
+            step_j_mm=rotation @ g.step_j_mm,
             slab_mm=g.slab_mm[first:last],
             rows=g.rows,
             columns=g.columns,
@@ -57,25 +57,25 @@ def main() -> None:
     points = scan.geometry.to_world(
         size * np.array([[0.5, 0.5, 0.5], [0.6, 0.4, 0.4], [0.6, 0.6, 0.6], [0.4, 0.5, 0.4]])
     )
-    here = reference.to_atlas(points)
+    expected = reference.to_atlas(points)
     print(f"unmoved: {', '.join(sites) or 'nothing'} of 10 mm3 and more; correlation {reference.metric:.2f}")
     rng = np.random.default_rng(arguments.seed)
     same = flagged = 0
     worst_mm = 0.0
     for n in range(arguments.starts):
         angles, shift_mm = rng.uniform(-30, 30, 3), rng.uniform(-60, 60, 3)
-        turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
         cut = int(0.1 * size[0])
         first, last = [(0, size[0]), (cut, size[0]), (0, size[0] - cut)][n % 3]
-        registration, found = examined(moved(scan, turn, shift_mm, first, last))
-        there = registration.to_atlas(points @ turn.T + shift_mm)
-        away_mm = float(np.linalg.norm(there - here, axis=1).max())
+        registration, found_sites = examined(moved(scan, rotation, shift_mm, first, last))
+        in_atlas = registration.to_atlas(points @ rotation.T + shift_mm)
+        error_mm = float(np.linalg.norm(in_atlas - expected, axis=1).max())
         flagged += not registration.accepted
-        same += registration.accepted and found == sites
-        worst_mm = max(worst_mm, away_mm if registration.accepted else 0.0)
-        if not registration.accepted or found != sites:
+        same += registration.accepted and found_sites == sites
+        worst_mm = max(worst_mm, error_mm if registration.accepted else 0.0)
+        if not registration.accepted or found_sites != sites:
             reason = registration.reason
-            print(f"{n}: {angles.round()} deg, slices {first}:{last}, {away_mm:.1f} mm off, {reason}: {found}")
+            print(f"{n}: {angles.round()} deg, slices {first}:{last}, {error_mm:.1f} mm off, {reason}: {found_sites}")
     print(f"{arguments.starts} starts: {same} the same sites, {flagged} flagged, at most {worst_mm:.1f} mm off")
 
 

@@ -74,13 +74,17 @@ def _similarity_fits(
 def _coarse_image(volume: npt.NDArray[np.float32], affine: Array, spacing_mm: float) -> sitk.Image:
     """A volume averaged onto a grid of about `spacing_mm` and lightly smoothed."""
     image = _image(volume, affine)
-    return sitk.SmoothingRecursiveGaussian(sitk.BinShrink(image, _shrink_factors(image, spacing_mm)), spacing_mm * 0.5)
+    averaged = sitk.BinShrink(image, _shrink_factors(image, spacing_mm))
+    smooth: sitk.Image = sitk.SmoothingRecursiveGaussian(averaged, spacing_mm * 0.5)
+    return smooth
 
 
 def _coarse_mask(mask: Mask, affine: Array, spacing_mm: float) -> sitk.Image:
     """A mask on a grid of about `spacing_mm`: where more than half of a block is set."""
     image = sitk.Cast(_image(mask.astype(np.uint8), affine), sitk.sitkFloat32)
-    return sitk.Cast(sitk.BinShrink(image, _shrink_factors(image, spacing_mm)) > 0.5, sitk.sitkUInt8)
+    averaged = sitk.BinShrink(image, _shrink_factors(image, spacing_mm))
+    coarse: sitk.Image = sitk.Cast(averaged > 0.5, sitk.sitkUInt8)
+    return coarse
 
 
 def _image(volume: npt.NDArray[Any], affine: Array) -> sitk.Image:

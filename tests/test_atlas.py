@@ -14,7 +14,7 @@ from calcscan.errors import AtlasError
 from calcscan.knowledge.sites import all_sites
 
 NOT_DRAWN = {"convexity_dura", "scalp"}
-"""Told by depth in the head itself, or not looked for."""
+"""Attributed by depth in the head itself, or not looked for."""
 
 
 def centre_lps_mm(site: str, side: str) -> np.ndarray:
@@ -23,16 +23,16 @@ def centre_lps_mm(site: str, side: str) -> np.ndarray:
     return np.argwhere(atlas.labels == number).mean(axis=0) @ atlas.affine[:3, :3].T + atlas.affine[:3, 3]
 
 
-def test_every_site_and_side_of_the_contract_has_a_number_and_a_place() -> None:
+def test_every_site_and_side_has_a_number_and_is_drawn() -> None:
     atlas = load_atlas()
     expected = {(name, side) for name, site in all_sites().items() for side in site.sides if side}
-    assert {(s.site, s.side) for s in atlas.sites.values()} == expected
+    assert {(site.site, site.side) for site in atlas.sites.values()} == expected
     drawn = {(atlas.sites[int(n)].site, atlas.sites[int(n)].side) for n in np.unique(atlas.labels) if n}
     assert drawn == {pair for pair in expected if pair[0] not in NOT_DRAWN}
 
 
 @pytest.mark.parametrize("site", [n for n, s in all_sites().items() if s.paired and n not in NOT_DRAWN])
-def test_left_is_the_persons_left_and_right_its_mirror_image(site: str) -> None:
+def test_left_is_the_persons_left_and_mirrors_right(site: str) -> None:
     left, right = centre_lps_mm(site, "left"), centre_lps_mm(site, "right")
     assert left[0] > 0 > right[0]  # LPS: x grows to the person's left
     np.testing.assert_allclose(left * [-1, 1, 1], right, atol=5.0)
@@ -74,9 +74,30 @@ def test_a_damaged_atlas_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (broken / "labels.nii.gz").unlink()
     with pytest.raises(AtlasError, match="can't be read"):
         load_atlas()
-    (broken / "manifest.toml").write_text("name = ", encoding="utf-8")
-    with pytest.raises(AtlasError, match="manifest"):
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "mni_ct"', "name = ", "Invalid value"),
+        ('name = "mni_ct"', "name = 7", "Expected `str`, got `int` - at `$.name`"),
+        ('licence = "Apache-2.0"\n', "", "missing required field `licence` - at `$.source[0]`"),
+        ('site = "caudate"', 'site = "nowhere"', "unknown site 'nowhere'"),
+    ],
+    ids=["no TOML", "wrong type", "missing entry", "unknown site"],
+)
+def test_a_damaged_manifest_is_refused_with_the_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
+) -> None:
+    broken = tmp_path / "mni_ct"
+    shutil.copytree(atlas_folder(), broken)
+    monkeypatch.setattr(module, "atlas_folder", lambda name: broken)
+    text = (broken / "manifest.toml").read_text(encoding="utf-8")
+    assert old in text
+    (broken / "manifest.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(AtlasError, match="manifest") as refused:
         load_atlas()
+    assert message in str(refused.value)
 
 
 def test_an_unknown_atlas_is_refused() -> None:
@@ -85,7 +106,7 @@ def test_an_unknown_atlas_is_refused() -> None:
 
 
 def test_every_source_states_its_licence() -> None:
-    sources = read_manifest(atlas_folder())["source"]
+    sources = read_manifest(atlas_folder()).sources
     assert len(sources) == 5
-    assert all(source["licence"] and source["version"] and len(source["sha256"]) == 64 for source in sources)
-    assert not any("GPL" in source["licence"] or "NC" in source["licence"].split() for source in sources)
+    assert all(source.licence and source.version and len(source.sha256) == 64 for source in sources)
+    assert not any("GPL" in source.licence or "NC" in source.licence.split() for source in sources)

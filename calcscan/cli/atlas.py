@@ -16,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Runs it; the atlas is loaded, so that every checksum shown has been checked."""
+    from msgspec.structs import asdict
+
     from calcscan.atlas import atlas_folder, load_atlas, read_manifest
 
     atlas = load_atlas()
@@ -25,8 +27,8 @@ def main(args: argparse.Namespace) -> int:
         "version": atlas.version,
         "licence": atlas.licence,
         "sha256": atlas.sha256,
-        "files": manifest["sha256"],
-        "sources": manifest["source"],
+        "files": manifest.sha256,
+        "sources": [asdict(source) for source in manifest.sources],
         "sites": [
             {"label": number, "site": site.site, "side": site.side, "group": site.group}
             for number, site in sorted(atlas.sites.items())

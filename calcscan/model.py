@@ -33,7 +33,7 @@ AIR_HU = -1024
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
 
-_INVERSION_ROUNDS = 8
+_INVERSION_ITERATIONS = 8
 """Fixed-point iterations that invert a displacement: each leaves at most half of the error."""
 
 
@@ -323,7 +323,7 @@ class Registration:
         """Points (…, 3) of the atlas in the scan, LPS mm; to about a hundredth of a millimetre."""
         target = np.asarray(points, dtype=np.float64)
         aligned = target
-        for _ in range(_INVERSION_ROUNDS):
+        for _ in range(_INVERSION_ITERATIONS):
             aligned = target - self.displacement.at(aligned)
         return apply(np.linalg.inv(self.scan_to_atlas), aligned)
 

@@ -105,7 +105,7 @@ def _misalignment(
 
 
 def _rotated_about(centre: Array, angle_deg: float, axis: Array) -> Array:
-    """4×4."""
+    """The 4×4 rotation about an axis through `centre`."""
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_rotvec(np.radians(angle_deg) * axis).as_matrix()
     matrix[:3, 3] = centre - matrix[:3, :3] @ centre
@@ -113,7 +113,7 @@ def _rotated_about(centre: Array, angle_deg: float, axis: Array) -> Array:
 
 
 def _shifted(distance_mm: float, axis: Array) -> Array:
-    """4×4."""
+    """The 4×4 translation along an axis."""
     matrix = np.eye(4)
     matrix[:3, 3] = distance_mm * axis
     return matrix

@@ -19,7 +19,7 @@ from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
 """The template is used at every second voxel along each axis."""
-_ROUNDS_COARSE, _ROUNDS_FINE = 10, 6
+_ITERATIONS_COARSE, _ITERATIONS_FINE = 10, 6
 _SMOOTHING_PER_GRID = 0.8
 """Standard deviation of the smoothing, in units of the grid's spacing."""
 _FULLY_VALID = 0.99
@@ -48,11 +48,14 @@ def fit_affine(
     """
     template = template.thinned(_STEP)
     near = ndimage.distance_transform_edt(~template.mask) * template.spacing_mm <= settings.affine_margin_mm
-    for grid_mm, rounds in ((settings.coarse_grid_mm, _ROUNDS_COARSE), (settings.fine_grid_mm, _ROUNDS_FINE)):
+    for grid_mm, iterations in (
+        (settings.coarse_grid_mm, _ITERATIONS_COARSE),
+        (settings.fine_grid_mm, _ITERATIONS_FINE),
+    ):
         step = max(1, round(grid_mm / template.spacing_mm))
         points = apply(template.affine, np.argwhere(near[::step, ::step, ::step]) * step)
         channels = _channels(head, template, scan_to_atlas, grid_mm * _SMOOTHING_PER_GRID, settings)
-        for _ in range(rounds):
+        for _ in range(iterations):
             update = _update(head, template, scan_to_atlas, points, channels, grid_mm, settings)
             scan_to_atlas = update @ scan_to_atlas
             if np.abs(update - np.eye(4)).max() < settings.affine_tolerance_mm:

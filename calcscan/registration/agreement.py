@@ -15,7 +15,7 @@ from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
 """The template is smoothed at every second voxel, and compared at every second of these."""
-_TRIMMING_ROUNDS = 4
+_TRIMMING_ITERATIONS = 4
 """A line through most of the points is found by fitting and leaving out the worst this often."""
 _CONSTANT = 1e-6
 """With a smaller standard deviation a correlation is undefined."""
@@ -92,7 +92,7 @@ def _trimmed_correlation(template_hu: Array, scan_hu: Array, trimmed: float) -> 
     1.0
     """
     keep = np.ones(len(scan_hu), dtype=np.bool_)
-    for _ in range(_TRIMMING_ROUNDS):
+    for _ in range(_TRIMMING_ITERATIONS):
         if min(scan_hu[keep].std(), template_hu[keep].std()) < _CONSTANT:
             return 0.0
         slope, intercept = np.polyfit(template_hu[keep], scan_hu[keep], 1)

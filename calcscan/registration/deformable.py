@@ -24,7 +24,7 @@ from calcscan.registration.deep_nuclei import GRID_MM, NODE_STEP, Box, DeepImage
 from calcscan.registration.displacement_modes import DisplacementModes, displacement_modes
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
-_ROUNDS_COARSE, _ROUNDS_FINE = 1, 4
+_ITERATIONS_COARSE, _ITERATIONS_FINE = 1, 4
 _FULLY_USABLE = 0.99
 """An interpolated mask above this lies within it with all neighbours."""
 
@@ -62,12 +62,12 @@ def _fit_coefficients(
     points, modes = box.node_points[use], replace(modes, values=modes.values[use])
     coefficients = np.zeros((len(modes.variance), 3))
     smoothing_mm = settings.deformable_smoothing_mm
-    for sigma_mm, rounds in ((2 * smoothing_mm, _ROUNDS_COARSE), (smoothing_mm, _ROUNDS_FINE)):
+    for sigma_mm, iterations in ((2 * smoothing_mm, _ITERATIONS_COARSE), (smoothing_mm, _ITERATIONS_FINE)):
         template_hu = on_template.bias_corrected(sigma_mm, settings)
         scan_hu = on_scan.bias_corrected(sigma_mm, settings)
         target_hu = _contrast_matched(scan_hu[box.node_index][use], template_hu[box.node_index][use], settings)
         image_gradient = _image_gradient(template_hu)
-        for _ in range(rounds):
+        for _ in range(iterations):
             coefficients += _update(coefficients, target_hu, template_hu, image_gradient, points, modes, box, settings)
     return coefficients
 

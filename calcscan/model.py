@@ -307,10 +307,14 @@ class Registration:
 
     scan_to_atlas: Array
     method: str
+    """How the fit was made, and what its metric is."""
     metric: float
+    """Correlation of scan and template within the brain."""
     overlap: float
+    """Dice of the intracranial space with the template's brain."""
     accepted: bool
     reason: str
+    """Why the fit was refused, or that it keeps within all limits."""
     flags: tuple[Flag, ...] = ()
     displacement: Displacement = field(default_factory=Displacement.none)
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,14 @@ def preprocessed() -> tuple[RegistrationImage, RegistrationImage]:
     return preprocess_head(sample_head(PALLIDUM), SETTINGS), preprocess_template(load_atlas(), SETTINGS)
 
 
+@cache
+def sample_fit(name: str) -> Registration:
+    return register_atlas(sample_head(name), load_atlas())
+
+
 @pytest.fixture(scope="module")
 def registration() -> Registration:
-    return register_atlas(sample_head(PALLIDUM), load_atlas())
+    return sample_fit(PALLIDUM)
 
 
 def test_the_fit_is_accepted_and_keeps_left_on_the_left(registration: Registration) -> None:
@@ -127,20 +133,19 @@ def test_calcification_does_not_steer() -> None:
     k, j, i = np.rint(scan.geometry.to_index([18.0, 0.0, -40.0])).astype(int)
     hu[k - 6 : k + 6, j - 14 : j + 14, i - 14 : i + 14] = 600  # 24 mm across
     calcified = type(scan)(hu=hu, geometry=scan.geometry)
-    plain, fit = (register_atlas(head, load_atlas()) for head in (sample_head(FALX), segment_intracranial(calcified)))
+    plain, fit = sample_fit(FALX), register_atlas(segment_intracranial(calcified), load_atlas())
     points = scan.geometry.to_world(np.array([[k, j, i], [k + 10, j, i - 30]], dtype=float))
     assert fit.accepted
     np.testing.assert_allclose(fit.to_atlas(points), plain.to_atlas(points), atol=2.0)
 
 
-def test_a_small_childs_head_is_accepted() -> None:
+def test_a_small_childs_head_is_accepted(registration: Registration) -> None:
     small = shrunk(sample(PALLIDUM), 0.65)
     fit = register_atlas(segment_intracranial(small), load_atlas())
     assert fit.accepted, fit.reason
     index = np.array([[35.0, 110, 100], [35, 110, 150], [41, 150, 128]])
     of_small, of_adult = small.geometry.to_world(index), sample(PALLIDUM).geometry.to_world(index)
-    adult = register_atlas(sample_head(PALLIDUM), load_atlas())
-    np.testing.assert_allclose(fit.to_atlas(of_small), adult.to_atlas(of_adult), atol=3.0)
+    np.testing.assert_allclose(fit.to_atlas(of_small), registration.to_atlas(of_adult), atol=3.0)
 
 
 def test_frontal_fluid_does_not_stretch_the_head() -> None:
@@ -151,7 +156,7 @@ def test_frontal_fluid_does_not_stretch_the_head() -> None:
     infarct = (world[:, 1] < centre[1] - 40.0) & (world[:, 0] < centre[0] + 5.0)
     hu = np.array(scan.hu)
     hu[tuple(np.argwhere(intracranial.mask)[infarct].T)] = 8
-    plain, fit = (register_atlas(head, load_atlas()) for head in (intracranial, segment_intracranial(edited(scan, hu))))
+    plain, fit = sample_fit(CLEAN), register_atlas(segment_intracranial(edited(scan, hu)), load_atlas())
     assert fit.accepted
     stretch = [np.linalg.svd(registration.scan_to_atlas[:3, :3])[1] for registration in (plain, fit)]
     np.testing.assert_allclose(stretch[1], stretch[0], rtol=0.03)

@@ -1,4 +1,4 @@
-"""Bring the CT template into MNI space, and the MNI labels onto the CT template."""
+"""Register the CT template to MNI space, and the MNI labels to the CT template."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATLAS_AFFINE = np.array([[1.0, 0, 0, -96], [0, 1.0, 0, -132], [0, 0, 1.0, -78], 
 """The atlas grid: 1 mm, RAS, MNI152 millimetres."""
 
 GREY_HU, WHITE_HU, FLUID_HU = 37.3, 31.7, 10.0
-"""As they are on the CT template."""
+"""As on the CT template."""
 
 
 def image(volume: npt.NDArray[np.generic], affine: Matrix) -> sitk.Image:
@@ -50,12 +50,12 @@ def imitation_ct(grey: Volume, white: Volume) -> tuple[Volume, npt.NDArray[np.bo
 
 
 def without_calcium(ct: Volume) -> Volume:
-    """Bright spots become grey matter, so that they pull at nothing."""
+    """With grey matter instead of calcium, so that it doesn't steer the registration."""
     return np.where(ct > 55, GREY_HU + 2, np.clip(ct, 0, 55))
 
 
 def affine_between(
-    fixed: sitk.Image, moving: sitk.Image, start: sitk.AffineTransform, mask: sitk.Image | None, levels: list[int]
+    fixed: sitk.Image, moving: sitk.Image, initial: sitk.AffineTransform, mask: sitk.Image | None, levels: list[int]
 ) -> sitk.AffineTransform:
     """Least squares affine from `fixed` points to `moving` points, single-threaded so that it repeats exactly."""
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -65,46 +65,46 @@ def affine_between(
     if mask is not None:
         method.SetMetricFixedMask(mask)
     method.SetMetricSamplingStrategy(method.REGULAR)
-    # ITK shakes even regular samples, by the clock unless it is given a seed.
+    # ITK jitters even regular samples, seeded by the clock unless a seed is given.
     method.SetMetricSamplingPercentagePerLevel([1.0 if level > 1 else 0.3 for level in levels], seed=20261122)
     method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-4, 300, relaxationFactor=0.6)
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel(levels)
     method.SetSmoothingSigmasPerLevel([float(level) / 2 for level in levels])
-    transform = sitk.AffineTransform(start)
+    transform = sitk.AffineTransform(initial)
     method.SetInitialTransform(transform, inPlace=True)
     method.Execute(fixed, moving)
     return transform
 
 
-def centred_start(
+def centred_translation(
     fixed_mask: npt.NDArray[np.bool_], fixed: sitk.Image, moving_mask: npt.NDArray[np.bool_], moving: sitk.Image
 ) -> sitk.AffineTransform:
-    """A translation that puts one brain's centre on the other's."""
-    here = fixed.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(fixed_mask))
-    there = moving.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(moving_mask))
-    start = sitk.AffineTransform(3)
-    start.SetCenter(here)
-    start.SetTranslation([b - a for a, b in zip(here, there, strict=True)])
-    return start
+    """The translation from one brain's centre to the other's."""
+    fixed_centre = fixed.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(fixed_mask))
+    moving_centre = moving.TransformContinuousIndexToPhysicalPoint(ndimage.center_of_mass(moving_mask))
+    translation = sitk.AffineTransform(3)
+    translation.SetCenter(fixed_centre)
+    translation.SetTranslation([b - a for a, b in zip(fixed_centre, moving_centre, strict=True)])
+    return translation
 
 
 def paint_nuclei(imitation: Volume, nuclei: dict[float, npt.NDArray[np.bool_]]) -> Volume:
-    """Give the deep nuclei the HU they have on a CT: a T1 tissue map calls much of the pallidum and thalamus white."""
+    """Give the deep nuclei their HU on CT: a T1 tissue map takes much of pallidum and thalamus for white matter."""
     out = imitation.copy()
     for hu, mask in nuclei.items():
         out[mask & (imitation > 20)] = hu
     return out
 
 
-def settle(
+def align_deep_nuclei(
     fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, centre: tuple[float, float, float]
 ) -> sitk.Transform:
-    """The rigid motion that settles the deep nuclei: `fixed` points to `moving` points, centred at `centre` (LPS mm).
+    """The rigid transform that aligns the deep nuclei: `fixed` points to `moving` points, centred at `centre` (LPS mm).
 
-    Rigid on purpose. Measured as the contrast of each nucleus to the ring around it on the template (the mean over
-    caudate, putamen, pallidum and thalamus: none 3.67 HU, rigid 4.13 HU, similarity 3.65 HU and nuclei a quarter too
-    large, affine with a coarse spline: a putamen of twice its size).
+    Rigid on purpose. The contrast of each nucleus to the ring around it on the template, mean of caudate, putamen,
+    pallidum and thalamus: without alignment 3.67 HU, rigid 4.13 HU, similarity 3.65 HU and nuclei a quarter too large,
+    affine with a coarse spline: a putamen of twice its size.
     """
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMeanSquares()
@@ -114,8 +114,8 @@ def settle(
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([2])
     method.SetSmoothingSigmasPerLevel([0.5])
-    motion = sitk.Euler3DTransform()
-    motion.SetCenter(centre)
-    method.SetInitialTransform(motion, inPlace=True)
+    rigid = sitk.Euler3DTransform()
+    rigid.SetCenter(centre)
+    method.SetInitialTransform(rigid, inPlace=True)
     method.Execute(fixed, moving)
-    return motion
+    return rigid

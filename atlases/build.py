@@ -1,9 +1,9 @@
 """Build the atlas `mni_ct`: `python atlases/build.py [--cache FOLDER]`, about two minutes.
 
-1. The CT template is brought into MNI152 space by an affine (it keeps its own shape otherwise).
-2. The deep nuclei of MNI atlases are settled on it by a rigid motion fitted in the middle of the head.
-3. What no atlas holds is drawn (`draw.py`).
-4. Everything is written with a manifest of sources, licences and checksums. Single-threaded and without time stamps, so
+1. The CT template is brought into MNI152 space by an affine, which keeps its shape otherwise.
+2. The deep nuclei of MNI atlases are aligned with it by a rigid transform fitted around them.
+3. Sites that no atlas has are drawn (`draw.py`).
+4. Everything is written with a manifest of sources, licences and checksums, single-threaded and without time stamps, so
    that the same packages give the same bytes.
 """
 
@@ -24,13 +24,13 @@ from align import (
     ATLAS_AFFINE,
     ATLAS_SHAPE,
     affine_between,
+    align_deep_nuclei,
     brain_mask,
-    centred_start,
+    centred_translation,
     image,
     imitation_ct,
     on_atlas_grid,
     paint_nuclei,
-    settle,
     without_calcium,
 )
 from scipy import ndimage
@@ -47,7 +47,7 @@ HABENULA = (13, 113)
 THALAMUS, BRAINSTEM = ((35,), (76,)), 83
 CORTEX_LEFT, CORTEX_RIGHT = range(1, 35), range(42, 76)
 HIPPOCAMPUS_AMYGDALA = ((40, 41), (81, 82))
-NUCLEUS_HU = {"thalamus": 37.2, "putamen": 40.1, "caudate": 38.5, "pallidum": 38.1}  # as seen on the template
+NUCLEUS_HU = {"thalamus": 37.2, "putamen": 40.1, "caudate": 38.5, "pallidum": 38.1}  # as on the template
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def template_in_mni(cache: Path) -> tuple[npt.NDArray[np.float64], Mask, dict[str, npt.NDArray[np.int32]]]:
-    """The CT template on the atlas grid, its brain, and the two label sources carried onto it."""
+    """The CT template on the atlas grid, its brain, and the two label sources resampled onto it."""
     ct, ct_affine = load(CT_TEMPLATE, cache)
     grey, mni_affine = load(GREY, cache)
     white, _ = load(WHITE, cache)
@@ -81,7 +81,7 @@ def template_in_mni(cache: Path) -> tuple[npt.NDArray[np.float64], Mask, dict[st
 
     fixed = image(ndimage.gaussian_filter(imitation, 1.0) * mni_brain, mni_affine)
     moving = image(ndimage.gaussian_filter(without_calcium(ct) * ct_brain, 1.0) * ct_brain, ct_affine)
-    to_ct = affine_between(fixed, moving, centred_start(mni_brain, fixed, ct_brain, moving), None, [4, 2])
+    to_ct = affine_between(fixed, moving, centred_translation(mni_brain, fixed, ct_brain, moving), None, [4, 2])
     template = on_atlas_grid(image(ct, ct_affine), to_ct)
     brain = on_atlas_grid(image(ct_brain, ct_affine), to_ct, nearest=True) > 0.5
 
@@ -95,19 +95,19 @@ def template_in_mni(cache: Path) -> tuple[npt.NDArray[np.float64], Mask, dict[st
         },
     )
     grid = draw.Grid(ATLAS_SHAPE, ATLAS_AFFINE)
-    middle = grid.ellipsoid((0.0, -3.0, 5.0), (36.0, 38.0, 24.0))
-    to_mni = settle(
+    deep = grid.ellipsoid((0.0, -3.0, 5.0), (36.0, 38.0, 24.0))
+    to_mni = align_deep_nuclei(
         image(ndimage.gaussian_filter(without_calcium(template), 1.0), ATLAS_AFFINE),
         image(ndimage.gaussian_filter(painted, 1.0), mni_affine),
-        sitk.Cast(image(middle, ATLAS_AFFINE), sitk.sitkUInt8),
+        sitk.Cast(image(deep, ATLAS_AFFINE), sitk.sitkUInt8),
         centre=(0.0, 5.0, 6.0),
     )
     regions = {
         name: on_atlas_grid(image(volume, affine), to_mni, nearest=True).astype(np.int32)
         for name, (volume, affine) in sources.items()
     }
-    far = on_atlas_grid(image(*sources["desikan"]), sitk.AffineTransform(3), nearest=True).astype(np.int32)
-    regions["desikan"] = np.where(middle, regions["desikan"], far)
+    unmoved = on_atlas_grid(image(*sources["desikan"]), sitk.AffineTransform(3), nearest=True).astype(np.int32)
+    regions["desikan"] = np.where(deep, regions["desikan"], unmoved)
     return template, brain, regions
 
 
@@ -126,17 +126,17 @@ def _nearest(
 def label_map(
     ct: npt.NDArray[np.float64], brain: Mask, regions: dict[str, npt.NDArray[np.int32]]
 ) -> npt.NDArray[np.uint8]:
-    """Every site on the template; what comes later lies on top of what came before."""
+    """Every site on the template; later ones overwrite earlier ones."""
     grid = draw.Grid(ATLAS_SHAPE, ATLAS_AFFINE)
     number = {(s["site"], s["side"]): s["label"] for s in site_table()}
     out = np.zeros(ATLAS_SHAPE, dtype=np.uint8)
     cit, desikan = regions["cit"], regions["desikan"]
     brainstem = (desikan == BRAINSTEM) & brain
     cortex = np.isin(desikan, [*CORTEX_LEFT, *CORTEX_RIGHT]) & brain
-    little = draw.cerebellum(grid, brain, cortex, brainstem)
-    below = draw.falx(grid, brain)
+    cerebellum = draw.cerebellum(grid, brain, cortex, brainstem)
+    falx = draw.falx(grid, brain)
     ventricles = draw.lateral_ventricles(grid, ct, brain)
-    around = ndimage.distance_transform_edt(~ventricles) <= 3.0
+    near_ventricles = ndimage.distance_transform_edt(~ventricles) <= 3.0
 
     for side in ("left", "right"):
         half = grid.half(side)
@@ -144,22 +144,22 @@ def label_map(
         hippocampus = np.isin(desikan, HIPPOCAMPUS_AMYGDALA[side == "right"])
         rim = brain & (ndimage.distance_transform_edt(brain) <= 6.0)
         out[(cortex | hippocampus | rim) & half & brain] = number["cortex", side]
-        out[little & half] = number["cerebellum", side]
-    out[brainstem & ~little] = number["brainstem", "midline"]
-    out[below] = number["falx", "midline"]
-    tent = draw.tentorium(grid, brain, little)
+        out[cerebellum & half] = number["cerebellum", side]
+    out[brainstem & ~cerebellum] = number["brainstem", "midline"]
+    out[falx] = number["falx", "midline"]
+    tentorium = draw.tentorium(grid, brain, cerebellum)
     for side in ("left", "right"):
-        out[tent & grid.half(side)] = number["tentorium", side]
-    out[tent & (np.abs(grid.x) <= 4.0)] = number["tentorium", "midline"]
+        out[tentorium & grid.half(side)] = number["tentorium", side]
+    out[tentorium & (np.abs(grid.x) <= 4.0)] = number["tentorium", "midline"]
     for side in ("left", "right"):
         half, right = grid.half(side), side == "right"
         out[smooth(np.isin(desikan, THALAMUS[right]) & half)] = number["thalamus", side]
-        plexus = (around & (grid.y < 4.0) & half) | draw.glomus(grid, ct, side)
+        plexus = (near_ventricles & (grid.y < 4.0) & half) | draw.glomus(grid, ct, side)
         out[plexus & ~np.isin(out, [number["thalamus", side]])] = number["choroid_plexus", side]
         out[draw.glomus(grid, ct, side)] = number["choroid_plexus", side]
         for nucleus, ids in CIT.items():
             mask = smooth(np.isin(cit, ids[right]))
-            if nucleus == "caudate":  # its tail runs along the plexus of the trigone and can't be told from it
+            if nucleus == "caudate":  # its tail runs along the plexus of the trigone and can't be distinguished from it
                 mask &= np.broadcast_to((grid.y > -18.0) & (grid.z > -8.0), mask.shape)
             out[mask] = number[nucleus, side]
         sign = -1.0 if side == "left" else 1.0
@@ -176,19 +176,19 @@ def label_map(
 
 
 def smooth(mask: Mask) -> Mask:
-    """Round off the steps that resampling left."""
+    """Smooths the steps that resampling leaves."""
     return np.asarray(ndimage.gaussian_filter(mask.astype(np.float64), 0.8) > 0.5)
 
 
 def centre_of_pineal(ct: npt.NDArray[np.float64], grid: draw.Grid) -> draw.Point:
-    """The calcified pineal as the template shows it: the centre of what is above 60 HU near (0, -28, 2)."""
-    seen = (ct > 60) & grid.ellipsoid((0.0, -28.0, 2.0), (7.0, 10.0, 9.0))
-    x, y, z = (float(v) for v in ndimage.center_of_mass(seen) @ ATLAS_AFFINE[:3, :3].T + ATLAS_AFFINE[:3, 3])
+    """The centre of the template's calcified pineal, above 60 HU near (0, -28, 2), RAS mm."""
+    calcified = (ct > 60) & grid.ellipsoid((0.0, -28.0, 2.0), (7.0, 10.0, 9.0))
+    x, y, z = (float(v) for v in ndimage.center_of_mass(calcified) @ ATLAS_AFFINE[:3, :3].T + ATLAS_AFFINE[:3, 3])
     return (x, y, z)
 
 
 def site_table() -> list[dict[str, object]]:
-    """Label numbers: one for each site and side of the package's own table, in its order."""
+    """Label numbers: one for each site and side of `knowledge/sites.toml`, in its order."""
     text = (HERE.parent / "calcscan" / "knowledge" / "sites.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     pairs = [(name, side) for name, entry in table.items() for side in entry["sides"] if side]

@@ -1,7 +1,7 @@
-"""Draw the sites that no source holds, on the template, in MNI152 millimetres (RAS).
+"""Draw the sites that no source has, on the template, in MNI152 millimetres (RAS).
 
-Every structure says where its place comes from: seen on the template itself, derived from the anatomy that is there, or
-a published position. Coordinates are (x, y, z): right, anterior, superior.
+The docstring of each structure states where its position comes from: visible on the template, derived from the anatomy
+around it, marked on real heads, or published. Coordinates are (x, y, z): right, anterior, superior.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.interpolate import RegularGridInterpolator
+from skimage.draw import polygon2mask
 
 Mask = npt.NDArray[np.bool_]
 Volume = npt.NDArray[np.float64]
@@ -38,8 +40,8 @@ class Grid:
             step = np.subtract(b, a)
             along = sum((c - m) * s for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
             t = np.clip(along / float(step @ step), 0.0, 1.0)
-            gap = sum((c - (m + t * s)) ** 2 for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
-            near = np.minimum(near, gap)
+            distance2 = sum((c - (m + t * s)) ** 2 for c, m, s in zip((self.x, self.y, self.z), a, step, strict=True))
+            near = np.minimum(near, distance2)
         return np.asarray(near <= radius_mm**2)
 
     def half(self, side: str) -> Mask:
@@ -54,10 +56,8 @@ def fluid(ct: Volume, brain: Mask) -> Mask:
 
 
 def lateral_ventricles(grid: Grid, ct: Volume, brain: Mask) -> Mask:
-    """The fluid that hangs together with the frontal horns, cut off from the cisterns by a box around the ventricles.
-
-    Seen on the template.
-    """
+    """The fluid connected with the frontal horns and trigones, separated from the cisterns by a box around the
+    ventricles. Visible on the template."""
     box = (
         (np.abs(grid.x) < 42)
         & (grid.y > -75)
@@ -68,29 +68,34 @@ def lateral_ventricles(grid: Grid, ct: Volume, brain: Mask) -> Mask:
         & ~((grid.y < -28) & (np.abs(grid.x) < 12) & (grid.z < 22))
     )
     pieces, _ = ndimage.label(fluid(ct, brain) & box)
-    seeds = {int(pieces[s]) for s in _around(grid, [(-8, 18, 10), (8, 18, 10), (-24, -42, 10), (24, -42, 10)], pieces)}
+    seeds = {
+        int(pieces[s])
+        for s in _nearest_in_pieces(grid, [(-8, 18, 10), (8, 18, 10), (-24, -42, 10), (24, -42, 10)], pieces)
+    }
     return np.asarray(np.isin(pieces, sorted(seeds - {0})))
 
 
-def _around(grid: Grid, points: Sequence[Point], pieces: npt.NDArray[np.int32]) -> list[tuple[int, int, int]]:
-    """For each point the nearest voxel that belongs to any piece."""
-    _, where = ndimage.distance_transform_edt(pieces == 0, return_indices=True)
+def _nearest_in_pieces(
+    grid: Grid, points: Sequence[Point], pieces: npt.NDArray[np.int32]
+) -> list[tuple[int, int, int]]:
+    """For each point the index of the nearest voxel that belongs to a piece."""
+    _, nearest = ndimage.distance_transform_edt(pieces == 0, return_indices=True)
     out = []
     for p in points:
         index = tuple(int(v - a.flat[0]) for v, a in zip(p, (grid.x, grid.y, grid.z), strict=True))
-        out.append(tuple(int(where[a][index]) for a in range(3)))
+        out.append(tuple(int(nearest[a][index]) for a in range(3)))
     return out
 
 
 def glomus(grid: Grid, ct: Volume, side: str) -> Mask:
-    """The calcified plexus in the trigone as the template shows it (above 45 HU), with 6 mm around it."""
+    """The calcified plexus in the trigone, visible on the template (above 45 HU), with 6 mm around it."""
     sign = -1 if side == "left" else 1
-    seen = (ct > 45) & grid.ellipsoid((sign * 25.0, -41.0, 8.0), (11.0, 13.0, 13.0))
-    return np.asarray(ndimage.distance_transform_edt(~seen) <= 6.0)
+    calcified = (ct > 45) & grid.ellipsoid((sign * 25.0, -41.0, 8.0), (11.0, 13.0, 13.0))
+    return np.asarray(ndimage.distance_transform_edt(~calcified) <= 6.0)
 
 
-TENT_AWAY_MM = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0)
-TENT_HEIGHT_MM = {
+TENTORIUM_LATERAL_MM = (0.0, 10.0, 20.0, 30.0, 40.0, 50.0)
+TENTORIUM_HEIGHT_MM = {
     -34.0: (4.0, -7.0, -20.0, -30.0, -31.0, -31.0),
     -42.0: (4.0, -1.0, -16.0, -23.0, -30.0, -30.0),
     -50.0: (6.0, -1.0, -14.0, -19.5, -24.0, -28.0),
@@ -101,19 +106,19 @@ TENT_HEIGHT_MM = {
     -90.0: (-17.0, -19.0, -21.0, -21.0, -21.0, -21.0),
 }
 """z of the tentorium by y, at these distances from the midline: the bright band between occipital lobe and cerebellum,
-followed through the template's coronal slices (its shading taken out); left and right agree within 1 to 2 mm and are
-averaged. Steep beside the straight sinus, nearly flat from 20 mm on, down to the petrous ridge in front. In front of
-y = -42 and beside the incisura it is derived: nothing shows there."""
+traced through the template's coronal slices after correction of their shading; left and right agree within 1 to 2 mm
+and are averaged. Steep beside the straight sinus, nearly flat from 20 mm on, down to the petrous ridge in front. In
+front of y = -42 and beside the incisura, where nothing is visible, it is derived."""
 
 
 def tentorial_height(grid: Grid) -> Volume:
     """z of the tentorium above (x, y), shape (x, y, 1)."""
-    from scipy.interpolate import RegularGridInterpolator
-
-    rows = np.array(sorted(TENT_HEIGHT_MM))
-    height = RegularGridInterpolator((rows, np.array(TENT_AWAY_MM)), np.array([TENT_HEIGHT_MM[y] for y in rows]))
+    rows = np.array(sorted(TENTORIUM_HEIGHT_MM))
+    height = RegularGridInterpolator(
+        (rows, np.array(TENTORIUM_LATERAL_MM)), np.array([TENTORIUM_HEIGHT_MM[y] for y in rows])
+    )
     y, away = np.broadcast_arrays(
-        np.clip(grid.y, rows[0], rows[-1]), np.clip(np.abs(grid.x), TENT_AWAY_MM[0], TENT_AWAY_MM[-1])
+        np.clip(grid.y, rows[0], rows[-1]), np.clip(np.abs(grid.x), TENTORIUM_LATERAL_MM[0], TENTORIUM_LATERAL_MM[-1])
     )
     return np.asarray(height((y, away)))
 
@@ -145,10 +150,8 @@ FALX_EDGE = (
 
 
 def falx(grid: Grid, brain: Mask) -> Mask:
-    """Within 4 mm of the midline, outside the free edge: the midline as the template shows it, the edge after the
-    corpus callosum (drawn about a centimetre above it in front, on it behind)."""
-    from skimage.draw import polygon2mask
-
+    """Within 4 mm of the midline, outside the free edge. The midline is visible on the template; the edge is derived
+    from the corpus callosum, about a centimetre above it in front, on it behind."""
     y0, z0 = float(grid.y.flat[0]), float(grid.z.flat[0])
     corners = [(y - y0, z - z0) for y, z in (*FALX_EDGE, (-94.0, -78.0), (40.0, -78.0))]
     inner = polygon2mask(grid.shape[1:], np.array(corners))
@@ -157,8 +160,8 @@ def falx(grid: Grid, brain: Mask) -> Mask:
 
 
 def tentorium(grid: Grid, brain: Mask, cerebellar: Mask) -> Mask:
-    """Within 3 mm of the tentorium (a plaque on the dura, and what the drawing may be off), over the cerebellum, not
-    in front of the incisura."""
+    """Within 3 mm of the tentorium (a plaque on the dura, and the error of the drawing), over the cerebellum, not in
+    front of the incisura."""
     above = np.broadcast_to(grid.z > tentorial_height(grid), grid.shape)
     distance = np.where(above, ndimage.distance_transform_edt(above), ndimage.distance_transform_edt(~above))
     over = ndimage.distance_transform_edt(~cerebellar) <= 9.0
@@ -168,14 +171,14 @@ def tentorium(grid: Grid, brain: Mask, cerebellar: Mask) -> Mask:
 
 
 def mirrored(points: Sequence[Point], side: str) -> list[Point]:
-    """Points given for the right side, on either."""
+    """Points of the right side, on `side`."""
     sign = -1.0 if side == "left" else 1.0
     return [(sign * x, y, z) for x, y, z in points]
 
 
 PETROCLINOID = ((11.0, -10.0, -29.0), (15.0, -14.5, -27.0), (20.0, -18.0, -28.5), (23.0, -21.5, -31.0))
-"""From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space: where 17 points
-marked on three real heads come to lie through calcscan's own fit (benchmarks/sites/points.toml, 2026-11)."""
+"""From beside the posterior clinoid process, which itself is bone, to the petrous apex, in MNI space: 17 points marked
+on three real heads, mapped by calcscan's registration (benchmarks/sites/points.toml, 2026-11)."""
 
 CAROTID_SIPHON = (
     (16.0, -16.0, -40.0),
@@ -207,9 +210,9 @@ DENTATE_RADII: Point = (7.0, 11.0, 6.0)
 
 
 def base_shell(grid: Grid, brain: Mask) -> Mask:
-    """Where skull base may stand up into the head: the floors of the three fossae (outside the brain and in its outer
-    7 mm, below or where its surface looks down), the petrous ridges, the sella with its clinoids, and in the midline
-    the crista galli with the frontal crest and the internal occipital crest."""
+    """Where the skull base may project into the head: the floors of the three fossae (outside the brain and in its
+    outer 7 mm, low down or where its surface faces down), the petrous ridges, the sella with its clinoids, and in the
+    midline the crista galli with the frontal crest and the internal occipital crest."""
     outside = ndimage.distance_transform_edt(~brain)
     within = ndimage.distance_transform_edt(brain)
     signed = ndimage.gaussian_filter(outside - within, 4.0)

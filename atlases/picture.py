@@ -58,7 +58,7 @@ def legend(sheet: Image.Image, top: int, colours: dict[str, str]) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
     x, y = 10, top + 8
     for site, colour in colours.items():
-        if site in ("convexity_dura", "scalp"):  # not drawn: told by depth, or not looked for
+        if site in ("convexity_dura", "scalp"):  # not drawn: attributed by depth, or not looked for
             continue
         width = int(draw.textlength(site, font=font))
         if x + width + 50 > sheet.width:

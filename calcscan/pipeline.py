@@ -1,8 +1,8 @@
 """The whole job: the stages in order.
 
-    analyse    read → examine → judge → summarise → advise
-    examine    segment → register → recover → search       (the stages that look at the image)
-    search     detect → locate
+analyse    read → examine → judge → summarise → advise
+examine    segment → register → recover → search       (the stages that look at the image)
+search     detect → locate
 """
 
 from __future__ import annotations

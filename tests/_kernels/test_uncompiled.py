@@ -1,4 +1,4 @@
-"""The kernels as plain Python: the same tests without numba's compiler, so that every line of a kernel runs.
+"""The kernels as plain Python: the same tests without numba's compiler, so that every line of a kernel runs."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, u
     intracranial = attached(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
     assert plaque.sum() * scan.geometry.voxel_mm3[0] < 300.0
     assert intracranial.mask[plaque].mean() > 0.6
-    assert (intracranial.mask & ~sample_attached(PALLIDUM).inside & ~plaque).sum() < 0.5 * plaque.sum()
+    assert (intracranial.mask & ~sample_attached(PALLIDUM).mask & ~plaque).sum() < 0.5 * plaque.sum()
 
 
 def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:

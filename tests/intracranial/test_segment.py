@@ -118,7 +118,7 @@ def test_a_flap_that_touches_nothing_is_skull_and_a_large_calcification_is_not()
     hu[gap & (hu == 1000)] = 40
     stone = ball(hu.shape, 8.0, (46, 46, 22))
     hu[stone] = 700
-    inside = segment_intracranial(box_scan(hu)).inside
+    inside = segment_intracranial(box_scan(hu)).mask
     assert flap.sum() * 0.008 > 2, "ml"
     assert inside[flap].mean() < 0.02
     assert inside[stone].all()
@@ -139,7 +139,7 @@ def test_of_a_cropped_head_the_rest_is_the_same(first: int, last: int) -> None:
     whole, part = sample_head(PALLIDUM), segment_intracranial(cropped(sample(PALLIDUM), first, last))
     assert "cropped" in {flag.code for flag in part.flags}
     high = slice(30, 60)
-    same = whole.mask[high] == part.inside[high.start - first : high.stop - first]
+    same = whole.mask[high] == part.mask[high.start - first : high.stop - first]
     assert same.mean() > 0.998
 
 

@@ -6,34 +6,34 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.isotropic import sample_at
-from calcscan.knowledge import values
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.measurement.patch import within_mm
 from calcscan.model import Intracranial, Scan
 
 
-def stands_out(scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64]) -> bool:
+def stands_out(scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64], settings: ThresholdSettings) -> bool:
     """Whether a lesion near the inner table, voxels (n, 3), is more than the noise of a dense surround; True for all
     that lies deeper, and where nothing can be said."""
-    limits = values("thresholds")
     depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji))
-    if depth_mm.max() > limits["table_mm"]:
+    if depth_mm.max() > settings.table_mm:
         return True
-    by = stands_out_by(scan, intracranial, kji)
-    return by is None or by >= limits["stands_out_by"]
+    contrast_to_noise = measure_contrast_to_noise(scan, intracranial, kji, settings)
+    return contrast_to_noise is None or contrast_to_noise >= settings.stands_out_by
 
 
-def stands_out_by(scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64]) -> float | None:
+def measure_contrast_to_noise(
+    scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64], settings: ThresholdSettings
+) -> float | None:
     """How far the mean of a lesion's voxels (n, 3) lies above the median of the inside right around it in the same
     slices, in standard deviations of the noise; None where the noise or the surround is unknown."""
-    limits = values("thresholds")
     pixel_mm = scan.geometry.spacing_mm[1:]
-    margin = np.array([0, *(int(np.ceil(limits["ring_mm"] / mm)) + 1 for mm in pixel_mm)])
+    margin = np.array([0, *(int(np.ceil(settings.ring_mm / mm)) + 1 for mm in pixel_mm)])
     low = np.maximum(kji.min(axis=0) - margin, 0)
     high = np.minimum(kji.max(axis=0) + margin + 1, scan.hu.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     lesion = np.zeros(high - low, np.bool_)
     lesion[tuple((kji - low).T)] = True
-    ring = within_mm(lesion, limits["ring_mm"], pixel_mm) & ~lesion & intracranial.mask[box]
-    if not intracranial.noise_hu or ring.sum() < limits["smallest_voxels"]:
+    ring = within_mm(lesion, settings.ring_mm, pixel_mm) & ~lesion & intracranial.mask[box]
+    if not intracranial.noise_hu or ring.sum() < settings.smallest_voxels:
         return None
     return float(scan.hu[box][lesion].mean() - np.median(scan.hu[box][ring])) / intracranial.noise_hu

@@ -1,4 +1,4 @@
-"""Find and measure calcification: Scan, Intracranial → LesionMap."""
+"""Detect and measure calcification: Scan, Intracranial → LesionMap."""
 
 from __future__ import annotations
 
@@ -8,30 +8,40 @@ import numpy.typing as npt
 from calcscan.components import Table, lesion_table
 from calcscan.detection.contrast_to_noise import stands_out
 from calcscan.detection.detection_limit import detection_floor_mm3
-from calcscan.detection.haemorrhage import possible_haemorrhage
-from calcscan.detection.threshold import Thresholds, choose
-from calcscan.knowledge import values
-from calcscan.measurement.patch import patch
+from calcscan.detection.haemorrhage import flag_possible_haemorrhage
+from calcscan.detection.threshold import Thresholds, choose_thresholds
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.blur import assumed_psf_mm
+from calcscan.measurement.patch import cut_patch
 from calcscan.measurement.statistics import plain_measures
-from calcscan.measurement.volume import estimate
-from calcscan.model import Flag, Intracranial, Lesion, LesionMap, Scan
-
-Box = tuple[slice, slice, slice]
+from calcscan.measurement.volume import estimate_volume
+from calcscan.model import AIR_HU, Flag, Intracranial, Lesion, LesionMap, Scan
 
 
 def detect_lesions(
-    scan: Scan, intracranial: Intracranial, *, threshold_hu: float | None = None, min_volume_mm3: float | None = None
+    scan: Scan,
+    intracranial: Intracranial,
+    *,
+    threshold_hu: float | None = None,
+    min_volume_mm3: float | None = None,
+    thresholds: ThresholdSettings | None = None,
+    volume: VolumeSettings | None = None,
 ) -> LesionMap:
     """Every calcification inside the skull, measured, not yet located.
 
     Parameters
     ----------
-    scan, head
-        The scan and the inside of its skull; nothing outside `head.mask` is looked at.
+    scan, intracranial
+        The scan and its intracranial space, with bone contact recovered or not; nothing outside `intracranial.mask` is
+        searched.
     threshold_hu
         Instead of the threshold that suits tube voltage and noise.
     min_volume_mm3
         Instead of the smallest volume at or above the threshold that counts.
+    thresholds, volume
+        Instead of the settings in `calcscan/knowledge`.
 
     Returns
     -------
@@ -45,27 +55,48 @@ def detect_lesions(
     ValueError
         `threshold_hu` is not a finite number in the range of int16, or `min_volume_mm3` negative or not finite.
     """
-    limits = values("thresholds")
-    smallest = float(limits["smallest_mm3"]) if min_volume_mm3 is None else float(min_volume_mm3)
-    if not (np.isfinite(smallest) and smallest >= 0):
+    thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
+    smallest_mm3 = float(thresholds.smallest_mm3) if min_volume_mm3 is None else float(min_volume_mm3)
+    if not (np.isfinite(smallest_mm3) and smallest_mm3 >= 0):
         raise ValueError(f"min_volume_mm3 must be finite and not negative, not {min_volume_mm3!r}")
     if threshold_hu is not None and not -32768 <= threshold_hu <= 32767:
         raise ValueError(f"threshold_hu must lie in the range of int16, not {threshold_hu!r}")
-    levels = choose(scan, intracranial, threshold_hu)
-    parts, table = lesion_table(scan.hu, levels.rim_hu, mask=intracranial.mask)
-    ceiling = _ceiling_hu(scan)
-    metal = table["max_hu"] >= ceiling
+    levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
+    components, table = lesion_table(scan.hu, levels.rim_hu, mask=intracranial.mask)
+    metal_from_hu = _metal_from_hu(scan, thresholds)
+    metal = table["max_hu"] >= metal_from_hu
+    psf_mm = assumed_psf_mm(scan, volume)
     labels = np.zeros(scan.hu.shape, np.int32)
-    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
     lesions: list[Lesion] = []
-    for number in np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1:
-        lesion = _lesion(
-            scan, intracranial, parts, table, int(number), len(lesions) + 1, levels, smallest, sharp, labels
+    for number in (np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1).tolist():
+        kji = _counted_kji(scan, components, table, number, levels, smallest_mm3, thresholds)
+        if kji is None or not stands_out(scan, intracranial, kji, thresholds):
+            continue
+        patch = cut_patch(
+            scan,
+            intracranial,
+            components,
+            table,
+            number,
+            rim_hu=levels.rim_hu,
+            counted_hu=levels.counted_hu,
+            settings=volume,
         )
-        if lesion is not None:
-            lesions.append(lesion)
-    flags = levels.flags + _metal_flags(table[metal], ceiling) + possible_haemorrhage(intracranial)
+        least_hu = min(levels.nominal_hu, levels.found_hu)
+        estimate = estimate_volume(patch, intracranial.noise_hu, psf_mm=psf_mm, least_hu=least_hu, settings=volume)
+        lesion = Lesion(
+            id=len(lesions) + 1,
+            volume_mm3=estimate.best_mm3,
+            volume_low_mm3=estimate.low_mm3,
+            volume_high_mm3=estimate.high_mm3,
+            **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
+        )
+        labels[tuple(kji.T)] = lesion.id
+        lesions.append(lesion)
     labels.flags.writeable = False
+    floor_mm3 = detection_floor_mm3(
+        scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
+    )
     return LesionMap(
         labels=labels,
         geometry=scan.geometry,
@@ -76,73 +107,50 @@ def detect_lesions(
             "nominal_threshold_hu": levels.nominal_hu,
             "counted_from_hu": levels.counted_hu,
             "rim_from_hu": levels.rim_hu,
-            "smallest_mm3": smallest,
-            "smallest_voxels": float(limits["smallest_voxels"]),
-            "metal_from_hu": float(ceiling),
-            "reference_hu": float(limits["reference_hu"]),
-            "detection_floor_mm3": detection_floor_mm3(
-                scan, levels.found_hu, smallest, intracranial.brain_hu, sharp=sharp
-            ),
+            "smallest_mm3": smallest_mm3,
+            "smallest_voxels": float(thresholds.smallest_voxels),
+            "metal_from_hu": float(metal_from_hu),
+            "reference_hu": float(thresholds.reference_hu),
+            "detection_floor_mm3": floor_mm3,
         },
-        flags=flags,
+        flags=(
+            *levels.flags,
+            *_metal_flags(table[metal], metal_from_hu),
+            *flag_possible_haemorrhage(intracranial, thresholds),
+        ),
     )
 
 
-def _lesion(
+def _counted_kji(
     scan: Scan,
-    intracranial: Intracranial,
-    parts: npt.NDArray[np.int32],
+    components: npt.NDArray[np.int32],
     table: Table,
     number: int,
-    new: int,
     levels: Thresholds,
     smallest_mm3: float,
-    sharp: bool,
-    labels: npt.NDArray[np.int32],
-) -> Lesion | None:
-    """Measure one component and write it into `labels`; None if it is too small to count, or no more than the noise of
-    what it lies in."""
-    geometry = scan.geometry
-    box = _box(table["bbox"][number - 1])
-    hu, part = scan.hu[box], parts[box] == number
-    first = np.array([s.start for s in box])
-    reaching = np.argwhere(part & (hu >= levels.found_hu)) + first
-    at_threshold_mm3 = float(geometry.voxel_mm3[reaching[:, 0]].sum())
-    if at_threshold_mm3 < smallest_mm3 or len(reaching) < values("thresholds")["smallest_voxels"]:
+    settings: ThresholdSettings,
+) -> npt.NDArray[np.int64] | None:
+    """The counted voxels (n, 3) of a component; None if what of it reaches the threshold is too small."""
+    box = tuple(slice(int(first), int(last)) for first, last in table["bbox"][number - 1])
+    corner = np.array([edge.start for edge in box])
+    hu, component = scan.hu[box], components[box] == number
+    reaching = np.argwhere(component & (hu >= levels.found_hu)) + corner
+    reaching_mm3 = float(scan.geometry.voxel_mm3[reaching[:, 0]].sum())
+    if reaching_mm3 < smallest_mm3 or len(reaching) < settings.smallest_voxels:
         return None
-    counted = part & (hu >= levels.counted_hu)
-    kji = np.argwhere(counted) + first
-    if not stands_out(scan, intracranial, kji):
-        return None
-    density = hu[counted]
-    around = patch(scan, intracranial, parts, table, number, levels.rim_hu, levels.counted_hu)
-    volume = estimate(around, intracranial.noise_hu, least_hu=min(levels.nominal_hu, levels.found_hu), sharp=sharp)
-    labels[box][counted] = new
-    return Lesion(
-        id=new,
-        volume_mm3=volume.best_mm3,
-        volume_low_mm3=volume.low_mm3,
-        volume_high_mm3=volume.high_mm3,
-        **plain_measures(kji, density, geometry),
-    )
+    return np.asarray(np.argwhere(component & (hu >= levels.counted_hu)) + corner)
 
 
-def _box(bbox: npt.NDArray[np.int32]) -> Box:
-    k, j, i = (slice(int(a), int(b)) for a, b in bbox)
-    return (k, j, i)
+def _metal_from_hu(scan: Scan, settings: ThresholdSettings) -> int:
+    """The density from which a voxel is metal or saturated."""
+    top_hu = int(scan.hu.max(initial=AIR_HU))
+    clipped = top_hu >= settings.saturation_hu and int((scan.hu == top_hu).sum()) >= settings.saturation_voxels
+    return min(int(settings.metal_hu), top_hu) if clipped else int(settings.metal_hu)
 
 
-def _ceiling_hu(scan: Scan) -> int:
-    """From where on a voxel is metal or saturated."""
-    limits = values("thresholds")
-    top = int(scan.hu.max(initial=-1024))
-    clipped = top >= limits["saturation_hu"] and int((scan.hu == top).sum()) >= limits["saturation_voxels"]
-    return min(int(limits["metal_hu"]), top) if clipped else int(limits["metal_hu"])
-
-
-def _metal_flags(metal: Table, ceiling: int) -> tuple[Flag, ...]:
+def _metal_flags(metal: Table, metal_from_hu: int) -> tuple[Flag, ...]:
     if len(metal) == 0:
         return ()
-    top = int(metal["max_hu"].max())
-    message = f"{len(metal)} object(s) of {ceiling} HU or more inside the skull were set apart and not measured"
-    return (Flag(code="metal", message=message, value=top, limit=ceiling),)
+    top_hu = int(metal["max_hu"].max())
+    message = f"{len(metal)} object(s) of {metal_from_hu} HU or more inside the skull were excluded and not measured"
+    return (Flag(code="metal", message=message, value=top_hu, limit=metal_from_hu),)

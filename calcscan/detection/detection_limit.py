@@ -7,7 +7,7 @@ from bisect import bisect_left
 import numpy as np
 from scipy import special
 
-from calcscan.knowledge import values
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.measurement.patch import Field
 from calcscan.model import Scan
 
@@ -19,7 +19,13 @@ _FINE = 8
 
 
 def detection_floor_mm3(
-    scan: Scan, threshold_hu: float, smallest_mm3: float, brain_hu: float | None, *, sharp: bool = False
+    scan: Scan,
+    threshold_hu: float,
+    smallest_mm3: float,
+    brain_hu: float | None,
+    *,
+    psf_mm: float,
+    settings: ThresholdSettings,
 ) -> float | None:
     """The smallest ball of the reference density that is counted wherever its centre lies between two slices; None
     where no ball of that density is, however large.
@@ -35,18 +41,17 @@ def detection_floor_mm3(
         The volume at or above the threshold from which it counts.
     brain_hu
         What surrounds it; unknown counts as 0 HU.
-    sharp
-        Whether the kernel is sharp: then the blur is less.
+    psf_mm
+        In-plane blur of the scan, standard deviation.
     """
-    limits, geometry = values("thresholds"), scan.geometry
+    geometry = scan.geometry
     background = brain_hu if brain_hu is not None else 0.0
-    level = (threshold_hu - background) / (limits["reference_hu"] - background)
+    level = (threshold_hu - background) / (settings.reference_hu - background)
     if not level < 1:
         return None
-    slab_mm, thick_mm = np.percentile([geometry.slab_mm, scan.slice_thickness_mm], limits["floor_slices"], axis=1)
-    blur_mm = values("volume")["psf_sharp_mm" if sharp else "psf_soft_mm"]
-    blur_mm = float(np.hypot(blur_mm, np.sqrt(geometry.pixel_mm2 / 12.0)))
-    enough_mm3 = max(smallest_mm3, limits["smallest_voxels"] * geometry.pixel_mm2 * slab_mm)
+    slab_mm, thick_mm = np.percentile([geometry.slab_mm, scan.slice_thickness_mm], settings.floor_slices, axis=1)
+    blur_mm = float(np.hypot(psf_mm, np.sqrt(geometry.pixel_mm2 / 12.0)))
+    enough_mm3 = max(smallest_mm3, settings.smallest_voxels * geometry.pixel_mm2 * slab_mm)
 
     def counted_mm3(radius_mm: float) -> float:
         reach = int(np.ceil((radius_mm + thick_mm / 2) / slab_mm))

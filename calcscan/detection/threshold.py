@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calcscan.knowledge import values
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Flag, Intracranial, Scan
 
 
@@ -21,17 +21,18 @@ class Thresholds:
     flags: tuple[Flag, ...] = ()
 
 
-def choose(scan: Scan, intracranial: Intracranial, asked_hu: float | None) -> Thresholds:
+def choose_thresholds(
+    scan: Scan, intracranial: Intracranial, asked_hu: float | None, settings: ThresholdSettings
+) -> Thresholds:
     """The thresholds for a scan; `asked_hu` overrules what suits it, and then nothing is raised for noise.
 
     Flags `noisy` where noise, not the tube voltage, sets the threshold, and `uncertain_material` where the threshold
     asked for also counts what may be blood.
     """
-    limits = values("thresholds")
-    nominal = nominal_hu(scan.acquisition.kvp_kv)
+    nominal = nominal_hu(scan.acquisition.kvp_kv, settings)
     sigma, brain = intracranial.noise_hu, intracranial.brain_hu
-    above_noise = -np.inf if sigma is None or brain is None else brain + limits["noise_factor"] * sigma
-    rim_noise = -np.inf if sigma is None or brain is None else brain + limits["rim_noise_factor"] * sigma
+    above_noise = -np.inf if sigma is None or brain is None else brain + settings.noise_factor * sigma
+    rim_noise = -np.inf if sigma is None or brain is None else brain + settings.rim_noise_factor * sigma
     flags: tuple[Flag, ...] = ()
     if sigma is not None and above_noise > nominal:
         flags = (
@@ -39,23 +40,23 @@ def choose(scan: Scan, intracranial: Intracranial, asked_hu: float | None) -> Th
                 code="noisy",
                 message=f"noise of {sigma:.0f} HU raises the threshold from {nominal:.0f} to {above_noise:.0f} HU",
                 value=round(sigma, 1),
-                limit=round((nominal - (brain or 0.0)) / limits["noise_factor"], 1),
+                limit=round((nominal - (brain or 0.0)) / settings.noise_factor, 1),
             ),
         )
-    flags += _blood_flag(asked_hu)
+    flags += _blood_flag(asked_hu, settings)
     found = max(nominal, above_noise) if asked_hu is None else float(asked_hu)
-    counted = float(limits["counted_hu"]) if asked_hu is None else found
+    counted = float(settings.counted_hu) if asked_hu is None else found
     return Thresholds(
         nominal_hu=nominal,
         found_hu=float(found),
         counted_hu=min(counted, float(found)),
-        rim_hu=float(min(max(limits["rim_hu"], rim_noise), counted, found)),
+        rim_hu=float(min(max(settings.rim_hu, rim_noise), counted, found)),
         flags=flags,
     )
 
 
-def _blood_flag(asked_hu: float | None) -> tuple[Flag, ...]:
-    limit = float(values("thresholds")["asked_blood_hu"])
+def _blood_flag(asked_hu: float | None, settings: ThresholdSettings) -> tuple[Flag, ...]:
+    limit = float(settings.asked_blood_hu)
     if asked_hu is None or asked_hu >= limit:
         return ()
     message = (
@@ -65,13 +66,13 @@ def _blood_flag(asked_hu: float | None) -> tuple[Flag, ...]:
     return (Flag(code="uncertain_material", message=message, value=float(asked_hu), limit=limit),)
 
 
-def nominal_hu(kvp_kv: float | None) -> float:
+def nominal_hu(kvp_kv: float | None, settings: ThresholdSettings) -> float:
     """The calcium threshold at a tube voltage.
 
-    >>> nominal_hu(120.0), nominal_hu(80.0), nominal_hu(140.0), nominal_hu(None)
-    (130.0, 167.0, 130.0, 130.0)
+    >>> from calcscan.knowledge.settings import load
+    >>> [nominal_hu(kvp_kv, load(ThresholdSettings)) for kvp_kv in (120.0, 80.0, 140.0, None)]
+    [130.0, 167.0, 130.0, 130.0]
     """
-    limits = values("thresholds")
-    kvp = limits["usual_kvp"] if kvp_kv is None else kvp_kv
-    at = [limits["low_kvp"], limits["usual_kvp"]]
-    return float(np.interp(kvp, at, [limits["nominal_80_kvp_hu"], limits["nominal_hu"]]))
+    kvp = settings.usual_kvp if kvp_kv is None else kvp_kv
+    at = [settings.low_kvp, settings.usual_kvp]
+    return float(np.interp(kvp, at, [settings.nominal_80_kvp_hu, settings.nominal_hu]))

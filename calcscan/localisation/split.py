@@ -17,6 +17,8 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import Atlas, LocatedLesion, Registration, Scan, Site
 
@@ -86,7 +88,7 @@ def _part(
         volume_mm3=lesion.volume_mm3 * share,
         volume_low_mm3=lesion.volume_low_mm3 * least,
         volume_high_mm3=lesion.volume_high_mm3 * most,
-        **plain_measures(kji[own], scan.hu[tuple(kji[own].T)], scan.geometry),
+        **plain_measures(kji[own], scan.hu[tuple(kji[own].T)], scan.geometry, load(ThresholdSettings)),
     )
     return Part(lesion=part, kji=kji[own])
 

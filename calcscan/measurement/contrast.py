@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcscan.knowledge import values
+from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.patch import Field, Patch
 
 _TRIED = 48
@@ -48,27 +48,26 @@ class _Columns:
     thinned: int
 
 
-def estimate_contrast(lesion: Patch, noise_hu: float, psf_mm: float) -> Contrast | None:
+def estimate_contrast(lesion: Patch, noise_hu: float, psf_mm: float, settings: VolumeSettings) -> Contrast | None:
     """The contrast that explains the slices best, and how sure it is; None if the lesion doesn't stand out."""
-    limits = values("volume")
-    columns = _columns(lesion, psf_mm)
+    columns = _columns(lesion, psf_mm, settings)
     upper = float(np.percentile(lesion.signal[lesion.lesion], 97))
     if upper <= 0 or columns.peak_hu_mm <= 0:
         return None
-    tried = upper * np.exp(np.linspace(limits["contrast_low"], limits["contrast_high"], _TRIED))
-    alike = max(1.0, limits["grain_mm"] ** 2 / lesion.pixel_mm2 / columns.thinned)
-    known = noise_hu**2 + (limits["edge_error"] * psf_mm * columns.slope) ** 2 + (limits["model_error"] * upper) ** 2
+    tried = upper * np.exp(np.linspace(settings.contrast_low, settings.contrast_high, _TRIED))
+    alike = max(1.0, settings.grain_mm**2 / lesion.pixel_mm2 / columns.thinned)
+    known = noise_hu**2 + (settings.edge_error * psf_mm * columns.slope) ** 2 + (settings.model_error * upper) ** 2
     score = np.empty(_TRIED)
     for n, contrast in enumerate(tried):
         misfit = columns.signal - contrast * _share(columns, contrast, lesion)
         fit = float((misfit**2 / known).sum()) / alike
-        elongation = np.log(columns.peak_hu_mm / contrast / columns.width_mm) - limits["elongation"]
-        score[n] = -0.5 * fit - 0.5 * (elongation / limits["elongation_spread"]) ** 2
+        elongation = np.log(columns.peak_hu_mm / contrast / columns.width_mm) - settings.elongation
+        score[n] = -0.5 * fit - 0.5 * (elongation / settings.elongation_spread) ** 2
     weight = np.exp(score - score.max())
     weight /= weight.sum()
     mean = float(weight @ np.log(tried))
     spread = float(np.sqrt(weight @ (np.log(tried) - mean) ** 2))
-    small = 1.0 + limits["deblur_contrast"] * (psf_mm / columns.narrow_mm) ** 2
+    small = 1.0 + settings.deblur_contrast * (psf_mm / columns.narrow_mm) ** 2
     return Contrast(hu=float(np.exp(mean)) * small, spread=spread, narrow_mm=columns.narrow_mm)
 
 
@@ -81,22 +80,21 @@ def _share(columns: _Columns, contrast: float, lesion: Patch) -> npt.NDArray[np.
     return np.asarray(np.maximum(overlap, 0.0) / lesion.thick_mm[:, None])
 
 
-def _columns(lesion: Patch, psf_mm: float) -> _Columns:
-    limits = values("volume")
+def _columns(lesion: Patch, psf_mm: float, settings: VolumeSettings) -> _Columns:
     pixel = np.asarray(lesion.pixel_mm)
     total = np.tensordot(lesion.slab_mm, lesion.signal, axes=1)
     moment = np.tensordot(lesion.slab_mm * lesion.at_mm, lesion.signal, axes=1)
-    smooth = ndimage.gaussian_filter(total, limits["smooth_mm"] / pixel)
+    smooth = ndimage.gaussian_filter(total, settings.smooth_mm / pixel)
     under = lesion.lesion.any(axis=0)
     peak = float(np.percentile(smooth[under], 95) if under.sum() > 20 else smooth[under].max())
     footprint = smooth >= 0.5 * peak
     width2_mm2 = 4 * float(footprint.sum() * lesion.pixel_mm2) / np.pi
     narrow_mm = 2 * float(ndimage.distance_transform_edt(np.pad(footprint, 1), sampling=pixel).max())
-    blur2_mm2 = psf_mm**2 + limits["smooth_mm"] ** 2
-    width2_mm2 = max(width2_mm2 - limits["deblur_width"] * blur2_mm2, 0.3 * width2_mm2)
+    blur2_mm2 = psf_mm**2 + settings.smooth_mm**2
+    width2_mm2 = max(width2_mm2 - settings.deblur_width * blur2_mm2, 0.3 * width2_mm2)
     wide = 1.0 / pixel
     middle = ndimage.gaussian_filter(moment, wide) / np.maximum(ndimage.gaussian_filter(total, wide), 1e-3)
-    core = np.flatnonzero((smooth >= limits["core_share"] * peak).ravel())
+    core = np.flatnonzero((smooth >= settings.core_share * peak).ravel())
     thinned = max(1, len(core) // _COLUMNS)
     core = core[::thinned]
     soft = ndimage.gaussian_filter(lesion.signal, (0, *(0.5 / pixel)))
@@ -106,7 +104,7 @@ def _columns(lesion: Patch, psf_mm: float) -> _Columns:
         middle_mm=middle.ravel()[core],
         signal=lesion.signal.reshape(len(lesion.at_mm), -1)[:, core],
         slope=slope.reshape(len(lesion.at_mm), -1)[:, core],
-        peak_hu_mm=peak * (1 + limits["deblur_peak"] * 4 * blur2_mm2 / width2_mm2),
+        peak_hu_mm=peak * (1 + settings.deblur_peak * 4 * blur2_mm2 / width2_mm2),
         width_mm=float(np.sqrt(width2_mm2)),
         narrow_mm=min(narrow_mm, float(np.sqrt(width2_mm2))),
         thinned=thinned,

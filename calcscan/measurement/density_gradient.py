@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize, sparse
 
-from calcscan.knowledge import values
+from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.patch import Field, Mask, Patch
 
 _TRIED = 16
@@ -34,18 +34,19 @@ class GradientExtent:
     misfit: float
 
 
-def fit_density_gradient(lesion: Patch, psf_mm: float, least_contrast_hu: float) -> GradientExtent | None:
+def fit_density_gradient(
+    lesion: Patch, psf_mm: float, least_contrast_hu: float, settings: VolumeSettings
+) -> GradientExtent | None:
     """The extent that fits best, with no substance fainter than `least_contrast_hu`; None if none can be tried."""
-    limits = values("volume")
-    grid = _Grid.of(lesion, psf_mm)
+    grid = _Grid.of(lesion, psf_mm, settings)
     top = float(np.percentile(grid.soft[grid.lesion], 98))
     least = max(least_contrast_hu, 1.0)
-    levels = np.geomspace(limits["extent_low"] * least, limits["extent_high"] * max(top, least), _TRIED)
-    fits = [fit for fit in (_fit(grid, level, least) for level in levels) if fit is not None]
+    levels = np.geomspace(settings.extent_low * least, settings.extent_high * max(top, least), _TRIED)
+    fits = [fit for fit in (_fit(grid, level, least, settings) for level in levels) if fit is not None]
     if top <= 0 or not fits:
         return None
     log_mm3, uneven, even = np.array(fits).T
-    error = limits["extent_error"] * top
+    error = settings.extent_error * top
     excess = (uneven**2 - uneven.min() ** 2) / error**2
     weight = np.exp(-0.5 * excess)
     weight /= weight.sum()
@@ -73,13 +74,13 @@ class _Grid:
     blur: Field
 
     @classmethod
-    def of(cls, lesion: Patch, psf_mm: float) -> _Grid:
-        limits, pixel = values("volume"), np.asarray(lesion.pixel_mm)
+    def of(cls, lesion: Patch, psf_mm: float, settings: VolumeSettings) -> _Grid:
+        pixel = np.asarray(lesion.pixel_mm)
         box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(lesion.near))
         at, slab, thick = (a[box[0]] for a in (lesion.at_mm, lesion.slab_mm, lesion.thick_mm))
-        soft = ndimage.gaussian_filter(lesion.signal[box], (0, *(limits["smooth_mm"] / pixel)))
+        soft = ndimage.gaussian_filter(lesion.signal[box], (0, *(settings.smooth_mm / pixel)))
         soft = np.pad(soft, ((0, 0), (1, 1), (1, 1)))
-        count = max(1, round(float(np.median(slab)) / limits["extent_step_mm"]))
+        count = max(1, round(float(np.median(slab)) / settings.extent_step_mm))
         step = float(np.median(slab)) / count
         middle = np.arange(at.min() - slab[0], at.max() + slab[-1], step) + step / 2
         beyond = np.concatenate([[at[0] - slab[0]], at, [at[-1] + slab[-1]]])
@@ -100,7 +101,7 @@ class _Grid:
             step_mm=step_mm,
             voxel_mm3=step * lesion.pixel_mm2,
             seen=sparse.csr_array(np.maximum(overlap, 0.0) / thick[:, None]),
-            blur=np.hypot(psf_mm, limits["smooth_mm"]) / pixel,
+            blur=np.hypot(psf_mm, settings.smooth_mm) / pixel,
         )
 
     def slices(self, filled: Field) -> Field:
@@ -113,7 +114,7 @@ class _Grid:
         return np.asarray(ndimage.gaussian_filter(slices, (0, *blur))[self.near])
 
 
-def _fit(grid: _Grid, level_hu: float, least_hu: float) -> tuple[float, float, float] | None:
+def _fit(grid: _Grid, level_hu: float, least_hu: float, settings: VolumeSettings) -> tuple[float, float, float] | None:
     """Logarithm of the volume above a level, and how far (HU, root mean square) the best uneven and the best even
     density of it are from what was measured."""
     width = grid.slope * grid.voxel_mm3 ** (1 / 3) + 1e-6
@@ -126,7 +127,7 @@ def _fit(grid: _Grid, level_hu: float, least_hu: float) -> tuple[float, float, f
     fills = [grid.slices(f) for f in (filled, *(np.clip((depth - a) / (b - a), 0.0, 1.0) for a, b in _RAMPS))]
     measured = grid.soft[grid.near]
     fits = []
-    for blur in (grid.blur, values("volume")["extent_blurrier"] * grid.blur):
+    for blur in (grid.blur, settings.extent_blurrier * grid.blur):
         shown = np.stack([grid.imaged(fill, blur) for fill in fills], axis=1)
         flat = shown[:, 0]
         _, uneven = optimize.nnls(shown, measured - least_hu * flat)

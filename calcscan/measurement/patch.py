@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.components import Table
-from calcscan.knowledge import values
+from calcscan.knowledge.volume import VolumeSettings
 from calcscan.model import Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
@@ -41,48 +41,59 @@ class Patch:
     pixel_mm: tuple[float, float]
     pixel_mm2: float
 
+    def sum_mm3(self, share: Field | Mask) -> float:
+        """The sum of a share of each voxel, (k, j, i), times the voxel's volume."""
+        return float((share.sum(axis=(1, 2)) * self.slab_mm).sum() * self.pixel_mm2)
 
-def patch(
+
+def cut_patch(
     scan: Scan,
     intracranial: Intracranial,
-    parts: npt.NDArray[np.int32],
+    components: npt.NDArray[np.int32],
     table: Table,
     number: int,
+    *,
     rim_hu: float,
     counted_hu: float,
+    settings: VolumeSettings,
 ) -> Patch:
-    """Cut out component `number` of the label map `parts`; other components and all outside `head.mask` are not
-    looked at, nor the blur of bone; faint rim there is taken for that blur."""
-    limits, geometry = values("volume"), scan.geometry
+    """Cut out component `number` of the label map `components` (k, j, i), with its row in `table`.
+
+    Other components and everything outside the intracranial mask are left out, as is the blur of bone; a faint rim
+    within that blur is taken for it.
+    """
+    geometry = scan.geometry
     thick_mm = scan.slice_thickness_mm
     pixel_mm = geometry.spacing_mm[1:]
     between = geometry.spacing_mm[0]
     reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
-    wide_mm = limits["near_mm"] + limits["shell_mm"] + limits["bone_clear_mm"]
+    wide_mm = settings.near_mm + settings.shell_mm + settings.bone_clear_mm
     margin = (reach, *(int(np.ceil(wide_mm / step)) + 1 for step in pixel_mm))
     box = tuple(
         slice(max(int(a) - m, 0), min(int(b) + m, n))
         for (a, b), m, n in zip(table["bbox"][number - 1], margin, scan.hu.shape, strict=True)
     )
     hu = scan.hu[box].astype(np.float64)
-    lesion = parts[box] == number
+    lesion = components[box] == number
     inside = intracranial.mask[box]
     bone = ndimage.binary_dilation((hu >= rim_hu) & ~inside, _UPRIGHT)
-    blurred = within_mm(bone, limits["bone_clear_mm"], pixel_mm)
+    blurred = within_mm(bone, settings.bone_clear_mm, pixel_mm)
     lesion &= ~blurred | (hu >= counted_hu)
     clear = inside & ~blurred | lesion
-    usable = clear & (parts[box] == 0) | lesion
+    usable = clear & (components[box] == 0) | lesion
     slices = max(1, round(float(np.median(thick_mm)) / between / 2))
     tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
-    around = within_mm(tall, limits["near_mm"], pixel_mm)
+    around = within_mm(tall, settings.near_mm, pixel_mm)
     near = around & usable
-    shell = within_mm(tall, limits["near_mm"] + limits["shell_mm"], pixel_mm) & usable & ~near
-    if shell.sum() < limits["shell_voxels"]:
+    shell = within_mm(tall, settings.near_mm + settings.shell_mm, pixel_mm) & usable & ~near
+    if shell.sum() < settings.shell_voxels:
         shell = usable & ~near
-    enough = shell.sum() >= limits["shell_voxels"]
+    enough = shell.sum() >= settings.shell_voxels
     background = float(np.median(hu[shell])) if enough else float(intracranial.brain_hu or 0.0)
     return Patch(
-        signal=np.where(near, hu - _field(hu, shell, background, geometry.slab_mm[box[0]], pixel_mm), 0.0),
+        signal=np.where(
+            near, hu - _background(hu, shell, background, geometry.slab_mm[box[0]], pixel_mm, settings), 0.0
+        ),
         lesion=lesion,
         counted=lesion & (hu >= counted_hu),
         near=near,
@@ -96,19 +107,25 @@ def patch(
     )
 
 
-def _field(hu: Field, shell: Mask, background_hu: float, slab_mm: Field, pixel_mm: tuple[float, ...]) -> Field:
-    """The background as it changes around the lesion: the shell's voxels nearby, and a little of its median."""
-    limits = values("volume")
-    reach = limits["field_reach_mm"] / np.array([np.median(slab_mm), *pixel_mm])
-    clipped = np.clip(hu, limits["field_low_hu"], limits["field_high_hu"])
+def _background(
+    hu: Field,
+    shell: Mask,
+    background_hu: float,
+    slab_mm: Field,
+    pixel_mm: tuple[float, ...],
+    settings: VolumeSettings,
+) -> Field:
+    """The background as it varies around the lesion: a local mean of the shell, with a little of its median."""
+    reach = settings.field_reach_mm / np.array([np.median(slab_mm), *pixel_mm])
+    clipped = np.clip(hu, settings.field_low_hu, settings.field_high_hu)
     weight = ndimage.gaussian_filter(shell.astype(np.float64), reach, mode="constant")
     total = ndimage.gaussian_filter(np.where(shell, clipped, 0.0), reach, mode="constant")
-    few = limits["field_faint"]
+    few = settings.field_faint
     return np.asarray((total + few * background_hu) / (weight + few))
 
 
 def within_mm(mask: Mask, distance_mm: float, pixel_mm: tuple[float, ...]) -> Mask:
-    """Voxels no farther than this from one of the mask in the same slice."""
+    """Voxels within this distance of one of the mask in the same slice."""
     out = np.zeros_like(mask)
     for k in np.flatnonzero(mask.any(axis=(1, 2))):
         out[k] = ndimage.distance_transform_edt(~mask[k], sampling=pixel_mm) <= distance_mm

@@ -9,25 +9,27 @@ import numpy.typing as npt
 from scipy.spatial.distance import pdist
 
 from calcscan.grid.geometry import Array, Geometry
-from calcscan.knowledge import table, values
+from calcscan.knowledge.thresholds import ThresholdSettings
 
 Kji = npt.NDArray[np.int64]
 _EXACT_POINTS = 400
 _DIRECTIONS = 200
 
 
-def plain_measures(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> dict[str, Any]:
+def plain_measures(
+    kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry, settings: ThresholdSettings
+) -> dict[str, Any]:
     """Those fields of a `Lesion` that follow from its voxels (n, 3) and their density (n,) alone."""
     mm3 = geometry.voxel_mm3[kji[:, 0]]
     centre = centroid_mm(kji, geometry)
     low, high = kji.min(axis=0), kji.max(axis=0) + 1
     return {
         "voxels": len(kji),
-        "volume_130_mm3": float(mm3[hu >= values("thresholds")["counted_hu"]].sum()),
+        "volume_130_mm3": float(mm3[hu >= settings.counted_hu].sum()),
         "mean_hu": float(hu @ mm3 / mm3.sum()),
         "max_hu": int(hu.max()),
         "mass_hu_mm3": float(hu @ mm3),
-        "agatston": agatston(kji, hu, geometry),
+        "agatston": agatston(kji, hu, geometry, settings),
         "diameter_mm": diameter_mm(kji, geometry),
         "centroid_lps_mm": tuple(float(x) for x in centre),
         "centroid_kji": tuple(float(x) for x in kji.mean(axis=0)),
@@ -35,9 +37,9 @@ def plain_measures(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> d
     }
 
 
-def agatston(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> float:
+def agatston(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry, settings: ThresholdSettings) -> float:
     """Σ over slices of area (mm2) × weight of the slice's peak × slab / 3 mm, over voxels of 130 HU and more."""
-    steps = np.asarray(table("thresholds")["agatston_weights"]["from_hu"])
+    steps = np.asarray(settings.agatston_weights.from_hu)
     counted = hu >= steps[0]
     slices, owner = np.unique(kji[counted, 0], return_inverse=True)
     if len(slices) == 0:
@@ -46,7 +48,7 @@ def agatston(kji: Kji, hu: npt.NDArray[np.int16], geometry: Geometry) -> float:
     np.maximum.at(peak, owner, hu[counted])
     weight = np.searchsorted(steps, peak, side="right")
     volume_mm3 = np.bincount(owner) * geometry.voxel_mm3[slices]
-    return float((volume_mm3 * weight).sum() / values("thresholds")["agatston_slab_mm"])
+    return float((volume_mm3 * weight).sum() / settings.agatston_slab_mm)
 
 
 def diameter_mm(kji: Kji, geometry: Geometry) -> float:

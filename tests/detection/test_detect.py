@@ -12,6 +12,8 @@ from support.phantoms import Ball, Region, head_of, phantom, stack
 from calcscan.detection import detect_lesions
 from calcscan.detection.threshold import nominal_hu
 from calcscan.grid.geometry import Geometry
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Flag
 from calcscan.verification.blur import Blur
 from calcscan.verification.deposits import make_deposit
@@ -189,7 +191,7 @@ def test_two_cores_on_one_faint_bridge_are_one():
     [(120.0, 130.0), (None, 130.0), (80.0, 167.0), (100.0, 148.5), (140.0, 130.0), (70.0, 167.0)],
 )
 def test_tube_voltage(kvp_kv, threshold):
-    assert nominal_hu(kvp_kv) == threshold
+    assert nominal_hu(kvp_kv, load(ThresholdSettings)) == threshold
     scan, intracranial = phantom([Ball(centre_mm=CENTRE, volume_mm3=100, hu=155)], kvp_kv=kvp_kv, noise_hu=1.0)
     found = detect_lesions(scan, intracranial)
     assert found.threshold_hu == found.settings["threshold_hu"] == threshold

@@ -10,6 +10,8 @@ from support.atlas_head import FIT, intracranial, with_deposits
 
 from calcscan.atlas import load_atlas
 from calcscan.grid.geometry import apply
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation import locate_lesions
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import Lesion, LesionMap, Scan
@@ -34,7 +36,7 @@ def filled(*places: tuple[str, str], shift_mm: tuple[float, float, float] = (0.0
         volume_mm3=0.8 * len(kji),
         volume_low_mm3=0.7 * len(kji),
         volume_high_mm3=len(kji),
-        **plain_measures(kji, hu[tuple(kji.T)], scan.geometry),
+        **plain_measures(kji, hu[tuple(kji.T)], scan.geometry, load(ThresholdSettings)),
     )
     lesions = LesionMap(labels=labels, geometry=scan.geometry, lesions=(lesion,), threshold_hu=130, settings={})
     return lesions, Scan(hu=hu, geometry=scan.geometry)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcscan.read.header import Person
+from calcscan.read.headers.image import Person
 from calcscan.read.rules import limit
 
 Place = tuple[Path, str]

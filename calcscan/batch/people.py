@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from calcscan.read.header import Person
-from calcscan.read.identity import Identity, identity_of
+from calcscan.read.headers.identity import Identity, identity_of
+from calcscan.read.headers.image import Person
 
 
 def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:

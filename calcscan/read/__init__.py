@@ -45,35 +45,38 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     >>> scan.hu.shape, scan.geometry.spacing_mm
     ((10, 16, 16), (3.0, 1.0, 1.0))
     """
-    from calcscan.read import dicom, files, nifti
+    from calcscan.read.dicom import read_dicom
+    from calcscan.read.files.archives import is_zip
+    from calcscan.read.files.inputs import must_exist, source_files
+    from calcscan.read.nifti.file import is_nifti
+    from calcscan.read.nifti.scan import read_nifti
+    from calcscan.read.size_limits import refuse_impossible_grid
 
     path = Path(path)
-    files.must_exist(path)
+    must_exist(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
-        if path.is_file() and nifti.is_nifti(path):
-            return _plausible(nifti.scan_of_nifti(path), path)
-        if path.is_file() and not files.is_zip(path):
-            return _plausible(_scan_around(path, series_uid), path)
-        with files.blobs_of(path) as blobs:
-            return _plausible(dicom.scan_of(blobs, series_uid=series_uid, where=str(path)), path)
-
-
-def _plausible(scan: Scan, path: Path) -> Scan:
-    """Whatever is made of the grid later on takes memory by its size."""
-    from calcscan.read.sensible import refuse_absurd
-
-    refuse_absurd(scan.geometry, str(path))
+        if path.is_file() and is_nifti(path):
+            scan = read_nifti(path)
+        elif path.is_file() and not is_zip(path):
+            scan = _scan_around(path, series_uid)
+        else:
+            with source_files(path) as files:
+                scan = read_dicom(files, series_uid=series_uid, where=str(path))
+    refuse_impossible_grid(scan.geometry, str(path))
     return scan
 
 
 def _scan_around(path: Path, series_uid: str | None) -> Scan:
-    """One DICOM file stands for its series, a directory record for the folder that it lies in."""
-    from calcscan.read import dicom, files
+    """One DICOM file stands for its series, a DICOMDIR for the folder that it lies in."""
+    from calcscan.read.dicom import read_dicom
+    from calcscan.read.files.inputs import source_files
+    from calcscan.read.files.source import SourceFile, printable
+    from calcscan.read.headers.collect import is_dicom, series_of_file
 
-    blob = files.Blob(files.printable(path.name), path=path)
-    own = dicom.series_of_file(blob)
-    if own is None and not dicom.is_dicom(blob):
-        return dicom.scan_of([blob], series_uid=series_uid, where=str(path))
-    with files.blobs_of(path.parent, nested=own is None) as blobs:
-        return dicom.scan_of(blobs, series_uid=series_uid or own or None, where=str(path))
+    file = SourceFile(printable(path.name), path=path)
+    series_of_its_own = series_of_file(file)
+    if series_of_its_own is None and not is_dicom(file):
+        return read_dicom([file], series_uid=series_uid, where=str(path))
+    with source_files(path.parent, nested=series_of_its_own is None) as files:
+        return read_dicom(files, series_uid=series_uid or series_of_its_own or None, where=str(path))

@@ -21,20 +21,20 @@ from calcscan.batch.status import fingerprint, input_digest, is_finished, read_s
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
-from calcscan.read.glance import Glance
-from calcscan.read.header import Person
+from calcscan.read.headers.image import Person
+from calcscan.read.headers.probe import Probe
 from calcscan.report.folder import state_of
 
 
-def look(path: Path) -> Glance:
+def look(path: Path) -> Probe:
     """Synthetic DICOM: a text file that holds its StudyInstanceUID, and who it is of."""
     uid, _, person = path.read_text().partition("uid ")[2].partition(" of ")
     if path.name.lower().endswith((".zip", ".nii", ".nii.gz")):
-        return Glance(alone=True)
+        return Probe(alone=True)
     if uid:
         who = Person(patient_id=person, name="", age="", birth_date="", sex="", study_date="")
-        return Glance(dicom=True, study_uid=uid, person=who)
-    return Glance(reason="is no DICOM image")
+        return Probe(dicom=True, study_uid=uid, person=who)
+    return Probe(reason="is no DICOM image")
 
 
 def make(root: Path, files: dict[str, str]) -> None:

@@ -34,7 +34,7 @@ from calcscan.batch.table import row_of, same_series, write_table
 from calcscan.batch.work import _one_path
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
-from calcscan.read.glance import glance
+from calcscan.read.headers.probe import probe
 
 LABELS = b"calcscan sites.nii.gz".rjust(169, b"\0").ljust(344, b"\0") + b"n+1\0" + bytes(1000)
 """How a label map of calcscan's begins."""
@@ -47,7 +47,7 @@ def series(folder: Path, **tags: object) -> list[Path]:
 
 
 def found_in(root: Path, out: str = "nowhere") -> Found:
-    return find_studies(root, root / out, glance)
+    return find_studies(root, root / out, probe)
 
 
 def places(found: Found) -> dict[str, int]:

@@ -1,0 +1,60 @@
+"""Headers → `Acquisition`: kernel, tube voltage, the energy of a computed picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calcscan.model import Acquisition
+from calcscan.read.headers.contrast import Contrast
+from calcscan.read.headers.image import Image
+from calcscan.read.rules import found, limit, says
+
+
+def acquisition_of(images: Sequence[Image], thickness_mm: float | None, contrast: Contrast) -> Acquisition:
+    """How a series was made; `thickness_mm` is that of its thickest slice.
+
+    The tube voltage is None where it differs between slices, and in a picture computed for a single energy.
+    """
+    first = images[0]
+    return Acquisition(
+        manufacturer=first.manufacturer or None,
+        model=first.model or None,
+        kernel=next((image.kernel for image in images if image.kernel), None),
+        kvp_kv=None if single_energy(first) else kvp_of(images),
+        slice_thickness_mm=thickness_mm,
+        contrast=contrast.given,
+    )
+
+
+def kvp_of(images: Sequence[Image]) -> float | None:
+    """The tube voltage in kV; None where no slice tells it, or slices differ."""
+    known = [image.kvp_kv for image in images if image.kvp_kv]
+    if not known or max(known) - min(known) > limit("same_kvp"):
+        return None
+    return known[0]
+
+
+def single_energy(image: Image) -> bool:
+    """Was the picture computed for a single energy (virtual monoenergetic)?"""
+    return image.origin.energy_kev is not None or says(
+        "energy_single", f"{' '.join(image.image_type)} {image.description} {image.origin.derivation}"
+    )
+
+
+def energy_kev(image: Image) -> float | None:
+    """The energy of a picture computed for a single one, in keV, from its own field or the words; None if not told."""
+    if image.origin.energy_kev is not None:
+        return image.origin.energy_kev
+    match = found("energy_kev", f"{image.description} {' '.join(image.image_type)} {image.origin.derivation}")
+    return None if match is None else float(next(group for group in match.groups() if group))
+
+
+def is_sharp(kernel: str, description: str) -> bool:
+    """By the kernel's name; by the series' description only where the name is not a known soft one.
+
+    >>> is_sharp("FC30", "Brain Bone 5.0"), is_sharp("FC63", "Brain Head 5.0"), is_sharp("", "HEAD BONE")
+    (True, False, True)
+    """
+    if says("sharp_kernel", kernel):
+        return True
+    return not says("soft_kernel", kernel) and says("sharp_description", description)

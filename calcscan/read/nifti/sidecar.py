@@ -1,0 +1,237 @@
+"""What stands beside a NIfTI about how it was made: the JSON of the same name, and the file's name itself.
+
+The JSON is as dcm2niix writes it and as BIDS asks for it: its keys are DICOM's own names. It is made into the same
+record as a DICOM header, so that the same words mean the same whichever way a scan came.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from calcscan.errors import GeometryError, NoCTError
+from calcscan.model import Acquisition, Flag, Study
+from calcscan.read.files.source import SourceFile
+from calcscan.read.headers.acquisition import acquisition_of
+from calcscan.read.headers.contrast import contrast_of_series
+from calcscan.read.headers.fields import PARSE_ERRORS, one_line
+from calcscan.read.headers.flags import header_flags
+from calcscan.read.headers.image import Image
+from calcscan.read.headers.parse import image_of
+from calcscan.read.headers.study import age_note, study_of
+from calcscan.read.rules import limit, says
+from calcscan.read.series.candidates import Candidate
+from calcscan.read.series.derivation import Nature, derivation_of
+from calcscan.read.series.select import derived_flag
+from calcscan.read.series.stacks import Stack
+
+NAME = "(NIfTI volume)"
+"""What stands for the file in a report: its name may be a person's."""
+_ALSO_CALLED = {
+    "ManufacturersModelName": "ManufacturerModelName",
+    "BodyPart": "BodyPartExamined",
+    "GantryTilt": "GantryDetectorTilt",
+}
+"""Names that dcm2niix and BIDS use → DICOM's."""
+_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT"})
+_GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation",
+          "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
+"""What the NIfTI itself says better."""
+_MOST_ITEMS = 8
+_SHORT, _LONG = 64, 1024
+"""The most letters that DICOM has in a value; more comes of no scanner, and is not repeated in messages."""
+_MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
+"""How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
+_AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
+"""The entity of BIDS that names a contrast agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sidecar:
+    """What is known of the scan beside its voxels, as of a DICOM series; `tilt_deg` is the gantry's, if told."""
+
+    acquisition: Acquisition
+    study: Study
+    description: str
+    unit: str
+    """That of the values, where it is told and is not Hounsfield's."""
+    tilt_deg: float | None
+    flags: tuple[Flag, ...]
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """What is told of a NIfTI; of an unusable JSON only that it is.
+
+    Raises
+    ------
+    NoCTError
+        The JSON says that it is no CT, or none that shows slices in Hounsfield units.
+    GeometryError
+        dcm2niix has put an evenly spaced copy beside it: its own slices are not where it says.
+    """
+    stem = _stem(path)
+    _refuse_uneven(path, stem)
+    found, doubt = _json_of(path, stem)
+    dataset = _dataset(found)
+    agent = _AGENT.search(stem)
+    told = str(dataset.get("ContrastBolusAgent", "") or "")
+    if agent and (not told or says("no_agent", told)):
+        _put(dataset, "ContrastBolusAgent", agent[1])
+    try:
+        image, tilt_deg = _record(path, dataset)
+    except PARSE_ERRORS as error:
+        doubt = f"its fields make no sense ({one_line(error)})"
+        image, tilt_deg = _record(path, _dataset({}))
+    told_by_series = _as_series(image, str(path))
+    contrast = told_by_series.contrast
+    notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
+    if age := age_note(image.person):
+        notes.append(f"{age}.")
+    flags = [
+        *header_flags([image], set(), contrast),
+        *derived_flag(told_by_series),
+        *(Flag(code="left_out", message=note) for note in notes),
+    ]
+    plain_name = stem.replace("_", " ")
+    if not contrast.given and says("name_contrast", plain_name) and not says("without_contrast", plain_name):
+        message = "Contrast medium was given (the name of the file says so)."
+        flags.append(Flag(code="contrast", message=message))
+    return Sidecar(
+        acquisition=acquisition_of([image], image.thickness_mm, contrast),
+        study=study_of(image),
+        description=" ".join(image.description.split()),
+        unit=_unit(found),
+        tilt_deg=tilt_deg,
+        flags=tuple(flags),
+    )
+
+
+def _unit(found: Mapping[str, Any]) -> str:
+    """The unit of the values where it is told and is none of Hounsfield's."""
+    said = found.get("Units")
+    return "" if not isinstance(said, str) or says("hounsfield_unit", said) else " ".join(said.split())[:40]
+
+
+def _record(path: Path, dataset: Dataset) -> tuple[Image, float | None]:
+    """The record of a slice's header, and the gantry's tilt; raises what pydicom does where a field makes no sense."""
+    tilt = dataset.get("GantryDetectorTilt")
+    return image_of(SourceFile(NAME, path=path), dataset), None if tilt is None else float(tilt)
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.(?:nii|hdr|img)?(?:\.gz)?$", "", path.name, flags=re.IGNORECASE)
+
+
+def _refuse_uneven(path: Path, stem: str) -> None:
+    if _MADE_FROM.search(stem):
+        return
+    try:
+        names = [other.name for other in path.parent.iterdir() if other.name.startswith(stem + "_")]
+    except OSError:
+        return
+    even = [name for name in names if re.fullmatch(r"_(?:Tilt_)?Eq(?:_\d+)?\.nii(?:\.gz)?", name[len(stem) :])]
+    if even:
+        what = f"its slices are unevenly spaced, which a NIfTI can't say: dcm2niix wrote {even[0]} beside it"
+        raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
+
+
+def _json_of(path: Path, stem: str) -> tuple[Mapping[str, Any], str]:
+    """The fields, and why there are none though there is a file."""
+    for name in dict.fromkeys((stem, _MADE_FROM.sub("", stem))):
+        beside = path.with_name(f"{name}.json")
+        try:
+            if not beside.is_file():
+                continue
+            if beside.stat().st_size > limit("largest_sidecar_bytes"):
+                return {}, f"it is larger than {limit('largest_sidecar_bytes') / 1e6:g} MB"
+            content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))
+        except OSError as error:
+            return {}, f"it can't be read ({error.strerror or type(error).__name__})"
+        except (ValueError, RecursionError) as error:
+            return {}, f"it is no JSON ({one_line(error)})"
+        if not isinstance(content, dict):
+            return {}, "it holds no fields by name"
+        return content, ""
+    return {}, ""
+
+
+def _dataset(fields: Mapping[str, Any]) -> Dataset:
+    """The fields that DICOM knows, of plain text or numbers."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    known = {_ALSO_CALLED.get(key, key): value for key, value in fields.items()} | {
+        key: value for key, value in fields.items() if key not in _ALSO_CALLED
+    }
+    for keyword, value in known.items():
+        if isinstance(keyword, str) and keyword not in _GIVEN:
+            _put(dataset, keyword, value)
+    if isinstance(fields.get("RescaleType"), str) and says("hounsfield_unit", fields["RescaleType"]):
+        _put(dataset, "RescaleType", "HU")
+    age = fields.get("PatientAge")
+    if isinstance(age, int | float) and not isinstance(age, bool):
+        _put(dataset, "PatientAge", f"{age:03.0f}Y")
+    for keyword, value in (
+        ("Rows", 1), ("Columns", 1), ("PixelSpacing", [1, 1]), ("ImagePositionPatient", [0, 0, 0]),
+        ("ImageOrientationPatient", [1, 0, 0, 0, 1, 0]),
+    ):  # fmt: skip
+        _put(dataset, keyword, value)
+    return dataset
+
+
+def _put(dataset: Dataset, keyword: str, value: Any) -> None:
+    """Set an attribute as a file would hold it; what is no attribute, or no plain value, is passed over."""
+    tag = tag_for_keyword(keyword)
+    several = value if isinstance(value, list) else [value]
+    if tag is not None and dictionary_VR(tag) == "SQ":
+        dataset.add_new(tag, "SQ", [_item(one) for one in several[:_MOST_ITEMS] if isinstance(one, dict)])
+        return
+    if tag is None or not several or not all(isinstance(one, str | int | float) for one in several):
+        return
+    vr = dictionary_VR(tag)
+    try:
+        if vr in _VRS - {"FD", "FL"}:
+            most = _LONG if vr in ("ST", "LT", "UT") else _SHORT
+            text = "\\".join(str(one)[:most] for one in several)
+            made = DataElement(tag, vr, text.split("\\") if "\\" in text else text, pydicom.config.IGNORE)
+        elif vr in ("FD", "FL", "US"):
+            numbers = [int(one) if vr == "US" else float(one) for one in several]
+            made = DataElement(tag, vr, numbers if len(numbers) > 1 else numbers[0])
+        else:
+            return
+        dataset.add(made)
+    except PARSE_ERRORS:
+        return
+
+
+def _item(fields: Mapping[str, Any]) -> Dataset:
+    """An item of a sequence; sequences within it are passed over."""
+    item = Dataset()
+    for keyword, value in fields.items():
+        if not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(x, dict) for x in value)):
+            _put(item, keyword, value)
+    return item
+
+
+def _as_series(image: Image, where: str) -> Candidate:
+    """What the fields tell of the series; raises `NoCTError` for what a DICOM series of them would not be read for."""
+    hint = "give the native CT series"
+    said = image.modality
+    if said and said != "CT":
+        raise NoCTError(f"the JSON beside it says that it is {said[:16]}, not CT", where=where, hint=hint)
+    if "LOCALIZER" in image.image_type or "SCOUT" in image.image_type:
+        raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
+    derivation = derivation_of([image])
+    if derivation.nature >= Nature.COMPUTED:
+        raise NoCTError(f"the JSON beside it says that it is no plain CT: {derivation.why}", where=where, hint=hint)
+    return Candidate(
+        stack=Stack(images=(image,)), refusal="", derivation=derivation, contrast=contrast_of_series([image])
+    )

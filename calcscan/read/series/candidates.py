@@ -1,0 +1,109 @@
+"""Stacks that could be read, with what their headers say of each, and why others can't."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydicom.uid import UID
+
+from calcscan.read.headers.contrast import Contrast, contrast_of_series
+from calcscan.read.headers.image import Image
+from calcscan.read.rules import limit, says
+from calcscan.read.series.derivation import Derivation, Nature, derivation_of, made_from
+from calcscan.read.series.stacks import Stack
+
+_DOSE_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.76")
+_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+_STORAGE = "1.2.840.10008.5.1.4."
+_CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A stack, and what its headers say of it."""
+
+    stack: Stack
+    refusal: str
+    """Why no volume can be made of it; empty if one can."""
+    derivation: Derivation
+    contrast: Contrast
+
+    @property
+    def first(self) -> Image:
+        return self.stack.first
+
+    @property
+    def name(self) -> str:
+        own = " ".join(self.first.description.split()) or "(no description)"
+        return own + (f" ({self.stack.part})" if self.stack.part else "")
+
+
+def candidates_of(stacks: Sequence[Stack]) -> list[Candidate]:
+    """Each stack with what its own headers tell of it, and those of the others in its study."""
+    refusals = [unusable(stack) for stack in stacks]
+    usable = [stack for stack, no in zip(stacks, refusals, strict=True) if not no]
+    with_contrast = [
+        (stack, stack.first.study_uid) for stack in usable if contrast_of_series(stack.images, alone=False).given
+    ]
+    found = []
+    for stack, refusal in zip(stacks, refusals, strict=True):
+        study = stack.first.study_uid
+        alone = not any(uid == study for other, uid in with_contrast if other is not stack)
+        found.append(
+            Candidate(
+                stack=stack,
+                refusal=refusal,
+                derivation=Derivation() if refusal else _derivation(stack, usable),
+                contrast=Contrast() if refusal else contrast_of_series(stack.images, alone=alone),
+            )
+        )
+    return found
+
+
+def _derivation(stack: Stack, usable: Sequence[Stack]) -> Derivation:
+    own = derivation_of(stack.images)
+    if own.nature >= Nature.DOUBTFUL:
+        return own
+    others = [image for one in usable if one.first.series_uid != stack.first.series_uid for image in one.images]
+    if made_from(stack.images, others):
+        return Derivation(nature=Nature.DOUBTFUL, why="derived from another series, as its source images tell")
+    return own
+
+
+def unusable(stack: Stack) -> str:
+    """Why no volume can be made of a stack at all; empty if one can."""
+    first = stack.first
+    if first.sop_class in _DOSE_CLASSES or (says("dose_report", first.description) and not stack.placed):
+        return "dose report"
+    if first.modality != "CT":
+        return f"not CT ({first.modality or 'no modality'})"
+    if first.sop_class == _CAPTURE_CLASS or first.sop_class.startswith(_CAPTURE_CLASS + "."):
+        return "secondary capture"
+    if first.sop_class.startswith(_STORAGE) and not first.sop_class.startswith(_CT_CLASS):
+        return f"not CT slices ({UID(first.sop_class).name})"
+    grey = first.origin.photometric.startswith("MONOCHROME") or not first.origin.photometric
+    if not first.rows or not first.columns or first.pixels.samples != 1 or not grey:
+        return "not a grey image"
+    if max(first.rows, first.columns) > limit("largest_side"):
+        return f"not a CT slice ({first.rows} × {first.columns} pixels)"
+    if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
+        return "localizer"
+    if not stack.placed:
+        return unplaced(first)
+    if len(stack.images) < limit("min_slices"):
+        return stack.fault or f"too few slices ({len(stack.images)}; at least {limit('min_slices'):g})"
+    return ""
+
+
+def unplaced(image: Image) -> str:
+    """Which field is to blame that a slice has no place, and what stands in it."""
+    if image.position_mm is None and not image.position_text and not image.spacing_text:
+        return "no positions: screen capture, report or localizer"
+    if image.row_spacing_mm is None or image.column_spacing_mm is None:
+        if image.spacing_text:
+            return f"PixelSpacing is {image.spacing_text[:40]!r}, not two numbers above 0"
+        return "PixelSpacing is absent (ImagerPixelSpacing does not stand for it)"
+    if image.position_text:
+        return f"no positions: ImagePositionPatient is {image.position_text[:60]!r}, not three numbers"
+    return "no positions: ImagePositionPatient is absent"

@@ -1,0 +1,323 @@
+"""What the pictures themselves show of two series that the headers can't tell apart: a few slices, in coarse cells.
+
+Two reconstructions of one scan agree cell by cell. One that is brighter throughout is a projection; one that is
+brighter in spots shows vessels, or the other has had its calcium taken out; one without bone has had it removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.errors import UnreadableError
+from calcscan.grid.geometry import Array
+from calcscan.read.headers.fields import one_line
+from calcscan.read.headers.image import Image
+from calcscan.read.pixels.decode import stored_pixels
+from calcscan.read.pixels.hounsfield import to_hounsfield
+from calcscan.read.rules import limit
+from calcscan.read.series.positions import normal_of, position_along, thickness_of, typical_gap_of
+
+One = TypeVar("One")
+Cells = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+_PARALLEL = 0.9995
+_FLAT_SHARE, _SOME = 0.2, 0.05
+_FEW = 0.3
+_FAR = 1 << 20
+"""Cells beyond any slice: what lies there is not counted."""
+_PIXELS_ACROSS, _PIXELS_FOR_SPREAD = 2.5, 4
+"""A cell is so many pixels wide at least; of fewer pixels no spread is told."""
+_NEAR_BONE = 0.6
+"""Cells of so much of the density of bone, in both, are bone or its edge."""
+_THROUGHOUT = 0.05
+_OUTER_SHARE = 0.22
+"""So much of the common stretch is left out at either end: at base and vertex slices cut bone at a slant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """Cells of two series at the same places, (slices, rows, columns); NaN where either shows nothing."""
+
+    own: Cells
+    other: Cells
+    own_spread: Cells
+    other_spread: Cells
+    deep: Mask
+
+    def turned(self) -> _Pair:
+        return _Pair(
+            own=self.other, other=self.own, own_spread=self.other_spread, other_spread=self.own_spread, deep=self.deep
+        )
+
+
+def unlike_a_head(series: Sequence[Image]) -> str:
+    """Why a series doesn't look like Hounsfield units of a head; empty if it does, or can't be decoded here."""
+    images = _spread(series, 3)
+    try:
+        slices = [_hounsfield(image) for image in images]
+    except UnreadableError:
+        return ""
+    values = np.stack(slices)
+    if float(np.percentile(values, 1)) > limit("air_below_hu"):
+        return "nothing in it has the value of air"
+    size = _cell_mm(images)
+    cells = np.stack([_binned(hu, image, images[0], size)[0] for hu, image in zip(slices, images, strict=True)])
+    deep = _deep(cells, size)
+    if not deep.any():
+        return ""
+    middle = float(np.median(cells[deep]))
+    if not limit("brain_low_hu") <= middle <= limit("brain_high_hu"):
+        return f"what lies deep in the head reads {middle:.0f} HU"
+    if np.count_nonzero(cells > limit("bone_hu")) < limit("bone_cells"):
+        return "it shows no skull"
+    return ""
+
+
+def neighbour_correlation(series: Sequence[Image]) -> float:
+    """How much neighbouring slices repeat each other, grain and all: the correlation of what is left in brain after
+    smoothing; 0 where slices are said to be thicker than their spacing (then they may), or nothing can be told.
+
+    Slices of a projection or an average over a slab do, as every few of them show the same.
+    """
+    if _slab_mm(series) > limit("overlapping_ratio") * typical_gap_of(series):
+        return 0.0
+    likeness = []
+    for index in (len(series) * share // 20 for share in (7, 10, 13)):
+        try:
+            pair = [_hounsfield(image).astype(np.float64) for image in series[index : index + 2]]
+        except UnreadableError:
+            return 0.0
+        middle = tuple(slice(side * 3 // 10, side * 7 // 10) for side in pair[0].shape)
+        one, other = (values[middle] for values in pair)
+        soft = (np.abs(one) < limit("soft_cell_hu") / 2) & (np.abs(other) < limit("soft_cell_hu") / 2)
+        grain, other_grain = ((values - ndimage.median_filter(values, 7))[soft] for values in (one, other))
+        if len(grain) >= limit("grain_pixels") and grain.std() > 0 and other_grain.std() > 0:
+            likeness.append(float(np.corrcoef(grain, other_grain)[0, 1]))
+    return float(np.median(likeness)) if len(likeness) > 1 else 0.0
+
+
+def why_not_native(series: Sequence[Image], other: Sequence[Image]) -> str:
+    """Why, of two series at the same places, this one is not a plain native picture; empty if it may be.
+
+    Pixels of a few slices are read; empty, too, where the two can't be compared: another study, other
+    directions, no common stretch, pixels that can't be decoded.
+    """
+    try:
+        pair = _pair(series, other)
+    except UnreadableError:
+        return ""
+    if pair is None:
+        return ""
+    frames = {image.frame_of_reference_uid for image in (series[0], other[0])} - {""}
+    return _verdict(pair, registered=len(frames) < 2, same_kvp=series[0].kvp_kv == other[0].kvp_kv)
+
+
+def _verdict(pair: _Pair, *, registered: bool, same_kvp: bool) -> str:
+    """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is.
+
+    Where the two may not lie on each other, only what the whole slices show is compared, not place by place.
+    """
+    soft = (
+        pair.deep & (np.abs(pair.own) < limit("soft_cell_hu")),
+        pair.deep & (np.abs(pair.other) < limit("soft_cell_hu")),
+    )
+    lacks = {
+        "air": (pair.own < limit("air_cell_hu"), pair.other < limit("air_cell_hu")),
+        "bone": (pair.own > limit("bone_hu"), pair.other > limit("bone_hu")),
+        "soft tissue deep in the head": soft,
+    }
+    for what, (here, there) in lacks.items():
+        count, its = np.count_nonzero(here), np.count_nonzero(there)
+        if min(count, its) < _FEW * max(count, its) and max(count, its) >= limit("bone_cells"):
+            return f"it lacks {what}, which the other series shows" if count < its else ""
+    brain = soft[0] & soft[1]
+    if not brain.any():
+        return ""
+    own, other = (float(np.median(cells[brain])) for cells in (pair.own, pair.other))
+    shift = float(np.median((pair.own - pair.other)[brain]))
+    if abs(shift) > limit("same_tissue_hu"):
+        plain = limit("plain_brain_hu")
+        why = f"its brain reads {own:.0f} HU where the other series reads {other:.0f}: a projection, map or contrast"
+        return why if abs(own - plain) > abs(other - plain) else ""
+    return _by_place(pair, shift, same_kvp=same_kvp) if registered else ""
+
+
+def _by_place(pair: _Pair, shift: float, *, same_kvp: bool) -> str:
+    """The rest of the verdict, place by place. A projection lifts the brain, too; what takes calcium out doesn't."""
+    share = _bone_share(pair) if same_kvp else 1.0
+    brighter, darker = share > 1.0 or _throughout(pair), share < 1.0 or _throughout(pair.turned())
+    if (brighter or darker) and abs(shift) > limit("lifted_hu"):
+        return "it is brighter throughout than the other series: a projection" if shift > 0 and brighter else ""
+    if share != 1.0:
+        return "its bone reads weaker than in the other series: calcium taken out" if share < 1.0 else ""
+    if brighter or darker:
+        return "it is brighter throughout than the other series: a projection" if brighter else ""
+    if _spots(pair):
+        return (
+            "" if _emptied(pair.turned()) else "it shows bright vessels that the other series doesn't: contrast medium"
+        )
+    if _spots(pair.turned()) and _emptied(pair):
+        return "calcium that the other series shows is missing in it"
+    return ""
+
+
+def _bone_share(pair: _Pair) -> float:
+    """The density of bone by that in the other series; 1 where the two are much the same."""
+    where = np.maximum(pair.own, pair.other) > limit("bone_hu")
+    if np.count_nonzero(where) < limit("bone_cells"):
+        return 1.0
+    own, other = (max(float(np.median(cells[where])), 1.0) for cells in (pair.own, pair.other))
+    return 1.0 if limit("weak_bone") < own / other < 1 / limit("weak_bone") else own / other
+
+
+def _throughout(pair: _Pair) -> bool:
+    """Is it plainly brighter at many places near the surface, where scalp and skull end, and hardly anywhere darker?"""
+    difference, plainly = pair.own - pair.other, limit("plainly_brighter_hu")
+    shell = ~pair.deep & (np.maximum(pair.own, pair.other) > limit("head_cell_hu"))
+    up, down = (np.count_nonzero(shell & (sign * difference > plainly)) for sign in (1, -1))
+    return bool(up > _THROUGHOUT * np.count_nonzero(shell) and up >= limit("one_sided") * down)
+
+
+def _spots(pair: _Pair) -> bool:
+    """Is it plainly brighter in places deep in the head and off the bone, and hardly anywhere darker?"""
+    up, down = (np.count_nonzero(_brighter(one)) for one in (pair, pair.turned()))
+    return bool(up >= limit("bright_cells") and up >= limit("one_sided") * down)
+
+
+def _brighter(pair: _Pair) -> Mask:
+    bone = np.minimum(pair.own, pair.other) > limit("bone_hu") * _NEAR_BONE
+    reach = np.zeros((3, 5, 5), bool)
+    reach[1] = True  # two cells in every direction of the slice
+    clear = pair.deep & ~ndimage.binary_dilation(bone, reach)
+    return np.asarray(clear & (pair.own - pair.other > limit("plainly_brighter_hu")))
+
+
+def _emptied(pair: _Pair) -> bool:
+    """Where it is darker than the other: is it as flat as no picture is, or its bone weaker too?"""
+    bone = pair.other > limit("bone_hu")
+    if bone.any() and float(np.median((pair.own - pair.other)[bone])) < -limit("less_bone_hu"):
+        return True
+    spots = _brighter(pair.turned())
+    usual = float(np.nanmedian(np.append(pair.own_spread[pair.deep], 0.0)))
+    flat = pair.own_spread < _FLAT_SHARE * usual
+    return bool(spots.any()) and float(np.mean(flat[spots])) > _SOME
+
+
+def _pair(series: Sequence[Image], other: Sequence[Image]) -> _Pair | None:
+    first, its = series[0], other[0]
+    if first.study_uid != its.study_uid or normal_of(first) @ normal_of(its) < _PARALLEL:
+        return None
+    thick, thin = sorted((series, other), key=lambda one: -_slab_mm(one))
+    matches = _matches(thick, thin)
+    if not matches:
+        return None
+    size = _cell_mm([thick[0], thin[0]])
+    cells = []
+    for image, parts in matches:
+        mixed = np.sum([weight * _hounsfield(part).astype(np.float64) for part, weight in parts], axis=0)
+        coarse = _binned(_hounsfield(image), image, image, size)
+        cells.append((*coarse, *_binned(mixed, parts[0][0], image, size, shape=coarse[0].shape)))
+    of_thick, thick_spread, of_thin, thin_spread = (np.stack(one) for one in zip(*cells, strict=True))
+    known = np.isfinite(of_thick) & np.isfinite(of_thin)
+    of_thick, of_thin = (np.where(known, one, -1000.0) for one in (of_thick, of_thin))
+    deep = _deep(np.maximum(of_thick, of_thin), size) & known
+    pair = _Pair(own=of_thick, other=of_thin, own_spread=thick_spread, other_spread=thin_spread, deep=deep)
+    return pair if thick is series else pair.turned()
+
+
+def _matches(thick: Sequence[Image], thin: Sequence[Image]) -> list[tuple[Image, list[tuple[Image, float]]]]:
+    """Some of the thick slices, each with the thin ones that lie in it and their shares."""
+    normal = normal_of(thick[0])
+    at, thin_at = (np.array([position_along(image, normal) for image in one]) for one in (thick, thin))
+    half, thin_half = _slab_mm(thick) / 2, _slab_mm(thin) / 2
+    low, high = max(at.min(), thin_at.min()), min(at.max(), thin_at.max())
+    edge = (high - low) * _OUTER_SHARE
+    inside = np.flatnonzero((at >= low + edge) & (at <= high - edge))
+    found = []
+    for index in _spread(inside.tolist(), int(limit("positions_compared"))):
+        low, high = at[index] - half, at[index] + half
+        shares = np.minimum(thin_at + thin_half, high) - np.maximum(thin_at - thin_half, low)
+        parts = _spread(np.flatnonzero(shares > 1e-3).tolist(), int(limit("slices_averaged")))
+        total = sum(float(shares[part]) for part in parts)
+        if parts:
+            found.append((thick[index], [(thin[part], float(shares[part]) / total) for part in parts]))
+    return found
+
+
+def _slab_mm(images: Sequence[Image]) -> float:
+    thickness = thickness_of(images)
+    if np.isnan(thickness).all():
+        return typical_gap_of(images)
+    return float(np.nanmedian(thickness))
+
+
+def _spread(items: Sequence[One], count: int) -> list[One]:
+    """So many of them at most, evenly spread, the ends left out where there are more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[int((index + 0.5) * len(items) / count)] for index in range(count)]
+
+
+def _hounsfield(image: Image) -> npt.NDArray[np.int16]:
+    hu = np.empty((image.rows, image.columns), dtype=np.int16)
+    try:
+        (stored,) = stored_pixels(image.file, [image])
+        to_hounsfield(stored, image, hu)
+    except (ValueError, OverflowError, MemoryError) as error:
+        what = f"can't be decoded ({one_line(error)})"
+        raise UnreadableError(what, where=image.file.name, hint="export it again") from error
+    return hu
+
+
+def _cell_mm(images: Sequence[Image]) -> float:
+    pixels = [side for image in images for side in (image.row_spacing_mm, image.column_spacing_mm) if side]
+    return max(float(limit("cell_mm")), _PIXELS_ACROSS * max(pixels))
+
+
+def _binned(
+    hu: npt.NDArray[np.generic], image: Image, frame: Image, size: float, shape: tuple[int, ...] | None = None
+) -> tuple[Cells, Cells]:
+    """Mean and standard deviation of a slice's pixels in cells laid out along another one's rows and columns."""
+    if shape is None:
+        shape = (int(frame.rows * (frame.row_spacing_mm or 0) / size) + 1,
+                 int(frame.columns * (frame.column_spacing_mm or 0) / size) + 1)  # fmt: skip
+    along, down = np.array(frame.row_cosine), np.array(frame.column_cosine)
+    offset = np.array(image.position_mm) - np.array(frame.position_mm)
+    steps_i = np.arange(image.columns) * (image.column_spacing_mm or 0.0)
+    steps_j = np.arange(image.rows) * (image.row_spacing_mm or 0.0)
+    row, column = np.array(image.row_cosine), np.array(image.column_cosine)
+
+    def bins(axis: Array) -> Array:
+        at = offset @ axis + steps_i[None, :] * (row @ axis) + steps_j[:, None] * (column @ axis)
+        return np.asarray(np.clip(np.floor(at / size + 1e-6), -1, _FAR).astype(np.int64))
+
+    i, j = bins(along), bins(down)
+    inside = (i >= 0) & (i < shape[1]) & (j >= 0) & (j < shape[0])
+    index = (j * shape[1] + i)[inside]
+    values = np.asarray(hu, dtype=np.float64)[inside]
+    cells = shape[0] * shape[1]
+    count = np.bincount(index, minlength=cells).astype(np.float64)
+    count[count == 0] = np.nan
+    mean = np.bincount(index, values, cells) / count
+    square = np.bincount(index, values**2, cells) / count
+    spread = np.where(count < _PIXELS_FOR_SPREAD, np.nan, np.sqrt(np.maximum(square - mean**2, 0.0)))
+    return mean.reshape(shape), spread.reshape(shape)
+
+
+def _deep(cells: Cells, size: float) -> Mask:
+    """Cells that lie deep in the head's outline, in each slice."""
+    steps = max(1, round(limit("deep_mm") / size))
+    deep = np.zeros(cells.shape, bool)
+    for index, one in enumerate(cells):
+        filled = ndimage.binary_fill_holes(np.nan_to_num(one, nan=-1000.0) > limit("head_cell_hu"))
+        parts, count = ndimage.label(filled)
+        if count:
+            largest = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+            deep[index] = ndimage.binary_erosion(largest, iterations=steps)
+    return deep

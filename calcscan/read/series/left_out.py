@@ -1,0 +1,44 @@
+"""What of the input was not used, and is no slice of the series that was: other studies, other files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from calcscan.model import Flag
+from calcscan.read.rules import limit
+from calcscan.read.series.stacks import Stack
+
+
+class Named(Protocol):
+    """A file of the input and why it was not used."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def what(self) -> str: ...
+
+
+def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named]) -> tuple[Flag, ...]:
+    """`left_out`, once for other studies in the input, once for files that hold no DICOM image."""
+    flags = []
+    own = {image.study_uid for image in chosen.images}
+    others = {stack.first.study_uid for stack in stacks} - own
+    if others:
+        one = len(others) == 1
+        message = (
+            f"{len(others)} other {'study' if one else 'studies'} in the input {'was' if one else 'were'} not used; "
+            "`calcscan batch` reads each of them, `--series` another series."
+        )
+        flags.append(Flag(code="left_out", message=message, value=float(len(others)), limit=0.0))
+    if files:
+        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown(files)}."
+        flags.append(Flag(code="left_out", message=message, value=float(len(files)), limit=0.0))
+    return tuple(flags)
+
+
+def shown(files: Sequence[Named]) -> str:
+    """The first few with their reasons, for a sentence."""
+    most = int(limit("most_names"))
+    return "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")

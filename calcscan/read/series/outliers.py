@@ -1,0 +1,45 @@
+"""Slices that lie far from all others of their series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calcscan.model import Flag
+from calcscan.read.headers.image import Image
+from calcscan.read.rules import limit
+
+
+def without_outliers(images: Sequence[Image]) -> tuple[tuple[Image, ...], tuple[Flag, ...]]:
+    """The slices, in ascending order, without those that lie far from the most of them; and a flag for these.
+
+    Where they truly belong is not known, so they count as missing.
+    """
+    reach = limit("stray_mm")
+    groups: list[list[Image]] = []
+    for image in images:
+        if image.position_mm is None:
+            return tuple(images), ()
+        near = next((group for group in groups if _apart_mm(group[-1], image) <= reach), None)
+        if near is None:
+            groups.append([image])
+        else:
+            near.append(image)
+    if len(groups) < 2:
+        return tuple(images), ()
+    kept = max(groups, key=len)
+    if len(kept) <= len(images) / 2:  # none is the rule from which others stray
+        return tuple(images), ()
+    strays = [image for group in groups if group is not kept for image in group]
+    nearest = min(_apart_mm(stray, image) for stray in strays for image in (kept[0], kept[-1]))
+    many = len(strays) > 1
+    message = (
+        f"{len(strays)} slice{'s' * many} of {len(images)} lie{'s' * (not many)} {nearest:.0f} mm or more from the "
+        f"others ({strays[0].file.name}) and {'were' if many else 'was'} left out."
+    )
+    return tuple(kept), (Flag(code="missing_slices", message=message, value=float(len(strays)), limit=0.0),)
+
+
+def _apart_mm(one: Image, other: Image) -> float:
+    return float(np.linalg.norm(np.subtract(one.position_mm or (), other.position_mm or ())))

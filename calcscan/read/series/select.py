@@ -1,0 +1,192 @@
+"""Which series to read, and why not each of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from calcscan.errors import GeometryError, InputError, NoCTError
+from calcscan.model import Flag, SeriesChoice
+from calcscan.read.headers.acquisition import is_sharp
+from calcscan.read.headers.contrast import contrast_of_series
+from calcscan.read.rules import limit, says
+from calcscan.read.series.candidates import Candidate, candidates_of
+from calcscan.read.series.criteria import CRITERIA, IDENTITY_CRITERIA, plane_of, rank, same_sharpness, slab_of
+from calcscan.read.series.derivation import Nature, odd_rescale_types
+from calcscan.read.series.image_comparison import neighbour_correlation, unlike_a_head, why_not_native
+from calcscan.read.series.stacks import Stack
+
+_FIELDS = ("PixelSpacing", "ImagePositionPatient")
+_CONTRAST = "contrast medium"
+_COMPARED = 2
+"""The best is compared with so many others at most."""
+
+
+def select_series(
+    stacks: Sequence[Stack], *, series_uid: str | None = None, where: str = ""
+) -> tuple[Candidate, tuple[SeriesChoice, ...]]:
+    """The stack to read, and what was decided about each. With `series_uid`, the best of that series.
+
+    Headers decide first. Where they leave several series that differ only in thickness and the like, a few slices of
+    each are compared (`calcscan.read.picture`); a derived series that stands alone must look like a head.
+
+    Raises
+    ------
+    InputError
+        There is no series of that uid, or it can't be read as a volume.
+    NoCTError
+        Nothing is a CT, or all that there is was computed (a projection, a map …).
+    GeometryError
+        There is CT, but no stack of enough slices.
+    """
+    everything = candidates_of(stacks)
+    aside: dict[str, str] = {}
+    if series_uid is not None:
+        best: Candidate | None = min(_asked_for(everything, series_uid, where), key=rank)
+    else:
+        pool = [one for one in everything if not one.refusal and one.derivation.nature < Nature.COMPUTED]
+        best = _best(pool, aside)
+    if best is None:
+        raise _nothing(everything, aside, where)
+    best = _accounted(best, everything, aside)
+    everything = [best if one.stack is best.stack else one for one in everything]
+    choices = [_choice(one, best, everything, aside, asked=series_uid is not None) for one in everything]
+    return best, tuple(choices)
+
+
+def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
+    """The best by its header, unless its picture speaks against it; what is passed over is put `aside`, with why."""
+    ranked = sorted(((rank(one), one) for one in pool), key=lambda pair: pair[0])
+    while ranked:
+        best_rank, best = ranked.pop(0)
+        alike = [
+            one
+            for its, one in ranked
+            if its[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best)
+        ]
+        rivals = alike[:_COMPARED]
+        why = next((why for rival in rivals if (why := why_not_native(best.stack.images, rival.stack.images))), "")
+        if not why and rivals and neighbour_correlation(best.stack.images) > limit("neighbour_correlation_beside"):
+            why = "its slices repeat each other, as those of a slab do"
+        if why:
+            aside[_key(best)] = f"by its picture not a plain native series: {why}"
+            continue
+        if best.derivation.nature >= Nature.REFORMAT:
+            why = unlike_a_head(best.stack.images)
+            if (
+                not why
+                and best.derivation.nature >= Nature.DOUBTFUL
+                and neighbour_correlation(best.stack.images) > limit("neighbour_correlation")
+            ):
+                why = "its slices repeat each other, as those of a projection or slab do"
+            if why:
+                aside[_key(best)] = f"{best.derivation.why}, and {why}"
+                continue
+        return best
+    return None
+
+
+def _accounted(best: Candidate, everything: Sequence[Candidate], aside: dict[str, str]) -> Candidate:
+    """The chosen one; that its study speaks of contrast is put down to a series in which the picture showed it."""
+    study = best.first.study_uid
+    seen = any(_CONTRAST in aside.get(_key(one), "") for one in everything if one.first.study_uid == study)
+    return replace(best, contrast=contrast_of_series(best.stack.images, alone=False)) if seen else best
+
+
+def _key(one: Candidate) -> str:
+    return f"{one.first.study_uid} {one.first.series_uid} {one.stack.part}"
+
+
+def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> list[Candidate]:
+    own = [one for one in everything if any(image.series_uid == series_uid for image in one.stack.images)]
+    if not own:
+        usable = {one.first.series_uid: None for one in everything if not one.refusal}
+        known = ", ".join(usable) or "no series that can be read"
+        raise InputError(f"no series has the uid {series_uid}", where=where, hint=f"there is {known}")
+    usable_own = [one for one in own if not one.refusal]
+    if not usable_own:
+        what = f"series {series_uid} can't be read: {own[0].refusal}"
+        raise InputError(what, where=where, hint="choose another series")
+    return usable_own
+
+
+def _why_never(one: Candidate, aside: dict[str, str]) -> str:
+    """Why a stack that could be read is never chosen unless asked for; empty if it may be."""
+    return one.derivation.why if one.derivation.nature >= Nature.COMPUTED else aside.get(_key(one), "")
+
+
+def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str) -> InputError:
+    reasons = [one.refusal or _why_never(one, aside) for one in everything]
+    distinct = list(dict.fromkeys(reasons))
+    found = "; ".join(distinct[:5]) + (" …" if len(distinct) > 5 else "")
+    if any(one.stack.fault for one in everything) or any(field in reason for reason in reasons for field in _FIELDS):
+        hint = "export the series again with these fields as the scanner wrote them"
+        return GeometryError(f"no series makes a volume (found: {found})", where=where, hint=hint)
+    if any(reason.startswith("too few") for reason in reasons):
+        hint = "give the folder of the whole series"
+        return GeometryError(f"no series has enough slices (found: {found})", where=where, hint=hint)
+    computed = any(not one.refusal for one in everything)
+    hint = "give a folder with axial head CT slices"
+    if computed:
+        hint = "give the scanner's own slices; --series UID reads what was computed nonetheless, and flags it"
+    return NoCTError(f"no CT series to read (found: {found})", where=where, hint=hint)
+
+
+def _choice(
+    one: Candidate, best: Candidate, everything: Sequence[Candidate], aside: dict[str, str], *, asked: bool
+) -> SeriesChoice:
+    if one is best:
+        reason = "asked for by its uid" if asked else _praise(best, everything)
+    else:
+        never = _why_never(one, aside)
+        reason = one.refusal or ("another series was asked for" if asked else never or _worse(one, best))
+        if one.first.study_uid != best.first.study_uid:
+            reason = f"another study; {reason}"
+    return SeriesChoice(
+        uid=one.first.series_uid,
+        description=one.name,
+        images=len(one.stack.images),
+        chosen=one is best,
+        reason=reason,
+    )
+
+
+def _worse(one: Candidate, best: Candidate) -> str:
+    for criterion in CRITERIA:
+        if criterion.of(one) > criterion.of(best):
+            return criterion.reason(one, best)
+        if criterion.of(one) < criterion.of(best):
+            break
+    return "as good as the chosen one"
+
+
+def _praise(best: Candidate, everything: Sequence[Candidate]) -> str:
+    kernel = best.first.kernel
+    sharp = is_sharp(kernel, best.first.description)
+    words = [
+        plane_of(best.first),
+        "with contrast medium" if best.contrast.given else "",
+        ("sharp kernel" if sharp else "kernel") + f" {kernel}" if kernel else "",
+        f"{slab_of(best.stack):g} mm slices",
+        f"{best.derivation.why}, but no plainer series is there" if best.derivation.why else "",
+    ]
+    studies = len({one.first.study_uid for one in everything})
+    of = f"; best of {studies} studies in the input" if studies > 1 else ""
+    return f"best for calcification: {', '.join(word for word in words if word)}{of}"
+
+
+def derived_flag(chosen: Candidate) -> tuple[Flag, ...]:
+    """`not_hounsfield` for what is measured only because it was asked for, and for slices that say other values."""
+    odd = odd_rescale_types(chosen.stack.images)
+    if odd:
+        types = ", ".join(f"{kind} in {count}" for kind, count in odd.items())
+        message = f"Of {len(chosen.stack.images)} slices some say that their values are no Hounsfield units ({types})."
+        return (Flag(code="not_hounsfield", message=message, value=", ".join(odd), limit="HU"),)
+    if chosen.derivation.nature >= Nature.COMPUTED:
+        message = f"The series is no plain CT: {chosen.derivation.why}."
+        return (Flag(code="not_hounsfield", message=message, value=chosen.derivation.why),)
+    first = chosen.first
+    if says("cone_beam", f"{first.description} {first.model} {first.kernel}"):
+        message = "A cone-beam CT: its values are not calibrated as Hounsfield units."
+        return (Flag(code="not_hounsfield", message=message, value=first.model or first.description),)
+    return ()

@@ -18,10 +18,11 @@ from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
 from calcscan.batch.people import told_apart
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.read.files.source import SourceFile
 from calcscan.read.files.tree import Entry, walk
 from calcscan.read.headers.probe import Probe
-from calcscan.read.rules import limit
 from calcscan.report.folder import OURS, REPORT, is_report
 
 Look = Callable[[Path], Probe]
@@ -177,7 +178,7 @@ def _studies(root: Path, tree: _Tree) -> list[_Draft]:
 def _is_study(unread: Iterable[tuple[Path, bool]]) -> bool:
     """Are files that can't be read a study that failed, or stray ones?"""
     claims = [claim for _, claim in unread]
-    return any(claims) or len(claims) >= limit("min_slices")
+    return any(claims) or len(claims) >= load(ReadingSettings).min_slices
 
 
 def _within(folder: Path, places: set[Path], root: Path) -> bool:

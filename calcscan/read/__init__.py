@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 
 __all__ = ["read_scan"]
 
 
-def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
+def read_scan(path: str | Path, *, series_uid: str | None = None, settings: ReadingSettings | None = None) -> Scan:
     """The head CT in `path`: the series best suited to finding calcification, in Hounsfield units, on its own grid.
 
     `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
@@ -52,22 +54,23 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     from calcscan.read.nifti.scan import read_nifti
     from calcscan.read.size_limits import refuse_impossible_grid
 
+    settings = settings or load(ReadingSettings)
     path = Path(path)
     must_exist(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
-        if path.is_file() and is_nifti(path):
-            scan = read_nifti(path)
+        if path.is_file() and is_nifti(path, settings):
+            scan = read_nifti(path, settings)
         elif path.is_file() and not is_zip(path):
-            scan = _scan_around(path, series_uid)
+            scan = _scan_around(path, series_uid, settings)
         else:
-            with source_files(path) as files:
-                scan = read_dicom(files, series_uid=series_uid, where=str(path))
-    refuse_impossible_grid(scan.geometry, str(path))
+            with source_files(path, settings=settings) as files:
+                scan = read_dicom(files, settings, series_uid=series_uid, where=str(path))
+    refuse_impossible_grid(scan.geometry, str(path), settings)
     return scan
 
 
-def _scan_around(path: Path, series_uid: str | None) -> Scan:
+def _scan_around(path: Path, series_uid: str | None, settings: ReadingSettings) -> Scan:
     """One DICOM file stands for its series, a DICOMDIR for the folder that it lies in."""
     from calcscan.read.dicom import read_dicom
     from calcscan.read.files.inputs import source_files
@@ -75,8 +78,8 @@ def _scan_around(path: Path, series_uid: str | None) -> Scan:
     from calcscan.read.headers.collect import is_dicom, series_of_file
 
     file = SourceFile(printable(path.name), path=path)
-    series_of_its_own = series_of_file(file)
+    series_of_its_own = series_of_file(file, settings)
     if series_of_its_own is None and not is_dicom(file):
-        return read_dicom([file], series_uid=series_uid, where=str(path))
-    with source_files(path.parent, nested=series_of_its_own is None) as files:
-        return read_dicom(files, series_uid=series_uid or series_of_its_own or None, where=str(path))
+        return read_dicom([file], settings, series_uid=series_uid, where=str(path))
+    with source_files(path.parent, nested=series_of_its_own is None, settings=settings) as files:
+        return read_dicom(files, settings, series_uid=series_uid or series_of_its_own or None, where=str(path))

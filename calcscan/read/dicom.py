@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError, UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.acquisition import acquisition_of
@@ -29,23 +30,23 @@ from calcscan.read.series.stacks import Stack, stacks_of
 from calcscan.read.size_limits import refuse_large
 
 
-def read_dicom(files: Sequence[SourceFile], *, series_uid: str | None, where: str) -> Scan:
+def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, where: str) -> Scan:
     """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
-    headers = read_headers(files)
+    headers = read_headers(files, settings)
     if not headers.images:
-        raise no_images(files, headers.lost, where)
-    stacks = stacks_of(headers.images)
-    chosen, choices = select_series(stacks, series_uid=series_uid, where=where)
+        raise no_images(files, headers.lost, where, settings.kinds)
+    stacks = stacks_of(headers.images, settings)
+    chosen, choices = select_series(stacks, settings, series_uid=series_uid, where=where)
     stack = chosen.stack
-    _refuse_several_people(stack, headers.images, series_uid, where)
-    together, strays = without_outliers(stack.images)
-    refuse_large(together, where)
-    hu, kept, broken = decode_volume(together)
+    _refuse_several_people(stack, headers.images, series_uid, where, settings)
+    together, strays = without_outliers(stack.images, settings)
+    refuse_large(together, where, settings)
+    hu, kept, broken = decode_volume(together, settings)
     if not kept:
         what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
         raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
     try:
-        geometry, flags = geometry_of(kept, where=where)
+        geometry, flags = geometry_of(kept, settings, where=where)
     except GeometryError as error:
         if not broken:
             raise
@@ -55,23 +56,23 @@ def read_dicom(files: Sequence[SourceFile], *, series_uid: str | None, where: st
     thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
-        *header_flags([first, *kept[1:]], said, chosen.contrast),
-        *derived_flag(chosen),
-        *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)]),
-        *missing_flags(kept, stack, stacks, headers.images, headers.listed),
-        *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign]),
+        *header_flags([first, *kept[1:]], said, chosen.contrast, settings),
+        *derived_flag(chosen, settings),
+        *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)], settings),
+        *missing_flags(kept, stack, stacks, headers.images, headers.listed, settings),
+        *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign], settings),
         *strays,
         *_copies_flag(stack),
         *flags,
-        *hounsfield_flags(hu, top_hu=_top_hu(first)),
-        *_notes(first, stack, hu),
+        *hounsfield_flags(hu, settings, top_hu=_top_hu(first)),
+        *_notes(first, stack, hu, settings),
     )
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=acquisition_of(kept, max(thicknesses, default=None), chosen.contrast),
-        study=study_of(first),
-        series=(*(_noted(choice, stack) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
+        acquisition=acquisition_of(kept, max(thicknesses, default=None), chosen.contrast, settings),
+        study=study_of(first, settings),
+        series=(*(_noted(choice, stack, settings) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
         flags=flags,
         sources=tuple(image.source for image in kept),
     )
@@ -82,27 +83,31 @@ def _may_belong(lost: UnreadableFile, image: Image) -> bool:
     return not lost.foreign and image.series_uid.startswith(lost.series_uid)
 
 
-def _refuse_several_people(stack: Stack, images: Sequence[Image], series_uid: str | None, where: str) -> None:
+def _refuse_several_people(
+    stack: Stack, images: Sequence[Image], series_uid: str | None, where: str, settings: ReadingSettings
+) -> None:
     """Of the series that was chosen; and of the whole study, unless one series of it was asked for."""
     series = {(image.study_uid, image.series_uid) for image in stack.images}
     studies = {image.study_uid for image in stack.images}
-    refuse_several_people([one for one in images if (one.study_uid, one.series_uid) in series], "the series", where)
+    refuse_several_people(
+        [one for one in images if (one.study_uid, one.series_uid) in series], "the series", where, settings
+    )
     if series_uid is None:
-        refuse_several_people([one for one in images if one.study_uid in studies], "the study", where)
+        refuse_several_people([one for one in images if one.study_uid in studies], "the study", where, settings)
 
 
-def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16]) -> tuple[Flag, ...]:
+def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
     """What of the header was not believed, and what was used instead."""
-    notes = [*stack.notes, age_note(first.person)]
+    notes = [*stack.notes, age_note(first.person, settings)]
     bits = first.pixels.bits_stored
     if bits < first.pixels.bits_allocated and (top := int(hu.max())) > _top_hu(first):
         notes.append(f"BitsStored ({bits}) is too small for the values stored (up to {top} HU) and was not used")
     return tuple(Flag(code="left_out", message=f"{note}.") for note in notes if note)
 
 
-def _noted(choice: SeriesChoice, stack: Stack) -> SeriesChoice:
+def _noted(choice: SeriesChoice, stack: Stack, settings: ReadingSettings) -> SeriesChoice:
     """The chosen series with what its slices do not have in common."""
-    differ = differences(stack.images) if choice.chosen else ()
+    differ = differences(stack.images, settings) if choice.chosen else ()
     return replace(choice, reason="; ".join((choice.reason, *differ))) if differ else choice
 
 
@@ -112,12 +117,14 @@ def _top_hu(image: Image) -> float:
     return top * (pixels.slope or 1.0) + (pixels.intercept or 0.0)
 
 
-def _lost_flags(broken: Sequence[UnreadableFile], lost: Sequence[UnreadableFile]) -> tuple[Flag, ...]:
+def _lost_flags(
+    broken: Sequence[UnreadableFile], lost: Sequence[UnreadableFile], settings: ReadingSettings
+) -> tuple[Flag, ...]:
     """One flag for slices of the series that can't be decoded, one for files that may have been slices of it."""
     flags = []
     for files, what, more in ((broken, "slice", ""), (lost, "file", " that may belong to the series")):
         if files:
-            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown(files)}."
+            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown(files, settings)}."
             flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 

@@ -15,10 +15,14 @@ from support import dicom_faults as faults
 
 from calcscan.errors import GeometryError, UnreadableError
 from calcscan.grid.geometry import Geometry
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.read import read_scan
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.parse import read_images
 from calcscan.read.size_limits import refuse_impossible_grid, refuse_large
+
+SETTINGS = load(ReadingSettings)
 
 
 @pytest.fixture(autouse=True)
@@ -146,18 +150,20 @@ def test_slices_too_far_apart_are_refused(tmp_path, apart_mm):
 )  # fmt: skip
 def test_a_grid_that_no_ct_has_is_refused_whatever_file_it_stands_in(spacing_mm, words):
     with pytest.raises(GeometryError, match=words):
-        refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=spacing_mm), "here")
-    refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=(5, 4, 4)), "here")
+        refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=spacing_mm), "here", SETTINGS)
+    refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=(5, 4, 4)), "here", SETTINGS)
 
 
 def test_more_voxels_than_memory_are_refused(tmp_path):
     paths = faults.write(faults.series(), tmp_path)
-    images = [replace(read_images(SourceFile(path.name, path=path))[0], rows=8192, columns=8192) for path in paths]
+    images = [
+        replace(read_images(SourceFile(path.name, path=path), SETTINGS)[0], rows=8192, columns=8192) for path in paths
+    ]
     with pytest.raises(GeometryError, match="28 slices of Rows 8192 and Columns 8192"):
-        refuse_large(images, "here")
-    refuse_large(images[:7], "here")
+        refuse_large(images, "here", SETTINGS)
+    refuse_large(images[:7], "here", SETTINGS)
     with pytest.raises(GeometryError, match="2000 × 2000 × 1000 are more than 500,000,000 voxels"):
-        refuse_impossible_grid(Geometry.regular(shape=(2000, 2000, 1000), spacing_mm=(0.1, 0.1, 0.1)), "here")
+        refuse_impossible_grid(Geometry.regular(shape=(2000, 2000, 1000), spacing_mm=(0.1, 0.1, 0.1)), "here", SETTINGS)
 
 
 def test_a_file_that_can_be_opened_and_not_read_costs_only_itself(tmp_path):

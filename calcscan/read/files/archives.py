@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from calcscan.errors import InputError, UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.source import SourceFile, cannot_read, printable
-from calcscan.read.rules import limit
 
 _UTF8 = 0x08
 """In the second byte of an entry's flags: its name is UTF-8."""
@@ -68,7 +68,7 @@ def _number(content: mmap.mmap, at: int, size: int) -> int:
     return int.from_bytes(content[at : at + size], "little")
 
 
-def archive_members(archive: zipfile.ZipFile, path: Path) -> list[SourceFile]:
+def archive_members(archive: zipfile.ZipFile, path: Path, settings: ReadingSettings) -> list[SourceFile]:
     """Every entry, also where several have the same name: the later ones carry a number then."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if not infos:
@@ -76,7 +76,7 @@ def archive_members(archive: zipfile.ZipFile, path: Path) -> list[SourceFile]:
     if all(info.flag_bits & 1 for info in infos):
         hint = "unpack it with its password and give the folder"
         raise UnreadableError("the archive is encrypted", where=str(path), hint=hint)
-    _refuse_bomb(infos, path)
+    _refuse_bomb(infos, path, settings)
     met: Counter[str] = Counter()
     files = []
     for info in sorted(infos, key=lambda info: info.filename):
@@ -85,16 +85,16 @@ def archive_members(archive: zipfile.ZipFile, path: Path) -> list[SourceFile]:
         if met[info.filename] > 1:
             stem, dot, end = name.rpartition(".")
             name = f"{stem or end} (entry {met[info.filename]}){dot and stem and '.' + end}"
-        files.append(SourceFile(name, archive=archive, member=info))
+        files.append(SourceFile(name, archive=archive, member=info, max_unpacked_bytes=settings.max_member_bytes))
     return files
 
 
-def _refuse_bomb(infos: Iterable[zipfile.ZipInfo], path: Path) -> None:
+def _refuse_bomb(infos: Iterable[zipfile.ZipInfo], path: Path, settings: ReadingSettings) -> None:
     """Entries that share their bytes, or claim more than any study holds, are made to fill memory."""
     stored = sorted((info.header_offset, info.compress_size) for info in infos)
     if any(offset + size > following for (offset, size), (following, _) in pairwise(stored)):
         raise UnreadableError("entries of the archive overlap", where=str(path), hint="pack it again")
-    total, most = sum(info.file_size for info in infos), limit("largest_archive_bytes")
+    total, most = sum(info.file_size for info in infos), settings.max_archive_bytes
     if total > most:
         what = f"the archive would unpack to {total / 1e9:,.0f} GB (at most {most / 1e9:,.0f})"
         raise UnreadableError(what, where=str(path), hint="unpack it by hand and give the folder of one study")

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from calcscan.errors import InputError, UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.read.files.archives import archive_members, is_zip, open_archive
 from calcscan.read.files.source import READ_ERRORS, SourceFile, cannot_read, printable
-from calcscan.read.files.tree import is_version_control, walk
+from calcscan.read.files.tree import walk
 
 
 def must_exist(path: Path) -> None:
@@ -25,7 +27,9 @@ def must_exist(path: Path) -> None:
 
 
 @contextmanager
-def source_files(path: Path, *, nested: bool = True) -> Iterator[list[SourceFile]]:
+def source_files(
+    path: Path, *, nested: bool = True, settings: ReadingSettings | None = None
+) -> Iterator[list[SourceFile]]:
     """Every file of a folder (and, if `nested`, of those in it) or ZIP, by name; the archive stays open in the `with`.
 
     Raises
@@ -35,9 +39,10 @@ def source_files(path: Path, *, nested: bool = True) -> Iterator[list[SourceFile
     UnreadableError
         The folder can't be listed, or the ZIP can't be opened.
     """
+    settings = settings or load(ReadingSettings)
     must_exist(path)
     if path.is_dir():
-        found = list(_walk(path, nested))
+        found = list(_walk(path, nested, settings))
         if not found:
             raise InputError("the folder is empty", where=str(path), hint="give the folder that holds the DICOM files")
         yield found
@@ -49,18 +54,19 @@ def source_files(path: Path, *, nested: bool = True) -> Iterator[list[SourceFile
                 cannot_read(error), where=str(path), hint="unpack it by hand and give the folder"
             ) from error
         with archive:
-            yield archive_members(archive, path)
+            yield archive_members(archive, path, settings)
     else:
         yield [SourceFile(printable(path.name), path=path)]
 
 
-def _walk(root: Path, nested: bool) -> Iterator[SourceFile]:
+def _walk(root: Path, nested: bool, settings: ReadingSettings) -> Iterator[SourceFile]:
     """Every file; what can't be opened comes with its problem; what is reached twice comes once, and what version
     control keeps is no file of the input."""
+    version_control = settings.kinds.version_control.folders
     try:
-        for folder in walk(root, nested=nested):
+        for folder in walk(root, nested=nested, settings=settings):
             for entry in folder.entries:
-                if not entry.again and not (entry.folder and is_version_control(entry.path.name)):
+                if not entry.again and not (entry.folder and entry.path.name in version_control):
                     name = printable(entry.path.relative_to(root).as_posix())
                     yield SourceFile(name, path=entry.path, problem=entry.problem, doubtful=entry.doubtful)
     except OSError as error:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from calcscan.errors import UnreadableError
-from calcscan.knowledge import table
+from calcscan.knowledge.file_kinds import FileKinds, Use
 from calcscan.read.files.source import SourceFile
 
 START_BYTES = 32774
@@ -29,7 +27,7 @@ class Kind:
 
     key: str = ""
     name: str = ""
-    use: str = "image"
+    use: Use = Use.IMAGE
     what: str
     do: str = ""
     command: str = ""
@@ -38,56 +36,61 @@ class Kind:
     @property
     def reason(self) -> str:
         """Why such a file is left out, and what to do; its name goes before it."""
-        worth_doing = self.do if self.use not in ("none", "leftover") else ""
+        worth_doing = self.do if self.use not in (Use.NONE, Use.LEFTOVER) else ""
         return f"{self.what}: {worth_doing}" if worth_doing else self.what
 
 
 EMPTY = Kind(what="is empty")
 UNKNOWN = Kind(what="is no DICOM image")
-_NOT_DICOM = Kind(use="slice", what="is named .dcm but is not DICOM")
-_EMPTY_DICOM = Kind(use="slice", what="is empty")
+_NOT_DICOM = Kind(use=Use.SLICE, what="is named .dcm but is not DICOM")
+_EMPTY_DICOM = Kind(use=Use.SLICE, what="is empty")
 
 
-def kind_of(name: str, start: bytes) -> Kind:
+def kind_of(name: str, start: bytes, kinds: FileKinds) -> Kind:
     """By how a file begins (`START_BYTES` of it), and where that doesn't tell, by the last part of its name.
 
-    >>> kind_of("a/IM1.dcm.gz", b"").what, kind_of("readme.txt", b"hello").use, kind_of("IM1", b"hello").what
-    ('is a compressed DICOM file', 'none', 'is no DICOM image')
-    >>> kind_of("head.nii", b"NRRD0004").name, kind_of("notes.docx", b"PK\\3\\4").use, kind_of("notes", b"PK\\3\\4").use
-    ('an NRRD volume', 'none', 'image')
+    >>> from calcscan.knowledge.settings import load
+    >>> kinds = load(FileKinds)
+    >>> kind_of("a/IM1.dcm.gz", b"", kinds).what, kind_of("IM1", b"hello", kinds).what
+    ('is a compressed DICOM file', 'is no DICOM image')
+    >>> kind_of("head.nii", b"NRRD0004", kinds).name, str(kind_of("notes.docx", b"PK\\3\\4", kinds).use)
+    ('an NRRD volume', 'none')
     """
     last = name.replace("\\", "/").rpartition("/")[2]
-    named = next((one for one in _patterns() if one.names is not None and one.names.fullmatch(last)), None)
-    content = _by_content(start)
-    if content is not None and (named is None or content.key not in named.within):
+    named = next((key for key, entry in kinds.kind.items() if entry.has_name(last)), None)
+    content = _by_content(start, kinds)
+    if content is not None and (named is None or content.key not in kinds.kind[named].within):
         return content
     if named is not None:
-        return named.kind
+        return _kind(named, kinds)
     return UNKNOWN if start else EMPTY
 
 
-def left_out_as(file: SourceFile, start: bytes) -> Kind:
+def left_out_as(file: SourceFile, start: bytes, kinds: FileKinds) -> Kind:
     """As `kind_of`; but what is named as DICOM is may be a slice, whatever it holds.
 
-    >>> left_out_as(SourceFile("IM1.dcm"), b"hello").use, left_out_as(SourceFile("IM1"), b"hello").use
-    ('slice', 'image')
+    >>> from calcscan.knowledge.settings import load
+    >>> kinds = load(FileKinds)
+    >>> [str(left_out_as(SourceFile(name), b"hello", kinds).use) for name in ("IM1.dcm", "IM1")]
+    ['slice', 'image']
     """
-    kind = kind_of(file.name, start)
-    if file.claims_dicom and kind.use not in ("slice", "leftover"):
+    kind = kind_of(file.name, start, kinds)
+    if file.claims_dicom and kind.use not in (Use.SLICE, Use.LEFTOVER):
         return _NOT_DICOM if start else _EMPTY_DICOM
     return kind
 
 
-def what_instead(files: Sequence[SourceFile]) -> tuple[str, str]:
+def what_instead(files: Sequence[SourceFile], kinds: FileKinds) -> tuple[str, str]:
     """What the files are where none is DICOM (empty if of no known kind), and what to do.
 
-    >>> what_instead([])
+    >>> from calcscan.knowledge.settings import load
+    >>> what_instead([], load(FileKinds))
     ('', '')
     """
-    found = [(file, kind) for file in files[:_MOST_ASKED] if (kind := _readable_kind(file)).do]
+    found = [(file, kind) for file in files[:_MOST_ASKED] if (kind := _readable_kind(file, kinds)).do]
     if not found:
         return "", ""
-    order = [one.kind.key for one in _patterns()]
+    order = list(kinds.kind)
     file, best = min(found, key=lambda one: order.index(one[1].key))
     if len(files) == 1:
         return f"it is {best.name}", _advice(best, file)
@@ -109,9 +112,9 @@ def unpacked(start: bytes) -> bytes:
         return b""
 
 
-def _readable_kind(file: SourceFile) -> Kind:
+def _readable_kind(file: SourceFile, kinds: FileKinds) -> Kind:
     try:
-        return kind_of(file.name, file.start(START_BYTES))
+        return kind_of(file.name, file.start(START_BYTES), kinds)
     except UnreadableError:
         return UNKNOWN
 
@@ -126,55 +129,28 @@ def _advice(kind: Kind, file: SourceFile) -> str:
     return f"{kind.do} (here {file.name})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """How a kind is recognised."""
-
-    kind: Kind
-    begins: re.Pattern[bytes] | None
-    packed_begins: re.Pattern[bytes] | None
-    names: re.Pattern[str] | None
-    within: tuple[str, ...]
-
-
-def _by_content(start: bytes) -> Kind | None:
+def _by_content(start: bytes, kinds: FileKinds) -> Kind | None:
     """What gzip packed, where that is known; else the first kind that begins so."""
-    found = _first(start)
+    found = _first(start, kinds)
     if found is None or found.key != _GZIP:
         return found
     inside = unpacked(start)
-    packed = (one.kind for one in _patterns() if one.packed_begins is not None and one.packed_begins.match(inside))
-    return next(packed, None) or _first(inside) or found
+    packed = (_kind(key, kinds) for key, entry in kinds.kind.items() if entry.has_packed_content(inside))
+    return next(packed, None) or _first(inside, kinds) or found
 
 
-def _first(start: bytes) -> Kind | None:
-    return next((one.kind for one in _patterns() if one.begins is not None and one.begins.match(start)), None)
+def _first(start: bytes, kinds: FileKinds) -> Kind | None:
+    return next((_kind(key, kinds) for key, entry in kinds.kind.items() if entry.has_content(start)), None)
 
 
-@cache
-def _patterns() -> tuple[_Pattern, ...]:
-    return tuple(_pattern(key, entry) for key, entry in table("file_kinds")["kind"].items())
-
-
-def _pattern(key: str, entry: Mapping[str, Any]) -> _Pattern:
-    kind = Kind(
+def _kind(key: str, kinds: FileKinds) -> Kind:
+    entry = kinds.kind[key]
+    return Kind(
         key=key,
-        name=entry["name"],
-        use=entry["use"],
-        what=entry.get("what", f"is {entry['name']}"),
-        do=entry.get("do", ""),
-        command=entry.get("command", ""),
-        itself=entry.get("itself", False),
+        name=entry.name,
+        use=entry.use,
+        what=entry.what or f"is {entry.name}",
+        do=entry.do,
+        command=entry.command,
+        itself=entry.itself,
     )
-    begins, packed_begins = (_any_of(entry.get(field, ())) for field in ("begins", "packed_begins"))
-    return _Pattern(
-        kind=kind,
-        begins=re.compile(begins.encode("latin-1"), re.DOTALL) if begins else None,
-        packed_begins=re.compile(packed_begins.encode("latin-1"), re.DOTALL) if packed_begins else None,
-        names=re.compile(_any_of(entry["names"]), re.IGNORECASE | re.DOTALL) if "names" in entry else None,
-        within=tuple(entry.get("within", ())),
-    )
-
-
-def _any_of(patterns: Sequence[str]) -> str:
-    return "|".join(f"(?:{one})" for one in patterns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import BinaryIO
 
 from calcscan.errors import UnreadableError
 from calcscan.read.files.tree import why
-from calcscan.read.rules import limit
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
 READ_ERRORS = (
@@ -28,6 +28,8 @@ class SourceFile:
     archive: zipfile.ZipFile | None = None
     member: zipfile.ZipInfo | None = None
     """Which entry of the archive: two may have the same name. Without it, the one that `name` leads to."""
+    max_unpacked_bytes: float = math.inf
+    """An entry of an archive that claims more is not unpacked."""
     problem: str = ""
     """Why it must not be opened, or can't be: a link to nothing, a locked folder, a pipe. Empty for any usual file."""
     doubtful: bool = False
@@ -62,7 +64,7 @@ class SourceFile:
             if self.path is not None:
                 return self.path.read_bytes()
             archive, member = self._entry()
-            if member.file_size > limit("largest_member_bytes"):
+            if member.file_size > self.max_unpacked_bytes:
                 raise UnreadableError("is larger than any CT file", where=self.name, hint="unpack it by hand")
             return archive.read(member)
         except READ_ERRORS as error:

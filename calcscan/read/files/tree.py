@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcscan.knowledge import table
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
@@ -39,7 +40,9 @@ class Folder:
     entries: tuple[Entry, ...]
 
 
-def walk(root: Path, *, nested: bool = True, without: Path | None = None) -> Iterator[Folder]:
+def walk(
+    root: Path, *, nested: bool = True, without: Path | None = None, settings: ReadingSettings | None = None
+) -> Iterator[Folder]:
     """Every folder of a tree, by name. Links are followed; each folder is entered once, so that loops end.
 
     What can't be entered is an entry with a problem: links to nothing, locked folders, pipes, sockets and devices
@@ -59,7 +62,7 @@ def walk(root: Path, *, nested: bool = True, without: Path | None = None) -> Ite
     ...     [(entry.path.name, entry.problem) for folder in walk(Path(root)) for entry in folder.entries]
     [('IM1', ''), ('gone', 'is a link to nothing')]
     """
-    walked = _Walk(root, without)
+    walked = _Walk(root, without, (settings or load(ReadingSettings)).kinds.version_control.folders)
     waiting = [root]
     while waiting:
         place = waiting.pop()
@@ -76,22 +79,14 @@ def walk(root: Path, *, nested: bool = True, without: Path | None = None) -> Ite
             waiting += reversed(inside)
 
 
-def is_version_control(name: str) -> bool:
-    """Is a folder of that name one of version control's own?
-
-    >>> is_version_control(".git"), is_version_control(".scan")
-    (True, False)
-    """
-    return name in table("file_kinds")["version_control"]["folders"]
-
-
 class _Walk:
     """What has been met so far, by device and inode."""
 
-    def __init__(self, root: Path, without: Path | None) -> None:
+    def __init__(self, root: Path, without: Path | None, version_control: frozenset[str]) -> None:
         self.top = os.path.realpath(root)
         self.seen = {_identity(os.stat(root))}  # noqa: PTH116
         self.linked: set[str] = set()
+        self.version_control = version_control
         self.without = os.path.realpath(without) if without is not None else None
 
     def listed(self, place: Path) -> tuple[Folder, list[Path]]:
@@ -134,7 +129,7 @@ class _Walk:
     def _folder(self, name: str, path: Path, identity: tuple[int, int], target: str) -> Entry | None:
         if self.without is not None and os.path.realpath(path) == self.without:
             return Entry(path=path, problem="is where the results go", folder=True)
-        if is_version_control(name):
+        if name in self.version_control:
             return Entry(path=path, problem="is a folder of version control", folder=True)
         if target and (self.top + os.sep).startswith(target.rstrip(os.sep) + os.sep) and target != self.top:
             return Entry(path=path, problem="is a link to a folder that this one lies in", folder=True)
@@ -151,7 +146,7 @@ class _Walk:
             return False
         if self.without is not None and (target + os.sep).startswith(self.without + os.sep):
             return False
-        return not any(map(is_version_control, Path(target[len(self.top) :]).parts))
+        return self.version_control.isdisjoint(Path(target[len(self.top) :]).parts)
 
 
 def _identity(about: os.stat_result) -> tuple[int, int]:

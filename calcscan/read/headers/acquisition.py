@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Acquisition
 from calcscan.read.headers.contrast import Contrast
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import found, limit, says
 
 
-def acquisition_of(images: Sequence[Image], thickness_mm: float | None, contrast: Contrast) -> Acquisition:
+def acquisition_of(
+    images: Sequence[Image], thickness_mm: float | None, contrast: Contrast, settings: ReadingSettings
+) -> Acquisition:
     """How a series was made; `thickness_mm` is that of its thickest slice.
 
     The tube voltage is None where it differs between slices, and in a picture computed for a single energy.
@@ -20,41 +22,46 @@ def acquisition_of(images: Sequence[Image], thickness_mm: float | None, contrast
         manufacturer=first.manufacturer or None,
         model=first.model or None,
         kernel=next((image.kernel for image in images if image.kernel), None),
-        kvp_kv=None if single_energy(first) else kvp_of(images),
+        kvp_kv=None if single_energy(first, settings) else kvp_of(images, settings),
         slice_thickness_mm=thickness_mm,
         contrast=contrast.given,
     )
 
 
-def kvp_of(images: Sequence[Image]) -> float | None:
+def kvp_of(images: Sequence[Image], settings: ReadingSettings) -> float | None:
     """The tube voltage in kV; None where no slice tells it, or slices differ."""
     known = [image.kvp_kv for image in images if image.kvp_kv]
-    if not known or max(known) - min(known) > limit("same_kvp"):
+    if not known or max(known) - min(known) > settings.same_kvp_kv:
         return None
     return known[0]
 
 
-def single_energy(image: Image) -> bool:
+def single_energy(image: Image, settings: ReadingSettings) -> bool:
     """Was the picture computed for a single energy (virtual monoenergetic)?"""
-    return image.origin.energy_kev is not None or says(
-        "energy_single", f"{' '.join(image.image_type)} {image.description} {image.origin.derivation}"
+    return image.origin.energy_kev is not None or settings.words.energy_single.match(
+        f"{' '.join(image.image_type)} {image.description} {image.origin.derivation}"
     )
 
 
-def energy_kev(image: Image) -> float | None:
+def energy_kev(image: Image, settings: ReadingSettings) -> float | None:
     """The energy of a picture computed for a single one, in keV, from its own field or the words; None if not told."""
     if image.origin.energy_kev is not None:
         return image.origin.energy_kev
-    match = found("energy_kev", f"{image.description} {' '.join(image.image_type)} {image.origin.derivation}")
+    match = settings.words.energy_kev.search(
+        f"{image.description} {' '.join(image.image_type)} {image.origin.derivation}"
+    )
     return None if match is None else float(next(group for group in match.groups() if group))
 
 
-def is_sharp(kernel: str, description: str) -> bool:
+def is_sharp(kernel: str, description: str, settings: ReadingSettings) -> bool:
     """By the kernel's name; by the series' description only where the name is not a known soft one.
 
-    >>> is_sharp("FC30", "Brain Bone 5.0"), is_sharp("FC63", "Brain Head 5.0"), is_sharp("", "HEAD BONE")
-    (True, False, True)
+    >>> from calcscan.knowledge.settings import load
+    >>> settings = load(ReadingSettings)
+    >>> pairs = [("FC30", "Brain Bone 5.0"), ("FC63", "Brain Head 5.0"), ("", "HEAD BONE")]
+    >>> [is_sharp(kernel, description, settings) for kernel, description in pairs]
+    [True, False, True]
     """
-    if says("sharp_kernel", kernel):
+    if settings.words.sharp_kernel.match(kernel):
         return True
-    return not says("soft_kernel", kernel) and says("sharp_description", description)
+    return not settings.words.soft_kernel.match(kernel) and settings.words.sharp_description.match(description)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calcscan.errors import NoCTError, UnreadableError
+from calcscan.knowledge.file_kinds import FileKinds, Use
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.kinds import START_BYTES, left_out_as, what_instead
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.dicomdir import ListedImage, is_directory, listed_images
@@ -38,7 +40,7 @@ class Headers:
     listed: list[ListedImage]
 
 
-def read_headers(files: Sequence[SourceFile]) -> Headers:
+def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Headers:
     """Every slice that the files hold, every file that can't be read though it claims to be DICOM, and what a DICOMDIR
     lists."""
     images: list[Image] = []
@@ -47,7 +49,7 @@ def read_headers(files: Sequence[SourceFile]) -> Headers:
     empty: list[SourceFile] = []
     for file in files:
         try:
-            found = read_images(file)
+            found = read_images(file, settings)
         except UnreadableError as error:
             lost.append(
                 UnreadableFile(name=file.name, what=error.what, foreign=bool(file.problem) and not file.doubtful)
@@ -62,14 +64,14 @@ def read_headers(files: Sequence[SourceFile]) -> Headers:
             uid = found[0].series_uid
             lost.append(UnreadableFile(name=file.name, what="holds no pixels, it may be cut short", series_uid=uid))
         for image in whole:
-            wrong = impossible_value(image) if _is_ct_class(image) else ""
+            wrong = impossible_value(image, settings) if _is_ct_class(image) else ""
             if wrong:
                 lost.append(UnreadableFile(name=file.name, what=wrong, series_uid=image.series_uid))
             else:
                 images.append(image)
     slices = {_numbered(image.file.name) for image in images if _is_ct_class(image)} - {""}
     for file in empty:
-        why = _no_image(file)
+        why = _no_image(file, settings.kinds)
         if _numbered(file.name) in slices and all(one.foreign for one in why):
             what = why[0].what if why else "is no DICOM image"
             why = [UnreadableFile(name=file.name, what=f"{what}, though it is named as the slices are")]
@@ -89,7 +91,7 @@ def _is_ct_class(image: Image) -> bool:
     return image.sop_class in _CT_CLASSES or (not image.sop_class and image.modality == "CT")
 
 
-def _no_image(file: SourceFile) -> list[UnreadableFile]:
+def _no_image(file: SourceFile, kinds: FileKinds) -> list[UnreadableFile]:
     """Why a file that holds no image of ours is left out; nothing for a directory record, or what never holds any."""
     try:
         start = file.start(START_BYTES)
@@ -97,23 +99,25 @@ def _no_image(file: SourceFile) -> list[UnreadableFile]:
         return [UnreadableFile(name=file.name, what=error.what)]
     if start[128:132] == b"DICM":
         return []
-    kind = left_out_as(file, start)
-    known = kind.use in ("none", "leftover")
-    return [] if known else [UnreadableFile(name=file.name, what=kind.reason, foreign=kind.use != "slice")]
+    kind = left_out_as(file, start, kinds)
+    known = kind.use in (Use.NONE, Use.LEFTOVER)
+    return [] if known else [UnreadableFile(name=file.name, what=kind.reason, foreign=kind.use != Use.SLICE)]
 
 
-def no_images(files: Sequence[SourceFile], lost: Sequence[UnreadableFile], where: str) -> UnreadableError | NoCTError:
+def no_images(
+    files: Sequence[SourceFile], lost: Sequence[UnreadableFile], where: str, kinds: FileKinds
+) -> UnreadableError | NoCTError:
     claimed = [one for one in lost if not one.foreign]
     if claimed:
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
-        instead, hint = what_instead([file for file in files if file.name == claimed[0].name])
+        instead, hint = what_instead([file for file in files if file.name == claimed[0].name], kinds)
         said = claimed[0].what
         if instead and instead.removeprefix("it is ") in said:  # then it says what to do as well, which is the hint
             said, instead = said.partition(": ")[0], ""
         what = f"no file can be read as DICOM: {claimed[0].name} {said}{more}" + (f" ({instead})" if instead else "")
         return UnreadableError(what, where=where, hint=hint or "export the series again, or check permissions")
     what = f"none of {len(files)} files is a DICOM image" if len(files) > 1 else "the file is not a DICOM image"
-    instead, hint = what_instead(files)
+    instead, hint = what_instead(files, kinds)
     what += f" ({instead})" if instead else ""
     hint = hint or "give a DICOM folder, a ZIP of one, or a NIfTI file (.nii, .nii.gz)"
     return NoCTError(what, where=where, hint=hint)
@@ -125,7 +129,7 @@ def is_dicom(file: SourceFile) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def series_of_file(file: SourceFile) -> str | None:
+def series_of_file(file: SourceFile, settings: ReadingSettings) -> str | None:
     """The series that a single file belongs to; None if it is no DICOM image."""
-    images = read_images(file)
+    images = read_images(file, settings)
     return images[0].series_uid if images else None

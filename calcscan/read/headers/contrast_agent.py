@@ -8,8 +8,8 @@ from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.fields import get, text
-from calcscan.read.rules import says
 
 _AMOUNTS = {"ContrastBolusVolume": "volume", "ContrastBolusTotalDose": "total dose"}
 _WEAK_AMOUNTS = {
@@ -29,7 +29,7 @@ _TAGS = frozenset(
 )
 
 
-def contrast_agent_in(layers: Sequence[Any], usage: Sequence[Any] | None = None) -> str:
+def contrast_agent_in(layers: Sequence[Any], settings: ReadingSettings, usage: Sequence[Any] | None = None) -> str:
     """What tells that contrast medium was given, in words; empty where nothing does.
 
     `layers` are where attributes are looked for; `usage` the items of a frame's contrast/bolus usage, where it has any:
@@ -39,12 +39,14 @@ def contrast_agent_in(layers: Sequence[Any], usage: Sequence[Any] | None = None)
     no agent "none" contradicts them.
 
     >>> from pydicom import Dataset
+    >>> from calcscan.knowledge.settings import load
+    >>> settings = load(ReadingSettings)
     >>> header = Dataset()
     >>> header.ContrastBolusVolume, header.ContrastFlowRate = "70", "4"
-    >>> contrast_agent_in([header])
+    >>> contrast_agent_in([header], settings)
     'volume 70'
     >>> header.ContrastBolusVolume = "0"
-    >>> contrast_agent_in([header])
+    >>> contrast_agent_in([header], settings)
     ''
     """
     found = [layer for layer in layers if not _TAGS.isdisjoint(layer.keys())]
@@ -53,12 +55,12 @@ def contrast_agent_in(layers: Sequence[Any], usage: Sequence[Any] | None = None)
     used = _used(usage or ())
     if used is False:
         return ""
-    told = _named(found) or _amount(found, _AMOUNTS)
+    told = _named(found, settings) or _amount(found, _AMOUNTS)
     if told:
         return told
     if used:
         return "administered, by the frame's own entry"
-    return "" if _denied(found) else _weak(found)
+    return "" if _denied(found, settings) else _weak(found, settings)
 
 
 def _used(usage: Sequence[Any]) -> bool | None:
@@ -69,25 +71,25 @@ def _used(usage: Sequence[Any]) -> bool | None:
     return False if said and all(given.upper() == "NO" for given, _ in said) else None
 
 
-def _named(layers: list[Any]) -> str:
+def _named(layers: list[Any], settings: ReadingSettings) -> str:
     agent = text(layers, "ContrastBolusAgent")
-    if _says_something(agent):
+    if _says_something(agent, settings):
         return agent
     for item in get(layers, "ContrastBolusAgentSequence") or ():
         meaning = text(item, "CodeMeaning")
         volume = _number(text(item, "ContrastBolusVolume"))
-        if (not meaning or _says_something(meaning)) and volume != 0.0:
+        if (not meaning or _says_something(meaning, settings)) and volume != 0.0:
             return meaning or "contrast medium"
     return ""
 
 
-def _says_something(value: str) -> bool:
-    return bool(value) and not says("no_agent", value)
+def _says_something(value: str, settings: ReadingSettings) -> bool:
+    return bool(value) and not settings.words.no_agent.match(value)
 
 
-def _denied(layers: list[Any]) -> bool:
+def _denied(layers: list[Any], settings: ReadingSettings) -> bool:
     agent = text(layers, "ContrastBolusAgent")
-    return (bool(agent) and says("no_agent", agent)) or any(
+    return (bool(agent) and settings.words.no_agent.match(agent)) or any(
         _number(text(layers, keyword)) == 0.0 for keyword in _AMOUNTS
     )
 
@@ -107,15 +109,15 @@ def _number(value: str) -> float | None:
     return max(numbers, default=None)
 
 
-def _weak(layers: list[Any]) -> str:
+def _weak(layers: list[Any], settings: ReadingSettings) -> str:
     for keyword, name in _WEAK_NAMES.items():
         value = text(layers, keyword)
-        if _says_something(value):
+        if _says_something(value, settings):
             return f"{name} {value}"
     for keyword, name in _CODES.items():
         for item in get(layers, keyword) or ():
             meaning = text(item, "CodeMeaning")
-            if not meaning or _says_something(meaning):
+            if not meaning or _says_something(meaning, settings):
                 return f"{name} {meaning}".strip()
     amount = _amount(layers, _WEAK_AMOUNTS)
     if amount:
@@ -123,7 +125,7 @@ def _weak(layers: list[Any]) -> str:
     routes = [text(layers, "ContrastBolusRoute")]
     routes += [text(item, "CodeMeaning") for keyword in _ROUTES for item in get(layers, keyword) or ()]
     for route in routes:
-        if says("vascular_route", route):
+        if settings.words.vascular_route.match(route):
             return f"route {route}"
     for keyword, name in _TIMES.items():
         value = text(layers, keyword)

@@ -5,45 +5,47 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.acquisition import energy_kev, is_sharp, kvp_of, single_energy
 from calcscan.read.headers.contrast import Contrast
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.study import ages_said
-from calcscan.read.rules import limit
 
 
-def header_flags(images: Sequence[Image], positions_said: set[str], contrast: Contrast) -> tuple[Flag, ...]:
+def header_flags(
+    images: Sequence[Image], positions_said: set[str], contrast: Contrast, settings: ReadingSettings
+) -> tuple[Flag, ...]:
     """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, as far as the headers tell."""
     first = images[0]
     flags = []
     if contrast.given:
         said = contrast.said
         flags.append(Flag(code="contrast", message=f"Contrast medium was given ({said}).", value=said))
-    sharp = next((image for image in images if is_sharp(image.kernel, image.description)), None)
+    sharp = next((image for image in images if is_sharp(image.kernel, image.description, settings)), None)
     if sharp is not None:
         name = sharp.kernel or sharp.description
         flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))
-    flags += _voltage_flags(images)
-    age = min(ages_said(first.person), default=None)
-    if age is not None and age < limit("adult_years"):
+    flags += _voltage_flags(images, settings)
+    age = min(ages_said(first.person, settings), default=None)
+    if age is not None and age < settings.adult_years:
         message = f"The person is {age:g} years old; the atlas and the rules are made for adults."
-        flags.append(Flag(code="child", message=message, value=age, limit=limit("adult_years")))
+        flags.append(Flag(code="child", message=message, value=age, limit=settings.adult_years))
     doubt = _laterality_doubt(first, positions_said)
     if doubt:
         flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told."))
     return tuple(flags)
 
 
-def _voltage_flags(images: Sequence[Image]) -> tuple[Flag, ...]:
+def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:
     """`unknown_kvp` where slices differ in tube voltage, or the picture was computed for a single energy."""
-    if single_energy(images[0]):
-        energy = energy_kev(images[0])
+    if single_energy(images[0], settings):
+        energy = energy_kev(images[0], settings)
         name = "an energy that is not told" if energy is None else f"{energy:g} keV"
         message = f"The picture was computed for {name}, not taken with one tube voltage."
         return (Flag(code="unknown_kvp", message=message, value=energy),)
     counts = Counter(image.kvp_kv for image in images if image.kvp_kv)
-    if kvp_of(images) is not None or not counts:
+    if kvp_of(images, settings) is not None or not counts:
         return ()
     shown = ", ".join(f"{kvp:g} kV in {count} slices" for kvp, count in counts.most_common())
     message = f"The tube voltage differs between slices ({shown}): no threshold suits all, that of 120 kV is used."

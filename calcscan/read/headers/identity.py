@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from calcscan.errors import InputError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image, Person
-from calcscan.read.rules import limit, says
 
 FIELDS = {
     "patient_id": "PatientID",
@@ -38,13 +38,13 @@ class Identity:
         """How many fields say something."""
         return sum(map(bool, (self.patient_id, self.name, self.birth_date, self.sex, self.age)))
 
-    def conflict(self, other: Identity) -> str:
+    def conflict(self, other: Identity, settings: ReadingSettings) -> str:
         """The DICOM keyword by which the two differ; empty if they may be one person."""
         for field in ("patient_id", "name", "birth_date", "sex"):
             own, its = getattr(self, field), getattr(other, field)
             if own and its and own != its and not (field == "name" and self._fuller_name(other)):
                 return FIELDS[field]
-        if self.age is not None and other.age is not None and abs(self.age - other.age) > limit("same_age_years"):
+        if self.age is not None and other.age is not None and abs(self.age - other.age) > settings.same_age_years:
             return FIELDS["age"]
         return ""
 
@@ -66,20 +66,22 @@ class Identity:
         )
 
 
-def identity_of(person: Person) -> Identity:
+def identity_of(person: Person, settings: ReadingSettings) -> Identity:
     """Identity without what only looks different: case, accents as combined letters, order and padding of a name,
     leading zeros and dashes of a number, umlauts, placeholders.
 
     >>> one = Person(patient_id="007", name="Doe^John", age="", birth_date="19700102", sex="M", study_date="")
     >>> other = Person(patient_id="7 ", name="JOHN DOE^^^", age="", birth_date="1970.01.02", sex="O", study_date="")
-    >>> identity_of(one).conflict(identity_of(other))
+    >>> from calcscan.knowledge.settings import load
+    >>> settings = load(ReadingSettings)
+    >>> identity_of(one, settings).conflict(identity_of(other, settings), settings)
     ''
     """
     number = re.sub(r"[\s./-]", "", _folded(person.patient_id)) or _folded(person.patient_id)
     alphabetic = _folded(person.name.split("=")[0])
-    if says("nobody", person.patient_id):
+    if settings.words.nobody.match(person.patient_id):
         number = ""
-    if says("nobody", alphabetic):
+    if settings.words.nobody.match(alphabetic):
         alphabetic = ""
     sex = person.sex.strip().upper()[:1]
     born = date_of(person.birth_date)
@@ -87,20 +89,20 @@ def identity_of(person: Person) -> Identity:
     return Identity(
         patient_id=number.lstrip("0") or number,
         name=frozenset(map(_spelled, re.sub(r"[\^,;._-]", " ", alphabetic).split())),
-        birth_date=born.isoformat() if born is not None and not _placeholder(born, person) else "",
+        birth_date=born.isoformat() if born is not None and not _placeholder(born, person, settings) else "",
         sex=sex if sex in _SEXES else "",
-        age=written if written is not None and 0 < written <= limit("oldest_years") else None,
+        age=written if written is not None and 0 < written <= settings.max_age_years else None,
     )
 
 
-def people_in(images: Sequence[Image]) -> list[list[Image]]:
+def people_in(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
     """The images of each person. An image that says less than the others goes to the first whom it fits."""
     groups: list[tuple[Identity, list[Image]]] = []
     known: dict[Person, int] = {}
-    order = sorted({image.person for image in images}, key=lambda person: -identity_of(person).told)
+    order = sorted({image.person for image in images}, key=lambda person: -identity_of(person, settings).told)
     for person in order:
-        own = identity_of(person)
-        place = next((n for n, (identity, _) in enumerate(groups) if not identity.conflict(own)), len(groups))
+        own = identity_of(person, settings)
+        place = next((n for n, (identity, _) in enumerate(groups) if not identity.conflict(own, settings)), len(groups))
         if place == len(groups):
             groups.append((own, []))
         else:
@@ -111,7 +113,7 @@ def people_in(images: Sequence[Image]) -> list[list[Image]]:
     return [group for _, group in groups]
 
 
-def refuse_several_people(images: Sequence[Image], what: str, where: str) -> None:
+def refuse_several_people(images: Sequence[Image], what: str, where: str, settings: ReadingSettings) -> None:
     """Raise unless all images of a study or series (`what`) may be of one person.
 
     Raises
@@ -119,11 +121,11 @@ def refuse_several_people(images: Sequence[Image], what: str, where: str) -> Non
     InputError
         With the field that differs and how many images each has; never with anybody's name or number.
     """
-    people = people_in(images)
+    people = people_in(images, settings)
     if len(people) < 2:
         return
-    first, second = (identity_of(group[0].person) for group in people[:2])
-    field = first.conflict(second) or _any_conflict(people[0], people[1])
+    first, second = (identity_of(group[0].person, settings) for group in people[:2])
+    field = first.conflict(second, settings) or _any_conflict(people[0], people[1], settings)
     counts = sorted((len(group) for group in people), reverse=True)
     shown = ", ".join(map(str, counts[:5])) + (" …" if len(counts) > 5 else "")
     raise InputError(
@@ -133,9 +135,9 @@ def refuse_several_people(images: Sequence[Image], what: str, where: str) -> Non
     )
 
 
-def _any_conflict(one: Sequence[Image], other: Sequence[Image]) -> str:
-    pairs = ((identity_of(a.person), identity_of(b.person)) for a in one for b in other)
-    return next(field for a, b in pairs if (field := a.conflict(b)))
+def _any_conflict(one: Sequence[Image], other: Sequence[Image], settings: ReadingSettings) -> str:
+    pairs = ((identity_of(a.person, settings), identity_of(b.person, settings)) for a in one for b in other)
+    return next(field for a, b in pairs if (field := a.conflict(b, settings)))
 
 
 def _folded(text: str) -> str:
@@ -187,7 +189,7 @@ def years_between(born: date, day: date) -> float:
     return float(day.year - born.year - ((day.month, day.day) < (born.month, born.day)))
 
 
-def _placeholder(born: date, person: Person) -> bool:
+def _placeholder(born: date, person: Person, settings: ReadingSettings) -> bool:
     """A birth date that nobody can have: after the scan, or longer ago than people live."""
     day = date_of(person.study_date)
-    return day is not None and not 0 <= years_between(born, day) <= limit("oldest_years")
+    return day is not None and not 0 <= years_between(born, day) <= settings.max_age_years

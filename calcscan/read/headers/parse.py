@@ -11,6 +11,7 @@ import pydicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.contrast_agent import contrast_agent_in
 from calcscan.read.headers.fields import (
@@ -30,7 +31,6 @@ from calcscan.read.headers.fields import (
 )
 from calcscan.read.headers.image import CT_CLASS, Image, Person, Pixels
 from calcscan.read.headers.origin import origin_of
-from calcscan.read.rules import limit
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _OVERLAY_POSITIONS = tuple(0x60000102 + 0x20000 * number for number in range(16))
@@ -49,7 +49,7 @@ def looks_like_dicom(start: bytes) -> bool:
     return (start[4:6].isalpha() and start[4:6].isupper()) or int.from_bytes(start[4:8], "little") < 1024
 
 
-def read_images(file: SourceFile) -> list[Image]:
+def read_images(file: SourceFile, settings: ReadingSettings) -> list[Image]:
     """The slices that a file holds; none if it isn't DICOM, or is a directory record.
 
     Raises
@@ -76,14 +76,14 @@ def read_images(file: SourceFile) -> list[Image]:
     if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
         raise UnreadableError("is cut short or no DICOM image", where=file.name, hint="export it again")
     try:
-        return list(_images(file, dataset, offset, room))
+        return list(_images(file, dataset, offset, room, settings))
     except PARSE_ERRORS as error:
         raise UnreadableError(f"is damaged ({one_line(error)})", where=file.name, hint="export it again") from error
 
 
-def image_of(file: SourceFile, dataset: Any) -> Image:
+def image_of(file: SourceFile, dataset: Any, settings: ReadingSettings) -> Image:
     """The record of header fields that don't come from a DICOM file; `dataset` is pydicom's, with a `file_meta`."""
-    return next(_images(file, dataset, None, None))
+    return next(_images(file, dataset, None, None, settings))
 
 
 def _pixel_offset(stream: BinaryIO) -> int | None:
@@ -92,10 +92,12 @@ def _pixel_offset(stream: BinaryIO) -> int | None:
     return at if tag in (_PIXEL_DATA, b"\x7f\xe0\x00\x10") else None
 
 
-def _images(file: SourceFile, dataset: Any, offset: int | None, room: int | None) -> Iterator[Image]:
+def _images(
+    file: SourceFile, dataset: Any, offset: int | None, room: int | None, settings: ReadingSettings
+) -> Iterator[Image]:
     """`room` is how many bytes of pixels there are, where that can be told."""
     frames = whole([dataset], "NumberOfFrames") or 1
-    if frames > limit("most_frames"):
+    if frames > settings.max_frames:
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=file.name, hint="export it again")
     if frames > 1 and room is not None and _too_many(dataset, frames, room):
         what = f"is damaged (NumberOfFrames is {frames}, for which it is too short)"
@@ -104,7 +106,7 @@ def _images(file: SourceFile, dataset: Any, offset: int | None, room: int | None
     person = person_in([dataset])
     for frame in range(frames) if many else [None]:
         layers = _layers(dataset, frame)
-        yield _image(file, frame, layers, _pixels(dataset.file_meta, layers, offset, frames), person)
+        yield _image(file, frame, layers, _pixels(dataset.file_meta, layers, offset, frames), person, settings)
 
 
 def _too_many(dataset: Any, frames: int, room: int) -> bool:
@@ -182,10 +184,12 @@ def _overlay_in_pixels(dataset: Any) -> bool:
         return True
 
 
-def _image(file: SourceFile, frame: int | None, layers: list[Any], pixels: Pixels, person: Person) -> Image:
+def _image(
+    file: SourceFile, frame: int | None, layers: list[Any], pixels: Pixels, person: Person, settings: ReadingSettings
+) -> Image:
     rows, columns = whole(layers, "Rows") or 0, whole(layers, "Columns") or 0
     spacing = numbers(layers, "PixelSpacing", 2)
-    position, row, column, oriented, assumed = _place(layers, rows, columns, spacing)
+    position, row, column, oriented, assumed = _place(layers, rows, columns, spacing, settings)
     types = words(layers, "FrameType") if frame is not None else ()
     return Image(
         file=file,
@@ -213,7 +217,7 @@ def _image(file: SourceFile, frame: int | None, layers: list[Any], pixels: Pixel
         planned_spacing_mm=positive(number(layers, "SpacingBetweenSlices")),
         comments=text(layers, "ImageComments"),
         context=_context(layers),
-        contrast_agent=contrast_agent_in(layers, _usage(layers[-1], frame)),
+        contrast_agent=contrast_agent_in(layers, settings, _usage(layers[-1], frame)),
         origin=origin_of(layers),
         patient_position=text(layers, "PatientPosition").upper(),
         patient_orientation=words(layers, "PatientOrientation"),
@@ -264,11 +268,11 @@ def _usage(dataset: Any, frame: int | None) -> Any:
 
 
 def _place(
-    layers: list[Any], rows: int, columns: int, spacing: tuple[float, ...] | None
+    layers: list[Any], rows: int, columns: int, spacing: tuple[float, ...] | None, settings: ReadingSettings
 ) -> tuple[Vector | None, Vector, Vector, bool, bool]:
     """Position, row and column cosines, whether the header gave them, and whether standard axial had to be assumed."""
     cosines = numbers(layers, "ImageOrientationPatient", 6)
-    oriented = cosines is not None and _square(cosines)
+    oriented = cosines is not None and _square(cosines, settings)
     if cosines is None or not oriented:
         cosines = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     row, column = unit(cosines[:3]), unit(cosines[3:])
@@ -282,10 +286,10 @@ def _place(
     return vector(corner), row, column, oriented, True
 
 
-def _square(cosines: tuple[float, ...]) -> bool:
+def _square(cosines: tuple[float, ...], settings: ReadingSettings) -> bool:
     """Two directions at right angles, each of a length that rounding can explain."""
     row, column = np.array(cosines[:3]), np.array(cosines[3:])
     lengths = np.hypot.reduce(row), np.hypot.reduce(column)
-    if not all(1 - limit("cosine_slack") < length < 1 + limit("cosine_slack") for length in lengths):
+    if not all(1 - settings.cosine_slack < length < 1 + settings.cosine_slack for length in lengths):
         return False
-    return bool(abs(row @ column) / (lengths[0] * lengths[1]) < limit("cosine_slack"))
+    return bool(abs(row @ column) / (lengths[0] * lengths[1]) < settings.cosine_slack)

@@ -12,6 +12,9 @@ from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
 from calcscan.errors import InputError, UnreadableError
+from calcscan.knowledge.file_kinds import Use
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.read.files.archives import is_zip
 from calcscan.read.files.inputs import source_files
 from calcscan.read.files.kinds import START_BYTES, kind_of, left_out_as
@@ -19,7 +22,6 @@ from calcscan.read.files.source import SourceFile, printable
 from calcscan.read.headers.fields import PARSE_ERRORS, text
 from calcscan.read.headers.image import Image, Person
 from calcscan.read.headers.parse import looks_like_dicom, person_in, read_images
-from calcscan.read.rules import limit
 
 _STUDY = Tag("StudyInstanceUID")
 _WANTED = [Tag(name) for name in (
@@ -52,7 +54,7 @@ class Probe:
     """Is it a DICOMDIR?"""
 
 
-def probe(path: Path) -> Probe:
+def probe(path: Path, *, settings: ReadingSettings | None = None) -> Probe:
     """Look at a file. Nothing is raised: what can't be read is a reason.
 
     Examples
@@ -64,40 +66,41 @@ def probe(path: Path) -> Probe:
     4
     'is no DICOM image (a document, picture or program)'
     """
-    return _probe(SourceFile(printable(path.name), path=path))
+    return _probe(SourceFile(printable(path.name), path=path), settings or load(ReadingSettings))
 
 
-def probe_archive(path: Path) -> list[tuple[str, Probe]]:
+def probe_archive(path: Path, *, settings: ReadingSettings | None = None) -> list[tuple[str, Probe]]:
     """Look at each entry of a ZIP, in the order of `source_files`; empty where it can't be opened."""
+    settings = settings or load(ReadingSettings)
     try:
         if not is_zip(path):
             return []
-        with source_files(path) as files:
-            return [(file.name, _probe(file)) for file in files]
+        with source_files(path, settings=settings) as files:
+            return [(file.name, _probe(file, settings)) for file in files]
     except InputError:
         return []
 
 
-def _probe(file: SourceFile) -> Probe:
+def _probe(file: SourceFile, settings: ReadingSettings) -> Probe:
     try:
-        start = file.start(int(limit("glance_bytes")))
+        start = file.start(settings.probe_bytes)
         if looks_like_dicom(start[:132]):
-            return _dicom(file, start)
-        return _other(file, start if len(start) < limit("glance_bytes") else file.start(START_BYTES))
+            return _dicom(file, start, settings)
+        return _other(file, start if len(start) < settings.probe_bytes else file.start(START_BYTES), settings)
     except UnreadableError as error:
         return Probe(reason=error.what, doubtful=True, claims=file.claims_dicom)
 
 
-def _other(file: SourceFile, start: bytes) -> Probe:
-    kind = kind_of(file.name, start)
-    named_zip = file.name.lower().endswith(".zip") and kind.use != "slice"
+def _other(file: SourceFile, start: bytes, settings: ReadingSettings) -> Probe:
+    kind = kind_of(file.name, start, settings.kinds)
+    named_zip = file.name.lower().endswith(".zip") and kind.use != Use.SLICE
     if kind.key == "nifti" or (named_zip and kind.key != "label_map"):
         return Probe(alone=True)
-    kind = left_out_as(file, start)
-    return Probe(reason=kind.reason, doubtful=kind.use == "slice", claims=kind.use == "slice")
+    kind = left_out_as(file, start, settings.kinds)
+    return Probe(reason=kind.reason, doubtful=kind.use == Use.SLICE, claims=kind.use == Use.SLICE)
 
 
-def _dicom(file: SourceFile, start: bytes) -> Probe:
+def _dicom(file: SourceFile, start: bytes, settings: ReadingSettings) -> Probe:
     passed = False
 
     def beyond(tag: Any, _vr: str | None, _length: int) -> bool:
@@ -108,22 +111,26 @@ def _dicom(file: SourceFile, start: bytes) -> Probe:
     try:
         dataset = read_partial(io.BytesIO(start), stop_when=beyond, force=True, specific_tags=_WANTED)
     except PARSE_ERRORS:
-        return _thorough(file)
+        return _thorough(file, settings)
     found = dataset.get_item(_STUDY) if _STUDY in dataset else None
     if isinstance(found, pydicom.dataelem.RawDataElement) and len(found.value or b"") < found.length != 0xFFFFFFFF:
-        return Probe(reason=_CUT, doubtful=True, claims=True) if len(start) < limit("glance_bytes") else _thorough(file)
+        return (
+            Probe(reason=_CUT, doubtful=True, claims=True)
+            if len(start) < settings.probe_bytes
+            else _thorough(file, settings)
+        )
     uid = text(dataset, "StudyInstanceUID")
     if not passed or not uid or not (text(dataset, "SOPClassUID") or text(dataset, "Modality")):
-        return _thorough(file)
+        return _thorough(file, settings)
     number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == _SLICE else ""
     series = text(dataset, "SeriesInstanceUID")
     return Probe(dicom=True, study_uid=uid, series_uid=series, person=person_in([dataset]), slice_number=number)
 
 
-def _thorough(file: SourceFile) -> Probe:
+def _thorough(file: SourceFile, settings: ReadingSettings) -> Probe:
     """By the whole header, where its beginning does not tell."""
     try:
-        images = read_images(file)
+        images = read_images(file, settings)
     except UnreadableError as error:
         return Probe(reason=error.what, doubtful=True, claims=True)
     if not images:

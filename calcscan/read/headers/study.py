@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Study
 from calcscan.read.headers.identity import age_written, date_of, years_between
 from calcscan.read.headers.image import Image, Person
-from calcscan.read.rules import limit
 
 
-def study_of(image: Image) -> Study:
+def study_of(image: Image, settings: ReadingSettings) -> Study:
     """Whose scan it is, as far as the header says."""
     person = image.person
     return Study(
@@ -21,7 +21,7 @@ def study_of(image: Image) -> Study:
         patient_id=person.patient_id,
         patient_name=person.name,
         study_date=person.study_date,
-        age_years=age_years(person),
+        age_years=age_years(person, settings),
         sex=person.sex.upper() if person.sex.upper() in ("M", "F", "O") else None,
     )
 
@@ -35,35 +35,35 @@ def person_of(images: Sequence[Image]) -> Person:
     return Person(**told)
 
 
-def age_years(person: Person) -> float | None:
+def age_years(person: Person, settings: ReadingSettings) -> float | None:
     """Age at the scan, as written (`052Y`, `018M`, `003W`, `010D`) or from birth and study date.
 
     None where neither tells, where nobody is that old (`999Y` and `000Y` are ways to leave it open), and where the two
     contradict each other.
     """
-    ages = ages_said(person)
-    if len(ages) == 2 and abs(ages[0] - ages[1]) > limit("same_age_years"):
+    ages = ages_said(person, settings)
+    if len(ages) == 2 and abs(ages[0] - ages[1]) > settings.same_age_years:
         return None
     return ages[0] if ages else None
 
 
-def ages_said(person: Person) -> tuple[float, ...]:
+def ages_said(person: Person, settings: ReadingSettings) -> tuple[float, ...]:
     """The ages that a header gives, the written one first; without placeholders."""
     written = age_written(person.age)
     born, day = date_of(person.birth_date), date_of(person.study_date)
     told = [] if written is None or written == 0 else [written]
     if born is not None and day is not None:
         told.append(years_between(born, day))
-    return tuple(age for age in told if 0 <= age <= limit("oldest_years"))
+    return tuple(age for age in told if 0 <= age <= settings.max_age_years)
 
 
-def age_note(person: Person) -> str:
+def age_note(person: Person, settings: ReadingSettings) -> str:
     """What is to be said of an age that was not used; empty if nothing."""
-    ages, written = ages_said(person), person.age.strip()
-    if age_years(person) is None and len(ages) == 2:
+    ages, written = ages_said(person, settings), person.age.strip()
+    if age_years(person, settings) is None and len(ages) == 2:
         told = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
         return f"{told} contradict each other: neither was used"
-    if written and len(ages) < 2 and age_years(person) != age_written(written):
+    if written and len(ages) < 2 and age_years(person, settings) != age_written(written):
         tells = "the birth date tells" if ages else "the age is unknown"
         return f"PatientAge ({written[:8]}) is no age of a person and was not used; {tells}"
     return ""

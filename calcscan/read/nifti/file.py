@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError, InputError, UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.kinds import START_BYTES, kind_of, unpacked
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.fields import one_line
-from calcscan.read.rules import limit
 
 _KINDS = ("nifti", "pair", "label_map")
 """In `knowledge/file_kinds.toml`."""
@@ -67,16 +67,16 @@ class NiftiFile:
         return max(least, int(self.header.get_data_offset()))
 
 
-def is_nifti(path: Path) -> bool:
+def is_nifti(path: Path, settings: ReadingSettings) -> bool:
     """By its content, or by its name where the content is not of another known kind; Analyze by its header's size."""
     if any(path.name.lower().endswith(end) for end in _PAIR):
         return _header_size(_start_of(_partner(path, "hdr"))) is not None
     if _start_of(path)[128:132] == b"DICM":
         return False
-    return kind_of(path.name, _bytes_of(path)).key in _KINDS
+    return kind_of(path.name, _bytes_of(path), settings.kinds).key in _KINDS
 
 
-def open_nifti(path: Path) -> NiftiFile:
+def open_nifti(path: Path, settings: ReadingSettings) -> NiftiFile:
     """Read the header.
 
     Raises
@@ -110,7 +110,7 @@ def open_nifti(path: Path) -> NiftiFile:
         pixels=pixels,
         alone=pixels == header_at,
         header=header,
-        shape=_volume(shape, dtype, str(path)),
+        shape=_volume(shape, dtype, str(path), settings),
         slope=slope,
         intercept=intercept,
     )
@@ -182,7 +182,9 @@ def _scaling(header: Any) -> tuple[float, float]:
     return (1.0, 0.0) if slope is None else (float(slope), float(intercept or 0.0))
 
 
-def _volume(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tuple[int, int, int]:
+def _volume(
+    shape: tuple[int, ...], dtype: np.dtype[Any], where: str, settings: ReadingSettings
+) -> tuple[int, int, int]:
     """(i, j, k), or why it is not one grey volume that can be read."""
     hint = "give one CT volume"
     if dtype.kind not in "iuf":
@@ -195,11 +197,11 @@ def _volume(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> tuple[i
     if several > 1:
         what = f"holds {len(shape)}-dimensional data: {several} volumes ({size}), not one volume"
         raise InputError(what, where=where, hint="save the native one by itself and give that")
-    if min(shape[:3]) < limit("min_slices"):
+    if min(shape[:3]) < settings.min_slices:
         what = f"a volume of {size} voxels is too small"
-        raise GeometryError(what, where=where, hint=f"a head needs at least {limit('min_slices'):g} slices")
-    if np.prod([float(n) for n in shape[:3]]) > limit("most_voxels") or max(shape) > limit("largest_side"):
-        what = f"a volume of {size} voxels is larger than any head CT (at most {limit('most_voxels'):.0f} are read)"
+        raise GeometryError(what, where=where, hint=f"a head needs at least {settings.min_slices:g} slices")
+    if np.prod([float(n) for n in shape[:3]]) > settings.max_voxels or max(shape) > settings.max_side_pixels:
+        what = f"a volume of {size} voxels is larger than any head CT (at most {settings.max_voxels:.0f} are read)"
         raise GeometryError(what, where=where, hint="cut the head out, or give the scan as it was reconstructed")
     return (shape[0], shape[1], shape[2])
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from calcscan.errors import GeometryError
 from calcscan.grid.geometry import Array
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.nifti.file import NiftiFile
-from calcscan.read.rules import limit
 
 _UNITS = {1: ("metre", 1000.0), 2: ("millimetre", 1.0), 3: ("micron", 0.001)}
 _SCANNER, _ALIGNED = 1, 2
@@ -37,23 +37,23 @@ class NiftiGrid:
     sheared: bool
 
 
-def grid_of_file(file: NiftiFile) -> NiftiGrid:
+def grid_of_file(file: NiftiFile, settings: ReadingSettings) -> NiftiGrid:
     """The grid of a file. Raises `GeometryError` where it has none, or one on which no head was scanned."""
     where = str(file.path)
     sizes = np.array(file.header["pixdim"][1:4], dtype=np.float64)
     sform, sform_code = _sform(file.header)
     qform, qform_code = _qform(file.header)
-    affine, frame, unused = _chosen(file, sizes, (sform, sform_code), (qform, qform_code))
-    if not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > limit("most_lopsided"):
+    affine, frame, unused = _chosen(file, sizes, (sform, sform_code), (qform, qform_code), settings)
+    if not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > settings.max_condition_number:
         what = f"the affine is singular (pixdim {_listed(sizes)}, from the {frame})"
         raise GeometryError(what, where=where, hint=_HINT)
-    unit, in_mm, other_unit = _unit(file, affine)
-    sheared = _shear_deg(affine) > limit("plain_shear_deg")
-    lonely = qform is None and frame == "sform" and (sheared or not _has_sizes(affine, sizes))
+    unit, in_mm, other_unit = _unit(file, affine, settings)
+    sheared = _shear_deg(affine) > settings.plain_shear_deg
+    lonely = qform is None and frame == "sform" and (sheared or not _has_sizes(affine, sizes, settings))
     unsheared = _rotation_only(affine, _lengths(affine), file.shape) if lonely else None
     affine = affine.copy()
     affine[:3] *= in_mm
-    _refuse_impossible(affine, file.shape, frame, where)
+    _refuse_impossible(affine, file.shape, frame, where, settings)
     doubt = _sides(file, sform, qform)
     flags = [_unused(message) for message in (unused, other_unit) if message]
     if doubt:
@@ -91,7 +91,7 @@ def _regular(matrix: Array) -> bool:
 
 
 def _chosen(
-    file: NiftiFile, sizes: Array, s: tuple[Array | None, int], q: tuple[Array | None, int]
+    file: NiftiFile, sizes: Array, s: tuple[Array | None, int], q: tuple[Array | None, int], settings: ReadingSettings
 ) -> tuple[Array, str, str]:
     """The matrix to use, what it rests on, and in words what was not used."""
     (sform, sform_code), (qform, qform_code) = s, q
@@ -105,28 +105,30 @@ def _chosen(
             return qform, "qform", f"The sform (code {sform_code}) is singular and was not used; the qform was."
         return sform, "sform", ""
     tilt = _shear_deg(sform)
-    own = _has_sizes(sform, sizes) and (tilt <= limit("same_turn_deg") or sform_code in (_SCANNER, _ALIGNED))
+    own = _has_sizes(sform, sizes, settings) and (tilt <= settings.same_turn_deg or sform_code in (_SCANNER, _ALIGNED))
     if qform is None:
-        return _by_sform(file, sizes, sform, sform_code, own=own)
-    if own and (sform_code == _SCANNER or tilt <= limit("same_turn_deg")):
-        return _by_code(file, (sform, sform_code), (qform, qform_code), tilt)
+        return _by_sform(file, sizes, sform, sform_code, settings, own=own)
+    if own and (sform_code == _SCANNER or tilt <= settings.same_turn_deg):
+        return _by_code(file, (sform, sform_code), (qform, qform_code), tilt, settings)
     why = f"its voxels measure {_listed(_lengths(sform))}, those of the scan {_listed(sizes)}"
-    if _has_sizes(sform, sizes):
+    if _has_sizes(sform, sizes, settings):
         why = f"it shears by {tilt:.1f} degrees"
-    if _unset(sizes) and not _like_a_template(sform, sizes):
+    if _unset(sizes) and not _like_a_template(sform, sizes, settings):
         return sform, "sform", f"pixdim ({_listed(sizes)}) and the qform were not used; the sform was: {why}."
     return qform, "qform", f"The sform (code {sform_code}) was not used, the qform gives the scan's own grid: {why}."
 
 
-def _by_code(file: NiftiFile, s: tuple[Array, int], q: tuple[Array, int], tilt: float) -> tuple[Array, str, str]:
+def _by_code(
+    file: NiftiFile, s: tuple[Array, int], q: tuple[Array, int], tilt: float, settings: ReadingSettings
+) -> tuple[Array, str, str]:
     """Both have voxels of the right size: the scanner's own frame before another, the sform before the qform."""
     (sform, sform_code), (qform, qform_code) = s, q
     middle = np.append((np.array(file.shape) - 1) / 2, 1.0)
     shift = float(np.linalg.norm((sform @ middle - qform @ middle)[:3]))
     turn = _turn_deg(sform, qform)
     # A sheared sform and the qform beside it, which can't hold the shear, are one place said twice.
-    same = turn <= limit("same_turn_deg") and shift <= limit("same_shift_mm")
-    if same or _mirrored(sform, qform) or tilt > limit("same_turn_deg"):
+    same = turn <= settings.same_turn_deg and shift <= settings.same_shift_mm
+    if same or _mirrored(sform, qform) or tilt > settings.same_turn_deg:
         return sform, "sform", ""
     differ = f"they differ by {turn:.1f} degrees and {shift:.1f} mm"
     if sform_code != _SCANNER and qform_code == _SCANNER:
@@ -134,12 +136,14 @@ def _by_code(file: NiftiFile, s: tuple[Array, int], q: tuple[Array, int], tilt: 
     return sform, "sform", f"The qform (code {qform_code}) was not used, the sform (code {sform_code}) was: {differ}."
 
 
-def _by_sform(file: NiftiFile, sizes: Array, sform: Array, sform_code: int, *, own: bool) -> tuple[Array, str, str]:
+def _by_sform(
+    file: NiftiFile, sizes: Array, sform: Array, sform_code: int, settings: ReadingSettings, *, own: bool
+) -> tuple[Array, str, str]:
     """No qform: the sform where its voxels are the scan's, else its rotation with voxels of `pixdim`."""
     if own:
         return sform, "sform", ""
     differ = f"its voxels measure {_listed(_lengths(sform))}, by pixdim {_listed(sizes)}"
-    if _like_a_template(sform, sizes):
+    if _like_a_template(sform, sizes, settings):
         message = (
             f"The scale and shear of the sform (code {sform_code}) were not used, {differ}: "
             "the scan's own voxels were taken, turned as it says."
@@ -155,7 +159,7 @@ def _lengths(matrix: Array) -> Array:
     return np.asarray(np.linalg.norm(matrix[:3, :3], axis=0))
 
 
-def _has_sizes(matrix: Array, sizes: Array) -> bool:
+def _has_sizes(matrix: Array, sizes: Array, settings: ReadingSettings) -> bool:
     """Are its voxels those of `pixdim`? Of a sheared axis `pixdim` may be the step or the height: both are written."""
     if not np.isfinite(sizes).all() or (sizes <= 0).any():
         return False
@@ -163,17 +167,17 @@ def _has_sizes(matrix: Array, sizes: Array) -> bool:
     heights = abs(np.linalg.det(matrix[:3, :3])) / np.array(
         [np.linalg.norm(np.cross(*np.delete(matrix[:3, :3], axis, axis=1).T)) for axis in range(3)]
     )
-    near = limit("same_size_share")
+    near = settings.same_size_share
     fits = np.abs(lengths / sizes - 1) <= near
     return bool(fits.all() or (fits.sum() == 2 and (fits | (np.abs(heights / sizes - 1) <= near)).all()))
 
 
-def _like_a_template(sform: Array, sizes: Array) -> bool:
+def _like_a_template(sform: Array, sizes: Array, settings: ReadingSettings) -> bool:
     """Does it stretch no more than heads differ in size?"""
     if not np.isfinite(sizes).all() or (sizes <= 0).any():
         return False
     ratio = _lengths(sform) / sizes
-    most = limit("most_stretch")
+    most = settings.max_stretch
     return bool((ratio < most).all() and (ratio > 1 / most).all())
 
 
@@ -216,14 +220,14 @@ def _rotation_only(sform: Array, sizes: Array, shape: tuple[int, int, int]) -> A
     return out
 
 
-def _unit(file: NiftiFile, affine: Array) -> tuple[int, float, str]:
+def _unit(file: NiftiFile, affine: Array, settings: ReadingSettings) -> tuple[int, float, str]:
     """(code, mm, what was not used): as the header says, unless a head is only seen with another unit."""
     said = int(file.header["xyzt_units"]) & 7 if "xyzt_units" in file.header else 0
     name, in_mm = _UNITS.get(said, _UNITS[2])
     widest = float((_lengths(affine) * file.shape).max())
 
     def is_a_head(mm: float) -> bool:
-        return limit("head_at_least_mm") <= widest * mm <= limit("head_at_most_mm")
+        return settings.min_head_mm <= widest * mm <= settings.max_head_mm
 
     if is_a_head(in_mm):
         return said, in_mm, ""
@@ -237,19 +241,21 @@ def _unit(file: NiftiFile, affine: Array) -> tuple[int, float, str]:
     return said, in_mm, ""
 
 
-def _refuse_impossible(affine: Array, shape: tuple[int, int, int], frame: str, where: str) -> None:
+def _refuse_impossible(
+    affine: Array, shape: tuple[int, int, int], frame: str, where: str, settings: ReadingSettings
+) -> None:
     """Raises `GeometryError` before anything is made of sizes that no scanner has."""
     steps = _lengths(affine)
     extents = np.sort(steps * shape)
-    if steps.min() < limit("finest_step_mm") or steps.max() > limit("coarsest_step_mm"):
+    if steps.min() < settings.min_step_mm or steps.max() > settings.max_step_mm:
         what = f"voxels of {_listed(steps)} mm are not those of a CT (pixdim, {frame}, xyzt_units)"
     elif (
-        extents[1] > limit("widest_mm")
-        or extents[2] > limit("longest_mm")
-        or extents.prod() / 1e6 > limit("largest_litres")
+        extents[1] > settings.max_width_mm
+        or extents[2] > settings.max_length_mm
+        or extents.prod() / 1e6 > settings.max_litres
     ):
         what = f"a volume of {' × '.join(f'{mm:.0f}' for mm in extents)} mm is no head (pixdim, {frame}, xyzt_units)"
-    elif np.abs(affine[:3, 3]).max() > limit("farthest_mm"):
+    elif np.abs(affine[:3, 3]).max() > settings.max_offset_mm:
         what = f"it lies {np.abs(affine[:3, 3]).max():.3g} mm from the origin (the {frame})"
     else:
         return

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from calcscan.errors import GeometryError
 from calcscan.grid.geometry import Array, Geometry
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.nifti.file import NiftiFile, open_nifti
 from calcscan.read.nifti.grid import NiftiGrid, grid_of_file
 from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
-from calcscan.read.rules import limit
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
 
@@ -39,14 +39,14 @@ class AxisOrder:
     flipped: bool
 
 
-def read_nifti(path: Path) -> Scan:
+def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
     """Read one volume. Errors as `calcscan.read.read_scan`."""
     where = str(path)
-    file = open_nifti(path)
-    grid = grid_of_file(file)
-    beside = read_sidecar(path)
+    file = open_nifti(path, settings)
+    grid = grid_of_file(file, settings)
+    beside = read_sidecar(path, settings)
     hu = _hounsfield(file)
-    labels = _label_flag(file, hu)
+    labels = _label_flag(file, hu, settings)
     to_lps = _RAS_TO_LPS @ grid.affine
     hu, matrix = _as_slices(hu, to_lps)
     try:
@@ -70,23 +70,23 @@ def read_nifti(path: Path) -> Scan:
         flags=(
             *beside.flags,
             *grid.flags,
-            *tilt_flag(geometry),
-            *_unshown_tilt(beside, geometry, path),
-            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0)),
-            *_gaps(geometry.spacing_mm[0], thickness),
+            *tilt_flag(geometry, settings),
+            *_unshown_tilt(beside, geometry, path, settings),
+            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
+            *_gaps(geometry.spacing_mm[0], thickness, settings),
             *labels,
-            *hounsfield_flags(hu, rescale_type=beside.unit),
+            *hounsfield_flags(hu, settings, rescale_type=beside.unit),
         ),
         sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
         stored=_stored(file, grid, _axis_order(to_lps)),
     )
 
 
-def _gaps(between_mm: float, thickness_mm: float | None) -> tuple[Flag, ...]:
+def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`missing_slices` where the slices are much thinner than they lie apart."""
-    if thickness_mm is None or between_mm < limit("gap_beside_thickness") * thickness_mm:
+    if thickness_mm is None or between_mm < settings.gap_beside_thickness * thickness_mm:
         return ()
-    return (gap_flag(between_mm, thickness_mm),)
+    return (gap_flag(between_mm, thickness_mm, settings),)
 
 
 def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
@@ -98,15 +98,15 @@ def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
     return out
 
 
-def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16]) -> tuple[Flag, ...]:
+def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
     """`not_hounsfield` for a mask or a map of labels: few whole numbers, from 0 on."""
     if int(hu.min()) < 0:
         return ()
     found = np.flatnonzero(np.bincount(hu.ravel()))
-    if len(found) > limit("label_values") or not _all_whole(file):
+    if len(found) > settings.label_values or not _all_whole(file):
         return ()
     message = f"It holds {len(found)} different values, {found[0]} to {found[-1]}: a mask or a map of labels, not a CT."
-    return (Flag(code="not_hounsfield", message=message, value=float(len(found)), limit=limit("label_values")),)
+    return (Flag(code="not_hounsfield", message=message, value=float(len(found)), limit=settings.label_values),)
 
 
 def _all_whole(file: NiftiFile) -> bool:
@@ -116,16 +116,16 @@ def _all_whole(file: NiftiFile) -> bool:
     return all((~np.isfinite(values) | (values == np.rint(values))).all() for values in each)
 
 
-def _unshown_tilt(beside: Sidecar, geometry: Geometry, path: Path) -> tuple[Flag, ...]:
+def _unshown_tilt(beside: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`gantry_tilt` where the JSON tells of a tilt that the grid doesn't show, and no name says that it was mended."""
     tilt = abs(beside.tilt_deg or 0.0)
-    if tilt <= limit("tilt_deg") or geometry.tilt_deg > limit("tilt_deg") or "_Tilt" in path.name:
+    if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
         return ()
     message = (
         f"The JSON tells of a gantry tilt of {tilt:.1f} degrees, the grid shows none: if nothing was resampled, "
         "positions are wrong by the shear."
     )
-    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=limit("tilt_deg")),)
+    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
 
 
 def _axis_order(affine: Array) -> AxisOrder:

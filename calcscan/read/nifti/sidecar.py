@@ -19,6 +19,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from calcscan.errors import GeometryError, NoCTError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Acquisition, Flag, Study
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.acquisition import acquisition_of
@@ -28,7 +29,6 @@ from calcscan.read.headers.flags import header_flags
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.study import age_note, study_of
-from calcscan.read.rules import limit, says
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature, derivation_of
 from calcscan.read.series.select import derived_flag
@@ -68,7 +68,7 @@ class Sidecar:
     flags: tuple[Flag, ...]
 
 
-def read_sidecar(path: Path) -> Sidecar:
+def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
     """What is told of a NIfTI; of an unusable JSON only that it is.
 
     Raises
@@ -80,51 +80,57 @@ def read_sidecar(path: Path) -> Sidecar:
     """
     stem = _stem(path)
     _refuse_uneven(path, stem)
-    found, doubt = _json_of(path, stem)
-    dataset = _dataset(found)
+    found, doubt = _json_of(path, stem, settings)
+    dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
     told = str(dataset.get("ContrastBolusAgent", "") or "")
-    if agent and (not told or says("no_agent", told)):
+    if agent and (not told or settings.words.no_agent.match(told)):
         _put(dataset, "ContrastBolusAgent", agent[1])
     try:
-        image, tilt_deg = _record(path, dataset)
+        image, tilt_deg = _record(path, dataset, settings)
     except PARSE_ERRORS as error:
         doubt = f"its fields make no sense ({one_line(error)})"
-        image, tilt_deg = _record(path, _dataset({}))
-    told_by_series = _as_series(image, str(path))
+        image, tilt_deg = _record(path, _dataset({}, settings), settings)
+    told_by_series = _as_series(image, str(path), settings)
     contrast = told_by_series.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
-    if age := age_note(image.person):
+    if age := age_note(image.person, settings):
         notes.append(f"{age}.")
     flags = [
-        *header_flags([image], set(), contrast),
-        *derived_flag(told_by_series),
+        *header_flags([image], set(), contrast, settings),
+        *derived_flag(told_by_series, settings),
         *(Flag(code="left_out", message=note) for note in notes),
     ]
     plain_name = stem.replace("_", " ")
-    if not contrast.given and says("name_contrast", plain_name) and not says("without_contrast", plain_name):
+    if (
+        not contrast.given
+        and settings.words.name_contrast.match(plain_name)
+        and not settings.words.without_contrast.match(plain_name)
+    ):
         message = "Contrast medium was given (the name of the file says so)."
         flags.append(Flag(code="contrast", message=message))
     return Sidecar(
-        acquisition=acquisition_of([image], image.thickness_mm, contrast),
-        study=study_of(image),
+        acquisition=acquisition_of([image], image.thickness_mm, contrast, settings),
+        study=study_of(image, settings),
         description=" ".join(image.description.split()),
-        unit=_unit(found),
+        unit=_unit(found, settings),
         tilt_deg=tilt_deg,
         flags=tuple(flags),
     )
 
 
-def _unit(found: Mapping[str, Any]) -> str:
+def _unit(found: Mapping[str, Any], settings: ReadingSettings) -> str:
     """The unit of the values where it is told and is none of Hounsfield's."""
     said = found.get("Units")
-    return "" if not isinstance(said, str) or says("hounsfield_unit", said) else " ".join(said.split())[:40]
+    return (
+        "" if not isinstance(said, str) or settings.words.hounsfield_unit.match(said) else " ".join(said.split())[:40]
+    )
 
 
-def _record(path: Path, dataset: Dataset) -> tuple[Image, float | None]:
+def _record(path: Path, dataset: Dataset, settings: ReadingSettings) -> tuple[Image, float | None]:
     """The record of a slice's header, and the gantry's tilt; raises what pydicom does where a field makes no sense."""
     tilt = dataset.get("GantryDetectorTilt")
-    return image_of(SourceFile(NAME, path=path), dataset), None if tilt is None else float(tilt)
+    return image_of(SourceFile(NAME, path=path), dataset, settings), None if tilt is None else float(tilt)
 
 
 def _stem(path: Path) -> str:
@@ -144,15 +150,15 @@ def _refuse_uneven(path: Path, stem: str) -> None:
         raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
 
 
-def _json_of(path: Path, stem: str) -> tuple[Mapping[str, Any], str]:
+def _json_of(path: Path, stem: str, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
     """The fields, and why there are none though there is a file."""
     for name in dict.fromkeys((stem, _MADE_FROM.sub("", stem))):
         beside = path.with_name(f"{name}.json")
         try:
             if not beside.is_file():
                 continue
-            if beside.stat().st_size > limit("largest_sidecar_bytes"):
-                return {}, f"it is larger than {limit('largest_sidecar_bytes') / 1e6:g} MB"
+            if beside.stat().st_size > settings.max_sidecar_bytes:
+                return {}, f"it is larger than {settings.max_sidecar_bytes / 1e6:g} MB"
             content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))
         except OSError as error:
             return {}, f"it can't be read ({error.strerror or type(error).__name__})"
@@ -164,7 +170,7 @@ def _json_of(path: Path, stem: str) -> tuple[Mapping[str, Any], str]:
     return {}, ""
 
 
-def _dataset(fields: Mapping[str, Any]) -> Dataset:
+def _dataset(fields: Mapping[str, Any], settings: ReadingSettings) -> Dataset:
     """The fields that DICOM knows, of plain text or numbers."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -174,7 +180,7 @@ def _dataset(fields: Mapping[str, Any]) -> Dataset:
     for keyword, value in known.items():
         if isinstance(keyword, str) and keyword not in _GIVEN:
             _put(dataset, keyword, value)
-    if isinstance(fields.get("RescaleType"), str) and says("hounsfield_unit", fields["RescaleType"]):
+    if isinstance(fields.get("RescaleType"), str) and settings.words.hounsfield_unit.match(fields["RescaleType"]):
         _put(dataset, "RescaleType", "HU")
     age = fields.get("PatientAge")
     if isinstance(age, int | float) and not isinstance(age, bool):
@@ -221,7 +227,7 @@ def _item(fields: Mapping[str, Any]) -> Dataset:
     return item
 
 
-def _as_series(image: Image, where: str) -> Candidate:
+def _as_series(image: Image, where: str, settings: ReadingSettings) -> Candidate:
     """What the fields tell of the series; raises `NoCTError` for what a DICOM series of them would not be read for."""
     hint = "give the native CT series"
     said = image.modality
@@ -229,9 +235,9 @@ def _as_series(image: Image, where: str) -> Candidate:
         raise NoCTError(f"the JSON beside it says that it is {said[:16]}, not CT", where=where, hint=hint)
     if "LOCALIZER" in image.image_type or "SCOUT" in image.image_type:
         raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
-    derivation = derivation_of([image])
+    derivation = derivation_of([image], settings)
     if derivation.nature >= Nature.COMPUTED:
         raise NoCTError(f"the JSON beside it says that it is no plain CT: {derivation.why}", where=where, hint=hint)
     return Candidate(
-        stack=Stack(images=(image,)), refusal="", derivation=derivation, contrast=contrast_of_series([image])
+        stack=Stack(images=(image,)), refusal="", derivation=derivation, contrast=contrast_of_series([image], settings)
     )

@@ -25,10 +25,10 @@ from pydicom.pixels import iter_pixels
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.fields import PARSE_ERRORS, one_line, text
 from calcscan.read.headers.image import Image, Pixels
-from calcscan.read.rules import limit
 
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _JPEG = "1.2.840.10008.1.2.4."
@@ -39,7 +39,7 @@ _QUIET = Lock()
 Stored = npt.NDArray[np.integer[Any]]
 
 
-def stored_pixels(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
+def stored_pixels(file: SourceFile, images: Sequence[Image], settings: ReadingSettings) -> Iterator[Stored]:
     """The stored values, (rows, columns) integers, of some slices of one file, in the order given.
 
     Raises
@@ -51,7 +51,7 @@ def stored_pixels(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]
     if pixels.offset is None:
         raise UnreadableError("holds no pixels", where=file.name, hint="export it again")
     simple = pixels.transfer_syntax in _NATIVE and pixels.bits_allocated == 16 and pixels.samples == 1
-    return _as_announced(file, images, _native(file, images) if simple else _decoded(file, images))
+    return _as_announced(file, images, _native(file, images, settings) if simple else _decoded(file, images, settings))
 
 
 def _as_announced(file: SourceFile, images: Sequence[Image], decoded: Iterator[Stored]) -> Iterator[Stored]:
@@ -96,7 +96,7 @@ class _Excess(logging.Handler):
                 self.said = one_line(Exception(record.getMessage()))
 
 
-def _native(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
+def _native(file: SourceFile, images: Sequence[Image], settings: ReadingSettings) -> Iterator[Stored]:
     pixels, size = images[0].pixels, images[0].rows * images[0].columns
     kind = np.dtype("<i2" if pixels.signed else "<u2")
     with file.open() as stream:
@@ -117,7 +117,7 @@ def _native(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
                 raise UnreadableError(
                     f"is cut short: {len(values)} of {size * 2} bytes of a slice", where=file.name, hint="copy it again"
                 )
-            yield _stored_bits(values.view(kind), pixels).reshape(image.rows, image.columns)
+            yield _stored_bits(values.view(kind), pixels, settings).reshape(image.rows, image.columns)
 
 
 def _element_header_bytes(start: bytes) -> int:
@@ -125,7 +125,7 @@ def _element_header_bytes(start: bytes) -> int:
     return 12 if start[4:6] in (b"OW", b"OB", b"UN") and start[6:8] == b"\0\0" else 8
 
 
-def _stored_bits(values: Stored, pixels: Pixels) -> Stored:
+def _stored_bits(values: Stored, pixels: Pixels, settings: ReadingSettings) -> Stored:
     """The bits that hold the value, of 16-bit words; those beside them may hold an overlay.
 
     Values that only just outgrow `BitsStored` (metal, in 12 bits) are values: the bits just above are used, and the
@@ -135,13 +135,13 @@ def _stored_bits(values: Stored, pixels: Pixels) -> Stored:
     if values.dtype.itemsize != 2 or pixels.bits_allocated != 16 or not spare:
         return values
     if pixels.high_bit == pixels.bits_stored - 1 and not pixels.overlay:
-        most = 1 << min(15, pixels.bits_stored + int(limit("outgrown_bits")))
+        most = 1 << min(15, pixels.bits_stored + settings.outgrown_bits)
         if values.max() < most and (not pixels.signed or values.min() >= -most):
             return values
     return np.right_shift(np.left_shift(values, above), spare)
 
 
-def _decoded(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
+def _decoded(file: SourceFile, images: Sequence[Image], settings: ReadingSettings) -> Iterator[Stored]:
     pixels = images[0].pixels
     syntax = pydicom.uid.UID(pixels.transfer_syntax)
     if syntax and not syntax.is_transfer_syntax:
@@ -150,7 +150,7 @@ def _decoded(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
     if encapsulated:
         _whole_frames(file, pixels.transfer_syntax, pixels.frames)
     try:
-        decoded = _by_pydicom(file, images)
+        decoded = _by_pydicom(file, images, settings)
         first = next(decoded)
     except PARSE_ERRORS as error:
         if not encapsulated:
@@ -166,7 +166,7 @@ def _decoded(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
         raise UnreadableError(what, where=file.name, hint="export it again") from error
 
 
-def _by_pydicom(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
+def _by_pydicom(file: SourceFile, images: Sequence[Image], settings: ReadingSettings) -> Iterator[Stored]:
     with file.open() as stream:
         if images[0].pixels.transfer_syntax and images[0].frame is not None:
             yield from iter_pixels(stream, indices=[image.frame or 0 for image in images])
@@ -178,7 +178,11 @@ def _by_pydicom(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
     array = dataset.pixel_array
     for image in images:
         stored = array if image.frame is None or array.ndim == 2 else array[image.frame]
-        yield stored if images[0].pixels.transfer_syntax.startswith(_JPEG) else _stored_bits(stored, images[0].pixels)
+        yield (
+            stored
+            if images[0].pixels.transfer_syntax.startswith(_JPEG)
+            else _stored_bits(stored, images[0].pixels, settings)
+        )
 
 
 def _guess(dataset: Any) -> str:

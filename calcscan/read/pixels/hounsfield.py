@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import AIR_HU
 from calcscan.read.headers.image import Image
 from calcscan.read.pixels.decode import Stored
-from calcscan.read.rules import limit
 
 
-def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> None:
+def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16], settings: ReadingSettings) -> None:
     """Write the slice in HU into `out` (rows, columns): padding and all below `AIR_HU` becomes `AIR_HU`.
 
     >>> import numpy as np
@@ -24,7 +24,7 @@ def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16]) -> N
     slope = 1.0 if pixels.slope is None or pixels.slope == 0.0 else pixels.slope
     intercept = pixels.intercept or 0.0
     rescale(stored, slope, intercept, out)
-    span = padding_range(image)
+    span = padding_range(image, settings)
     if span is not None and max(span) * slope + intercept > AIR_HU:
         out[(stored >= span[0]) & (stored <= span[1])] = AIR_HU
 
@@ -42,7 +42,7 @@ def rescale(stored: Stored, slope: float, intercept: float, out: npt.NDArray[np.
     out[...] = np.clip(np.rint(stored * np.float64(slope) + intercept), AIR_HU, 32767)
 
 
-def padding_range(image: Image) -> tuple[int, int] | None:
+def padding_range(image: Image, settings: ReadingSettings) -> tuple[int, int] | None:
     """The stored values that mean "nothing here", first and last; None where there are none to be believed."""
     pixels = image.pixels
     if pixels.padding is None:
@@ -51,7 +51,7 @@ def padding_range(image: Image) -> tuple[int, int] | None:
     low, high = min(ends), max(ends)
     slope = pixels.slope or 1.0
     top = max(low * slope, high * slope) + (pixels.intercept or 0.0)
-    return (low, high) if top < limit("padding_below_hu") else None
+    return (low, high) if top < settings.padding_below_hu else None
 
 
 def _as_stored(value: int, image: Image) -> int:

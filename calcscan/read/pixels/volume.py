@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.collect import UnreadableFile
 from calcscan.read.headers.image import Image
@@ -18,7 +19,9 @@ from calcscan.read.pixels.hounsfield import to_hounsfield
 from calcscan.read.pixels.hounsfield_check import off_scale
 
 
-def decode_volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[Image], list[UnreadableFile]]:
+def decode_volume(
+    images: Sequence[Image], settings: ReadingSettings
+) -> tuple[npt.NDArray[np.int16], list[Image], list[UnreadableFile]]:
     """HU of every slice that can be decoded, (k, j, i); those slices; and the files of the others."""
     hu = np.empty((len(images), images[0].rows, images[0].columns), dtype=np.int16)
     by_file: dict[SourceFile, list[int]] = defaultdict(list)
@@ -30,8 +33,8 @@ def decode_volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[
         members = [images[index] for index in indices]
         done: list[int] = []
         try:
-            for index, stored in zip(indices, stored_pixels(members[0].file, members), strict=True):
-                to_hounsfield(stored, images[index], hu[index])
+            for index, stored in zip(indices, stored_pixels(members[0].file, members, settings), strict=True):
+                to_hounsfield(stored, images[index], hu[index], settings)
                 done.append(index)
         except UnreadableError as error:
             bad.extend(index for index in indices if index not in done)
@@ -42,7 +45,7 @@ def decode_volume(images: Sequence[Image]) -> tuple[npt.NDArray[np.int16], list[
     with ThreadPoolExecutor(max_workers=2) as pool:
         whats = list(pool.map(fill, by_file.values()))
     broken = [UnreadableFile(name=file.name, what=what) for file, what in zip(by_file, whats, strict=True) if what]
-    for index in off_scale(hu, [_scale(image) for image in images]) if not bad else ():
+    for index in off_scale(hu, settings, [_scale(image) for image in images]) if not bad else ():
         what = "is not on the scale of the other slices (RescaleSlope or RescaleIntercept is wrong or absent)"
         broken.append(UnreadableFile(name=images[index].file.name, what=what))
         bad.append(index)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pydicom.uid import UID
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.contrast import Contrast, contrast_of_series
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import limit, says
 from calcscan.read.series.derivation import Derivation, Nature, derivation_of, made_from
 from calcscan.read.series.stacks import Stack
 
@@ -39,12 +39,14 @@ class Candidate:
         return own + (f" ({self.stack.part})" if self.stack.part else "")
 
 
-def candidates_of(stacks: Sequence[Stack]) -> list[Candidate]:
+def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Candidate]:
     """Each stack with what its own headers tell of it, and those of the others in its study."""
-    refusals = [unusable(stack) for stack in stacks]
+    refusals = [unusable(stack, settings) for stack in stacks]
     usable = [stack for stack, no in zip(stacks, refusals, strict=True) if not no]
     with_contrast = [
-        (stack, stack.first.study_uid) for stack in usable if contrast_of_series(stack.images, alone=False).given
+        (stack, stack.first.study_uid)
+        for stack in usable
+        if contrast_of_series(stack.images, settings, alone=False).given
     ]
     found = []
     for stack, refusal in zip(stacks, refusals, strict=True):
@@ -54,15 +56,15 @@ def candidates_of(stacks: Sequence[Stack]) -> list[Candidate]:
             Candidate(
                 stack=stack,
                 refusal=refusal,
-                derivation=Derivation() if refusal else _derivation(stack, usable),
-                contrast=Contrast() if refusal else contrast_of_series(stack.images, alone=alone),
+                derivation=Derivation() if refusal else _derivation(stack, usable, settings),
+                contrast=Contrast() if refusal else contrast_of_series(stack.images, settings, alone=alone),
             )
         )
     return found
 
 
-def _derivation(stack: Stack, usable: Sequence[Stack]) -> Derivation:
-    own = derivation_of(stack.images)
+def _derivation(stack: Stack, usable: Sequence[Stack], settings: ReadingSettings) -> Derivation:
+    own = derivation_of(stack.images, settings)
     if own.nature >= Nature.DOUBTFUL:
         return own
     others = [image for one in usable if one.first.series_uid != stack.first.series_uid for image in one.images]
@@ -71,10 +73,10 @@ def _derivation(stack: Stack, usable: Sequence[Stack]) -> Derivation:
     return own
 
 
-def unusable(stack: Stack) -> str:
+def unusable(stack: Stack, settings: ReadingSettings) -> str:
     """Why no volume can be made of a stack at all; empty if one can."""
     first = stack.first
-    if first.sop_class in _DOSE_CLASSES or (says("dose_report", first.description) and not stack.placed):
+    if first.sop_class in _DOSE_CLASSES or (settings.words.dose_report.match(first.description) and not stack.placed):
         return "dose report"
     if first.modality != "CT":
         return f"not CT ({first.modality or 'no modality'})"
@@ -85,14 +87,14 @@ def unusable(stack: Stack) -> str:
     grey = first.origin.photometric.startswith("MONOCHROME") or not first.origin.photometric
     if not first.rows or not first.columns or first.pixels.samples != 1 or not grey:
         return "not a grey image"
-    if max(first.rows, first.columns) > limit("largest_side"):
+    if max(first.rows, first.columns) > settings.max_side_pixels:
         return f"not a CT slice ({first.rows} × {first.columns} pixels)"
     if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
         return "localizer"
     if not stack.placed:
         return unplaced(first)
-    if len(stack.images) < limit("min_slices"):
-        return stack.fault or f"too few slices ({len(stack.images)}; at least {limit('min_slices'):g})"
+    if len(stack.images) < settings.min_slices:
+        return stack.fault or f"too few slices ({len(stack.images)}; at least {settings.min_slices:g})"
     return ""
 
 

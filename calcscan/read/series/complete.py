@@ -9,53 +9,53 @@ from typing import Any
 
 import numpy as np
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.fields import vector
 from calcscan.read.headers.image import Image, is_ct_slice
-from calcscan.read.rules import limit
 from calcscan.read.series.positions import normal_of
 from calcscan.read.series.split import by_direction, spacing_clusters
 
 
-def complete_headers(images: Sequence[Image]) -> tuple[list[Image], list[str]]:
+def complete_headers(images: Sequence[Image], settings: ReadingSettings) -> tuple[list[Image], list[str]]:
     """Pixel spacing, orientation and rescaling where only some files lack them and all the others agree; position by
     the slice location where one position is given for all."""
     found, notes = list(images), []
     for fill in (_with_spacing, _with_orientation, _with_positions, _with_places, _with_rescale):
-        found, note = fill(found)
+        found, note = fill(found, settings)
         notes += [note] * bool(note)
     return found, notes
 
 
-def _with_spacing(images: list[Image]) -> tuple[list[Image], str]:
+def _with_spacing(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
     given = [image for image in images if image.row_spacing_mm and image.column_spacing_mm]
     lack = [image for image in images if not (image.row_spacing_mm and image.column_spacing_mm) and is_ct_slice(image)]
     same = {(image.rows, image.columns) for image in (*given, *lack)}
-    if not given or not lack or len(lack) > len(given) or len(same) > 1 or len(spacing_clusters(given)) > 1:
+    if not given or not lack or len(lack) > len(given) or len(same) > 1 or len(spacing_clusters(given, settings)) > 1:
         return images, ""
     row, column = given[0].row_spacing_mm, given[0].column_spacing_mm
     filled = _changed(images, lack, row_spacing_mm=row, column_spacing_mm=column)
     return filled, f"PixelSpacing is absent in {len(lack)} slices; that of the other {len(given)} was used"
 
 
-def _with_orientation(images: list[Image]) -> tuple[list[Image], str]:
+def _with_orientation(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
     given = [image for image in images if image.oriented and image.position_mm is not None]
     lack = [image for image in images if not image.oriented and image.position_text and is_ct_slice(image)]
-    if not given or not lack or len(lack) > len(given) or len(by_direction(given)) > 1:
+    if not given or not lack or len(lack) > len(given) or len(by_direction(given, settings)) > 1:
         return images, ""
     row, column = given[0].row_cosine, given[0].column_cosine
     filled = _changed(images, lack, row_cosine=row, column_cosine=column, oriented=True, assumed_axial=False)
     return filled, f"ImageOrientationPatient is absent in {len(lack)} slices; that of the other {len(given)} was used"
 
 
-def _with_positions(images: list[Image]) -> tuple[list[Image], str]:
+def _with_positions(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
     """ImagePositionPatient the same in all slices, SliceLocation different in each: the location tells."""
     slices = [image for image in images if image.oriented and image.position_text and is_ct_slice(image)]
-    if len(slices) < limit("min_slices"):
+    if len(slices) < settings.min_slices:
         return images, ""
     spots = {image.position_mm for image in slices}
     heights = [image.slice_location_mm for image in slices]
     known = [height for height in heights if height is not None]
-    if len(spots) > 1 or len(set(known)) < len(slices) or len(by_direction(slices)) > 1:
+    if len(spots) > 1 or len(set(known)) < len(slices) or len(by_direction(slices, settings)) > 1:
         return images, ""
     normal = normal_of(slices[0])
     start = np.array(slices[0].position_mm)
@@ -74,7 +74,7 @@ _SHARED = 3
 """So many slices at one position may be phases or echoes of it; more that differ in their location are not."""
 
 
-def _with_places(images: list[Image]) -> tuple[list[Image], str]:
+def _with_places(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
     """Slices without a position of their own, or of which many share one: placed by the slice location where those of
     the others follow it; else left without a place, never put where standard axial slices would lie."""
     slices = [image for image in images if image.oriented and is_ct_slice(image)]
@@ -96,10 +96,10 @@ def _with_places(images: list[Image]) -> tuple[list[Image], str]:
         return images, ""
     known = np.array([image.slice_location_mm for image in given], dtype=np.float64)
     changed: dict[int, Image] = {}
-    if len(given) >= limit("min_slices") and np.ptp(known) > 0 and len(by_direction(given)) == 1:
+    if len(given) >= settings.min_slices and np.ptp(known) > 0 and len(by_direction(given, settings)) == 1:
         at = np.array([image.position_mm for image in given])
         line = np.polyfit(known, at, 1)
-        if np.abs(np.outer(known, line[0]) + line[1] - at).max() <= limit("same_spacing_mm"):
+        if np.abs(np.outer(known, line[0]) + line[1] - at).max() <= settings.same_spacing_mm:
             row, column = given[0].row_cosine, given[0].column_cosine
             changed = {
                 id(image): replace(
@@ -121,7 +121,7 @@ def _with_places(images: list[Image]) -> tuple[list[Image], str]:
     return found, f"{told}; SliceLocation placed {len(changed)} of them among the others"
 
 
-def _with_rescale(images: list[Image]) -> tuple[list[Image], str]:
+def _with_rescale(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
     """Slope and intercept. A slice that they don't fit is found out by its own air (`calcscan.read.plausible`)."""
     slices = [image for image in images if is_ct_slice(image)]
     scales = {id(image): (image.pixels.slope, image.pixels.intercept) for image in slices}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.acquisition import is_sharp
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import limit, says
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature
 from calcscan.read.series.positions import normal_of, positions_of, thickness_of, typical_gap_of
@@ -23,7 +23,7 @@ _PLANES = ("sagittal", "coronal", "axial")
 class Criterion:
     """One thing by which stacks are compared: less is better."""
 
-    of: Callable[[Candidate], float]
+    of: Callable[[Candidate, ReadingSettings], float]
     reason: Callable[[Candidate, Candidate], str]
     """Why a stack is worse than the chosen one by this criterion."""
 
@@ -36,46 +36,49 @@ def _derived_reason(worse: Candidate, best: Candidate) -> str:
 
 
 CRITERIA = (
-    Criterion(of=lambda one: another_region(one.stack), reason=lambda worse, best: "another part of the body"),
-    Criterion(of=lambda one: one.derivation.nature >= Nature.DOUBTFUL, reason=_derived_reason),
     Criterion(
-        of=lambda one: one.contrast.given is True,
+        of=lambda one, settings: another_region(one.stack, settings),
+        reason=lambda worse, best: "another part of the body",
+    ),
+    Criterion(of=lambda one, settings: one.derivation.nature >= Nature.DOUBTFUL, reason=_derived_reason),
+    Criterion(
+        of=lambda one, settings: one.contrast.given is True,
         reason=lambda worse, best: f"contrast medium ({worse.contrast.said}); a series without it was chosen",
     ),
     Criterion(
-        of=lambda one: extent_of(one.stack) < limit("covers_mm"),
+        of=lambda one, settings: extent_of(one.stack) < settings.covers_mm,
         reason=lambda worse, best: f"covers only {extent_of(worse.stack):.0f} mm",
     ),
-    Criterion(of=lambda one: one.derivation.nature, reason=_derived_reason),
+    Criterion(of=lambda one, settings: one.derivation.nature, reason=_derived_reason),
     Criterion(
-        of=lambda one: is_sharp(one.first.kernel, one.first.description),
+        of=lambda one, settings: is_sharp(one.first.kernel, one.first.description, settings),
         reason=lambda worse, best: (
             f"sharp kernel ({worse.first.kernel or worse.first.description}); a softer one was chosen"
         ),
     ),
     Criterion(
-        of=lambda one: plane_of(one.first) != "axial",
+        of=lambda one, settings: plane_of(one.first) != "axial",
         reason=lambda worse, best: f"{plane_of(worse.first)} reformat; an axial series was chosen",
     ),
     Criterion(
-        of=lambda one: lacks_slices(one.stack),
+        of=lambda one, settings: lacks_slices(one.stack, settings),
         reason=lambda worse, best: "slices are missing; a complete series was chosen",
     ),
     Criterion(
-        of=lambda one: slab_of(one.stack),
+        of=lambda one, settings: slab_of(one.stack),
         reason=lambda worse, best: (
             f"slices of {slab_of(worse.stack):g} mm; thinner ones ({slab_of(best.stack):g} mm) were chosen"
         ),
     ),
     Criterion(
-        of=lambda one: -len(one.stack.images),
+        of=lambda one, settings: -len(one.stack.images),
         reason=lambda worse, best: (
             f"fewer slices ({len(worse.stack.images)}; {len(best.stack.images)} in the chosen one)"
         ),
     ),
-    Criterion(of=lambda one: -_day(one), reason=lambda worse, best: "as good, but older"),
+    Criterion(of=lambda one, settings: -_day(one), reason=lambda worse, best: "as good, but older"),
     Criterion(
-        of=lambda one: one.first.series_number or 0.0,
+        of=lambda one, settings: one.first.series_number or 0.0,
         reason=lambda worse, best: "as good as the chosen one, but later in the study",
     ),
 )
@@ -85,8 +88,8 @@ IDENTITY_CRITERIA = 5
 """So many of the first criteria say what a series is. Where several are alike in them, their pictures are compared."""
 
 
-def rank(one: Candidate) -> tuple[float | str, ...]:
-    ranks = (float(criterion.of(one)) for criterion in CRITERIA)
+def rank(one: Candidate, settings: ReadingSettings) -> tuple[float | str, ...]:
+    ranks = (float(criterion.of(one, settings)) for criterion in CRITERIA)
     return (*ranks, one.first.series_uid, one.stack.part)
 
 
@@ -113,15 +116,17 @@ def extent_of(stack: Stack) -> float:
     return float(at[-1] - at[0])
 
 
-def lacks_slices(stack: Stack) -> bool:
-    return bool(spacing_of(positions_of(stack.images), thickness_of(stack.images)).missing.any())
+def lacks_slices(stack: Stack, settings: ReadingSettings) -> bool:
+    return bool(spacing_of(positions_of(stack.images), thickness_of(stack.images), settings).missing.any())
 
 
-def another_region(stack: Stack) -> bool:
+def another_region(stack: Stack, settings: ReadingSettings) -> bool:
     """Do the words name another part of the body, and not the head?"""
     words = f"{stack.first.body_part} {stack.first.description}"
-    return says("another_region", words) and not says("head_region", words)
+    return settings.words.another_region.match(words) and not settings.words.head_region.match(words)
 
 
-def same_sharpness(one: Candidate, best: Candidate) -> bool:
-    return is_sharp(one.first.kernel, one.first.description) == is_sharp(best.first.kernel, best.first.description)
+def same_sharpness(one: Candidate, best: Candidate, settings: ReadingSettings) -> bool:
+    return is_sharp(one.first.kernel, one.first.description, settings) == is_sharp(
+        best.first.kernel, best.first.description, settings
+    )

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.acquisition import energy_kev, single_energy
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import found, limit, members, says, what
 
-_COMPUTED = ("projection", "subtraction", "perfusion_map", "energy_map", "overlay", "synthetic", "dose_map")
 _GREY_BITS = 8
 
 
@@ -38,15 +37,15 @@ class Derivation:
     why: str = ""
 
 
-def derivation_of(images: Sequence[Image]) -> Derivation:
+def derivation_of(images: Sequence[Image], settings: ReadingSettings) -> Derivation:
     """The gravest that any slice of a series tells."""
     kinds = {
         (image.image_type, image.description, image.origin.derivation, image.origin.technique): image
         for image in images
     }
     odd = [image for image in images if image.origin.burned_in or image.origin.energy_kev is not None]
-    judged = [derivation_of_image(image) for image in (*kinds.values(), *odd[:1])]
-    judged.append(_of_values(images))
+    judged = [derivation_of_image(image, settings) for image in (*kinds.values(), *odd[:1])]
+    judged.append(_of_values(images, settings))
     return max(judged, key=lambda one: one.nature)
 
 
@@ -56,43 +55,45 @@ def made_from(images: Sequence[Image], others: Iterable[Image]) -> bool:
     return bool(sources) and any(image.sop_uid in sources for image in others)
 
 
-def derivation_of_image(image: Image) -> Derivation:
+def derivation_of_image(image: Image, settings: ReadingSettings) -> Derivation:
     """What a single slice's header tells."""
     origin = image.origin
-    mixed = any(word in members("computed_contrasts") for word in image.image_type[3:4])
-    if mixed or origin.technique in members("computed_techniques") or origin.technique == "DISTORTED":
-        return Derivation(nature=Nature.COMPUTED, why=what("projection"))
-    types, derivation = _later_types(image), _told(origin.derivation)
+    mixed = any(word in settings.words.computed_contrasts.values for word in image.image_type[3:4])
+    if mixed or origin.technique in settings.words.computed_techniques.values or origin.technique == "DISTORTED":
+        return Derivation(nature=Nature.COMPUTED, why=settings.words.projection.what)
+    types, derivation = _later_types(image), _told(origin.derivation, settings)
     words = " ; ".join((*types, image.description, derivation))
-    for name in _COMPUTED:
-        match = found(name, words)
+    for phrases in settings.words.computed:
+        match = phrases.search(words)
         if match is not None:
-            return Derivation(nature=Nature.COMPUTED, why=f"{what(name)} ({match.group().strip()!r} in the header)")
-    if single_energy(image):
-        return _of_energy(image)
+            return Derivation(nature=Nature.COMPUTED, why=f"{phrases.what} ({match.group().strip()!r} in the header)")
+    if single_energy(image, settings):
+        return _of_energy(image, settings)
     derived = image.image_type[:1] == ("DERIVED",)
-    suspect = found("suspect", words)
-    if suspect is not None and not (derived and says("reformat", words)):
+    suspect = settings.words.suspect.search(words)
+    if suspect is not None and not (derived and settings.words.reformat.match(words)):
         nature = Nature.DOUBTFUL if derived else Nature.NAMED
-        why = f"{'derived, and ' if derived else ''}{what('suspect')} ({suspect.group().strip()!r})"
+        why = f"{'derived, and ' if derived else ''}{settings.words.suspect.what} ({suspect.group().strip()!r})"
         return Derivation(nature=nature, why=why)
-    return _of_type(image, types, derivation, derived)
+    return _of_type(image, types, derivation, derived, settings)
 
 
-def _of_type(image: Image, types: Sequence[str], derivation: str, derived: bool) -> Derivation:
+def _of_type(
+    image: Image, types: Sequence[str], derivation: str, derived: bool, settings: ReadingSettings
+) -> Derivation:
     if image.origin.burned_in:
         return Derivation(nature=Nature.DOUBTFUL, why="derived: words are burned into the picture")
     words = f"{image.description} ; {derivation}"
     if derived:
-        unknown = next((word for word in types if not says("plain_types", word)), "")
-        if unknown or (derivation and not says("reformat", derivation)):
+        unknown = next((word for word in types if not settings.words.plain_types.match(word)), "")
+        if unknown or (derivation and not settings.words.reformat.match(derivation)):
             why = f"derived, and how isn't known ({unknown or derivation!r})"
             return Derivation(nature=Nature.DOUBTFUL, why=why)
-        if not types and not derivation and not says("kept_values", words):
+        if not types and not derivation and not settings.words.kept_values.match(words):
             return Derivation(nature=Nature.DOUBTFUL, why="derived, and how isn't told")
-        return Derivation(nature=Nature.REFORMAT, why="derived: " + what("kept_values"))
-    if derivation or says("kept_values", words) or image.image_type[1:2] == ("SECONDARY",):
-        return Derivation(nature=Nature.REFORMAT, why="derived: " + what("kept_values"))
+        return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
+    if derivation or settings.words.kept_values.match(words) or image.image_type[1:2] == ("SECONDARY",):
+        return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
     return Derivation()
 
 
@@ -101,26 +102,26 @@ def _later_types(image: Image) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in image.image_type[2:])
 
 
-def _told(derivation: str) -> str:
-    return "" if says("harmless_derivation", derivation) else derivation
+def _told(derivation: str, settings: ReadingSettings) -> str:
+    return "" if settings.words.harmless_derivation.match(derivation) else derivation
 
 
-def _of_energy(image: Image) -> Derivation:
-    energy = energy_kev(image)
-    if energy is not None and limit("like_120_low_kev") <= energy <= limit("like_120_high_kev"):
+def _of_energy(image: Image, settings: ReadingSettings) -> Derivation:
+    energy = energy_kev(image, settings)
+    if energy is not None and settings.like_120_low_kev <= energy <= settings.like_120_high_kev:
         return Derivation(nature=Nature.DOUBTFUL, why=f"computed for a single energy ({energy:g} keV)")
     told = "not told" if energy is None else f"{energy:g} keV"
     why = f"computed for a single energy ({told}), at which calcium does not read as at 120 kV"
     return Derivation(nature=Nature.COMPUTED, why=why)
 
 
-def _of_values(images: Sequence[Image]) -> Derivation:
+def _of_values(images: Sequence[Image], settings: ReadingSettings) -> Derivation:
     """By what the stored values are said to be."""
-    odd = odd_rescale_types(images)
+    odd = odd_rescale_types(images, settings)
     if odd:
         types = ", ".join(odd)
         if sum(odd.values()) == len(images):
-            return Derivation(nature=Nature.COMPUTED, why=f"{what('energy_map')} ({types})")
+            return Derivation(nature=Nature.COMPUTED, why=f"{settings.words.energy_map.what} ({types})")
         why = f"derived in part: {sum(odd.values())} of {len(images)} slices hold {types}, not Hounsfield units"
         return Derivation(nature=Nature.DOUBTFUL, why=why)
     if all(image.pixels.bits_stored <= _GREY_BITS for image in images):
@@ -128,11 +129,10 @@ def _of_values(images: Sequence[Image]) -> Derivation:
     return Derivation()
 
 
-def odd_rescale_types(images: Sequence[Image]) -> dict[str, int]:
+def odd_rescale_types(images: Sequence[Image], settings: ReadingSettings) -> dict[str, int]:
     """Rescale types other than Hounsfield units, and in how many slices.
 
     One that says "unspecified" is none: a slice that is on another scale than the rest is found by its values.
     """
     told = Counter(image.pixels.rescale_type for image in images)
-    fine = (*members("plain_rescale_types"), *members("unsaid_types"))
-    return {kind: count for kind, count in told.items() if kind not in fine}
+    return {kind: count for kind, count in told.items() if kind not in settings.words.hounsfield_types}

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import members
 from calcscan.read.series.complete import complete_headers
 from calcscan.read.series.split import by_direction, by_kernel, by_kind, by_offset, by_spacing, by_thickness
 
@@ -27,19 +27,18 @@ class Group:
     fault: str = ""
 
 
-def split_series(series: Group) -> list[Group]:
+def split_series(series: Group, settings: ReadingSettings) -> list[Group]:
     """A series in groups of one size, spacing, direction, kernel and thickness, each on one grid."""
-    images, notes = complete_headers(series.images)
+    images, notes = complete_headers(series.images, settings)
     parts = [list(images)]
     for split in (by_kind, by_spacing, by_direction, by_kernel, by_thickness, by_offset):
-        parts = [piece for part in parts for piece in split(part)]
+        parts = [piece for part in parts for piece in split(part, settings)]
     return [Group(images=tuple(part), notes=(*series.notes, *notes), fault=series.fault) for part in parts]
 
 
 COUNTS_SHOWN = 3
 """So many counts are told one by one."""
-_NOTED: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
-    ("ImageType", lambda image: tuple(word for word in image.image_type if word not in members("skipped_image_types"))),
+_COMPARED_FIELDS: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
     ("ConvolutionKernel", lambda image: image.kernel),
     ("FrameOfReferenceUID", lambda image: image.frame_of_reference_uid),
     ("SliceThickness", lambda image: image.thickness_mm),
@@ -47,10 +46,15 @@ _NOTED: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
 )
 
 
-def differences(images: Sequence[Image]) -> tuple[str, ...]:
+def differences(images: Sequence[Image], settings: ReadingSettings) -> tuple[str, ...]:
     """The header fields in which the slices of one stack differ though it does not touch the picture, with counts."""
+    skipped = settings.words.skipped_image_types.values
+
+    def image_type(image: Image) -> Hashable:
+        return tuple(word for word in image.image_type if word not in skipped)
+
     found = []
-    for name, key in _NOTED:
+    for name, key in (("ImageType", image_type), *_COMPARED_FIELDS):
         counts = Counter(key(image) for image in images)
         if len(counts) > COUNTS_SHOWN:
             found.append(f"{name} differs between slices ({len(counts)} values)")

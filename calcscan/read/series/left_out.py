@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
-from calcscan.read.rules import limit
 from calcscan.read.series.stacks import Stack
 
 
@@ -20,7 +20,9 @@ class Named(Protocol):
     def what(self) -> str: ...
 
 
-def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named]) -> tuple[Flag, ...]:
+def left_out_flags(
+    chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named], settings: ReadingSettings
+) -> tuple[Flag, ...]:
     """`left_out`, once for other studies in the input, once for files that hold no DICOM image."""
     flags = []
     own = {image.study_uid for image in chosen.images}
@@ -33,12 +35,12 @@ def left_out_flags(chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named
         )
         flags.append(Flag(code="left_out", message=message, value=float(len(others)), limit=0.0))
     if files:
-        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown(files)}."
+        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown(files, settings)}."
         flags.append(Flag(code="left_out", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 
 
-def shown(files: Sequence[Named]) -> str:
+def shown(files: Sequence[Named], settings: ReadingSettings) -> str:
     """The first few with their reasons, for a sentence."""
-    most = int(limit("most_names"))
+    most = settings.max_names_shown
     return "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from calcscan.grid.geometry import Array
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.dicomdir import ListedImage
 from calcscan.read.headers.image import CAPTURE_CLASS, Image, is_scout
-from calcscan.read.rules import limit, says
 from calcscan.read.series.positions import normal_of, positions_of, thickness_of
 from calcscan.read.series.split import kernel_key
 from calcscan.read.series.stacks import Stack
@@ -23,6 +23,7 @@ def missing_flags(
     stacks: Sequence[Stack],
     everything: Sequence[Image],
     listed: Sequence[ListedImage],
+    settings: ReadingSettings,
 ) -> tuple[Flag, ...]:
     """`missing_slices` for each sign that slices of the chosen stack, of which `kept` could be read, are not there.
 
@@ -31,11 +32,11 @@ def missing_flags(
     uids = _uids(chosen.images)
     of_series = [image for image in everything if (image.study_uid, image.series_uid) in uids]
     return (
-        *_wide_apart(kept, of_series),
+        *_wide_apart(kept, of_series, settings),
         *_not_in_folder(of_series, everything, listed),
-        *(flag for stack in stacks if stack is not chosen for flag in _rest(stack, chosen)),
+        *(flag for stack in stacks if stack is not chosen for flag in _rest(stack, chosen, settings)),
         *_without_place(stacks, chosen),
-        *_another_series_goes_on(stacks, chosen),
+        *_another_series_goes_on(stacks, chosen, settings),
     )
 
 
@@ -47,23 +48,23 @@ def _uids(images: Iterable[Image]) -> set[tuple[str, str]]:
     return {(image.study_uid, image.series_uid) for image in images}
 
 
-def _wide_apart(images: Sequence[Image], of_series: Sequence[Image]) -> Iterator[Flag]:
+def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: ReadingSettings) -> Iterator[Flag]:
     gaps, known = np.diff(positions_of(images)), thickness_of(images)
     filled = np.fmax(known[:-1], known[1:])
     gap_mm = float(np.median(gaps))
     thickness_mm = float(np.nanmedian(filled)) if not np.isnan(filled).all() else None
     times = float(np.nanmedian(gaps / filled)) if thickness_mm else np.nan
-    skipped = _skipped_numbers(images, of_series)
-    unseen = thickness_mm is None or times > limit("missing_thickness_ratio")
+    skipped = _skipped_numbers(images, of_series, settings)
+    unseen = thickness_mm is None or times > settings.missing_thickness_ratio
     planned = [image.planned_spacing_mm for image in images if image.planned_spacing_mm is not None]
     planned_mm = float(np.median(planned)) if planned else np.inf
     told = "" if thickness_mm is None else f" and are {thickness_mm:.1f} mm thick"
-    if unseen and gap_mm > limit("missing_ratio") * planned_mm:
+    if unseen and gap_mm > settings.missing_ratio * planned_mm:
         message = (
             f"Slices are missing: they lie {gap_mm:.1f} mm apart{told}, "
             f"and were made {planned_mm:.1f} mm apart (SpacingBetweenSlices)."
         )
-        at_most = limit("missing_ratio") * planned_mm
+        at_most = settings.missing_ratio * planned_mm
         yield Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
     elif skipped and unseen:
         message = (
@@ -71,21 +72,21 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image]) -> Iterator
             f"and the slices lie {gap_mm:.1f} mm apart{told}."
         )
         yield Flag(code="missing_slices", message=message, value=float(skipped), limit=0.0)
-    elif thickness_mm is not None and times >= limit("gap_beside_thickness"):
-        yield gap_flag(gap_mm, thickness_mm)
+    elif thickness_mm is not None and times >= settings.gap_beside_thickness:
+        yield gap_flag(gap_mm, thickness_mm, settings)
 
 
-def gap_flag(gap_mm: float, thickness_mm: float) -> Flag:
+def gap_flag(gap_mm: float, thickness_mm: float, settings: ReadingSettings) -> Flag:
     """`missing_slices` for slices that lie farther apart than they are thick."""
     message = (
         f"Slices of {thickness_mm:.1f} mm lie {gap_mm:.1f} mm apart: what lies between them was not seen. "
         f"Either slices are missing, or the scan was made with gaps."
     )
-    at_most = limit("gap_beside_thickness") * thickness_mm
+    at_most = settings.gap_beside_thickness * thickness_mm
     return Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
 
 
-def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image]) -> int:
+def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image], settings: ReadingSettings) -> int:
     """How many instance numbers are absent where the numbers follow the slices in equal steps of two or more; else 0.
 
     Numbers that other images of the series carry (a second reconstruction, numbered in turns) are not absent.
@@ -95,13 +96,13 @@ def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image]) -> int
     if np.isnan(steps).any() or not len(steps):
         return 0
     usual = float(np.median(steps))
-    follows = np.count_nonzero(np.abs(steps - usual) <= abs(usual)) >= limit("numbered_share") * len(steps)
+    follows = np.count_nonzero(np.abs(steps - usual) <= abs(usual)) >= settings.numbered_share * len(steps)
     if not follows or abs(usual) < 1.5 or len(set(numbers)) < len(numbers):
         return 0
     present = {image.instance for image in of_series}
     low, high = int(numbers.min()), int(numbers.max())
     absent = sum(float(number) not in present for number in range(low, high + 1))
-    return absent if absent >= limit("numbered_share") * (high + 1 - low - len(numbers)) else 0
+    return absent if absent >= settings.numbered_share * (high + 1 - low - len(numbers)) else 0
 
 
 def _not_in_folder(
@@ -129,19 +130,21 @@ def _ends_of(name: str) -> Iterator[str]:
         yield end.rpartition(".")[0]
 
 
-def _rest(stack: Stack, chosen: Stack) -> Iterator[Flag]:
+def _rest(stack: Stack, chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
     """A part of the series that was left out though it shows what the chosen one does not: in gaps, or beyond it."""
-    if not _same_series(stack, chosen) or not _shows_the_same(stack.first, chosen.first):
+    if not _same_series(stack, chosen) or not _shows_the_same(stack.first, chosen.first, settings):
         return
     normal = normal_of(chosen.first)
     own, its = _middles(chosen.images, normal), _middles(stack.images, normal)
     reach_mm = max(own.min() - its.min(), its.max() - own.max())
-    between = int(np.count_nonzero(_uncovered(its, own, thickness_of(chosen.images))))
-    if reach_mm <= limit("beyond_mm") and not between:
+    between = int(np.count_nonzero(_uncovered(its, own, thickness_of(chosen.images), settings)))
+    if reach_mm <= settings.beyond_mm and not between:
         return
     lie = [f"{between} between the slices used"] * bool(between)
-    lie += [f"they show {reach_mm:.0f} mm more"] * bool(reach_mm > limit("beyond_mm"))
-    message = f"{len(stack.images)} slices of the series were left out ({_why(stack, chosen)}): {', '.join(lie)}."
+    lie += [f"they show {reach_mm:.0f} mm more"] * bool(reach_mm > settings.beyond_mm)
+    message = (
+        f"{len(stack.images)} slices of the series were left out ({_why(stack, chosen, settings)}): {', '.join(lie)}."
+    )
     yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
 
 
@@ -161,23 +164,23 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
         yield Flag(code="missing_slices", message=message, value=float(len(lost)), limit=0.0)
 
 
-def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
+def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
     """Less than a head was chosen, and another series of the study lies right above or below it."""
     normal = normal_of(chosen.first)
     own = _middles(chosen.images, normal)
-    if own[-1] - own[0] >= limit("whole_head_mm"):
+    if own[-1] - own[0] >= settings.whole_head_mm:
         return
     for stack in stacks:
         words = f"{stack.first.body_part} {stack.first.description}"
-        elsewhere = says("another_region", words) and not says("head_region", words)
+        elsewhere = settings.words.another_region.match(words) and not settings.words.head_region.match(words)
         if stack.first.study_uid != chosen.first.study_uid or _same_series(stack, chosen) or elsewhere:
             continue
-        if len(stack.images) < limit("min_slices") or not _shows_the_same(stack.first, chosen.first):
+        if len(stack.images) < settings.min_slices or not _shows_the_same(stack.first, chosen.first, settings):
             continue
         its = _middles(stack.images, normal)
         step = max(float(np.median(np.diff(own))), float(np.median(np.diff(its))))
         gap = max(its[0] - own[-1], own[0] - its[-1])
-        if -2 * step <= gap <= limit("missing_ratio") * step:
+        if -2 * step <= gap <= settings.missing_ratio * step:
             name = " ".join(stack.first.description.split()) or "without description"
             message = (
                 f"The series shows {own[-1] - own[0]:.0f} mm of the head; another one of the study ({name}, "
@@ -187,30 +190,30 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack) -> Iterator[
             return
 
 
-def _shows_the_same(image: Image, chosen: Image) -> bool:
+def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> bool:
     """Is it a slice too, seen much the same way?"""
     if image.position_mm is None or image.row_spacing_mm is None or is_scout(image):
         return False
     if image.modality != chosen.modality or image.sop_class.startswith(CAPTURE_CLASS):
         return False
-    return bool(normal_of(image) @ normal_of(chosen) > np.cos(np.radians(limit("beyond_turn_deg"))))
+    return bool(normal_of(image) @ normal_of(chosen) > np.cos(np.radians(settings.beyond_turn_deg)))
 
 
-def _uncovered(its: Array, own: Array, own_thickness_mm: Array) -> Array:
+def _uncovered(its: Array, own: Array, own_thickness_mm: Array, settings: ReadingSettings) -> Array:
     """Which of the positions `its` lie between the slices at `own`, outside what those show."""
     after = np.clip(np.searchsorted(own, its), 1, len(own) - 1)
     nearest = np.where(its - own[after - 1] < own[after] - its, after - 1, after)
     gap = own[after] - own[after - 1]
     half = np.where(np.isnan(own_thickness_mm), 0.0, own_thickness_mm / 2)[nearest]
     inside = (its > own[0]) & (its < own[-1])
-    apart = np.abs(its - own[nearest]) > np.maximum(half, limit("beside_share") * gap)
+    apart = np.abs(its - own[nearest]) > np.maximum(half, settings.beside_share * gap)
     return np.asarray(inside & apart)
 
 
-def _why(stack: Stack, chosen: Stack) -> str:
+def _why(stack: Stack, chosen: Stack, settings: ReadingSettings) -> str:
     one, other = stack.first, chosen.first
     signs = {
-        "another direction": normal_of(one) @ normal_of(other) < np.cos(np.radians(limit("max_gap_in_plane_deg"))),
+        "another direction": normal_of(one) @ normal_of(other) < np.cos(np.radians(settings.parallel_within_deg)),
         "another size": (one.rows, one.columns) != (other.rows, other.columns),
         "another pixel spacing": one.row_spacing_mm != other.row_spacing_mm,
         f"another kernel, {one.kernel}": kernel_key(one) != kernel_key(other),

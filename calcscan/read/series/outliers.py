@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import limit
 
 
-def without_outliers(images: Sequence[Image]) -> tuple[tuple[Image, ...], tuple[Flag, ...]]:
+def without_outliers(images: Sequence[Image], settings: ReadingSettings) -> tuple[tuple[Image, ...], tuple[Flag, ...]]:
     """The slices, in ascending order, without those that lie far from the most of them; and a flag for these.
 
     Where they truly belong is not known, so they count as missing.
     """
-    reach = limit("stray_mm")
+    reach = settings.stray_mm
     groups: list[list[Image]] = []
     for image in images:
         if image.position_mm is None:

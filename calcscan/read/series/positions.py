@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from calcscan.grid.geometry import Array
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import limit
 
 
 def normal_of(image: Image) -> Array:
@@ -48,6 +48,6 @@ def ends_of(images: Sequence[Image], normal: Array) -> tuple[float, float]:
     return min(at), max(at)
 
 
-def distinct_positions(positions_mm: Array) -> Array:
-    keep = np.concatenate([[True], np.diff(positions_mm) > limit("same_position_mm")])
+def distinct_positions(positions_mm: Array, settings: ReadingSettings) -> Array:
+    keep = np.concatenate([[True], np.diff(positions_mm) > settings.same_position_mm])
     return np.asarray(positions_mm[keep])

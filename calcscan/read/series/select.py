@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from calcscan.errors import GeometryError, InputError, NoCTError
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, SeriesChoice
 from calcscan.read.headers.acquisition import is_sharp
 from calcscan.read.headers.contrast import contrast_of_series
-from calcscan.read.rules import limit, says
 from calcscan.read.series.candidates import Candidate, candidates_of
 from calcscan.read.series.criteria import CRITERIA, IDENTITY_CRITERIA, plane_of, rank, same_sharpness, slab_of
 from calcscan.read.series.derivation import Nature, odd_rescale_types
@@ -23,7 +23,7 @@ _COMPARED = 2
 
 
 def select_series(
-    stacks: Sequence[Stack], *, series_uid: str | None = None, where: str = ""
+    stacks: Sequence[Stack], settings: ReadingSettings, *, series_uid: str | None = None, where: str = ""
 ) -> tuple[Candidate, tuple[SeriesChoice, ...]]:
     """The stack to read, and what was decided about each. With `series_uid`, the best of that series.
 
@@ -39,44 +39,50 @@ def select_series(
     GeometryError
         There is CT, but no stack of enough slices.
     """
-    everything = candidates_of(stacks)
+    everything = candidates_of(stacks, settings)
     aside: dict[str, str] = {}
     if series_uid is not None:
-        best: Candidate | None = min(_asked_for(everything, series_uid, where), key=rank)
+        best: Candidate | None = min(_asked_for(everything, series_uid, where), key=lambda one: rank(one, settings))
     else:
         pool = [one for one in everything if not one.refusal and one.derivation.nature < Nature.COMPUTED]
-        best = _best(pool, aside)
+        best = _best(pool, aside, settings)
     if best is None:
         raise _nothing(everything, aside, where)
-    best = _accounted(best, everything, aside)
+    best = _accounted(best, everything, aside, settings)
     everything = [best if one.stack is best.stack else one for one in everything]
-    choices = [_choice(one, best, everything, aside, asked=series_uid is not None) for one in everything]
+    choices = [_choice(one, best, everything, aside, settings, asked=series_uid is not None) for one in everything]
     return best, tuple(choices)
 
 
-def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
+def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSettings) -> Candidate | None:
     """The best by its header, unless its picture speaks against it; what is passed over is put `aside`, with why."""
-    ranked = sorted(((rank(one), one) for one in pool), key=lambda pair: pair[0])
+    ranked = sorted(((rank(one, settings), one) for one in pool), key=lambda pair: pair[0])
     while ranked:
         best_rank, best = ranked.pop(0)
         alike = [
             one
             for its, one in ranked
-            if its[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best)
+            if its[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best, settings)
         ]
         rivals = alike[:_COMPARED]
-        why = next((why for rival in rivals if (why := why_not_native(best.stack.images, rival.stack.images))), "")
-        if not why and rivals and neighbour_correlation(best.stack.images) > limit("neighbour_correlation_beside"):
+        why = next(
+            (why for rival in rivals if (why := why_not_native(best.stack.images, rival.stack.images, settings))), ""
+        )
+        if (
+            not why
+            and rivals
+            and neighbour_correlation(best.stack.images, settings) > settings.neighbour_correlation_beside
+        ):
             why = "its slices repeat each other, as those of a slab do"
         if why:
             aside[_key(best)] = f"by its picture not a plain native series: {why}"
             continue
         if best.derivation.nature >= Nature.REFORMAT:
-            why = unlike_a_head(best.stack.images)
+            why = unlike_a_head(best.stack.images, settings)
             if (
                 not why
                 and best.derivation.nature >= Nature.DOUBTFUL
-                and neighbour_correlation(best.stack.images) > limit("neighbour_correlation")
+                and neighbour_correlation(best.stack.images, settings) > settings.neighbour_correlation
             ):
                 why = "its slices repeat each other, as those of a projection or slab do"
             if why:
@@ -86,11 +92,13 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str]) -> Candidate | None:
     return None
 
 
-def _accounted(best: Candidate, everything: Sequence[Candidate], aside: dict[str, str]) -> Candidate:
+def _accounted(
+    best: Candidate, everything: Sequence[Candidate], aside: dict[str, str], settings: ReadingSettings
+) -> Candidate:
     """The chosen one; that its study speaks of contrast is put down to a series in which the picture showed it."""
     study = best.first.study_uid
     seen = any(_CONTRAST in aside.get(_key(one), "") for one in everything if one.first.study_uid == study)
-    return replace(best, contrast=contrast_of_series(best.stack.images, alone=False)) if seen else best
+    return replace(best, contrast=contrast_of_series(best.stack.images, settings, alone=False)) if seen else best
 
 
 def _key(one: Candidate) -> str:
@@ -133,13 +141,19 @@ def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str)
 
 
 def _choice(
-    one: Candidate, best: Candidate, everything: Sequence[Candidate], aside: dict[str, str], *, asked: bool
+    one: Candidate,
+    best: Candidate,
+    everything: Sequence[Candidate],
+    aside: dict[str, str],
+    settings: ReadingSettings,
+    *,
+    asked: bool,
 ) -> SeriesChoice:
     if one is best:
-        reason = "asked for by its uid" if asked else _praise(best, everything)
+        reason = "asked for by its uid" if asked else _praise(best, everything, settings)
     else:
         never = _why_never(one, aside)
-        reason = one.refusal or ("another series was asked for" if asked else never or _worse(one, best))
+        reason = one.refusal or ("another series was asked for" if asked else never or _worse(one, best, settings))
         if one.first.study_uid != best.first.study_uid:
             reason = f"another study; {reason}"
     return SeriesChoice(
@@ -151,18 +165,18 @@ def _choice(
     )
 
 
-def _worse(one: Candidate, best: Candidate) -> str:
+def _worse(one: Candidate, best: Candidate, settings: ReadingSettings) -> str:
     for criterion in CRITERIA:
-        if criterion.of(one) > criterion.of(best):
+        if criterion.of(one, settings) > criterion.of(best, settings):
             return criterion.reason(one, best)
-        if criterion.of(one) < criterion.of(best):
+        if criterion.of(one, settings) < criterion.of(best, settings):
             break
     return "as good as the chosen one"
 
 
-def _praise(best: Candidate, everything: Sequence[Candidate]) -> str:
+def _praise(best: Candidate, everything: Sequence[Candidate], settings: ReadingSettings) -> str:
     kernel = best.first.kernel
-    sharp = is_sharp(kernel, best.first.description)
+    sharp = is_sharp(kernel, best.first.description, settings)
     words = [
         plane_of(best.first),
         "with contrast medium" if best.contrast.given else "",
@@ -175,9 +189,9 @@ def _praise(best: Candidate, everything: Sequence[Candidate]) -> str:
     return f"best for calcification: {', '.join(word for word in words if word)}{of}"
 
 
-def derived_flag(chosen: Candidate) -> tuple[Flag, ...]:
+def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`not_hounsfield` for what is measured only because it was asked for, and for slices that say other values."""
-    odd = odd_rescale_types(chosen.stack.images)
+    odd = odd_rescale_types(chosen.stack.images, settings)
     if odd:
         types = ", ".join(f"{kind} in {count}" for kind, count in odd.items())
         message = f"Of {len(chosen.stack.images)} slices some say that their values are no Hounsfield units ({types})."
@@ -186,7 +200,7 @@ def derived_flag(chosen: Candidate) -> tuple[Flag, ...]:
         message = f"The series is no plain CT: {chosen.derivation.why}."
         return (Flag(code="not_hounsfield", message=message, value=chosen.derivation.why),)
     first = chosen.first
-    if says("cone_beam", f"{first.description} {first.model} {first.kernel}"):
+    if settings.words.cone_beam.match(f"{first.description} {first.model} {first.kernel}"):
         message = "A cone-beam CT: its values are not calibrated as Hounsfield units."
         return (Flag(code="not_hounsfield", message=message, value=first.model or first.description),)
     return ()

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image
-from calcscan.read.rules import limit
 from calcscan.read.series.positions import ascending, positions_of
 
 
@@ -24,34 +24,34 @@ class Spacing:
     slab_mm: Array
     """What each slice stands for: half of each gap beside it, of the regular gap where slices are missing."""
 
-    @property
-    def distinct_mm(self) -> tuple[float, ...]:
+    def distinct_mm(self, settings: ReadingSettings) -> tuple[float, ...]:
         """The different spacings that occur, missing slices aside, in ascending order."""
         found: list[list[float]] = []
         for gap in np.sort(self.gaps_mm[~self.missing]):
-            if found and gap - found[-1][-1] <= tolerance_mm(gap):  # a spread without a step is jitter
+            if found and gap - found[-1][-1] <= tolerance_mm(gap, settings):  # a spread without a step is jitter
                 found[-1].append(float(gap))
             else:
                 found.append([float(gap)])
         return tuple(float(np.median(group)) for group in found)
 
 
-def spacing_of(positions_mm: Array, thickness_mm: Array) -> Spacing:
+def spacing_of(positions_mm: Array, thickness_mm: Array, settings: ReadingSettings) -> Spacing:
     """Gaps, missing slices and slabs of slices at ascending positions along their normal.
 
     A run of equal gaps is part of the protocol (fossa and vertex); a lone gap well above the runs on both its sides,
     and more than the slices' thickness (NaN: unknown) fills, lacks slices.
 
     >>> import numpy as np
-    >>> spacing = spacing_of(np.array([0.0, 5, 10, 15, 30, 35, 40, 45]), np.full(8, 5.0))
+    >>> from calcscan.knowledge.settings import load
+    >>> spacing = spacing_of(np.array([0.0, 5, 10, 15, 30, 35, 40, 45]), np.full(8, 5.0), load(ReadingSettings))
     >>> spacing.missing.nonzero()[0].tolist(), spacing.slab_mm.tolist()
     ([3], [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0])
     """
     gaps = np.diff(positions_mm)
-    before, after = _regular_beside(gaps, thickness_known=not np.isnan(thickness_mm).all())
+    before, after = _regular_beside(gaps, settings, thickness_known=not np.isnan(thickness_mm).all())
     beside = np.fmax(before, after)
-    fills = np.fmax(np.fmax(thickness_mm[:-1], thickness_mm[1:]) * limit("missing_thickness_ratio"), 0.0)
-    missing = (gaps > limit("missing_ratio") * beside) & (gaps > fills)
+    fills = np.fmax(np.fmax(thickness_mm[:-1], thickness_mm[1:]) * settings.missing_thickness_ratio, 0.0)
+    missing = (gaps > settings.missing_ratio * beside) & (gaps > fills)
     left = np.where(missing, np.where(np.isnan(before), beside, before), gaps)
     right = np.where(missing, np.where(np.isnan(after), beside, after), gaps)
     above = np.append(left, right[-1]) / 2  # the end slice has one neighbour: its slab is as thick on the other side
@@ -59,21 +59,23 @@ def spacing_of(positions_mm: Array, thickness_mm: Array) -> Spacing:
     return Spacing(gaps_mm=gaps, missing=missing, slab_mm=above + below)
 
 
-def tolerance_mm(gap_mm: float) -> float:
+def tolerance_mm(gap_mm: float, settings: ReadingSettings) -> float:
     """How far two spacings may differ and still be the same."""
-    return max(limit("same_spacing_mm"), limit("same_spacing_share") * float(gap_mm))
+    return max(settings.same_spacing_mm, settings.same_spacing_share * float(gap_mm))
 
 
-def _regular_beside(gaps: Array, *, thickness_known: bool) -> tuple[Array, Array]:
+def _regular_beside(gaps: Array, settings: ReadingSettings, *, thickness_known: bool) -> tuple[Array, Array]:
     """Spacing of the nearest run of equal gaps before and after each gap; NaN where there is none."""
-    runs = _runs(gaps)
-    regular = [run for run in runs if run[1] - run[0] >= limit("pattern_run")]
+    runs = _runs(gaps, settings)
+    regular = [run for run in runs if run[1] - run[0] >= settings.pattern_run]
     if not regular:
-        usual = np.full(len(gaps), _smallest_usual(gaps))
+        usual = np.full(len(gaps), _smallest_usual(gaps, settings))
         return usual, usual
     before, after = np.full(len(gaps), np.nan), np.full(len(gaps), np.nan)
     for first, last in runs:
-        own = (first, last) in regular and not (thickness_known and _is_every_other(gaps, (first, last), regular))
+        own = (first, last) in regular and not (
+            thickness_known and _is_every_other(gaps, (first, last), regular, settings)
+        )
         if own:
             before[first:last] = after[first:last] = np.median(gaps[first:last])
             continue
@@ -86,48 +88,51 @@ def _regular_beside(gaps: Array, *, thickness_known: bool) -> tuple[Array, Array
     return before, after
 
 
-def _smallest_usual(gaps: Array) -> float:
+def _smallest_usual(gaps: Array, settings: ReadingSettings) -> float:
     """The smallest gap that is no exception: the others may be its multiples, where slices are missing throughout."""
     for gap in np.sort(gaps):
-        if np.count_nonzero(np.abs(gaps - gap) <= tolerance_mm(gap)) >= limit("usual_share") * len(gaps):
+        if np.count_nonzero(np.abs(gaps - gap) <= tolerance_mm(gap, settings)) >= settings.usual_share * len(gaps):
             return float(gap)
     return float(np.median(gaps))
 
 
-def _is_every_other(gaps: Array, run: tuple[int, int], regular: list[tuple[int, int]]) -> bool:
+def _is_every_other(
+    gaps: Array, run: tuple[int, int], regular: list[tuple[int, int]], settings: ReadingSettings
+) -> bool:
     """Is this run twice, three times … as wide as the narrowest one? Then slices were left out throughout it."""
     narrow = min(float(np.median(gaps[slice(*other)])) for other in regular)
     times = float(np.median(gaps[slice(*run)])) / narrow
-    return round(times) >= 2 and abs(times - round(times)) * narrow <= tolerance_mm(narrow)
+    return round(times) >= 2 and abs(times - round(times)) * narrow <= tolerance_mm(narrow, settings)
 
 
-def _runs(gaps: Array) -> list[tuple[int, int]]:
+def _runs(gaps: Array, settings: ReadingSettings) -> list[tuple[int, int]]:
     """(first, last + 1) of each stretch of equal gaps."""
     edges = [0]
     for index in range(1, len(gaps)):
-        if abs(gaps[index] - np.median(gaps[edges[-1] : index])) > tolerance_mm(gaps[index]):
+        if abs(gaps[index] - np.median(gaps[edges[-1] : index])) > tolerance_mm(gaps[index], settings):
             edges.append(index)
     return list(zip(edges, [*edges[1:], len(gaps)], strict=True))
 
 
-def on_one_grid(images: Sequence[Image], *, none_missing: bool = False) -> bool:
+def on_one_grid(images: Sequence[Image], settings: ReadingSettings, *, none_missing: bool = False) -> bool:
     """Do parallel images stand at even distances, each at a position of its own? Missing ones are no matter, unless
     `none_missing`."""
     if any(image.position_mm is None for image in images):
         return False
     at = positions_of(ascending(images))
-    return bool((np.diff(at) > limit("same_position_mm")).all()) and unevenness(at, none_missing=none_missing) <= limit(
-        "even_share"
+    return (
+        bool((np.diff(at) > settings.same_position_mm).all())
+        and unevenness(at, settings, none_missing=none_missing) <= settings.even_share
     )
 
 
-def unevenness(positions_mm: Array, *, none_missing: bool = False) -> float:
+def unevenness(positions_mm: Array, settings: ReadingSettings, *, none_missing: bool = False) -> float:
     """Share of neighbouring gaps that differ; a gap in which slices may be missing counts as the gap that it repeats,
     unless none can be."""
     gaps = np.diff(positions_mm)
     if len(gaps) < 2:
         return 0.0
-    usual = np.inf if none_missing else max(float(np.quantile(gaps, 0.25)), limit("same_position_mm"))
+    usual = np.inf if none_missing else max(float(np.quantile(gaps, 0.25)), settings.same_position_mm)
     single = gaps / np.maximum(np.rint(gaps / usual), 1.0)
-    differ = np.abs(np.diff(single)) > np.array([tolerance_mm(gap) for gap in single[1:]])
+    differ = np.abs(np.diff(single)) > np.array([tolerance_mm(gap, settings) for gap in single[1:]])
     return float(np.count_nonzero(differ)) / len(differ)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import numpy as np
 
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import CAPTURE_CLASS, Image, is_scout
-from calcscan.read.rules import limit, members, says
 from calcscan.read.series.positions import (
     ascending,
     distinct_positions,
@@ -20,44 +20,44 @@ from calcscan.read.series.positions import (
 from calcscan.read.series.spacing import on_one_grid, tolerance_mm, unevenness
 
 
-def by_kind(images: list[Image]) -> list[list[Image]]:
+def by_kind(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
     """Slices apart from localizers, captures, projections and maps; and by size."""
-    return _split(images, _kind)
+    return _split(images, lambda image: _kind(image, settings))
 
 
-def _kind(image: Image) -> Hashable:
+def _kind(image: Image, settings: ReadingSettings) -> Hashable:
     words = " ".join(image.image_type)
     return (
         image.modality or "CT",
         image.sop_class.startswith(CAPTURE_CLASS),
         is_scout(image),
-        says("projection", words),
-        says("energy_map", words),
-        image.pixels.rescale_type in (*members("plain_rescale_types"), *members("unsaid_types")),
+        settings.words.projection.match(words),
+        settings.words.energy_map.match(words),
+        image.pixels.rescale_type in settings.words.hounsfield_types,
         image.pixels.samples,
         (image.rows, image.columns),
         image.position_mm is not None and image.row_spacing_mm is not None and image.column_spacing_mm is not None,
     )
 
 
-def by_spacing(images: list[Image]) -> list[list[Image]]:
-    return spacing_clusters(images) if _placed(images[0]) else [images]
+def by_spacing(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
+    return spacing_clusters(images, settings) if _placed(images[0]) else [images]
 
 
-def spacing_clusters(images: Sequence[Image]) -> list[list[Image]]:
+def spacing_clusters(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
     """By pixel spacing; what differs in the last digits only is the same."""
 
     def same(one: Image, other: Image) -> bool:
         pairs = ((one.row_spacing_mm, other.row_spacing_mm), (one.column_spacing_mm, other.column_spacing_mm))
-        return all(abs((a or 0.0) - (b or 0.0)) <= limit("same_pixel_share") * (a or 0.0) for a, b in pairs)
+        return all(abs((a or 0.0) - (b or 0.0)) <= settings.same_pixel_share * (a or 0.0) for a, b in pairs)
 
     return _clusters(images, same)
 
 
-def by_direction(images: Sequence[Image]) -> list[list[Image]]:
+def by_direction(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
     if images[0].position_mm is None:
         return [list(images)]
-    apart = np.cos(np.radians(limit("max_gap_in_plane_deg")))
+    apart = np.cos(np.radians(settings.parallel_within_deg))
 
     def same(one: Image, other: Image) -> bool:
         if (one.row_cosine, one.column_cosine) == (other.row_cosine, other.column_cosine):
@@ -68,7 +68,7 @@ def by_direction(images: Sequence[Image]) -> list[list[Image]]:
     return _clusters(images, same)
 
 
-def by_kernel(images: list[Image]) -> list[list[Image]]:
+def by_kernel(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
     """By kernel; slices that name none go with the others where those agree."""
     named = {kernel_key(image) for image in images} - {""}
     return [images] if len(named) < 2 else _split(images, kernel_key)
@@ -82,29 +82,31 @@ def kernel_key(image: Image) -> str:
     return "".join(image.kernel.split("\\")[0].split()).casefold()
 
 
-def by_thickness(images: list[Image]) -> list[list[Image]]:
+def by_thickness(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
     """Fossa and vertex follow each other and stay together; thick and thin ones of one stretch are two series."""
     if not _placed(images[0]):
         return [images]
     told = [image for image in images if image.thickness_mm is not None]
 
     def same(one: Image, other: Image) -> bool:
-        return abs((one.thickness_mm or 0) - (other.thickness_mm or 0)) <= tolerance_mm(one.thickness_mm or 0.0)
+        return abs((one.thickness_mm or 0) - (other.thickness_mm or 0)) <= tolerance_mm(
+            one.thickness_mm or 0.0, settings
+        )
 
     groups = _clusters(told, same)
-    if len(groups) < 2 or any(len(group) < limit("min_slices") for group in groups):
+    if len(groups) < 2 or any(len(group) < settings.min_slices for group in groups):
         return [images]
-    if not _within_each_other(groups) or on_one_grid(images, none_missing=True):
+    if not _within_each_other(groups, settings) or on_one_grid(images, settings, none_missing=True):
         return [images]
     untold = [image for image in images if image.thickness_mm is None]
     return [*groups, *([untold] if untold else [])]
 
 
-def _within_each_other(groups: Sequence[Sequence[Image]]) -> bool:
+def _within_each_other(groups: Sequence[Sequence[Image]], settings: ReadingSettings) -> bool:
     """Does any group share more than half of its stretch with another?"""
     normal = normal_of(groups[0][0])
     ends = [ends_of(group, normal) for group in groups]
-    shared = limit("shared_stretch_share")
+    shared = settings.shared_stretch_share
     return any(
         min(high, other_high) - max(low, other_low) > shared * min(high - low, other_high - other_low)
         for index, (low, high) in enumerate(ends)
@@ -121,7 +123,7 @@ _OFFSET_KEYS: tuple[Callable[[Image], Hashable], ...] = (
 """By which two passes may differ whose slices lie between each other."""
 
 
-def by_offset(images: list[Image]) -> list[list[Image]]:
+def by_offset(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
     """Two passes of one stretch whose slices do not coincide: each is even, both together are not.
 
     Where both together are even too, they are one stack whose header alternates.
@@ -130,14 +132,14 @@ def by_offset(images: list[Image]) -> list[list[Image]]:
         return [images]
     for key in _OFFSET_KEYS:
         groups = _split(images, key)
-        if not 2 <= len(groups) <= limit("most_passes") or min(map(len, groups)) < limit("min_slices"):
+        if not 2 <= len(groups) <= settings.max_passes or min(map(len, groups)) < settings.min_slices:
             continue
-        if _torn(groups):
+        if _torn(groups, settings):
             return groups
     return [images]
 
 
-def _torn(groups: Sequence[list[Image]]) -> bool:
+def _torn(groups: Sequence[list[Image]], settings: ReadingSettings) -> bool:
     normal = normal_of(groups[0][0])
     for index, one in enumerate(groups):
         for other in groups[index + 1 :]:
@@ -146,13 +148,15 @@ def _torn(groups: Sequence[list[Image]]) -> bool:
             inside = [
                 [image for image in group if bottom <= position_along(image, normal) <= top] for group in (one, other)
             ]
-            if min(map(len, inside)) < limit("pattern_run"):
+            if min(map(len, inside)) < settings.pattern_run:
                 continue
-            apart = [unevenness(positions_of(ascending(group))) for group in inside]
+            apart = [unevenness(positions_of(ascending(group)), settings) for group in inside]
             together = unevenness(
-                distinct_positions(positions_of(ascending([*inside[0], *inside[1]]))), none_missing=True
+                distinct_positions(positions_of(ascending([*inside[0], *inside[1]])), settings),
+                settings,
+                none_missing=True,
             )
-            if max(apart) <= limit("even_share") and together > limit("uneven_share"):
+            if max(apart) <= settings.even_share and together > settings.uneven_share:
                 return True
     return False
 

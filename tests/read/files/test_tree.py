@@ -16,12 +16,15 @@ from support import dicom_faults as faults
 from support.messages import one_line
 
 from calcscan.errors import NoCTError, UnreadableError
-from calcscan.knowledge import table
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read import read_scan
 from calcscan.read.files.inputs import source_files
 from calcscan.read.files.kinds import kind_of
 from calcscan.read.files.tree import walk
+
+SETTINGS = load(ReadingSettings)
 
 
 @pytest.fixture(scope="module")
@@ -191,16 +194,15 @@ def test_a_folder_that_may_not_be_opened_costs_only_itself(
     ],
 )
 def test_what_is_lost_with_a_file_is_told_by_name_and_content(name: str, start: bytes, use: str) -> None:
-    assert kind_of(name, start).use == use
+    assert kind_of(name, start, SETTINGS.kinds).use == use
 
 
 def test_every_kind_of_the_table_can_be_found() -> None:
-    kinds = table("file_kinds")["kind"]
+    kinds = SETTINGS.kinds.kind
     for key, kind in kinds.items():
-        assert kind["use"] in ("slice", "image", "none", "leftover")
-        assert {"begins", "packed_begins", "names"} & set(kind), key
-        assert set(kind.get("within", ())) <= set(kinds), key
-        assert kind.get("command", "FILE").count("FILE") == 1, key
+        assert kind.begins or kind.packed_begins or kind.names, key
+        assert set(kind.within) <= set(kinds), key
+        assert kind.command.count("FILE") == bool(kind.command), key
 
 
 # ---- a series among all this
@@ -372,6 +374,6 @@ def test_what_is_no_dicom_in_an_archive_is_not_unpacked(folder: Path, tmp_path: 
         from calcscan.read.headers.parse import read_images
 
         tracemalloc.start()
-        assert read_images(bomb) == []
+        assert read_images(bomb, SETTINGS) == []
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
         tracemalloc.stop()

@@ -14,10 +14,14 @@ from support.ball_phantom import BRAIN_HU
 from support.contrast_phrases import NOT_TOLD, WITH, WITHOUT
 from support.dicom_faults import Series
 
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read import read_scan
 from calcscan.read.headers.contrast import contrast_in_words
 from calcscan.read.headers.contrast_agent import contrast_agent_in
+
+SETTINGS = load(ReadingSettings)
 
 COARSE: dict[str, Any] = {"rows": 24, "columns": 22, "pixel_mm": (9.0, 8.4)}
 
@@ -46,7 +50,7 @@ def item(**tags: Any) -> Dataset:
     [*((one, True) for one in WITH), *((one, False) for one in WITHOUT), *((one, None) for one in NOT_TOLD)],
 )
 def test_phrases(phrase: str, tells: bool | None) -> None:
-    assert contrast_in_words(phrase) is tells
+    assert contrast_in_words(phrase, SETTINGS) is tells
 
 
 @pytest.mark.parametrize("phrase", ["Głowa po podaniu środka", "po k.l.", "hlava s k.l.", "head w/ contr", "HEAD W",
@@ -55,12 +59,12 @@ def test_phrases(phrase: str, tells: bool | None) -> None:
                                     "có tiêm thuốc", "с болюсным усилением", "с КУ", "Art. 0.6 H20f",
                                     "Test bolus", "PreMonitoring", "mCTA phase 1", "CT-A", "VPCT"])  # fmt: skip
 def test_more_phrases_that_tell_of_contrast(phrase: str) -> None:
-    assert contrast_in_words(phrase) is True
+    assert contrast_in_words(phrase, SETTINGS) is True
 
 
 @pytest.mark.parametrize("phrase", ["bez KL", "bez k.l.", "Angiom", "Monitoring shunt", "không tiêm thuốc", "HEAD WO"])
 def test_more_phrases_that_tell_of_none(phrase: str) -> None:
-    assert contrast_in_words(phrase) is not True
+    assert contrast_in_words(phrase, SETTINGS) is not True
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ def test_more_phrases_that_tell_of_none(phrase: str) -> None:
     ],
 )
 def test_phrases_whose_character_set_is_not_declared(phrase: str, charset: str, tells: bool | None) -> None:
-    assert contrast_in_words(phrase.encode(charset).decode("latin-1")) is tells
+    assert contrast_in_words(phrase.encode(charset).decode("latin-1"), SETTINGS) is tells
 
 
 # --- fields of the injection ---
@@ -138,7 +142,7 @@ def test_each_field_of_an_injection_tells_alone(tmp_path: Path, fields: dict[str
     ids=str,
 )
 def test_fields_that_tell_of_none(fields: dict[str, Any]) -> None:
-    assert contrast_agent_in([item(SpecificCharacterSet="ISO_IR 192", **fields)]) == ""
+    assert contrast_agent_in([item(SpecificCharacterSet="ISO_IR 192", **fields)], SETTINGS) == ""
 
 
 @pytest.mark.parametrize("keyword", ["ImageComments", "SeriesDescription", "ProtocolName", "AcquisitionProtocolName",

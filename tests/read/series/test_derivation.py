@@ -21,6 +21,8 @@ from support.dicom_faults import Series
 from support.series_names import COMPUTED, DERIVED, NATIVE
 
 from calcscan.errors import NoCTError
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read import read_scan
 from calcscan.read.files.source import SourceFile
@@ -29,6 +31,8 @@ from calcscan.read.headers.image import Image
 from calcscan.read.series.derivation import Derivation, Nature, derivation_of
 from calcscan.read.series.select import select_series
 from calcscan.read.series.stacks import stacks_of
+
+SETTINGS = load(ReadingSettings)
 
 _REASONS = "projection|subtraction|dual-energy|single energy|perfusion|overlay|synthetic|dose"
 COARSE: dict[str, Any] = {"rows": 24, "columns": 22, "pixel_mm": (9.0, 8.4)}
@@ -59,14 +63,14 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
         warnings.simplefilter("ignore")  # pydicom warns of image types as vendors write them
         slices = [named(*entry, slices=1, rows=4, columns=4)[0] for entry in (*COMPUTED, *DERIVED)]
         paths = faults.write(slices, folder)
-        return [read_headers([SourceFile(path.name, path=path)]).images[0] for path in paths]
+        return [read_headers([SourceFile(path.name, path=path)], SETTINGS).images[0] for path in paths]
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
     folder = tmp_path_factory.mktemp("native")
     paths = faults.write(faults.series(**COARSE), folder)
-    return read_headers([SourceFile(path.name, path=path) for path in paths]).images
+    return read_headers([SourceFile(path.name, path=path) for path in paths], SETTINGS).images
 
 
 def thinner(template: list[Image], like: Image, number: float) -> list[Image]:
@@ -87,7 +91,9 @@ def test_a_thinner_derived_series_never_hides_the_native_one(
 ) -> None:
     for series_number, first in ((1.0, True), (9.0, False)):
         derived = thinner(template, parsed[number], series_number)
-        best, choices = select_series(stacks_of([*derived, *template] if first else [*template, *derived]))
+        best, choices = select_series(
+            stacks_of([*derived, *template] if first else [*template, *derived], SETTINGS), SETTINGS
+        )
         assert best.first.series_uid == template[0].series_uid
         (reason,) = (choice.reason for choice in choices if not choice.chosen)
         assert not reason.startswith(("slices of", "as good", "fewer"))
@@ -98,7 +104,7 @@ def test_a_computed_series_alone_is_refused_with_the_reason(
     parsed: list[Image], template: list[Image], number: int
 ) -> None:
     with pytest.raises(NoCTError, match=_REASONS):
-        select_series(stacks_of(thinner(template, parsed[number], 1.0)))
+        select_series(stacks_of(thinner(template, parsed[number], 1.0), SETTINGS), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +148,8 @@ def test_a_derived_series_alone_without_skull_or_with_other_values_is_refused(tm
 
 def derivation(tmp_path: Path, kind: list[str], description: str, tags: dict[str, Any]) -> Derivation:
     (path,) = faults.write(named(kind, description, tags, slices=1), tmp_path)
-    (image,) = read_headers([SourceFile(path.name, path=path)]).images
-    return derivation_of([image])
+    (image,) = read_headers([SourceFile(path.name, path=path)], SETTINGS).images
+    return derivation_of([image], SETTINGS)
 
 
 def test_names_of_native_series_are_not_mistaken(tmp_path: Path) -> None:

@@ -12,9 +12,13 @@ from support import dicom_faults as faults
 from support.ball_phantom import measured
 
 from calcscan.errors import GeometryError
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read import read_scan
 from calcscan.read.series.spacing import spacing_of
+
+SETTINGS = load(ReadingSettings)
 
 
 def codes(scan: Scan) -> set[str]:
@@ -145,7 +149,7 @@ gap = st.floats(0.5, 10.0)
 @given(st.lists(gap, min_size=7, max_size=40))
 def test_slabs_fill_the_stack_exactly_where_nothing_is_missing(gaps: list[float]) -> None:
     at = np.concatenate([[0.0], np.cumsum(gaps)])
-    spacing = spacing_of(at, np.full(len(at), 10.0))  # ten mm of thickness fill every gap
+    spacing = spacing_of(at, np.full(len(at), 10.0), SETTINGS)  # ten mm of thickness fill every gap
     assert not spacing.missing.any()
     ends = (gaps[0] + gaps[-1]) / 2
     assert spacing.slab_mm.sum() == pytest.approx(at[-1] + ends)
@@ -160,10 +164,10 @@ def test_any_lone_gap_in_an_even_stack_is_found(count: int, left_out: set[int], 
     at[len(at) // 2] += shift * step  # positions jitter
     thickness = np.full(len(at), step)
     runs = np.diff(np.flatnonzero(np.concatenate([[True], np.diff(kept) > 1, [True]])))
-    spacing = spacing_of(at, thickness)
+    spacing = spacing_of(at, thickness, SETTINGS)
     if runs.max() > 8:  # enough in a row to tell what is regular
         assert np.array_equal(spacing.missing, np.diff(kept) > 1)
         assert spacing.slab_mm == pytest.approx(np.full(len(at), step), rel=0.06)
-    mirrored = spacing_of(-at[::-1], thickness)
+    mirrored = spacing_of(-at[::-1], thickness, SETTINGS)
     assert np.array_equal(mirrored.missing[::-1], spacing.missing)
     assert mirrored.slab_mm[::-1] == pytest.approx(spacing.slab_mm)

@@ -6,14 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import SecondaryCaptureImageStorage
 from support import dicom_faults as faults
 
 from calcscan.errors import GeometryError, InputError, NoCTError
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read import read_scan
+from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.acquisition import is_sharp
-from calcscan.read.headers.contrast import contrast_of
+from calcscan.read.headers.contrast import contrast_of_series
+from calcscan.read.headers.parse import image_of
+
+SETTINGS = load(ReadingSettings)
 
 
 def chosen(scan: Scan) -> str:
@@ -219,7 +226,11 @@ def test_seven_slices_are_too_few_and_eight_are_enough(tmp_path: Path) -> None:
     ],
 )
 def test_contrast_by_the_words(agent: str, series: str, study: str, expected: bool | None) -> None:
-    assert contrast_of(agent, series, study) is expected
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.ContrastBolusAgent, header.SeriesDescription, header.StudyDescription = agent, series, study
+    image = image_of(SourceFile("IM1"), header, SETTINGS)
+    assert contrast_of_series([image], SETTINGS).given is expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +246,7 @@ def test_contrast_by_the_words(agent: str, series: str, study: str, expected: bo
     ],
 )
 def test_kernels_by_name(kernel: str, description: str, sharp: bool) -> None:
-    assert is_sharp(kernel, description) is sharp
+    assert is_sharp(kernel, description, SETTINGS) is sharp
 
 
 def test_the_real_scans(real_scans: Path) -> None:

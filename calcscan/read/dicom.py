@@ -12,7 +12,7 @@ from calcscan.errors import GeometryError, UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.files.source import SourceFile
-from calcscan.read.headers.acquisition import acquisition_of
+from calcscan.read.headers.acquisition import acquisition_of, kernel_of
 from calcscan.read.headers.collect import UnreadableFile, no_images, read_headers
 from calcscan.read.headers.flags import header_flags
 from calcscan.read.headers.identity import refuse_several_people
@@ -52,11 +52,12 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
             raise
         hint = f"{len(broken)} more can't be decoded: {broken[0].name} {broken[0].what}"
         raise GeometryError(error.what, where=where, hint=hint) from error
-    first = replace(kept[0], person=person_of(kept), kernel=_first_named(kept))
+    first = replace(kept[0], person=person_of(kept), kernel=kernel_of(kept))
+    labelled = [first, *kept[1:]]
     thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
     said = {image.patient_position for image in kept if image.patient_position}
     flags = (
-        *header_flags([first, *kept[1:]], said, chosen.contrast, settings),
+        *header_flags(labelled, said, chosen.contrast, settings),
         *derived_flag(chosen, settings),
         *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)], settings),
         *missing_flags(kept, stack, stacks, headers.images, headers.listed, settings),
@@ -70,7 +71,7 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=acquisition_of(kept, max(thicknesses, default=None), chosen.contrast, settings),
+        acquisition=acquisition_of(labelled, max(thicknesses, default=None), chosen.contrast, settings),
         study=study_of(first, settings),
         series=(*(_noted(choice, stack, settings) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
         flags=flags,
@@ -140,8 +141,3 @@ def _copies_flag(stack: Stack) -> tuple[Flag, ...]:
 
 def _lost_choice(lost: UnreadableFile) -> SeriesChoice:
     return SeriesChoice(uid="", description=lost.name, images=1, chosen=False, reason=lost.what)
-
-
-def _first_named(images: Sequence[Image]) -> str:
-    """The kernel, of the first slice that names one."""
-    return next((image.kernel for image in images if image.kernel), "")

@@ -15,7 +15,7 @@ from support.ball_phantom import grid_of
 from support.heads import ball
 
 from calcscan.detection import detect_lesions
-from calcscan.grid.geometry import Geometry
+from calcscan.grid.geometry import Geometry, ras_to_lps
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import Scan
 from calcscan.read import read_scan
@@ -55,7 +55,7 @@ def as_nifti(path: Path, way: npt.NDArray[np.float64]) -> Path:
     to_lps[:3, :3] = way * STEP_MM
     to_lps[:3, 3] = -to_lps[:3, :3] @ np.full(3, (SIZE - 1) / 2)
     values = at(grid_of((SIZE,) * 3, to_lps))
-    nibabel.Nifti1Image(values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ to_lps).to_filename(path)
+    nibabel.Nifti1Image(values, ras_to_lps(to_lps)).to_filename(path)
     return path
 
 

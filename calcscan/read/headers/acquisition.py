@@ -21,11 +21,22 @@ def acquisition_of(
     return Acquisition(
         manufacturer=first.manufacturer or None,
         model=first.model or None,
-        kernel=next((image.kernel for image in images if image.kernel), None),
+        kernel=kernel_of(images) or None,
         kvp_kv=None if single_energy(first, settings) else kvp_of(images, settings),
         slice_thickness_mm=thickness_mm,
         contrast=contrast.given,
+        sharp_kernel=first_sharp(images, settings) is not None,
     )
+
+
+def kernel_of(images: Sequence[Image]) -> str:
+    """The kernel, of the first slice that names one; empty where none does."""
+    return next((image.kernel for image in images if image.kernel), "")
+
+
+def first_sharp(images: Sequence[Image], settings: ReadingSettings) -> Image | None:
+    """The first slice that was reconstructed with a sharp kernel; None where none was."""
+    return next((image for image in images if is_sharp(image.kernel, image.description, settings)), None)
 
 
 def kvp_of(images: Sequence[Image], settings: ReadingSettings) -> float | None:

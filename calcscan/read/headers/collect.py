@@ -12,11 +12,11 @@ from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.kinds import START_BYTES, left_out_as, what_instead
 from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.dicomdir import ListedImage, is_directory, listed_images
-from calcscan.read.headers.image import Image
+from calcscan.read.headers.image import CT_CLASS, Image
 from calcscan.read.headers.impossible import impossible_value
 from calcscan.read.headers.parse import read_images
 
-_CT_CLASSES = tuple("1.2.840.10008.5.1.4.1.1.2" + end for end in ("", ".1", ".2"))
+_CT_CLASSES = tuple(CT_CLASS + end for end in ("", ".1", ".2"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

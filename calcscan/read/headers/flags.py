@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
-from calcscan.read.headers.acquisition import energy_kev, is_sharp, kvp_of, single_energy
+from calcscan.read.headers.acquisition import energy_kev, first_sharp, kvp_of, single_energy
 from calcscan.read.headers.contrast import Contrast
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.study import ages_said
@@ -22,7 +22,7 @@ def header_flags(
     if contrast.given:
         said = contrast.said
         flags.append(Flag(code="contrast", message=f"Contrast medium was given ({said}).", value=said))
-    sharp = next((image for image in images if is_sharp(image.kernel, image.description, settings)), None)
+    sharp = first_sharp(images, settings)
     if sharp is not None:
         name = sharp.kernel or sharp.description
         flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))

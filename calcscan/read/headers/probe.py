@@ -20,7 +20,7 @@ from calcscan.read.files.inputs import source_files
 from calcscan.read.files.kinds import START_BYTES, kind_of, left_out_as
 from calcscan.read.files.source import SourceFile, printable
 from calcscan.read.headers.fields import PARSE_ERRORS, text
-from calcscan.read.headers.image import Image, Person
+from calcscan.read.headers.image import CT_CLASS, Image, Person
 from calcscan.read.headers.parse import looks_like_dicom, person_in, read_images
 
 _STUDY = Tag("StudyInstanceUID")
@@ -29,7 +29,6 @@ _WANTED = [Tag(name) for name in (
     "PatientSex", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber",
 )]  # fmt: skip
 _LAST = Tag("InstanceNumber")
-_SLICE = "1.2.840.10008.5.1.4.1.1.2"
 _CUT = "is cut short within its header"
 
 
@@ -122,7 +121,7 @@ def _dicom(file: SourceFile, start: bytes, settings: ReadingSettings) -> Probe:
     uid = text(dataset, "StudyInstanceUID")
     if not passed or not uid or not (text(dataset, "SOPClassUID") or text(dataset, "Modality")):
         return _thorough(file, settings)
-    number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == _SLICE else ""
+    number = text(dataset, "InstanceNumber") if text(dataset, "SOPClassUID") == CT_CLASS else ""
     series = text(dataset, "SeriesInstanceUID")
     return Probe(dicom=True, study_uid=uid, series_uid=series, person=person_in([dataset]), slice_number=number)
 
@@ -138,7 +137,7 @@ def _thorough(file: SourceFile, settings: ReadingSettings) -> Probe:
     first = images[0]
     if _is_cut(first):
         return Probe(reason=_CUT, doubtful=True, claims=True)
-    number = f"{first.instance:g}" if first.sop_class == _SLICE and first.instance is not None else ""
+    number = f"{first.instance:g}" if first.sop_class == CT_CLASS and first.instance is not None else ""
     study, series = first.study_uid, first.series_uid
     return Probe(dicom=True, study_uid=study, series_uid=series, person=first.person, slice_number=number)
 

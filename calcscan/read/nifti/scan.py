@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.errors import GeometryError
-from calcscan.grid.geometry import Array, Geometry
+from calcscan.grid.geometry import Array, Geometry, ras_to_lps
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.nifti.file import NiftiFile, open_nifti
@@ -21,7 +21,6 @@ from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
 
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _PLAINLY_THICKER = 1.2
 _SPATIAL = (
     "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y",
@@ -47,7 +46,7 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
     beside = read_sidecar(path, settings)
     hu = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
-    to_lps = _RAS_TO_LPS @ grid.affine
+    to_lps = ras_to_lps(grid.affine)
     hu, matrix = _as_slices(hu, to_lps)
     try:
         geometry = Geometry.from_affine(matrix, hu.shape)

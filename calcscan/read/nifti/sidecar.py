@@ -26,7 +26,7 @@ from calcscan.read.headers.acquisition import acquisition_of
 from calcscan.read.headers.contrast import contrast_of_series
 from calcscan.read.headers.fields import PARSE_ERRORS, one_line
 from calcscan.read.headers.flags import header_flags
-from calcscan.read.headers.image import Image
+from calcscan.read.headers.image import Image, is_scout
 from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.study import age_note, study_of
 from calcscan.read.series.candidates import Candidate
@@ -233,7 +233,7 @@ def _as_series(image: Image, where: str, settings: ReadingSettings) -> Candidate
     said = image.modality
     if said and said != "CT":
         raise NoCTError(f"the JSON beside it says that it is {said[:16]}, not CT", where=where, hint=hint)
-    if "LOCALIZER" in image.image_type or "SCOUT" in image.image_type:
+    if is_scout(image):
         raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
     derivation = derivation_of([image], settings)
     if derivation.nature >= Nature.COMPUTED:

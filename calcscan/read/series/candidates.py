@@ -9,14 +9,12 @@ from pydicom.uid import UID
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.contrast import Contrast, contrast_of_series
-from calcscan.read.headers.image import Image
+from calcscan.read.headers.image import CAPTURE_CLASS, CT_CLASS, Image, is_scout
 from calcscan.read.series.derivation import Derivation, Nature, derivation_of, made_from
 from calcscan.read.series.stacks import Stack
 
 _DOSE_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.76")
-_CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _STORAGE = "1.2.840.10008.5.1.4."
-_CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +78,16 @@ def unusable(stack: Stack, settings: ReadingSettings) -> str:
         return "dose report"
     if first.modality != "CT":
         return f"not CT ({first.modality or 'no modality'})"
-    if first.sop_class == _CAPTURE_CLASS or first.sop_class.startswith(_CAPTURE_CLASS + "."):
+    if first.sop_class == CAPTURE_CLASS or first.sop_class.startswith(f"{CAPTURE_CLASS}."):
         return "secondary capture"
-    if first.sop_class.startswith(_STORAGE) and not first.sop_class.startswith(_CT_CLASS):
+    if first.sop_class.startswith(_STORAGE) and not first.sop_class.startswith(CT_CLASS):
         return f"not CT slices ({UID(first.sop_class).name})"
     grey = first.origin.photometric.startswith("MONOCHROME") or not first.origin.photometric
     if not first.rows or not first.columns or first.pixels.samples != 1 or not grey:
         return "not a grey image"
     if max(first.rows, first.columns) > settings.max_side_pixels:
         return f"not a CT slice ({first.rows} × {first.columns} pixels)"
-    if "LOCALIZER" in first.image_type or "SCOUT" in first.image_type:
+    if is_scout(first):
         return "localizer"
     if not stack.placed:
         return unplaced(first)

@@ -12,6 +12,7 @@ from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.dicomdir import ListedImage
 from calcscan.read.headers.image import CAPTURE_CLASS, Image, is_scout
+from calcscan.read.series.criteria import another_region
 from calcscan.read.series.positions import normal_of, positions_of, thickness_of
 from calcscan.read.series.split import kernel_key
 from calcscan.read.series.stacks import Stack
@@ -171,9 +172,11 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: Re
     if own[-1] - own[0] >= settings.whole_head_mm:
         return
     for stack in stacks:
-        words = f"{stack.first.body_part} {stack.first.description}"
-        elsewhere = settings.words.another_region.match(words) and not settings.words.head_region.match(words)
-        if stack.first.study_uid != chosen.first.study_uid or _same_series(stack, chosen) or elsewhere:
+        if (
+            stack.first.study_uid != chosen.first.study_uid
+            or _same_series(stack, chosen)
+            or another_region(stack, settings)
+        ):
             continue
         if len(stack.images) < settings.min_slices or not _shows_the_same(stack.first, chosen.first, settings):
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydicom
 from pydicom.filereader import read_partial
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.knowledge.file_kinds import Use
@@ -24,7 +24,7 @@ from calcscan.read.headers.image import CT_CLASS, Image, Person
 from calcscan.read.headers.parse import looks_like_dicom, person_in, read_images
 
 _STUDY = Tag("StudyInstanceUID")
-_WANTED = [Tag(name) for name in (
+_WANTED: list[BaseTag | int] = [Tag(name) for name in (
     "SpecificCharacterSet", "SOPClassUID", "Modality", "PatientID", "PatientName", "PatientAge", "PatientBirthDate",
     "PatientSex", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber",
 )]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,12 +160,13 @@ def _header(start: bytes) -> Any:
     if len(start) < size:
         raise ValueError("it ends within its header")
     magic = start[344:347] if size == 348 else start[4:7]
-    kinds = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader, b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
-    kind = kinds.get(magic, AnalyzeHeader if size == 348 else None)
-    if kind is None:
+    formats: dict[bytes, Callable[[bytes], Any]]
+    formats = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader, b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
+    header_class = formats.get(magic, AnalyzeHeader if size == 348 else None)
+    if header_class is None:
         raise ValueError("its header is of NIfTI-2 by its size, but does not say so")
     try:
-        return kind(start[:size])
+        return header_class(start[:size])
     except HeaderDataError as error:
         raise ValueError(str(error)) from error
 

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import iter_pixels
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcscan.errors import UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
@@ -143,7 +144,7 @@ def _stored_bits(values: Stored, pixels: Pixels, settings: ReadingSettings) -> S
 
 def _decoded(file: SourceFile, images: Sequence[Image], settings: ReadingSettings) -> Iterator[Stored]:
     pixels = images[0].pixels
-    syntax = pydicom.uid.UID(pixels.transfer_syntax)
+    syntax = UID(pixels.transfer_syntax)
     if syntax and not syntax.is_transfer_syntax:
         raise UnreadableError(f"has an unknown transfer syntax ({syntax})", where=file.name, hint="export it again")
     encapsulated = bool(syntax) and syntax.is_compressed
@@ -173,8 +174,8 @@ def _by_pydicom(file: SourceFile, images: Sequence[Image], settings: ReadingSett
             return
         dataset = pydicom.dcmread(stream, force=True)
     if not images[0].pixels.transfer_syntax:
-        dataset.file_meta = pydicom.dataset.FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = dataset.original_encoding and _guess(dataset)
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = _guess(dataset)
     array = dataset.pixel_array
     for image in images:
         stored = array if image.frame is None or array.ndim == 2 else array[image.frame]
@@ -185,12 +186,12 @@ def _by_pydicom(file: SourceFile, images: Sequence[Image], settings: ReadingSett
         )
 
 
-def _guess(dataset: Any) -> str:
+def _guess(dataset: Dataset) -> UID:
     """The transfer syntax of a file without meta header, from how pydicom could read it."""
     implicit, little = dataset.original_encoding
     if implicit:
-        return str(ImplicitVRLittleEndian)
-    return str(ExplicitVRLittleEndian if little else pydicom.uid.ExplicitVRBigEndian)
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 def _whole_frames(file: SourceFile, syntax: str, frames: int) -> None:
@@ -215,7 +216,7 @@ def _by_simpleitk(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]
     try:
         volume = _read_by_simpleitk(file)
     except PARSE_ERRORS as error:
-        syntax = pydicom.uid.UID(images[0].pixels.transfer_syntax).name
+        syntax = UID(images[0].pixels.transfer_syntax).name
         raise UnreadableError(
             f"can't be decoded ({syntax})", where=file.name, hint="export it uncompressed, or install calcscan[codecs]"
         ) from error

@@ -73,7 +73,9 @@ def test_the_better_of_two_is_chosen_whichever_comes_first(tmp_path: Path, reaso
 
 def test_a_bone_series_alone_is_read_and_flagged(tmp_path: Path) -> None:
     faults.write(faults.series(ConvolutionKernel="BONEPLUS"), tmp_path)
-    assert [flag.code for flag in read_scan(tmp_path).flags] == ["sharp_kernel"]
+    scan = read_scan(tmp_path)
+    assert [flag.code for flag in scan.flags] == ["sharp_kernel"]
+    assert scan.acquisition.sharp_kernel
 
 
 def test_contrast_alone_is_read_and_flagged(tmp_path: Path) -> None:

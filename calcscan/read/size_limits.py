@@ -38,11 +38,11 @@ def refuse_impossible_grid(geometry: Geometry, where: str, settings: ReadingSett
     most = settings.max_voxels
     if slices * rows * columns > most:
         what = f"{slices} × {rows} × {columns} are more than {most:,.0f} voxels"
-        raise GeometryError(what, where=where, hint="check the size that the file says")
+        raise GeometryError(what, where=where, hint="check the size stated in the file")
     corners = np.array([(k, j, i) for k in (0, slices - 1) for j in (0, rows - 1) for i in (0, columns - 1)], float)
     extent = np.ptp(geometry.to_world(corners), axis=0)
     longest = settings.max_extent_mm
     if not (extent <= longest).all():
         shown = " × ".join(f"{value:g}" for value in extent)
-        what = f"the slices reach over {shown} mm, farther than any scanner's table ({longest:g} mm)"
+        what = f"the slices reach over {shown} mm, farther than any scanner's table travels ({longest:g} mm)"
         raise GeometryError(what, where=where, hint="check positions, spacing, and the unit of length, in the file")

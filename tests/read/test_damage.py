@@ -78,7 +78,7 @@ def test_archives_that_can_not_be_opened_say_why(tmp_path: Path) -> None:
     with pytest.raises(NoCTError, match=r"give the file itself, here study\.zip"):
         read_scan(tmp_path / "folder")
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UnreadableError, match="damaged or cut short"):
+    with pytest.raises(UnreadableError, match="damaged or truncated"):
         read_scan(archive)
     archive.write_bytes(_encrypted(whole))
     with pytest.raises(UnreadableError, match="password"):

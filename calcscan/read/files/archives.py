@@ -34,7 +34,7 @@ def is_zip(path: Path) -> bool:
     except OSError as error:
         raise UnreadableError(cannot_read(error), where=str(path), hint="check its permissions") from error
     if begins:
-        raise UnreadableError("the archive is damaged or cut short", where=str(path), hint="copy it again")
+        raise UnreadableError("the archive is damaged or truncated", where=str(path), hint="copy it again")
     return False
 
 

@@ -1,4 +1,4 @@
-"""What a file is that is no DICOM image, how it counts, and what to do about it: `knowledge/file_kinds.toml`."""
+"""What a file is that is not a DICOM image, how it counts, and what to do about it: `knowledge/file_kinds.toml`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Kind:
 
 
 EMPTY = Kind(what="is empty")
-UNKNOWN = Kind(what="is no DICOM image")
+UNKNOWN = Kind(what="is not a DICOM image")
 _NOT_DICOM = Kind(use=Use.SLICE, what="is named .dcm but is not DICOM")
 _EMPTY_DICOM = Kind(use=Use.SLICE, what="is empty")
 
@@ -52,7 +52,7 @@ def kind_of(name: str, start: bytes, kinds: FileKinds) -> Kind:
     >>> from calcscan.knowledge.settings import load
     >>> kinds = load(FileKinds)
     >>> kind_of("a/IM1.dcm.gz", b"", kinds).what, kind_of("IM1", b"hello", kinds).what
-    ('is a compressed DICOM file', 'is no DICOM image')
+    ('is a compressed DICOM file', 'is not a DICOM image')
     >>> kind_of("head.nii", b"NRRD0004", kinds).name, str(kind_of("notes.docx", b"PK\\3\\4", kinds).use)
     ('an NRRD volume', 'none')
     """

@@ -92,7 +92,7 @@ class SourceFile:
 
     def _refuse_problem(self) -> None:
         if self.problem:
-            raise UnreadableError(self.problem, where=self.name, hint="mend it, or take it out of the input")
+            raise UnreadableError(self.problem, where=self.name, hint="repair it, or remove it from the input")
 
 
 def cannot_read(error: BaseException) -> str:

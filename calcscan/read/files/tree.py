@@ -60,7 +60,7 @@ def walk(
     ...     (Path(root) / "gone").symlink_to("nothing")
     ...     (Path(root) / "IM1").touch()
     ...     [(entry.path.name, entry.problem) for folder in walk(Path(root)) for entry in folder.entries]
-    [('IM1', ''), ('gone', 'is a link to nothing')]
+    [('IM1', ''), ('gone', 'is a broken link')]
     """
     walked = _Walk(root, without, (settings or load(ReadingSettings)).kinds.version_control.folders)
     waiting = [root]
@@ -122,20 +122,20 @@ class _Walk:
         if not stat.S_ISREG(about.st_mode):
             return Entry(path=path, problem=f"is {_KINDS.get(stat.S_IFMT(about.st_mode), 'something')}, not a file")
         if self._stands_below(target) or target in self.linked:
-            return Entry(path=path, problem="is a link to a file that is here already", again=True)
+            return Entry(path=path, problem="is a link to a file that is already in the input", again=True)
         self.linked.add(target)
         return Entry(path=path)
 
     def _folder(self, name: str, path: Path, identity: tuple[int, int], target: str) -> Entry | None:
         if self.without is not None and os.path.realpath(path) == self.without:
-            return Entry(path=path, problem="is where the results go", folder=True)
+            return Entry(path=path, problem="is the output folder", folder=True)
         if name in self.version_control:
-            return Entry(path=path, problem="is a folder of version control", folder=True)
+            return Entry(path=path, problem="is a version-control folder", folder=True)
         if target and (self.top + os.sep).startswith(target.rstrip(os.sep) + os.sep) and target != self.top:
-            return Entry(path=path, problem="is a link to a folder that this one lies in", folder=True)
+            return Entry(path=path, problem="is a link to a folder that contains it", folder=True)
         if identity in self.seen or (target and self._stands_below(target)):
             return Entry(
-                path=path, problem="is a folder that is here already, under another name", folder=True, again=True
+                path=path, problem="is a folder that was already read under another name", folder=True, again=True
             )
         self.seen.add(identity)
         return None
@@ -155,9 +155,9 @@ def _identity(about: os.stat_result) -> tuple[int, int]:
 
 def _unreachable(item: os.DirEntry[str], error: OSError) -> str:
     if item.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return "is a link to nothing"
+        return "is a broken link"
     if error.errno == errno.ELOOP:
-        return "is a link that leads back to itself"
+        return "is a link to itself"
     return f"can't be reached ({why(error)})"
 
 

@@ -26,7 +26,7 @@ class UnreadableFile:
     name: str
     what: str
     series_uid: str = ""
-    """The series that it belongs to; empty, or the beginning of its uid, where the header is cut short."""
+    """The series that it belongs to; empty, or the beginning of its uid, where the header is truncated."""
     foreign: bool = False
     """It is no slice of a series: an archive, another format, a pipe."""
 
@@ -62,7 +62,7 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
-            lost.append(UnreadableFile(name=file.name, what="holds no pixels, it may be cut short", series_uid=uid))
+            lost.append(UnreadableFile(name=file.name, what="holds no pixel data; it may be truncated", series_uid=uid))
         for image in whole:
             wrong = impossible_value(image, settings) if _is_ct_class(image) else ""
             if wrong:
@@ -73,8 +73,8 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
     for file in empty:
         why = _no_image(file, settings.kinds)
         if _numbered(file.name) in slices and all(one.foreign for one in why):
-            what = why[0].what if why else "is no DICOM image"
-            why = [UnreadableFile(name=file.name, what=f"{what}, though it is named as the slices are")]
+            what = why[0].what if why else "is not a DICOM image"
+            why = [UnreadableFile(name=file.name, what=f"{what}, although it is named like the slices")]
         lost += why
     return Headers(images=images, lost=lost, listed=listed)
 
@@ -130,6 +130,6 @@ def is_dicom(file: SourceFile) -> bool:
 
 
 def series_of_file(file: SourceFile, settings: ReadingSettings) -> str | None:
-    """The series that a single file belongs to; None if it is no DICOM image."""
+    """The series that a single file belongs to; None if it is not a DICOM image."""
     images = read_images(file, settings)
     return images[0].series_uid if images else None

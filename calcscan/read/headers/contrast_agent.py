@@ -59,7 +59,7 @@ def contrast_agent_in(layers: Sequence[Any], settings: ReadingSettings, usage: S
     if told:
         return told
     if used:
-        return "administered, by the frame's own entry"
+        return "administered, according to the frame's own entry"
     return "" if _denied(found, settings) else _weak(found, settings)
 
 

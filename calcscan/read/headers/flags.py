@@ -29,11 +29,11 @@ def header_flags(
     flags += _voltage_flags(images, settings)
     age = min(ages_said(first.person, settings), default=None)
     if age is not None and age < settings.adult_years:
-        message = f"The person is {age:g} years old; the atlas and the rules are made for adults."
+        message = f"The patient is {age:g} years old; the atlas and the rules are for adults."
         flags.append(Flag(code="child", message=message, value=age, limit=settings.adult_years))
     doubt = _laterality_doubt(first, positions_said)
     if doubt:
-        flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told."))
+        flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told apart."))
     return tuple(flags)
 
 
@@ -41,22 +41,24 @@ def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[
     """`unknown_kvp` where slices differ in tube voltage, or the picture was computed for a single energy."""
     if single_energy(images[0], settings):
         energy = energy_kev(images[0], settings)
-        name = "an energy that is not told" if energy is None else f"{energy:g} keV"
-        message = f"The picture was computed for {name}, not taken with one tube voltage."
+        name = "an unspecified energy" if energy is None else f"{energy:g} keV"
+        message = f"The image was computed for {name}; it was not acquired at a single tube voltage."
         return (Flag(code="unknown_kvp", message=message, value=energy),)
     counts = Counter(image.kvp_kv for image in images if image.kvp_kv)
     if kvp_of(images, settings) is not None or not counts:
         return ()
     shown = ", ".join(f"{kvp:g} kV in {count} slices" for kvp, count in counts.most_common())
-    message = f"The tube voltage differs between slices ({shown}): no threshold suits all, that of 120 kV is used."
+    message = (
+        f"The tube voltage differs between slices ({shown}): no single threshold fits all; that for 120 kV is used."
+    )
     return (Flag(code="unknown_kvp", message=message, value=shown),)
 
 
 def _laterality_doubt(image: Image, positions_said: set[str]) -> str:
     if image.assumed_axial:
-        return "The header gives no position or no orientation, standard axial slices are assumed"
+        return "The header lacks position or orientation; standard axial slices are assumed"
     if len(positions_said) > 1:
-        return f"Slices of the series claim different patient positions ({', '.join(sorted(positions_said))})"
+        return f"Slices of the series state different patient positions ({', '.join(sorted(positions_said))})"
     row = image.row_cosine
     axis = max(range(3), key=lambda index: abs(row[index]))
     letter = ("RL", "AP", "FH")[axis][row[axis] > 0]

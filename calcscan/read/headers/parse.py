@@ -74,7 +74,7 @@ def read_images(file: SourceFile, settings: ReadingSettings) -> list[Image]:
     if _DIRECTORY in (text(dataset.file_meta, "MediaStorageSOPClassUID"), text(dataset, "SOPClassUID")):
         return []
     if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
-        raise UnreadableError("is cut short or no DICOM image", where=file.name, hint="export it again")
+        raise UnreadableError("is truncated or not a DICOM image", where=file.name, hint="export it again")
     try:
         return list(_images(file, dataset, offset, room, settings))
     except PARSE_ERRORS as error:
@@ -100,7 +100,7 @@ def _images(
     if frames > settings.max_frames:
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=file.name, hint="export it again")
     if frames > 1 and room is not None and _too_many(dataset, frames, room):
-        what = f"is damaged (NumberOfFrames is {frames}, for which it is too short)"
+        what = f"is damaged (NumberOfFrames is {frames}, more than it has room for)"
         raise UnreadableError(what, where=file.name, hint="export it again")
     many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
     person = person_in([dataset])

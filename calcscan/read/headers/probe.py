@@ -29,7 +29,7 @@ _WANTED: list[BaseTag | int] = [Tag(name) for name in (
     "PatientSex", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber",
 )]  # fmt: skip
 _LAST = Tag("InstanceNumber")
-_CUT = "is cut short within its header"
+_CUT = "is truncated within its header"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def probe(path: Path, *, settings: ReadingSettings | None = None) -> Probe:
     ...     (Path(folder) / "notes.txt").write_text("seen")
     ...     probe(Path(folder) / "notes.txt").reason
     4
-    'is no DICOM image (a document, picture or program)'
+    'is not a DICOM image (a document, picture or program)'
     """
     return _probe(SourceFile(printable(path.name), path=path), settings or load(ReadingSettings))
 

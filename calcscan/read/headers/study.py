@@ -64,6 +64,6 @@ def age_note(person: Person, settings: ReadingSettings) -> str:
         told = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
         return f"{told} contradict each other: neither was used"
     if written and len(ages) < 2 and age_years(person, settings) != age_written(written):
-        tells = "the birth date tells" if ages else "the age is unknown"
-        return f"PatientAge ({written[:8]}) is no age of a person and was not used; {tells}"
+        tells = "the age was taken from the birth date" if ages else "the age is unknown"
+        return f"PatientAge ({written[:8]}) is not a plausible age and was not used; {tells}"
     return ""

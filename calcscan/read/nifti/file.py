@@ -57,7 +57,7 @@ class NiftiFile:
                     yield np.frombuffer(content, dtype=dtype).reshape(rows, columns)
                 _check_the_end(stream)
         except EOFError as error:
-            raise UnreadableError("is cut short", where=str(self.path), hint=_COPY) from error
+            raise UnreadableError("is truncated", where=str(self.path), hint=_COPY) from error
         except _READ_ERRORS as error:
             what = f"can't be read as NIfTI ({one_line(error)})"
             raise UnreadableError(what, where=str(self.path), hint=_COPY) from error
@@ -164,7 +164,7 @@ def _header(start: bytes) -> Any:
     formats = {b"n+1": Nifti1Header, b"ni1": Nifti1PairHeader, b"n+2": Nifti2Header, b"ni2": Nifti2PairHeader}
     header_class = formats.get(magic, AnalyzeHeader if size == 348 else None)
     if header_class is None:
-        raise ValueError("its header is of NIfTI-2 by its size, but does not say so")
+        raise ValueError("its header has the size of a NIfTI-2 header but is not marked as one")
     try:
         return header_class(start[:size])
     except HeaderDataError as error:
@@ -203,7 +203,7 @@ def _volume(
         raise GeometryError(what, where=where, hint=f"a head needs at least {settings.min_slices:g} slices")
     if np.prod([float(n) for n in shape[:3]]) > settings.max_voxels or max(shape) > settings.max_side_pixels:
         what = f"a volume of {size} voxels is larger than any head CT (at most {settings.max_voxels:.0f} are read)"
-        raise GeometryError(what, where=where, hint="cut the head out, or give the scan as it was reconstructed")
+        raise GeometryError(what, where=where, hint="crop it to the head, or give the scan as it was reconstructed")
     return (shape[0], shape[1], shape[2])
 
 

@@ -57,7 +57,7 @@ def grid_of_file(file: NiftiFile, settings: ReadingSettings) -> NiftiGrid:
     doubt = _sides(file, sform, qform)
     flags = [_unused(message) for message in (unused, other_unit) if message]
     if doubt:
-        message = f"{doubt}; left and right can't be told."
+        message = f"{doubt}; left and right can't be told apart."
         flags.insert(0, Flag(code="laterality_unknown", message=message))
     return NiftiGrid(affine=affine, frame=frame, unit=unit, flags=tuple(flags), lonely_sform=unsheared, sheared=sheared)
 
@@ -142,11 +142,11 @@ def _by_sform(
     """No qform: the sform where its voxels are the scan's, else its rotation with voxels of `pixdim`."""
     if own:
         return sform, "sform", ""
-    differ = f"its voxels measure {_listed(_lengths(sform))}, by pixdim {_listed(sizes)}"
+    differ = f"its voxels measure {_listed(_lengths(sform))}, but {_listed(sizes)} according to pixdim"
     if _like_a_template(sform, sizes, settings):
         message = (
             f"The scale and shear of the sform (code {sform_code}) were not used, {differ}: "
-            "the scan's own voxels were taken, turned as it says."
+            "the scan's own voxel sizes were used, rotated as it says."
         )
         return _rotation_only(sform, sizes, file.shape), "sform", message
     if _unset(sizes):
@@ -235,7 +235,7 @@ def _unit(file: NiftiFile, affine: Array, settings: ReadingSettings) -> tuple[in
         if is_a_head(mm):
             message = (
                 f"The unit that the header names (xyzt_units: {name}) was not used: the volume would be "
-                f"{widest * in_mm:.3g} mm wide. It was read in {other}s, {widest * mm:.0f} mm."
+                f"{widest * in_mm:.3g} mm wide. It was read as {other}s: {widest * mm:.0f} mm wide."
             )
             return code, mm, message
     return said, in_mm, ""
@@ -254,7 +254,7 @@ def _refuse_impossible(
         or extents[2] > settings.max_length_mm
         or extents.prod() / 1e6 > settings.max_litres
     ):
-        what = f"a volume of {' × '.join(f'{mm:.0f}' for mm in extents)} mm is no head (pixdim, {frame}, xyzt_units)"
+        what = f"a volume of {' × '.join(f'{mm:.0f}' for mm in extents)} mm is not a head (pixdim, {frame}, xyzt_units)"
     elif np.abs(affine[:3, 3]).max() > settings.max_offset_mm:
         what = f"it lies {np.abs(affine[:3, 3]).max():.3g} mm from the origin (the {frame})"
     else:

@@ -51,7 +51,9 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
     try:
         geometry = Geometry.from_affine(matrix, hu.shape)
     except ValueError as error:
-        raise GeometryError(f"the affine makes no volume ({error})", where=where, hint="convert it again") from error
+        raise GeometryError(
+            f"the affine does not define a volume ({error})", where=where, hint="convert it again"
+        ) from error
     thickness = beside.acquisition.slice_thickness_mm
     choice = SeriesChoice(
         uid=beside.study.series_uid,
@@ -104,7 +106,7 @@ def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16], settings: ReadingSet
     found = np.flatnonzero(np.bincount(hu.ravel()))
     if len(found) > settings.label_values or not _all_whole(file):
         return ()
-    message = f"It holds {len(found)} different values, {found[0]} to {found[-1]}: a mask or a map of labels, not a CT."
+    message = f"It holds {len(found)} different values, {found[0]} to {found[-1]}: a mask or label map, not a CT."
     return (Flag(code="not_hounsfield", message=message, value=float(len(found)), limit=settings.label_values),)
 
 
@@ -121,8 +123,8 @@ def _unshown_tilt(beside: Sidecar, geometry: Geometry, path: Path, settings: Rea
     if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
         return ()
     message = (
-        f"The JSON tells of a gantry tilt of {tilt:.1f} degrees, the grid shows none: if nothing was resampled, "
-        "positions are wrong by the shear."
+        f"The JSON states a gantry tilt of {tilt:.1f} degrees, but the grid shows none: unless it was resampled, "
+        "positions are off by the shear."
     )
     return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
 

@@ -89,7 +89,7 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
     try:
         image, tilt_deg = _record(path, dataset, settings)
     except PARSE_ERRORS as error:
-        doubt = f"its fields make no sense ({one_line(error)})"
+        doubt = f"its fields can't be interpreted ({one_line(error)})"
         image, tilt_deg = _record(path, _dataset({}, settings), settings)
     told_by_series = _as_series(image, str(path), settings)
     contrast = told_by_series.contrast
@@ -107,7 +107,7 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
         and settings.words.name_contrast.match(plain_name)
         and not settings.words.without_contrast.match(plain_name)
     ):
-        message = "Contrast medium was given (the name of the file says so)."
+        message = "Contrast medium was given (according to the file name)."
         flags.append(Flag(code="contrast", message=message))
     return Sidecar(
         acquisition=acquisition_of([image], image.thickness_mm, contrast, settings),
@@ -146,7 +146,7 @@ def _refuse_uneven(path: Path, stem: str) -> None:
         return
     even = [name for name in names if re.fullmatch(r"_(?:Tilt_)?Eq(?:_\d+)?\.nii(?:\.gz)?", name[len(stem) :])]
     if even:
-        what = f"its slices are unevenly spaced, which a NIfTI can't say: dcm2niix wrote {even[0]} beside it"
+        what = f"its slices are unevenly spaced, which a NIfTI can't express: dcm2niix wrote {even[0]} beside it"
         raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
 
 
@@ -163,9 +163,9 @@ def _json_of(path: Path, stem: str, settings: ReadingSettings) -> tuple[Mapping[
         except OSError as error:
             return {}, f"it can't be read ({error.strerror or type(error).__name__})"
         except (ValueError, RecursionError) as error:
-            return {}, f"it is no JSON ({one_line(error)})"
+            return {}, f"it is not JSON ({one_line(error)})"
         if not isinstance(content, dict):
-            return {}, "it holds no fields by name"
+            return {}, "it holds no named fields"
         return content, ""
     return {}, ""
 
@@ -237,7 +237,7 @@ def _as_series(image: Image, where: str, settings: ReadingSettings) -> Candidate
         raise NoCTError("the JSON beside it says that it is a localizer", where=where, hint=hint)
     derivation = derivation_of([image], settings)
     if derivation.nature >= Nature.COMPUTED:
-        raise NoCTError(f"the JSON beside it says that it is no plain CT: {derivation.why}", where=where, hint=hint)
+        raise NoCTError(f"the JSON beside it says that it is not a plain CT: {derivation.why}", where=where, hint=hint)
     return Candidate(
         stack=Stack(images=(image,)), refusal="", derivation=derivation, contrast=contrast_of_series([image], settings)
     )

@@ -50,7 +50,7 @@ def stored_pixels(file: SourceFile, images: Sequence[Image], settings: ReadingSe
     """
     pixels = images[0].pixels
     if pixels.offset is None:
-        raise UnreadableError("holds no pixels", where=file.name, hint="export it again")
+        raise UnreadableError("holds no pixel data", where=file.name, hint="export it again")
     simple = pixels.transfer_syntax in _NATIVE and pixels.bits_allocated == 16 and pixels.samples == 1
     return _as_announced(file, images, _native(file, images, settings) if simple else _decoded(file, images, settings))
 
@@ -70,7 +70,7 @@ def _as_announced(file: SourceFile, images: Sequence[Image], decoded: Iterator[S
                 what = f"holds pixels of {seen}, where Rows and Columns say {image.rows} × {image.columns}"
                 raise UnreadableError(what, where=file.name, hint="export it again")
             if stored.dtype.kind not in "iu":
-                what = f"holds pixels of a kind that CT has not ({stored.dtype})"
+                what = f"holds pixels of a type that CT does not use ({stored.dtype})"
                 raise UnreadableError(what, where=file.name, hint="export it again")
             yield stored
     except (OSError, MemoryError, ValueError) as error:
@@ -116,7 +116,7 @@ def _native(file: SourceFile, images: Sequence[Image], settings: ReadingSettings
             values = np.frombuffer(stream.read(size * 2), dtype=np.uint8)
             if len(values) < size * 2:
                 raise UnreadableError(
-                    f"is cut short: {len(values)} of {size * 2} bytes of a slice", where=file.name, hint="copy it again"
+                    f"is truncated: {len(values)} of {size * 2} bytes of a slice", where=file.name, hint="copy it again"
                 )
             yield _stored_bits(values.view(kind), pixels, settings).reshape(image.rows, image.columns)
 
@@ -207,7 +207,7 @@ def _whole_frames(file: SourceFile, syntax: str, frames: int) -> None:
         if count < frames:
             raise ValueError(f"{count} of {frames} frames")
     except PARSE_ERRORS as error:
-        what = "is cut short, its compressed pixels end early"
+        what = "is truncated: its compressed pixels end early"
         raise UnreadableError(what, where=file.name, hint="copy it again") from error
 
 

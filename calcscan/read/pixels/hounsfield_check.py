@@ -33,7 +33,7 @@ def _scale(hu: npt.NDArray[np.int16], rescale_type: str, settings: ReadingSettin
     sample = hu[:: max(1, len(hu) // 32), ::4, ::4]
     air = float(np.percentile(sample, 1))
     if air > settings.air_below_hu:
-        message = f"Nothing has the value of air: the lowest 1 % reaches {air:.0f} HU."
+        message = f"No part has the value of air: the lowest 1 % of voxels reach {air:.0f} HU."
         return (Flag(code="not_hounsfield", message=message, value=air, limit=settings.air_below_hu),)
     tissue = sample[(sample > settings.tissue_from_hu) & (sample < settings.tissue_to_hu)]
     low, high = settings.tissue_median_low_hu, settings.tissue_median_high_hu
@@ -67,7 +67,7 @@ def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None, settings: ReadingS
     count = int(np.count_nonzero(hu == top))
     if count < settings.saturated_voxels:
         return ()
-    message = f"{count} voxels sit at the end of the scale, {top} HU: what is there may be denser."
+    message = f"{count} voxels are at the top of the scale, {top} HU; their true density may be higher."
     return (Flag(code="saturated", message=message, value=float(count), limit=settings.saturated_voxels),)
 
 

@@ -67,7 +67,7 @@ def _derivation(stack: Stack, usable: Sequence[Stack], settings: ReadingSettings
         return own
     others = [image for one in usable if one.first.series_uid != stack.first.series_uid for image in one.images]
     if made_from(stack.images, others):
-        return Derivation(nature=Nature.DOUBTFUL, why="derived from another series, as its source images tell")
+        return Derivation(nature=Nature.DOUBTFUL, why="derived from another series, according to its source images")
     return own
 
 
@@ -84,7 +84,7 @@ def unusable(stack: Stack, settings: ReadingSettings) -> str:
         return f"not CT slices ({UID(first.sop_class).name})"
     grey = first.origin.photometric.startswith("MONOCHROME") or not first.origin.photometric
     if not first.rows or not first.columns or first.pixels.samples != 1 or not grey:
-        return "not a grey image"
+        return "not a greyscale image"
     if max(first.rows, first.columns) > settings.max_side_pixels:
         return f"not a CT slice ({first.rows} × {first.columns} pixels)"
     if is_scout(first):
@@ -103,7 +103,7 @@ def unplaced(image: Image) -> str:
     if image.row_spacing_mm is None or image.column_spacing_mm is None:
         if image.spacing_text:
             return f"PixelSpacing is {image.spacing_text[:40]!r}, not two numbers above 0"
-        return "PixelSpacing is absent (ImagerPixelSpacing does not stand for it)"
+        return "PixelSpacing is absent (ImagerPixelSpacing is no substitute)"
     if image.position_text:
         return f"no positions: ImagePositionPatient is {image.position_text[:60]!r}, not three numbers"
     return "no positions: ImagePositionPatient is absent"

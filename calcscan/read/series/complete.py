@@ -117,7 +117,7 @@ def _with_places(images: list[Image], settings: ReadingSettings) -> tuple[list[I
     found = [
         replace(image, position_mm=None) if id(image) in without else changed.get(id(image), image) for image in images
     ]
-    told = f"ImagePositionPatient is absent or senseless in {len(lack)} slices"
+    told = f"ImagePositionPatient is absent or unusable in {len(lack)} slices"
     return found, f"{told}; SliceLocation placed {len(changed)} of them among the others"
 
 

@@ -82,15 +82,15 @@ def _of_type(
     image: Image, types: Sequence[str], derivation: str, derived: bool, settings: ReadingSettings
 ) -> Derivation:
     if image.origin.burned_in:
-        return Derivation(nature=Nature.DOUBTFUL, why="derived: words are burned into the picture")
+        return Derivation(nature=Nature.DOUBTFUL, why="derived: text is burned into the image")
     words = f"{image.description} ; {derivation}"
     if derived:
         unknown = next((word for word in types if not settings.words.plain_types.match(word)), "")
         if unknown or (derivation and not settings.words.reformat.match(derivation)):
-            why = f"derived, and how isn't known ({unknown or derivation!r})"
+            why = f"derived in an unknown way ({unknown or derivation!r})"
             return Derivation(nature=Nature.DOUBTFUL, why=why)
         if not types and not derivation and not settings.words.kept_values.match(words):
-            return Derivation(nature=Nature.DOUBTFUL, why="derived, and how isn't told")
+            return Derivation(nature=Nature.DOUBTFUL, why="derived in an unspecified way")
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
     if derivation or settings.words.kept_values.match(words) or image.image_type[1:2] == ("SECONDARY",):
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
@@ -110,8 +110,8 @@ def _of_energy(image: Image, settings: ReadingSettings) -> Derivation:
     energy = energy_kev(image, settings)
     if energy is not None and settings.like_120_low_kev <= energy <= settings.like_120_high_kev:
         return Derivation(nature=Nature.DOUBTFUL, why=f"computed for a single energy ({energy:g} keV)")
-    told = "not told" if energy is None else f"{energy:g} keV"
-    why = f"computed for a single energy ({told}), at which calcium does not read as at 120 kV"
+    told = "not specified" if energy is None else f"{energy:g} keV"
+    why = f"computed for a single energy ({told}), at which calcium does not measure as it does at 120 kV"
     return Derivation(nature=Nature.COMPUTED, why=why)
 
 
@@ -125,7 +125,7 @@ def _of_values(images: Sequence[Image], settings: ReadingSettings) -> Derivation
         why = f"derived in part: {sum(odd.values())} of {len(images)} slices hold {types}, not Hounsfield units"
         return Derivation(nature=Nature.DOUBTFUL, why=why)
     if all(image.pixels.bits_stored <= _GREY_BITS for image in images):
-        return Derivation(nature=Nature.DOUBTFUL, why="derived: a grey copy of 8 bits")
+        return Derivation(nature=Nature.DOUBTFUL, why="derived: an 8-bit greyscale copy")
     return Derivation()
 
 

@@ -65,7 +65,7 @@ def unlike_a_head(series: Sequence[Image], settings: ReadingSettings) -> str:
         return ""
     values = np.stack(slices)
     if float(np.percentile(values, 1)) > settings.air_below_hu:
-        return "nothing in it has the value of air"
+        return "no part of it has the value of air"
     size = _cell_mm(images, settings)
     cells = np.stack([_binned(hu, image, images[0], size)[0] for hu, image in zip(slices, images, strict=True)])
     deep = _deep(cells, size, settings)
@@ -73,7 +73,7 @@ def unlike_a_head(series: Sequence[Image], settings: ReadingSettings) -> str:
         return ""
     middle = float(np.median(cells[deep]))
     if not settings.brain_low_hu <= middle <= settings.brain_high_hu:
-        return f"what lies deep in the head reads {middle:.0f} HU"
+        return f"the inside of the head measures {middle:.0f} HU"
     if np.count_nonzero(cells > settings.bone_hu) < settings.bone_cells:
         return "it shows no skull"
     return ""
@@ -143,7 +143,7 @@ def _verdict(pair: _Pair, settings: ReadingSettings, *, registered: bool, same_k
     shift = float(np.median((pair.own - pair.other)[brain]))
     if abs(shift) > settings.same_tissue_hu:
         plain = settings.plain_brain_hu
-        why = f"its brain reads {own:.0f} HU where the other series reads {other:.0f}: a projection, map or contrast"
+        why = f"its brain measures {own:.0f} HU, that of the other series {other:.0f}: a projection, map or contrast"
         return why if abs(own - plain) > abs(other - plain) else ""
     return _by_place(pair, shift, settings, same_kvp=same_kvp) if registered else ""
 
@@ -155,7 +155,7 @@ def _by_place(pair: _Pair, shift: float, settings: ReadingSettings, *, same_kvp:
     if (brighter or darker) and abs(shift) > settings.lifted_hu:
         return "it is brighter throughout than the other series: a projection" if shift > 0 and brighter else ""
     if share != 1.0:
-        return "its bone reads weaker than in the other series: calcium taken out" if share < 1.0 else ""
+        return "its bone is less dense than in the other series: calcium was removed" if share < 1.0 else ""
     if brighter or darker:
         return "it is brighter throughout than the other series: a projection" if brighter else ""
     if _spots(pair, settings):
@@ -165,7 +165,7 @@ def _by_place(pair: _Pair, shift: float, settings: ReadingSettings, *, same_kvp:
             else "it shows bright vessels that the other series doesn't: contrast medium"
         )
     if _spots(pair.turned(), settings) and _emptied(pair, settings):
-        return "calcium that the other series shows is missing in it"
+        return "calcium that the other series shows is missing from it"
     return ""
 
 

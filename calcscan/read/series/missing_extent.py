@@ -63,7 +63,7 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: R
     if unseen and gap_mm > settings.missing_ratio * planned_mm:
         message = (
             f"Slices are missing: they lie {gap_mm:.1f} mm apart{told}, "
-            f"and were made {planned_mm:.1f} mm apart (SpacingBetweenSlices)."
+            f"but were reconstructed {planned_mm:.1f} mm apart (SpacingBetweenSlices)."
         )
         at_most = settings.missing_ratio * planned_mm
         yield Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
@@ -80,8 +80,8 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: R
 def gap_flag(gap_mm: float, thickness_mm: float, settings: ReadingSettings) -> Flag:
     """`missing_slices` for slices that lie farther apart than they are thick."""
     message = (
-        f"Slices of {thickness_mm:.1f} mm lie {gap_mm:.1f} mm apart: what lies between them was not seen. "
-        f"Either slices are missing, or the scan was made with gaps."
+        f"Slices {thickness_mm:.1f} mm thick lie {gap_mm:.1f} mm apart: what lies between them is not shown. "
+        f"Either slices are missing, or the scan was acquired with gaps."
     )
     at_most = settings.gap_beside_thickness * thickness_mm
     return Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
@@ -118,7 +118,7 @@ def _not_in_folder(
     ends = {end for image in everything for end in _ends_of(image.file.name)}
     gone = [one for one in own if not (one.sop_uid in present if one.sop_uid else one.file.casefold() in ends)]
     if gone:
-        message = f"The DICOMDIR lists {len(own)} images of the series; {len(gone)} are not there or unreadable."
+        message = f"The DICOMDIR lists {len(own)} images of the series; {len(gone)} are absent or unreadable."
         yield Flag(code="missing_slices", message=message, value=float(len(gone)), limit=0.0)
 
 
@@ -161,7 +161,7 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
         == (first.rows, first.columns, first.modality, first.sop_class) and not is_scout(image)
     ]  # fmt: skip
     if lost:
-        message = f"{len(lost)} slices of the series were left out: their ImagePositionPatient is absent or senseless."
+        message = f"{len(lost)} slices of the series were left out: their ImagePositionPatient is absent or unusable."
         yield Flag(code="missing_slices", message=message, value=float(len(lost)), limit=0.0)
 
 
@@ -186,8 +186,8 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: Re
         if -2 * step <= gap <= settings.missing_ratio * step:
             name = " ".join(stack.first.description.split()) or "without description"
             message = (
-                f"The series shows {own[-1] - own[0]:.0f} mm of the head; another one of the study ({name}, "
-                f"{len(stack.images)} slices) goes on where it ends and was not read."
+                f"The series shows {own[-1] - own[0]:.0f} mm of the head; another series of the study ({name}, "
+                f"{len(stack.images)} slices) continues where it ends and was not read."
             )
             yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
             return

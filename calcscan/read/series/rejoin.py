@@ -71,9 +71,13 @@ def _fragments(few: list[Group], settings: ReadingSettings) -> list[Group]:
     uids = _differing_uids(images)
     largest = max(split_series(Group(images=tuple(images)), settings), key=lambda part: len(part.images)).images
     if len(people_in(images, settings)) == 1 and len(largest) >= settings.min_slices and on_one_grid(largest, settings):
-        note = f"{uids} differs from file to file and was not used: {len(images)} files agree in all else"
+        note = f"{uids} differs from file to file and was not used: {len(images)} files agree in everything else"
         return [Group(images=tuple(images), notes=(note,))]
-    why = "they are of several people" if len(people_in(images, settings)) > 1 else "they do not make one even stack"
+    why = (
+        "they belong to several people"
+        if len(people_in(images, settings)) > 1
+        else "they do not form one evenly spaced stack"
+    )
     fault = f"{uids} differs from file to file ({len(images)} files), and {why}"
     return [replace(group, fault=fault) for group in few]
 

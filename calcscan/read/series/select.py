@@ -75,7 +75,7 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSet
         ):
             why = "its slices repeat each other, as those of a slab do"
         if why:
-            aside[_key(best)] = f"by its picture not a plain native series: {why}"
+            aside[_key(best)] = f"not a plain native series, judging by its images: {why}"
             continue
         if best.derivation.nature >= Nature.REFORMAT:
             why = unlike_a_head(best.stack.images, settings)
@@ -110,7 +110,7 @@ def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> 
     if not own:
         usable = {one.first.series_uid: None for one in everything if not one.refusal}
         known = ", ".join(usable) or "no series that can be read"
-        raise InputError(f"no series has the uid {series_uid}", where=where, hint=f"there is {known}")
+        raise InputError(f"no series has the UID {series_uid}", where=where, hint=f"available: {known}")
     usable_own = [one for one in own if not one.refusal]
     if not usable_own:
         what = f"series {series_uid} can't be read: {own[0].refusal}"
@@ -129,14 +129,14 @@ def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str)
     found = "; ".join(distinct[:5]) + (" …" if len(distinct) > 5 else "")
     if any(one.stack.fault for one in everything) or any(field in reason for reason in reasons for field in _FIELDS):
         hint = "export the series again with these fields as the scanner wrote them"
-        return GeometryError(f"no series makes a volume (found: {found})", where=where, hint=hint)
+        return GeometryError(f"no series forms a volume (found: {found})", where=where, hint=hint)
     if any(reason.startswith("too few") for reason in reasons):
         hint = "give the folder of the whole series"
         return GeometryError(f"no series has enough slices (found: {found})", where=where, hint=hint)
     computed = any(not one.refusal for one in everything)
     hint = "give a folder with axial head CT slices"
     if computed:
-        hint = "give the scanner's own slices; --series UID reads what was computed nonetheless, and flags it"
+        hint = "give the scanner's own slices; --series UID reads a computed series anyway, and flags it"
     return NoCTError(f"no CT series to read (found: {found})", where=where, hint=hint)
 
 
@@ -150,10 +150,10 @@ def _choice(
     asked: bool,
 ) -> SeriesChoice:
     if one is best:
-        reason = "asked for by its uid" if asked else _praise(best, everything, settings)
+        reason = "requested by its UID" if asked else _praise(best, everything, settings)
     else:
         never = _why_never(one, aside)
-        reason = one.refusal or ("another series was asked for" if asked else never or _worse(one, best, settings))
+        reason = one.refusal or ("another series was requested" if asked else never or _worse(one, best, settings))
         if one.first.study_uid != best.first.study_uid:
             reason = f"another study; {reason}"
     return SeriesChoice(
@@ -182,7 +182,7 @@ def _praise(best: Candidate, everything: Sequence[Candidate], settings: ReadingS
         "with contrast medium" if best.contrast.given else "",
         ("sharp kernel" if sharp else "kernel") + f" {kernel}" if kernel else "",
         f"{slab_of(best.stack):g} mm slices",
-        f"{best.derivation.why}, but no plainer series is there" if best.derivation.why else "",
+        f"{best.derivation.why}, but there is no plainer series" if best.derivation.why else "",
     ]
     studies = len({one.first.study_uid for one in everything})
     of = f"; best of {studies} studies in the input" if studies > 1 else ""
@@ -194,10 +194,12 @@ def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ..
     odd = odd_rescale_types(chosen.stack.images, settings)
     if odd:
         types = ", ".join(f"{kind} in {count}" for kind, count in odd.items())
-        message = f"Of {len(chosen.stack.images)} slices some say that their values are no Hounsfield units ({types})."
+        message = (
+            f"Some of the {len(chosen.stack.images)} slices say that their values are not Hounsfield units ({types})."
+        )
         return (Flag(code="not_hounsfield", message=message, value=", ".join(odd), limit="HU"),)
     if chosen.derivation.nature >= Nature.COMPUTED:
-        message = f"The series is no plain CT: {chosen.derivation.why}."
+        message = f"The series is not a plain CT: {chosen.derivation.why}."
         return (Flag(code="not_hounsfield", message=message, value=chosen.derivation.why),)
     first = chosen.first
     if settings.words.cone_beam.match(f"{first.description} {first.model} {first.kernel}"):

@@ -173,7 +173,7 @@ def test_a_file_of_another_series_that_has_no_pixels_is_no_concern(folder: Path,
     faults.write(faults.series(slices=1, PixelData=None), tmp_path / "in")
     scan = read_scan(tmp_path / "in")
     assert not scan.flags
-    assert scan.series[-1].reason.startswith("holds no pixels")
+    assert scan.series[-1].reason.startswith("holds no pixel data")
 
 
 def test_a_file_that_is_nothing_of_the_kind(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_member_too_large_to_be_a_slice_is_not_unpacked(folder: Path, tmp_path
         name = opened.namelist()[0]
         opened.getinfo(name).file_size = 1 << 40
         with pytest.raises(UnreadableError, match="larger"):
-            SourceFile(name, archive=opened).open()
+            SourceFile(name, archive=opened, max_unpacked_bytes=1e9).open()
 
 
 def test_an_enhanced_multi_frame_file(clean: Scan, folder: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from support import dicom_faults as faults
@@ -87,10 +88,10 @@ def test_links_to_nothing_and_to_themselves(tmp_path: Path) -> None:
     (tmp_path / "self").symlink_to("self")
     touch(tmp_path / "file")
     assert listed(tmp_path) == {
-        "dead": "is a link to nothing",
+        "dead": "is a broken link",
         "file": "",
-        "self": "is a link that leads back to itself",
-        "through a file": "is a link to nothing",
+        "self": "is a link to itself",
+        "through a file": "is a broken link",
     }
 
 
@@ -103,7 +104,7 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     (root / "loop").symlink_to(root)
     (root / "up").symlink_to(tmp_path)
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "elsewhere")
-    same = "(is a folder that is here already, under another name)"
+    same = "(is a folder that was already read under another name)"
     assert listed(root) == {
         "a/back": same,
         "a/deep": same,
@@ -111,7 +112,7 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
         "c": same,
         "loop": same,
         "own/2": "",
-        "up": "is a link to a folder that this one lies in",
+        "up": "is a link to a folder that contains it",
     }
 
 
@@ -120,20 +121,20 @@ def test_a_linked_file_is_there_once(tmp_path: Path) -> None:
     (tmp_path / "root" / "a").symlink_to("one")
     for name in "bc":
         (tmp_path / "root" / name).symlink_to(tmp_path / "two")
-    same = "(is a link to a file that is here already)"
+    same = "(is a link to a file that is already in the input)"
     assert listed(tmp_path / "root") == {"a": same, "b": "", "c": same, "one": ""}
 
 
 def test_what_version_control_keeps_is_left_alone_but_links_into_it_are_read(tmp_path: Path) -> None:
     touch(tmp_path / ".git" / "annex" / "objects" / "k1")
     (tmp_path / "IM1").symlink_to(".git/annex/objects/k1")
-    assert listed(tmp_path) == {".git": "is a folder of version control", "IM1": ""}
+    assert listed(tmp_path) == {".git": "is a version-control folder", "IM1": ""}
 
 
 def test_one_folder_may_be_left_out(tmp_path: Path) -> None:
     touch(tmp_path / "out" / "1", tmp_path / "in" / "2")
     (tmp_path / "again").symlink_to("out")
-    place = "is where the results go"
+    place = "is the output folder"
     assert listed(tmp_path, without=tmp_path / "in" / ".." / "out") == {"again": place, "in/2": "", "out": place}
 
 
@@ -353,14 +354,11 @@ def test_entries_that_share_their_bytes_are_refused(folder: Path, tmp_path: Path
         read_scan(archive)
 
 
-def test_an_archive_has_a_limit_as_a_whole(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from calcscan.read import files
-
+def test_an_archive_has_a_limit_as_a_whole(folder: Path, tmp_path: Path) -> None:
     archive = pack(folder, tmp_path / "x.zip", [f"{n}.dcm" for n in range(28)])
-    limits = {"largest_archive_bytes": 20_000.0}
-    monkeypatch.setattr(files, "limit", lambda name: limits.get(name, 1e12))
+    settings = msgspec.structs.replace(SETTINGS, max_archive_bytes=20_000)
     with pytest.raises(UnreadableError, match="would unpack to"):
-        read_scan(archive)
+        read_scan(archive, settings=settings)
 
 
 def test_what_is_no_dicom_in_an_archive_is_not_unpacked(folder: Path, tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_a_series_of_another_name_that_goes_on_where_less_than_a_head_ends_is_fl
     scan = clean_of(images, tmp_path / "head")
     (flag,) = scan.flags
     assert flag.code == "missing_slices"
-    assert "another one of the study (Fossa, 12 slices) goes on" in flag.message
+    assert "another series of the study (Fossa, 12 slices) continues" in flag.message
     faults.with_tags(images[:12], SeriesDescription="Neck")
     assert not clean_of(images, tmp_path / "neck").flags
 

@@ -206,12 +206,12 @@ def test_what_is_no_series_to_measure_is_refused(tmp_path: Path, fields: dict[st
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "no JSON"),
-        ("", "no JSON"),
-        ("[1, 2]", "no fields by name"),
-        ('"CT"', "no fields by name"),
-        ("[" * 100000, "no JSON"),
-        ("\x00\x01\x02", "no JSON"),
+        ("{", "not JSON"),
+        ("", "not JSON"),
+        ("[1, 2]", "no named fields"),
+        ('"CT"', "no named fields"),
+        ("[" * 100000, "not JSON"),
+        ("\x00\x01\x02", "not JSON"),
         (json.dumps({"x": "y" * 4_100_000}), "larger than"),
     ],
 )

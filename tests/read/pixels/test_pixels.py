@@ -211,7 +211,7 @@ def test_a_truncated_compressed_slice_is_named_and_flagged(tmp_path: Path, synta
 
 def test_headers_without_pixels(tmp_path: Path) -> None:
     faults.write(faults.series(PixelData=None), tmp_path)
-    with pytest.raises(UnreadableError, match="holds no pixels"):
+    with pytest.raises(UnreadableError, match="holds no pixel data"):
         read_scan(tmp_path)
 
 

@@ -26,7 +26,7 @@ def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
     who = {person: identity_of(person, settings) for person in people}
     groups: list[Identity] = []
     number: dict[Person, int | None] = {}
-    for person in sorted(who, key=lambda person: -who[person].told):
+    for person in sorted(who, key=lambda person: -who[person].fields_given):
         fits = [place for place, known in enumerate(groups) if not known.conflict(who[person], settings)]
         if not fits:
             groups.append(who[person])

@@ -16,8 +16,8 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
     """The head CT in `path`: the series best suited to finding calcification, in Hounsfield units, on its own grid.
 
     `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
-    folder), or a NIfTI file. Of several series, native ones without contrast come first (what was computed, as
-    a projection or a dual-energy map, is never chosen), and of these thin axial ones with a soft kernel;
+    folder), or a NIfTI file. Of several series, native ones without contrast come first (computed images, such as
+    projections and dual-energy maps, are never chosen), and of these thin axial ones with a soft kernel;
     `Scan.series` says of each why it was chosen or not. `series_uid` overrides the choice. What had to be repaired, or
     is doubtful, is in `Scan.flags`. Beside a NIfTI the JSON of the same name (dcm2niix, BIDS) is read as a DICOM header
     is; its grid is the scan's own, not an affine onto a template.
@@ -71,7 +71,7 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
 
 
 def _scan_around(path: Path, series_uid: str | None, settings: ReadingSettings) -> Scan:
-    """One DICOM file stands for its series, a DICOMDIR for the folder that it lies in."""
+    """For one DICOM file its series is read from its folder, for a DICOMDIR the whole folder."""
     from calcscan.read.dicom import read_dicom
     from calcscan.read.files.inputs import source_files
     from calcscan.read.files.source import SourceFile, printable

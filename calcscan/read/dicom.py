@@ -1,4 +1,4 @@
-"""The files of an input → `Scan`, by way of headers, stacks, one choice, and pixels."""
+"""The files of an input → `Scan`, by way of headers, stacks, the selected series, and pixels."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _may_belong(lost: UnreadableFile, image: Image) -> bool:
 def _refuse_several_people(
     stack: Stack, images: Sequence[Image], series_uid: str | None, where: str, settings: ReadingSettings
 ) -> None:
-    """Of the series that was chosen; and of the whole study, unless one series of it was asked for."""
+    """Of the series that was chosen; and of the whole study, unless one series of it was requested."""
     series = {(image.study_uid, image.series_uid) for image in stack.images}
     studies = {image.study_uid for image in stack.images}
     refuse_several_people(
@@ -98,7 +98,7 @@ def _refuse_several_people(
 
 
 def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
-    """What of the header was not believed, and what was used instead."""
+    """Header values that were not used, and what was used instead."""
     notes = [*stack.notes, age_note(first.person, settings)]
     bits = first.pixels.bits_stored
     if bits < first.pixels.bits_allocated and (top := int(hu.max())) > _top_hu(first):
@@ -107,7 +107,7 @@ def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16], settings: Read
 
 
 def _noted(choice: SeriesChoice, stack: Stack, settings: ReadingSettings) -> SeriesChoice:
-    """The chosen series with what its slices do not have in common."""
+    """The chosen series with the fields in which its slices differ."""
     differ = differences(stack.images, settings) if choice.chosen else ()
     return replace(choice, reason="; ".join((choice.reason, *differ))) if differ else choice
 

@@ -22,7 +22,7 @@ def refuse_large(images: Sequence[Image], where: str, settings: ReadingSettings)
 
 
 def refuse_impossible_grid(geometry: Geometry, where: str, settings: ReadingSettings) -> None:
-    """Raises `GeometryError` for a grid that no CT has, in whatever file it stands."""
+    """Raises `GeometryError` for a grid that no CT has, whatever the file format."""
     low, high = settings.min_pixel_mm, settings.max_pixel_mm
     _, row, column = geometry.spacing_mm
     for name, spacing in (("row", row), ("column", column)):

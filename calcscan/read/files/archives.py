@@ -39,7 +39,7 @@ def is_zip(path: Path) -> bool:
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
-    """The archive. Where its names are marked as UTF-8 and are not, that mark is left aside, as they are only shown."""
+    """The archive. Where names are marked as UTF-8 and are not, the mark is ignored: names are only shown."""
     try:
         return zipfile.ZipFile(path)
     except UnicodeDecodeError:
@@ -57,7 +57,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 
 class _Mapped(mmap.mmap):
-    """A file in memory that can be changed there alone."""
+    """A file mapped into memory, where it can be changed without changing the file."""
 
     def seekable(self) -> bool:
         """What an archive asks of its file."""
@@ -69,7 +69,7 @@ def _number(content: mmap.mmap, at: int, size: int) -> int:
 
 
 def archive_members(archive: zipfile.ZipFile, path: Path, settings: ReadingSettings) -> list[SourceFile]:
-    """Every entry, also where several have the same name: the later ones carry a number then."""
+    """Every entry; where several have the same name, the later ones get a number."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if not infos:
         raise InputError("the archive is empty", where=str(path), hint="give an archive of DICOM files")
@@ -90,7 +90,7 @@ def archive_members(archive: zipfile.ZipFile, path: Path, settings: ReadingSetti
 
 
 def _refuse_bomb(infos: Iterable[zipfile.ZipInfo], path: Path, settings: ReadingSettings) -> None:
-    """Entries that share their bytes, or claim more than any study holds, are made to fill memory."""
+    """Refuse entries that overlap or together claim more than any study holds: they are made to exhaust memory."""
     stored = sorted((info.header_offset, info.compress_size) for info in infos)
     if any(offset + size > following for (offset, size), (following, _) in pairwise(stored)):
         raise UnreadableError("entries of the archive overlap", where=str(path), hint="pack it again")

@@ -15,7 +15,7 @@ from calcscan.read.files.tree import walk
 
 
 def must_exist(path: Path) -> None:
-    """Raises `InputError` unless there is a file or a folder at the path, `UnreadableError` if nobody may look."""
+    """Raises `InputError` unless there is a file or a folder at the path, `UnreadableError` where access is denied."""
     try:
         if path.is_file() or path.is_dir():
             return

@@ -13,17 +13,17 @@ from calcscan.knowledge.file_kinds import FileKinds, Use
 from calcscan.read.files.source import SourceFile
 
 START_BYTES = 32774
-"""So much of a file tells what it is; only a disc image says so that late."""
+"""How many bytes are needed to recognise any kind; only a disc image needs so many."""
 _UNPACKED_BYTES = 1024
 _MOST_ASKED = 256
-"""So many files are looked into where nothing is DICOM; it makes a message, no more."""
+"""The most files that are looked into for the message that nothing is DICOM."""
 _PLAIN = re.compile(r"[\w./ -]+")
 _GZIP = "gzip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One entry of the table, which says what each field means; `key` is empty for a file of no kind known there."""
+    """A kind of the table, which explains each field; `key` is empty for an unknown kind."""
 
     key: str = ""
     name: str = ""
@@ -35,7 +35,7 @@ class Kind:
 
     @property
     def reason(self) -> str:
-        """Why such a file is left out, and what to do; its name goes before it."""
+        """Why such a file is left out, and what to do, to follow its name."""
         worth_doing = self.do if self.use not in (Use.NONE, Use.LEFTOVER) else ""
         return f"{self.what}: {worth_doing}" if worth_doing else self.what
 
@@ -47,7 +47,7 @@ _EMPTY_DICOM = Kind(use=Use.SLICE, what="is empty")
 
 
 def kind_of(name: str, start: bytes, kinds: FileKinds) -> Kind:
-    """By how a file begins (`START_BYTES` of it), and where that doesn't tell, by the last part of its name.
+    """By how a file begins (`START_BYTES` of it), and where that doesn't decide, by the last part of its name.
 
     >>> from calcscan.knowledge.settings import load
     >>> kinds = load(FileKinds)
@@ -120,7 +120,7 @@ def _readable_kind(file: SourceFile, kinds: FileKinds) -> Kind:
 
 
 def _advice(kind: Kind, file: SourceFile) -> str:
-    """What to do with a file of that name; what lies in an archive can't be given itself."""
+    """What to do with a file of that name; what is inside an archive can't be given by itself."""
     if kind.command:  # people paste it, and a name may hold quotes, and worse
         name = file.name if _PLAIN.fullmatch(file.name) else "FILE"
         return f"{kind.do}: {kind.command.replace('FILE', name)}"

@@ -31,7 +31,7 @@ class SourceFile:
     max_unpacked_bytes: float = math.inf
     """An entry of an archive that claims more is not unpacked."""
     problem: str = ""
-    """Why it must not be opened, or can't be: a link to nothing, a locked folder, a pipe. Empty for any usual file."""
+    """Why it must not be opened, or can't be: a broken link, a locked folder, a pipe. Empty for an ordinary file."""
     doubtful: bool = False
     """With a problem: might it have held images?"""
 
@@ -100,7 +100,7 @@ def cannot_read(error: BaseException) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name as it can be shown and written anywhere.
+    """A file's name with everything that can't be printed replaced.
 
     >>> printable("head\\n1.dcm"), printable("\\udcff.dcm")
     ('head?1.dcm', '?.dcm')

@@ -19,17 +19,17 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A file, or what stands where one or a folder might: `problem` says why it is not to be opened."""
+    """A file, or something in its place: `problem` says why it is not to be opened."""
 
     path: Path
-    """As reached from the root, by way of links."""
+    """As reached from the root, links included."""
     problem: str = ""
     doubtful: bool = False
-    """Might it have held images? So a link to nothing or a locked folder, not a pipe."""
+    """Might it have held images? For example a broken link or a locked folder, not a pipe."""
     folder: bool = False
     """A folder that was not entered."""
     again: bool = False
-    """It is reached on another way too, and stands there: nothing is lost by leaving it out here."""
+    """It is also reached by another path and listed there, so nothing is lost by leaving it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def walk(
 
 
 class _Walk:
-    """What has been met so far, by device and inode."""
+    """What has been seen so far, by device and inode."""
 
     def __init__(self, root: Path, without: Path | None, version_control: frozenset[str]) -> None:
         self.top = os.path.realpath(root)
@@ -162,7 +162,7 @@ def _unreachable(item: os.DirEntry[str], error: OSError) -> str:
 
 
 def why(error: BaseException) -> str:
-    """What went wrong, in the system's words, on one line.
+    """What went wrong, as the system words it, on one line.
 
     >>> why(OSError(13, "Permission denied")), why(EOFError())
     ('Permission denied', 'EOFError')

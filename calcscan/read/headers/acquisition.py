@@ -1,4 +1,4 @@
-"""Headers → `Acquisition`: kernel, tube voltage, the energy of a computed picture."""
+"""Headers → `Acquisition`: kernel, tube voltage, the energy of a computed image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def acquisition_of(
 ) -> Acquisition:
     """How a series was made; `thickness_mm` is that of its thickest slice.
 
-    The tube voltage is None where it differs between slices, and in a picture computed for a single energy.
+    The tube voltage is None where it differs between slices, and in an image computed for a single energy.
     """
     first = images[0]
     return Acquisition(
@@ -40,7 +40,7 @@ def first_sharp(images: Sequence[Image], settings: ReadingSettings) -> Image | N
 
 
 def kvp_of(images: Sequence[Image], settings: ReadingSettings) -> float | None:
-    """The tube voltage in kV; None where no slice tells it, or slices differ."""
+    """The tube voltage in kV; None where no slice states it, or slices differ."""
     known = [image.kvp_kv for image in images if image.kvp_kv]
     if not known or max(known) - min(known) > settings.same_kvp_kv:
         return None
@@ -48,14 +48,14 @@ def kvp_of(images: Sequence[Image], settings: ReadingSettings) -> float | None:
 
 
 def single_energy(image: Image, settings: ReadingSettings) -> bool:
-    """Was the picture computed for a single energy (virtual monoenergetic)?"""
+    """Was the image computed for a single energy (virtual monoenergetic)?"""
     return image.origin.energy_kev is not None or settings.words.energy_single.match(
         f"{' '.join(image.image_type)} {image.description} {image.origin.derivation}"
     )
 
 
 def energy_kev(image: Image, settings: ReadingSettings) -> float | None:
-    """The energy of a picture computed for a single one, in keV, from its own field or the words; None if not told."""
+    """The energy in keV that an image was computed for, from its own field or the words; None if not stated."""
     if image.origin.energy_kev is not None:
         return image.origin.energy_kev
     match = settings.words.energy_kev.search(

@@ -21,14 +21,14 @@ _CT_CLASSES = tuple(CT_CLASS + end for end in ("", ".1", ".2"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableFile:
-    """A file that ought to be read and can't be."""
+    """A file that should be read and can't be."""
 
     name: str
     what: str
     series_uid: str = ""
     """The series that it belongs to; empty, or the beginning of its uid, where the header is truncated."""
     foreign: bool = False
-    """It is no slice of a series: an archive, another format, a pipe."""
+    """It is not a slice of a series: an archive, another format, a pipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,19 +80,19 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
 
 
 def _numbered(name: str) -> str:
-    """How files are named that are numbered in turn: the name without its numbers; empty where it has none."""
+    """The pattern of a numbered file's name: the name without its numbers; empty where it has none."""
     own = name.rpartition("/")[2]
     bare = re.sub(r"\d+", "#", own)
     return bare if bare != own else ""
 
 
 def _is_ct_class(image: Image) -> bool:
-    """Is it a CT image by its class (plain, enhanced, converted), or by modality if its class is not told?"""
+    """Is it a CT image by its class (plain, enhanced, converted), or by modality if its class is not given?"""
     return image.sop_class in _CT_CLASSES or (not image.sop_class and image.modality == "CT")
 
 
 def _no_image(file: SourceFile, kinds: FileKinds) -> list[UnreadableFile]:
-    """Why a file that holds no image of ours is left out; nothing for a directory record, or what never holds any."""
+    """Why a file without CT images is left out; nothing for a DICOMDIR, or for what never holds images."""
     try:
         start = file.start(START_BYTES)
     except UnreadableError as error:

@@ -12,17 +12,17 @@ from calcscan.read.headers.image import Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """Whether contrast medium was given, and the words that tell it; None where nothing does."""
+    """Whether contrast medium was given, and the words that say so; None where nothing does."""
 
     given: bool | None = None
     said: str = ""
 
 
 def contrast_of_series(images: Sequence[Image], settings: ReadingSettings, *, alone: bool = True) -> Contrast:
-    """What the headers of a series tell, all slices of it and all fields; contrast in some slices is contrast.
+    """What all headers of a series say, in all fields; contrast in some slices is contrast.
 
-    Names of protocols, procedures and the study stand for all passes of a study. They count only where the series'
-    own fields tell nothing; that they tell of contrast, only if no other series of the study has it (`alone`).
+    Names of protocols, procedures and the study refer to all passes of a study. They count only where the series'
+    own fields say nothing; and for contrast, only if no other series of the study has it (`alone`).
     """
     own = dict.fromkeys(contrast_of_image(image, settings) for image in images)
     for given in (True, False):
@@ -31,15 +31,15 @@ def contrast_of_series(images: Sequence[Image], settings: ReadingSettings, *, al
                 return contrast
     words = dict.fromkeys(text for image in images for text in image.context)
     said = {text: contrast_in_words(text, settings) for text in words}
-    denied = next((text for text, tells in said.items() if tells is False), "")
-    claimed = next((text for text, tells in said.items() if tells), "")
+    denied = next((text for text, given in said.items() if given is False), "")
+    claimed = next((text for text, given in said.items() if given), "")
     if claimed and not denied and alone:
         return Contrast(given=True, said=claimed)
     return Contrast(given=False, said=denied) if denied and not claimed else Contrast()
 
 
 def contrast_of_image(image: Image, settings: ReadingSettings) -> Contrast:
-    """What an image's own fields tell: the injection, its comments, the name of its series."""
+    """What an image's own fields say: the injection, its comments, the name of its series."""
     if image.contrast_agent:
         return Contrast(given=True, said=image.contrast_agent)
     said = {text: contrast_in_words(text, settings) for text in (image.comments, image.description) if text}
@@ -51,7 +51,7 @@ def contrast_of_image(image: Image, settings: ReadingSettings) -> Contrast:
 
 @lru_cache(maxsize=4096)
 def contrast_in_words(text: str, settings: ReadingSettings) -> bool | None:
-    """What the name of a series, a protocol or a study tells; None where it tells nothing, or of both passes.
+    """What the name of a series, a protocol or a study says; None where it says nothing, or names both passes.
 
     >>> from calcscan.knowledge.settings import load
     >>> settings = load(ReadingSettings)

@@ -1,4 +1,4 @@
-"""What a header's fields about an injection tell: each of them may be the only one that is left."""
+"""What a header's fields about an injection say: each of them may be the only one that is left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TAGS = frozenset(
 
 
 def contrast_agent_in(layers: Sequence[Any], settings: ReadingSettings, usage: Sequence[Any] | None = None) -> str:
-    """What tells that contrast medium was given, in words; empty where nothing does.
+    """What shows that contrast medium was given, in words; empty where nothing does.
 
     `layers` are where attributes are looked for; `usage` the items of a frame's contrast/bolus usage, where it has any:
     they decide for the frame, whatever the file names.
@@ -55,16 +55,16 @@ def contrast_agent_in(layers: Sequence[Any], settings: ReadingSettings, usage: S
     used = _used(usage or ())
     if used is False:
         return ""
-    told = _named(found, settings) or _amount(found, _AMOUNTS)
-    if told:
-        return told
+    sign = _named(found, settings) or _amount(found, _AMOUNTS)
+    if sign:
+        return sign
     if used:
         return "administered, according to the frame's own entry"
     return "" if _denied(found, settings) else _weak(found, settings)
 
 
 def _used(usage: Sequence[Any]) -> bool | None:
-    """Do a frame's entries say that an agent was given (or is seen), or of every agent that it wasn't?"""
+    """Do a frame's entries say that an agent was given (or is visible), or of every agent that it wasn't?"""
     said = [(text(item, "ContrastBolusAgentAdministered"), text(item, "ContrastBolusAgentDetected")) for item in usage]
     if any("YES" in (given.upper(), seen.upper()) for given, seen in said):
         return True
@@ -104,7 +104,7 @@ def _amount(layers: list[Any], fields: dict[str, str]) -> str:
 
 
 def _number(value: str) -> float | None:
-    """The largest number in a text (several values, a unit, a comma); None without any."""
+    """The largest number in a text (several values, a unit, a comma); None where there is none."""
     numbers = [float(one.replace(",", ".")) for one in re.findall(r"\d+(?:[.,]\d+)?", value)]
     return max(numbers, default=None)
 

@@ -1,4 +1,4 @@
-"""What a DICOMDIR says ought to be on the medium."""
+"""The images that a DICOMDIR lists."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from calcscan.read.headers.fields import PARSE_ERRORS, get, text
 
 _CLASS = b"1.2.840.10008.1.3.10\0"
 _META_BYTES = 400
-"""The class stands among the first elements of a file."""
+"""The class is among the first elements of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedImage:
-    """An image that the directory lists: its series, its SOP instance, and the file that is said to hold it."""
+    """An image that the directory lists: its series, its SOP instance, and the file that should hold it."""
 
     series_uid: str
     sop_uid: str
@@ -44,7 +44,7 @@ def listed_images(file: SourceFile) -> tuple[ListedImage, ...]:
 
 
 def _images(records: Any) -> Iterator[ListedImage]:
-    """Records stand in the order of the tree in what scanners write: an image follows its series."""
+    """Scanners write records in the order of the tree: an image follows its series."""
     series = ""
     for record in records:
         kind = text(record, "DirectoryRecordType").upper()

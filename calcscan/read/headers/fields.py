@@ -1,4 +1,4 @@
-"""Attributes of a DICOM dataset, however badly written: absent or senseless is None or empty text, never an error."""
+"""Attributes of a DICOM dataset, however badly written: absent or unusable is None or empty text, never an error."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PARSE_ERRORS = (
     MemoryError, AssertionError,
     struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
-"""What pydicom raises on damaged files: it declares none. Memory runs out where a damaged length asks for too much."""
+"""What pydicom raises on damaged files: undeclared. Memory runs out where a damaged length asks for too much."""
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's error says, short enough to stand in a sentence."""
+    """What a library's error says, short enough for a sentence."""
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
@@ -69,7 +69,7 @@ def _plain_text(layer: Any, keyword: str) -> str | None:
 
 
 def text(layers: Any, keyword: str) -> str:
-    """The value as text; several values stand between backslashes."""
+    """The value as text; several values are separated by backslashes."""
     for layer in layers if isinstance(layers, list) else [layers]:
         found = _plain_text(layer, keyword)
         if found is None:
@@ -117,6 +117,6 @@ def positive(value: float | None) -> float | None:
 
 
 def stored_value(layers: list[Any], keyword: str) -> int | None:
-    """A value in the coding of the pixels (padding): two bytes where the VR hangs on the pixels' sign."""
+    """A value in the coding of the pixels (padding): two bytes where the VR depends on the pixels' sign."""
     value = get(layers, keyword)
     return int.from_bytes(value[:2], "little") if isinstance(value, bytes) else whole(layers, keyword)

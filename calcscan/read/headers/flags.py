@@ -1,4 +1,4 @@
-"""What is doubtful about a scan by its headers."""
+"""Flags of a scan that follow from its headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calcscan.read.headers.study import ages_said
 def header_flags(
     images: Sequence[Image], positions_said: set[str], contrast: Contrast, settings: ReadingSettings
 ) -> tuple[Flag, ...]:
-    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, as far as the headers tell."""
+    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, where the headers give reason to."""
     first = images[0]
     flags = []
     if contrast.given:
@@ -38,7 +38,7 @@ def header_flags(
 
 
 def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`unknown_kvp` where slices differ in tube voltage, or the picture was computed for a single energy."""
+    """`unknown_kvp` where slices differ in tube voltage, or the image was computed for a single energy."""
     if single_energy(images[0], settings):
         energy = energy_kev(images[0], settings)
         name = "an unspecified energy" if energy is None else f"{energy:g} keV"

@@ -1,4 +1,4 @@
-"""Whose images they are: two people must never end up in one picture."""
+"""Whose images they are: two people must never end up in one volume."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FIELDS = {
     "sex": "PatientSex",
     "age": "PatientAge",
 }
-"""What tells people apart, by the names of DICOM. An absent field fits everybody."""
+"""The DICOM fields by which people are told apart. An absent field fits everybody."""
 _SEXES = ("M", "F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What a header says of who it is, in forms that can be compared; empty or None where it says nothing."""
+    """A person as a header describes them, in forms that can be compared; empty or None where it says nothing."""
 
     patient_id: str = ""
     name: frozenset[str] = frozenset()
@@ -34,8 +34,8 @@ class Identity:
     age: float | None = None
 
     @property
-    def told(self) -> int:
-        """How many fields say something."""
+    def fields_given(self) -> int:
+        """How many fields are given."""
         return sum(map(bool, (self.patient_id, self.name, self.birth_date, self.sex, self.age)))
 
     def conflict(self, other: Identity, settings: ReadingSettings) -> str:
@@ -49,7 +49,7 @@ class Identity:
         return ""
 
     def _fuller_name(self, other: Identity) -> bool:
-        """Is one's name the other's with a middle name, a title or the like more? One word is too little to say so,
+        """Is one name the other plus a middle name, a title or the like? One word is too little to say so,
         unless their numbers agree."""
         shorter, longer = sorted((self.name, other.name), key=len)
         same_number = bool(self.patient_id) and self.patient_id == other.patient_id
@@ -67,7 +67,7 @@ class Identity:
 
 
 def identity_of(person: Person, settings: ReadingSettings) -> Identity:
-    """Identity without what only looks different: case, accents as combined letters, order and padding of a name,
+    """Identity without differences of writing only: case, accents as combined letters, order and padding of a name,
     leading zeros and dashes of a number, umlauts, placeholders.
 
     >>> one = Person(patient_id="007", name="Doe^John", age="", birth_date="19700102", sex="M", study_date="")
@@ -99,7 +99,7 @@ def people_in(images: Sequence[Image], settings: ReadingSettings) -> list[list[I
     """The images of each person. An image that says less than the others goes to the first whom it fits."""
     groups: list[tuple[Identity, list[Image]]] = []
     known: dict[Person, int] = {}
-    order = sorted({image.person for image in images}, key=lambda person: -identity_of(person, settings).told)
+    order = sorted({image.person for image in images}, key=lambda person: -identity_of(person, settings).fields_given)
     for person in order:
         own = identity_of(person, settings)
         place = next((n for n, (identity, _) in enumerate(groups) if not identity.conflict(own, settings)), len(groups))
@@ -190,6 +190,6 @@ def years_between(born: date, day: date) -> float:
 
 
 def _placeholder(born: date, person: Person, settings: ReadingSettings) -> bool:
-    """A birth date that nobody can have: after the scan, or longer ago than people live."""
+    """A birth date that nobody can have: after the scan, or longer ago than a human life."""
     day = date_of(person.study_date)
     return day is not None and not 0 <= years_between(born, day) <= settings.max_age_years

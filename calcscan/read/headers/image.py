@@ -10,9 +10,9 @@ from calcscan.read.headers.fields import Vector
 from calcscan.read.headers.origin import Origin
 
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
-"""CT images, and how the UIDs of their multi-frame kin begin."""
+"""CT images; the UIDs of multi-frame CT begin with it."""
 CAPTURE_CLASS = "1.2.840.10008.5.1.4.1.1.7"
-"""Secondary capture, and how the UIDs of its multi-frame kin begin."""
+"""Secondary capture; the UIDs of its multi-frame forms begin with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """How the stored values of a slice are coded, and what makes them Hounsfield units."""
+    """How the stored values of a slice are coded, and how they are rescaled to Hounsfield units."""
 
     transfer_syntax: str
     offset: int | None
@@ -76,12 +76,12 @@ class Image:
     kvp_kv: float | None
     thickness_mm: float | None
     planned_spacing_mm: float | None
-    """SpacingBetweenSlices: of the scan as it was made, whatever has become of it."""
+    """SpacingBetweenSlices: of the series as it was reconstructed, whatever slices are left of it."""
     comments: str
     context: tuple[str, ...]
-    """Names of protocols, procedures and the study: what is said of all passes of a study."""
+    """Names of protocols, procedures and the study: text about all passes of a study."""
     contrast_agent: str
-    """What tells that contrast medium was given; empty where nothing does."""
+    """What shows that contrast medium was given; empty where nothing does."""
     origin: Origin
     patient_position: str
     patient_orientation: tuple[str, ...]
@@ -93,7 +93,7 @@ class Image:
     row_spacing_mm: float | None
     column_spacing_mm: float | None
     spacing_text: str
-    """PixelSpacing as it was written: what to name where it is no pair of numbers."""
+    """PixelSpacing as it was written: for messages where it is not a pair of numbers."""
     position_text: str
     """ImagePositionPatient as it was written."""
     oriented: bool
@@ -105,7 +105,7 @@ class Image:
 
     @property
     def assumed_place(self) -> bool:
-        """The header gave no position that can be read: it was made up from the slice location."""
+        """The header gave no position that can be read: it was derived from the slice location."""
         return self.position_mm is not None and len(_three(self.position_text)) != 3
 
     @property

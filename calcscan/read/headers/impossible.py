@@ -7,7 +7,7 @@ from calcscan.read.headers.image import Image
 
 
 def impossible_value(image: Image, settings: ReadingSettings) -> str:
-    """What a slice's header says that can't be, as what is wrong with its file; empty if nothing is."""
+    """A value in a slice's header that can't be true, worded to follow the name of its file; empty if there is none."""
     low, high = settings.min_pixel_mm, settings.max_pixel_mm
     for spacing in (image.row_spacing_mm, image.column_spacing_mm):
         if spacing is not None and not low <= spacing <= high:

@@ -9,7 +9,7 @@ from typing import Any
 from calcscan.read.headers.fields import get, number, positive, text
 
 _MOST_SOURCES = 4
-"""A thick slice may name hundreds; a few tell which series they are."""
+"""A thick slice may name hundreds; a few are enough to know the series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Origin:
 
 
 def origin_of(layers: Sequence[Any]) -> Origin:
-    """What the fields say; `layers` are where attributes are looked for."""
+    """The fields' values; attributes are looked up in `layers`, in order."""
     found = list(layers)
     codes = [text(item, "CodeMeaning") for item in get(found, "DerivationCodeSequence") or ()]
     distorted = text(found, "VolumetricProperties").upper() == "DISTORTED"

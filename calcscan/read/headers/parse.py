@@ -34,9 +34,9 @@ from calcscan.read.headers.origin import origin_of
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _OVERLAY_POSITIONS = tuple(0x60000102 + 0x20000 * number for number in range(16))
-"""OverlayBitPosition of each overlay: 0 where it lies apart from the pixels."""
+"""OverlayBitPosition of each overlay: 0 where it is stored apart from the pixels."""
 _ITEM_BYTES = 8
-"""What each compressed frame takes at least: the head of its item."""
+"""The least size of a compressed frame: the header of its item."""
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 
 
@@ -95,7 +95,7 @@ def _pixel_offset(stream: BinaryIO) -> int | None:
 def _images(
     file: SourceFile, dataset: Any, offset: int | None, room: int | None, settings: ReadingSettings
 ) -> Iterator[Image]:
-    """`room` is how many bytes of pixels there are, where that can be told."""
+    """`room` is the number of bytes of pixel data, where that is known."""
     frames = whole([dataset], "NumberOfFrames") or 1
     if frames > settings.max_frames:
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=file.name, hint="export it again")
@@ -110,7 +110,7 @@ def _images(
 
 
 def _too_many(dataset: Any, frames: int, room: int) -> bool:
-    """More frames than the file describes and has room for. (One that describes them all was cut short, and is read
+    """More frames than the file describes and has room for. (One that describes them all was truncated, and is read
     as far as it goes.)"""
     described = get([dataset], "PerFrameFunctionalGroupsSequence")
     if described is not None and len(described) >= frames:
@@ -143,7 +143,7 @@ def _layers(dataset: Any, frame: int | None) -> list[Any]:
 
 
 def person_in(layers: list[Any]) -> Person:
-    """Whose it is, as the header says it."""
+    """The person, as the header describes them."""
     return Person(
         patient_id=text(layers, "PatientID"),
         name=text(layers, "PatientName"),

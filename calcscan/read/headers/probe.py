@@ -1,4 +1,4 @@
-"""Which study a file belongs to and whose it is, from its first few KB: for looking through many thousand files."""
+"""Which study a file belongs to and whose it is, from its first few KB: fast enough for many thousands of files."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _CUT = "is truncated within its header"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a file is. `dicom` one that belongs to a study, `alone` a ZIP or NIfTI file, which is a study by itself; of
-    any other `reason` says why it is left out."""
+    """What a file is: `dicom` if it belongs to a study, `alone` if it is a ZIP or NIfTI file, a study by itself;
+    otherwise `reason` says why it is left out."""
 
     dicom: bool = False
     alone: bool = False
@@ -127,7 +127,7 @@ def _dicom(file: SourceFile, start: bytes, settings: ReadingSettings) -> Probe:
 
 
 def _thorough(file: SourceFile, settings: ReadingSettings) -> Probe:
-    """By the whole header, where its beginning does not tell."""
+    """By the whole header, where its beginning does not suffice."""
     try:
         images = read_images(file, settings)
     except UnreadableError as error:

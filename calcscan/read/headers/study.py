@@ -27,18 +27,18 @@ def study_of(image: Image, settings: ReadingSettings) -> Study:
 
 
 def person_of(images: Sequence[Image]) -> Person:
-    """Whose images they are: of each field what the first image says that says anything."""
-    told = {
+    """Whose images they are: each field from the first image that has it."""
+    stated = {
         field.name: next((text for image in images if (text := getattr(image.person, field.name))), "")
         for field in fields(Person)
     }
-    return Person(**told)
+    return Person(**stated)
 
 
 def age_years(person: Person, settings: ReadingSettings) -> float | None:
     """Age at the scan, as written (`052Y`, `018M`, `003W`, `010D`) or from birth and study date.
 
-    None where neither tells, where nobody is that old (`999Y` and `000Y` are ways to leave it open), and where the two
+    None where neither is given, where it is no real age (`999Y` and `000Y` are placeholders), and where the two
     contradict each other.
     """
     ages = ages_said(person, settings)
@@ -51,19 +51,19 @@ def ages_said(person: Person, settings: ReadingSettings) -> tuple[float, ...]:
     """The ages that a header gives, the written one first; without placeholders."""
     written = age_written(person.age)
     born, day = date_of(person.birth_date), date_of(person.study_date)
-    told = [] if written is None or written == 0 else [written]
+    ages = [] if written is None or written == 0 else [written]
     if born is not None and day is not None:
-        told.append(years_between(born, day))
-    return tuple(age for age in told if 0 <= age <= settings.max_age_years)
+        ages.append(years_between(born, day))
+    return tuple(age for age in ages if 0 <= age <= settings.max_age_years)
 
 
 def age_note(person: Person, settings: ReadingSettings) -> str:
-    """What is to be said of an age that was not used; empty if nothing."""
+    """What to say of an age that was not used; empty if there is nothing to say."""
     ages, written = ages_said(person, settings), person.age.strip()
     if age_years(person, settings) is None and len(ages) == 2:
-        told = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
-        return f"{told} contradict each other: neither was used"
+        both = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
+        return f"{both} contradict each other: neither was used"
     if written and len(ages) < 2 and age_years(person, settings) != age_written(written):
-        tells = "the age was taken from the birth date" if ages else "the age is unknown"
-        return f"PatientAge ({written[:8]}) is not a plausible age and was not used; {tells}"
+        instead = "the age was taken from the birth date" if ages else "the age is unknown"
+        return f"PatientAge ({written[:8]}) is not a plausible age and was not used; {instead}"
     return ""

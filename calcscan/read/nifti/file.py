@@ -1,4 +1,4 @@
-"""The bytes of a NIfTI or Analyze file → its header, and its slices one by one, so that no second volume is made."""
+"""The bytes of a NIfTI or Analyze file → its header, and its slices one by one: the volume is in memory once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NiftiFile:
 
     @property
     def analyze(self) -> bool:
-        """Is it the format before NIfTI, which has no orientation?"""
+        """Is it Analyze, the format before NIfTI, which has no orientation?"""
         return "magic" not in self.header
 
     def slices(self) -> Iterator[npt.NDArray[Any]]:
@@ -117,7 +117,7 @@ def open_nifti(path: Path, settings: ReadingSettings) -> NiftiFile:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """How it begins; nothing where nobody may open it."""
+    """Its first bytes; none where it can't be opened."""
     try:
         return SourceFile(path.name, path=path).start(START_BYTES)
     except UnreadableError:
@@ -125,7 +125,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _start_of(path: Path) -> bytes:
-    """How it begins, unpacked where the file is packed with gzip."""
+    """Its first bytes, unpacked where the file is packed with gzip."""
     start = _bytes_of(path)
     return unpacked(start) if start[:2] == b"\x1f\x8b" else start
 
@@ -148,7 +148,7 @@ def _header_size(start: bytes) -> int | None:
 
 
 def _header(start: bytes) -> Any:
-    """nibabel's header, checked and mended by it. Raises `ValueError` where there is none."""
+    """nibabel's header, checked and repaired by it. Raises `ValueError` where there is none."""
     from nibabel.analyze import AnalyzeHeader
     from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
     from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
@@ -222,13 +222,13 @@ def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 @contextmanager
 def _quiet_nibabel() -> Iterator[None]:
-    talk = logging.getLogger("nibabel.global")  # tells on stderr what it mends
-    level = talk.level
-    talk.setLevel(logging.CRITICAL)
+    logger = logging.getLogger("nibabel.global")  # reports on stderr what it repairs
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        talk.setLevel(level)
+        logger.setLevel(level)
 
 
 def _exactly(stream: IO[bytes] | gzip.GzipFile, count: int) -> bytes:
@@ -239,7 +239,7 @@ def _exactly(stream: IO[bytes] | gzip.GzipFile, count: int) -> bytes:
 
 
 def _check_the_end(stream: IO[bytes] | gzip.GzipFile) -> None:
-    """Read on past the last voxel, so that gzip compares its checksum; what somebody appended is not our concern."""
+    """Read on past the last voxel, so that gzip compares its checksum; appended data are ignored."""
     try:
         stream.read(_TAIL_BYTES)
     except gzip.BadGzipFile as error:

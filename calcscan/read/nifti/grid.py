@@ -25,7 +25,7 @@ _HINT = "convert it again from DICOM, or give the DICOM folder"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NiftiGrid:
-    """`affine` takes (i, j, k, 1) to RAS mm; `frame` (sform, qform or pixdim) is what it rests on; `unit` is the code
+    """`affine` takes (i, j, k, 1) to RAS mm; `frame` (sform, qform or pixdim) is what it comes from; `unit` is the code
     of the unit that the numbers are in. `lonely_sform` is a matrix without shear, in the file's unit, near an sform
     that stands alone and that `pixdim` does not agree with or that is `sheared`; None where there is no need of it."""
 
@@ -38,7 +38,7 @@ class NiftiGrid:
 
 
 def grid_of_file(file: NiftiFile, settings: ReadingSettings) -> NiftiGrid:
-    """The grid of a file. Raises `GeometryError` where it has none, or one on which no head was scanned."""
+    """The grid of a file. Raises `GeometryError` where it has none, or one that can't hold a head."""
     where = str(file.path)
     sizes = np.array(file.header["pixdim"][1:4], dtype=np.float64)
     sform, sform_code = _sform(file.header)
@@ -93,7 +93,7 @@ def _regular(matrix: Array) -> bool:
 def _chosen(
     file: NiftiFile, sizes: Array, s: tuple[Array | None, int], q: tuple[Array | None, int], settings: ReadingSettings
 ) -> tuple[Array, str, str]:
-    """The matrix to use, what it rests on, and in words what was not used."""
+    """The matrix to use, where it comes from, and in words what was not used."""
     (sform, sform_code), (qform, qform_code) = s, q
     if sform is None:
         if qform is not None:
@@ -160,7 +160,7 @@ def _lengths(matrix: Array) -> Array:
 
 
 def _has_sizes(matrix: Array, sizes: Array, settings: ReadingSettings) -> bool:
-    """Are its voxels those of `pixdim`? Of a sheared axis `pixdim` may be the step or the height: both are written."""
+    """Are its voxels those of `pixdim`? Of a sheared axis `pixdim` may be the step or the height: both occur."""
     if not np.isfinite(sizes).all() or (sizes <= 0).any():
         return False
     lengths = _lengths(matrix)
@@ -173,7 +173,7 @@ def _has_sizes(matrix: Array, sizes: Array, settings: ReadingSettings) -> bool:
 
 
 def _like_a_template(sform: Array, sizes: Array, settings: ReadingSettings) -> bool:
-    """Does it stretch no more than heads differ in size?"""
+    """Is its stretch within what differences between heads explain?"""
     if not np.isfinite(sizes).all() or (sizes <= 0).any():
         return False
     ratio = _lengths(sform) / sizes
@@ -182,12 +182,12 @@ def _like_a_template(sform: Array, sizes: Array, settings: ReadingSettings) -> b
 
 
 def _unset(sizes: Array) -> bool:
-    """Is `pixdim` what a writer leaves that doesn't care?"""
+    """Is `pixdim` absent or left at a default?"""
     return not np.isfinite(sizes).all() or bool((sizes <= 0).any() or (sizes == 1).all())
 
 
 def _shear_deg(matrix: Array) -> float:
-    """How far the axes are from square, at most."""
+    """The largest deviation of the axes from right angles."""
     axes = matrix[:3, :3] / _lengths(matrix)
     cosines = np.abs(axes.T @ axes - np.eye(3)).max()
     return float(np.degrees(np.arcsin(min(1.0, float(cosines)))))
@@ -200,7 +200,7 @@ def _orthogonal(matrix: Array) -> Array:
 
 
 def _turn_deg(one: Array, other: Array) -> float:
-    """The angle of the rotation from one to the other; mirroring left aside."""
+    """The angle of the rotation from one to the other; mirroring ignored."""
     turn = _orthogonal(one) @ _orthogonal(other).T
     turn = turn * np.sign(np.linalg.det(turn))
     return float(np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0))))
@@ -211,7 +211,7 @@ def _mirrored(one: Array, other: Array) -> bool:
 
 
 def _rotation_only(sform: Array, sizes: Array, shape: tuple[int, int, int]) -> Array:
-    """The sform's rotation with voxels of the given sizes, about the middle of the volume."""
+    """The sform's rotation with voxels of the given sizes, about the centre of the volume."""
     left, _, right = np.linalg.svd(sform[:3, :3] / sizes)
     out = np.eye(4)
     out[:3, :3] = (left @ right) * sizes
@@ -221,7 +221,7 @@ def _rotation_only(sform: Array, sizes: Array, shape: tuple[int, int, int]) -> A
 
 
 def _unit(file: NiftiFile, affine: Array, settings: ReadingSettings) -> tuple[int, float, str]:
-    """(code, mm, what was not used): as the header says, unless a head is only seen with another unit."""
+    """(code, mm, what was not used): as the header says, unless only another unit gives the size of a head."""
     said = int(file.header["xyzt_units"]) & 7 if "xyzt_units" in file.header else 0
     name, in_mm = _UNITS.get(said, _UNITS[2])
     widest = float((_lengths(affine) * file.shape).max())
@@ -244,7 +244,7 @@ def _unit(file: NiftiFile, affine: Array, settings: ReadingSettings) -> tuple[in
 def _refuse_impossible(
     affine: Array, shape: tuple[int, int, int], frame: str, where: str, settings: ReadingSettings
 ) -> None:
-    """Raises `GeometryError` before anything is made of sizes that no scanner has."""
+    """Raises `GeometryError` for sizes that no scanner has, before memory is taken."""
     steps = _lengths(affine)
     extents = np.sort(steps * shape)
     if steps.min() < settings.min_step_mm or steps.max() > settings.max_step_mm:

@@ -72,7 +72,7 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
             *beside.flags,
             *grid.flags,
             *tilt_flag(geometry, settings),
-            *_unshown_tilt(beside, geometry, path, settings),
+            *_tilt_not_in_grid(beside, geometry, path, settings),
             *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
             *_gaps(geometry.spacing_mm[0], thickness, settings),
             *labels,
@@ -91,7 +91,7 @@ def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettin
 
 
 def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
-    """int16 (k, j, i), slice by slice so that no second volume is made; not a number becomes air."""
+    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air."""
     out = np.empty(file.shape[::-1], dtype=np.int16)
     for k, stored in enumerate(file.slices()):
         values = stored * np.float64(file.slope) + file.intercept
@@ -100,7 +100,7 @@ def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
 
 
 def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`not_hounsfield` for a mask or a map of labels: few whole numbers, from 0 on."""
+    """`not_hounsfield` for a mask or label map: few whole numbers, from 0 on."""
     if int(hu.min()) < 0:
         return ()
     found = np.flatnonzero(np.bincount(hu.ravel()))
@@ -117,8 +117,8 @@ def _all_whole(file: NiftiFile) -> bool:
     return all((~np.isfinite(values) | (values == np.rint(values))).all() for values in each)
 
 
-def _unshown_tilt(beside: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`gantry_tilt` where the JSON tells of a tilt that the grid doesn't show, and no name says that it was mended."""
+def _tilt_not_in_grid(beside: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`gantry_tilt` where the JSON states a tilt that the grid lacks, unless the file name says it was corrected."""
     tilt = abs(beside.tilt_deg or 0.0)
     if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
         return ()
@@ -162,7 +162,7 @@ def _as_slices(hu: npt.NDArray[np.int16], affine: Array) -> tuple[npt.NDArray[np
 
 
 def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
-    """The header that a label map of this file has: where its voxels lie, and nothing else of it.
+    """The header for a label map on this file's grid: where voxels lie, and nothing else of its header.
 
     Always NIfTI-1, as ITK opens no other. Where the sform alone says where the voxels lie, `pixdim` is made to agree
     with it, and a sheared one gets the nearest qform beside it: without, ITK puts the labels elsewhere or refuses them.

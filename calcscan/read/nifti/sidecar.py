@@ -1,4 +1,4 @@
-"""What stands beside a NIfTI about how it was made: the JSON of the same name, and the file's name itself.
+"""What is known of how a NIfTI was made: the JSON file of the same name, and the file name itself.
 
 The JSON is as dcm2niix writes it and as BIDS asks for it: its keys are DICOM's own names. It is made into the same
 record as a DICOM header, so that the same words mean the same whichever way a scan came.
@@ -35,7 +35,7 @@ from calcscan.read.series.select import derived_flag
 from calcscan.read.series.stacks import Stack
 
 NAME = "(NIfTI volume)"
-"""What stands for the file in a report: its name may be a person's."""
+"""Stands for the file in a report, as its name may be a person's."""
 _ALSO_CALLED = {
     "ManufacturersModelName": "ManufacturerModelName",
     "BodyPart": "BodyPartExamined",
@@ -45,31 +45,31 @@ _ALSO_CALLED = {
 _VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI", "UT"})
 _GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "PixelRepresentation",
           "RescaleSlope", "RescaleIntercept", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit")  # fmt: skip
-"""What the NIfTI itself says better."""
+"""Fields for which the NIfTI itself is the better source."""
 _MOST_ITEMS = 8
 _SHORT, _LONG = 64, 1024
-"""The most letters that DICOM has in a value; more comes of no scanner, and is not repeated in messages."""
+"""The most characters of a DICOM value; longer ones come from no scanner, and are not repeated in messages."""
 _MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
-"""How dcm2niix names what it made of a tilted or unevenly spaced stack; the JSON has the name without it."""
+"""The suffix by which dcm2niix marks what it made of a tilted or unevenly spaced stack; the JSON lacks it."""
 _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
 """The entity of BIDS that names a contrast agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sidecar:
-    """What is known of the scan beside its voxels, as of a DICOM series; `tilt_deg` is the gantry's, if told."""
+    """What a DICOM header would say of the scan; `tilt_deg` is the gantry's, if stated."""
 
     acquisition: Acquisition
     study: Study
     description: str
     unit: str
-    """That of the values, where it is told and is not Hounsfield's."""
+    """The unit of the values, where one is stated other than Hounsfield units."""
     tilt_deg: float | None
     flags: tuple[Flag, ...]
 
 
 def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
-    """What is told of a NIfTI; of an unusable JSON only that it is.
+    """What is known of a NIfTI beside its own header. An unusable JSON is flagged.
 
     Raises
     ------
@@ -83,22 +83,22 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
     found, doubt = _json_of(path, stem, settings)
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
-    told = str(dataset.get("ContrastBolusAgent", "") or "")
-    if agent and (not told or settings.words.no_agent.match(told)):
+    stated = str(dataset.get("ContrastBolusAgent", "") or "")
+    if agent and (not stated or settings.words.no_agent.match(stated)):
         _put(dataset, "ContrastBolusAgent", agent[1])
     try:
         image, tilt_deg = _record(path, dataset, settings)
     except PARSE_ERRORS as error:
         doubt = f"its fields can't be interpreted ({one_line(error)})"
         image, tilt_deg = _record(path, _dataset({}, settings), settings)
-    told_by_series = _as_series(image, str(path), settings)
-    contrast = told_by_series.contrast
+    described = _as_series(image, str(path), settings)
+    contrast = described.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
     if age := age_note(image.person, settings):
         notes.append(f"{age}.")
     flags = [
         *header_flags([image], set(), contrast, settings),
-        *derived_flag(told_by_series, settings),
+        *derived_flag(described, settings),
         *(Flag(code="left_out", message=note) for note in notes),
     ]
     plain_name = stem.replace("_", " ")
@@ -120,7 +120,7 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
 
 
 def _unit(found: Mapping[str, Any], settings: ReadingSettings) -> str:
-    """The unit of the values where it is told and is none of Hounsfield's."""
+    """The unit of the values, where one is stated other than Hounsfield units; else empty."""
     said = found.get("Units")
     return (
         "" if not isinstance(said, str) or settings.words.hounsfield_unit.match(said) else " ".join(said.split())[:40]
@@ -128,7 +128,7 @@ def _unit(found: Mapping[str, Any], settings: ReadingSettings) -> str:
 
 
 def _record(path: Path, dataset: Dataset, settings: ReadingSettings) -> tuple[Image, float | None]:
-    """The record of a slice's header, and the gantry's tilt; raises what pydicom does where a field makes no sense."""
+    """The record of a slice's header, and the gantry's tilt; raises as pydicom does for a field it can't read."""
     tilt = dataset.get("GantryDetectorTilt")
     return image_of(SourceFile(NAME, path=path), dataset, settings), None if tilt is None else float(tilt)
 
@@ -194,7 +194,7 @@ def _dataset(fields: Mapping[str, Any], settings: ReadingSettings) -> Dataset:
 
 
 def _put(dataset: Dataset, keyword: str, value: Any) -> None:
-    """Set an attribute as a file would hold it; what is no attribute, or no plain value, is passed over."""
+    """Set an attribute as a file would hold it; what is not an attribute or not a plain value is skipped."""
     tag = tag_for_keyword(keyword)
     several = value if isinstance(value, list) else [value]
     if tag is not None and dictionary_VR(tag) == "SQ":
@@ -219,7 +219,7 @@ def _put(dataset: Dataset, keyword: str, value: Any) -> None:
 
 
 def _item(fields: Mapping[str, Any]) -> Dataset:
-    """An item of a sequence; sequences within it are passed over."""
+    """An item of a sequence; sequences within it are skipped."""
     item = Dataset()
     for keyword, value in fields.items():
         if not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(x, dict) for x in value)):
@@ -228,7 +228,7 @@ def _item(fields: Mapping[str, Any]) -> Dataset:
 
 
 def _as_series(image: Image, where: str, settings: ReadingSettings) -> Candidate:
-    """What the fields tell of the series; raises `NoCTError` for what a DICOM series of them would not be read for."""
+    """The series that the fields describe; raises `NoCTError` where a DICOM series with them would not be read."""
     hint = "give the native CT series"
     said = image.modality
     if said and said != "CT":

@@ -56,7 +56,7 @@ def stored_pixels(file: SourceFile, images: Sequence[Image], settings: ReadingSe
 
 
 def _as_announced(file: SourceFile, images: Sequence[Image], decoded: Iterator[Stored]) -> Iterator[Stored]:
-    """The slices, each of the size and kind that its header says: decoders go by what the coded picture says."""
+    """The slices, each of the size and type that its header states: decoders go by what the compressed data state."""
     heard = _Excess(images[0].columns)
     log = logging.getLogger("pydicom")
     log.addHandler(heard)
@@ -81,8 +81,8 @@ def _as_announced(file: SourceFile, images: Sequence[Image], decoded: Iterator[S
 
 
 class _Excess(logging.Handler):
-    """Hears pydicom say, of this thread's pixels, that it left out a row of them or more. (It says so in its log only:
-    a few bytes are padding, but of a picture whose Rows are too few half a head would be read.)"""
+    """Notices when pydicom leaves out a row or more of this thread's pixels. (pydicom says so in its log only:
+    a few bytes are padding, but if Rows is too small, half a head would be read.)"""
 
     def __init__(self, columns: int) -> None:
         super().__init__(logging.WARNING)
@@ -122,7 +122,7 @@ def _native(file: SourceFile, images: Sequence[Image], settings: ReadingSettings
 
 
 def _element_header_bytes(start: bytes) -> int:
-    """How long the pixel element's tag, VR and length are: some files are coded otherwise than they declare."""
+    """How long the pixel element's tag, VR and length are: some files are encoded differently than they declare."""
     return 12 if start[4:6] in (b"OW", b"OB", b"UN") and start[6:8] == b"\0\0" else 8
 
 
@@ -195,7 +195,7 @@ def _guess(dataset: Dataset) -> UID:
 
 
 def _whole_frames(file: SourceFile, syntax: str, frames: int) -> None:
-    """Refuse compressed pixels that end early: decoders may fill up what is missing, and not say so."""
+    """Refuse compressed pixels that end early: decoders may fill up what is missing, silently."""
     try:
         with file.open() as stream:
             data = pydicom.dcmread(stream, force=True, specific_tags=["PixelData"]).get("PixelData", b"")
@@ -212,7 +212,7 @@ def _whole_frames(file: SourceFile, syntax: str, frames: int) -> None:
 
 
 def _by_simpleitk(file: SourceFile, images: Sequence[Image]) -> Iterator[Stored]:
-    """GDCM reads every CT transfer syntax, but rescales: the stored values are got back by the header's own numbers."""
+    """GDCM reads every CT transfer syntax, but rescales: the stored values are recovered by undoing that."""
     try:
         volume = _read_by_simpleitk(file)
     except PARSE_ERRORS as error:
@@ -248,7 +248,7 @@ def _read_by_simpleitk(file: SourceFile) -> npt.NDArray[Any]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing on stderr: ITK and the JPEG library within it tell there what they tried, several lines a slice."""
+    """Nothing on stderr, where ITK and its JPEG library report what they tried, several lines for each slice."""
     sys.stderr.flush()
     own = os.dup(2)
     try:

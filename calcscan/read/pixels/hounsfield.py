@@ -30,7 +30,7 @@ def to_hounsfield(stored: Stored, image: Image, out: npt.NDArray[np.int16], sett
 
 
 def rescale(stored: Stored, slope: float, intercept: float, out: npt.NDArray[np.int16]) -> None:
-    """`stored × slope + intercept`, rounded, held between `AIR_HU` and the end of int16, into `out`."""
+    """`stored × slope + intercept`, rounded, clipped to between `AIR_HU` and the end of int16, into `out`."""
     if slope == 1.0 and intercept == int(intercept) and stored.dtype.itemsize <= 2:
         low, high = int(stored.min()) + int(intercept), int(stored.max()) + int(intercept)
         if stored.dtype == np.int16 and low >= -32768 and high <= 32767:
@@ -43,7 +43,7 @@ def rescale(stored: Stored, slope: float, intercept: float, out: npt.NDArray[np.
 
 
 def padding_range(image: Image, settings: ReadingSettings) -> tuple[int, int] | None:
-    """The stored values that mean "nothing here", first and last; None where there are none to be believed."""
+    """The stored values that mean "nothing here", first and last; None where there is none, or none is credible."""
     pixels = image.pixels
     if pixels.padding is None:
         return None
@@ -55,7 +55,7 @@ def padding_range(image: Image, settings: ReadingSettings) -> tuple[int, int] | 
 
 
 def _as_stored(value: int, image: Image) -> int:
-    """A padding value in the pixels' own coding: its sign and its bits are often not as the pixels'."""
+    """A padding value in the pixels' own coding: its sign and its bits often differ from theirs."""
     bits = image.pixels.bits_stored
     value &= (1 << bits) - 1
     return value - (1 << bits) if image.pixels.signed and value >> (bits - 1) else value

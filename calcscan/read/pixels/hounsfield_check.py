@@ -1,4 +1,4 @@
-"""Do the numbers look like Hounsfield units of a head? Asked of the volume, whatever the header says."""
+"""Do the numbers look like Hounsfield units of a head? Judged by the volume, whatever the header says."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _unlike_neighbours(
 
 
 def _apart_hu(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], settings: ReadingSettings) -> float:
-    """How far the values of two neighbouring slices lie apart, in what is air in both and in what is not."""
+    """The largest difference of two neighbouring slices, in what is air in both and in what is not."""
     difference = one.astype(np.float64) - other
     edge = settings.air_edge_hu
     parts = [difference[(one < edge) & (other < edge)], difference[(one >= edge) & (other >= edge)]]

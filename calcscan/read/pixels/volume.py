@@ -56,6 +56,6 @@ def decode_volume(
 
 
 def _scale(image: Image) -> tuple[float | None, float | None, bool, int]:
-    """What makes Hounsfield units of a slice's stored values: slices with the same can only be wrong together."""
+    """What rescales a slice's stored values to Hounsfield units: slices that share it can only be wrong together."""
     pixels = image.pixels
     return (pixels.slope, pixels.intercept, pixels.signed, pixels.bits_stored)

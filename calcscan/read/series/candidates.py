@@ -38,7 +38,7 @@ class Candidate:
 
 
 def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Candidate]:
-    """Each stack with what its own headers tell of it, and those of the others in its study."""
+    """Each stack with what its own headers, and those of the other stacks of its study, say of it."""
     refusals = [unusable(stack, settings) for stack in stacks]
     usable = [stack for stack, no in zip(stacks, refusals, strict=True) if not no]
     with_contrast = [
@@ -97,7 +97,7 @@ def unusable(stack: Stack, settings: ReadingSettings) -> str:
 
 
 def unplaced(image: Image) -> str:
-    """Which field is to blame that a slice has no place, and what stands in it."""
+    """The field because of which a slice has no position, and its value."""
     if image.position_mm is None and not image.position_text and not image.spacing_text:
         return "no positions: screen capture, report or localizer"
     if image.row_spacing_mm is None or image.column_spacing_mm is None:

@@ -48,7 +48,7 @@ def _with_orientation(images: list[Image], settings: ReadingSettings) -> tuple[l
 
 
 def _with_positions(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
-    """ImagePositionPatient the same in all slices, SliceLocation different in each: the location tells."""
+    """ImagePositionPatient the same in all slices, SliceLocation different in each: placed by SliceLocation."""
     slices = [image for image in images if image.oriented and image.position_text and is_ct_slice(image)]
     if len(slices) < settings.min_slices:
         return images, ""
@@ -71,7 +71,7 @@ def _with_positions(images: list[Image], settings: ReadingSettings) -> tuple[lis
 
 
 _SHARED = 3
-"""So many slices at one position may be phases or echoes of it; more that differ in their location are not."""
+"""Up to so many slices may share a position as phases of one scan; more that differ in SliceLocation do not."""
 
 
 def _with_places(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
@@ -117,12 +117,12 @@ def _with_places(images: list[Image], settings: ReadingSettings) -> tuple[list[I
     found = [
         replace(image, position_mm=None) if id(image) in without else changed.get(id(image), image) for image in images
     ]
-    told = f"ImagePositionPatient is absent or unusable in {len(lack)} slices"
-    return found, f"{told}; SliceLocation placed {len(changed)} of them among the others"
+    absent = f"ImagePositionPatient is absent or unusable in {len(lack)} slices"
+    return found, f"{absent}; SliceLocation placed {len(changed)} of them among the others"
 
 
 def _with_rescale(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
-    """Slope and intercept. A slice that they don't fit is found out by its own air (`calcscan.read.plausible`)."""
+    """Slope and intercept. A slice that they don't fit is found by its values (`pixels.hounsfield_check`)."""
     slices = [image for image in images if is_ct_slice(image)]
     scales = {id(image): (image.pixels.slope, image.pixels.intercept) for image in slices}
     given = {scale for scale in scales.values() if None not in scale}
@@ -134,8 +134,8 @@ def _with_rescale(images: list[Image], settings: ReadingSettings) -> tuple[list[
         replace(image, pixels=replace(image.pixels, slope=slope, intercept=intercept)) if id(image) in lack else image
         for image in images
     ]
-    told = f"that of the other {len(slices) - len(lack)} was used"
-    return filled, f"RescaleSlope or RescaleIntercept is absent in {len(lack)} slices; {told}"
+    replaced = f"that of the other {len(slices) - len(lack)} was used"
+    return filled, f"RescaleSlope or RescaleIntercept is absent in {len(lack)} slices; {replaced}"
 
 
 def _changed(images: list[Image], which: list[Image], **fields: Any) -> list[Image]:

@@ -1,4 +1,4 @@
-"""By what series are compared, in order of weight."""
+"""The criteria by which series are compared, in order of weight."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLANES = ("sagittal", "coronal", "axial")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One thing by which stacks are compared: less is better."""
+    """A measure by which stacks are compared: less is better."""
 
     of: Callable[[Candidate, ReadingSettings], float]
     reason: Callable[[Candidate, Candidate], str]
@@ -85,7 +85,7 @@ CRITERIA = (
 """In order of weight: the first that differs decides, and is the reason given. What a series is comes before how thin
 its slices are."""
 IDENTITY_CRITERIA = 5
-"""So many of the first criteria say what a series is. Where several are alike in them, their pictures are compared."""
+"""The first criteria, which say what a series is. Series alike in all of them are compared by their images."""
 
 
 def rank(one: Candidate, settings: ReadingSettings) -> tuple[float | str, ...]:

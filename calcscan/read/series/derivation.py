@@ -1,4 +1,4 @@
-"""Was a series taken by a scanner, or computed from one? Several signs in the headers, none enough alone."""
+"""Was a series reconstructed by a scanner, or computed from one? By several signs in the headers."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _GREY_BITS = 8
 
 
 class Nature(IntEnum):
-    """How plain a series is; more is worse."""
+    """How far a series is from a native one; more is worse."""
 
     NATIVE = 0
-    """A reconstruction of the scanner's, as far as its header tells."""
+    """A reconstruction by the scanner, as far as the header says."""
     NAMED = 1
-    """Original by its image type, but named as computed pictures are, too."""
+    """Original by its image type, but with a name that computed images have, too."""
     REFORMAT = 2
-    """Derived, its values still Hounsfield units: slices cut anew, averaged, filtered or corrected."""
+    """Derived, its values still Hounsfield units: slices reformatted, averaged, filtered or corrected."""
     DOUBTFUL = 3
-    """Derived in a way that isn't told, or with signs that speak against a plain picture."""
+    """Derived in an unspecified way, or with signs that it is not a plain image."""
     COMPUTED = 4
     """A projection, map, subtraction, overlay or the like: its values mean something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derivation:
-    """What a series is, and by what it was recognised; `why` is empty for a native one."""
+    """What a series is, and how it was recognised; `why` is empty for a native one."""
 
     nature: Nature = Nature.NATIVE
     why: str = ""
 
 
 def derivation_of(images: Sequence[Image], settings: ReadingSettings) -> Derivation:
-    """The gravest that any slice of a series tells."""
+    """The most severe that any slice of a series has."""
     kinds = {
         (image.image_type, image.description, image.origin.derivation, image.origin.technique): image
         for image in images
@@ -50,18 +50,18 @@ def derivation_of(images: Sequence[Image], settings: ReadingSettings) -> Derivat
 
 
 def made_from(images: Sequence[Image], others: Iterable[Image]) -> bool:
-    """Do the images name slices of other series as what they were made from?"""
+    """Do the images name slices of other series as their sources?"""
     sources = {uid for image in images for uid in image.origin.sources}
     return bool(sources) and any(image.sop_uid in sources for image in others)
 
 
 def derivation_of_image(image: Image, settings: ReadingSettings) -> Derivation:
-    """What a single slice's header tells."""
+    """What a single slice's header says."""
     origin = image.origin
     mixed = any(word in settings.words.computed_contrasts.values for word in image.image_type[3:4])
     if mixed or origin.technique in settings.words.computed_techniques.values or origin.technique == "DISTORTED":
         return Derivation(nature=Nature.COMPUTED, why=settings.words.projection.what)
-    types, derivation = _later_types(image), _told(origin.derivation, settings)
+    types, derivation = _later_types(image), _meaningful(origin.derivation, settings)
     words = " ; ".join((*types, image.description, derivation))
     for phrases in settings.words.computed:
         match = phrases.search(words)
@@ -102,7 +102,7 @@ def _later_types(image: Image) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in image.image_type[2:])
 
 
-def _told(derivation: str, settings: ReadingSettings) -> str:
+def _meaningful(derivation: str, settings: ReadingSettings) -> str:
     return "" if settings.words.harmless_derivation.match(derivation) else derivation
 
 
@@ -110,13 +110,13 @@ def _of_energy(image: Image, settings: ReadingSettings) -> Derivation:
     energy = energy_kev(image, settings)
     if energy is not None and settings.like_120_low_kev <= energy <= settings.like_120_high_kev:
         return Derivation(nature=Nature.DOUBTFUL, why=f"computed for a single energy ({energy:g} keV)")
-    told = "not specified" if energy is None else f"{energy:g} keV"
-    why = f"computed for a single energy ({told}), at which calcium does not measure as it does at 120 kV"
+    shown = "not specified" if energy is None else f"{energy:g} keV"
+    why = f"computed for a single energy ({shown}), at which calcium does not measure as it does at 120 kV"
     return Derivation(nature=Nature.COMPUTED, why=why)
 
 
 def _of_values(images: Sequence[Image], settings: ReadingSettings) -> Derivation:
-    """By what the stored values are said to be."""
+    """By what the headers say of the stored values."""
     odd = odd_rescale_types(images, settings)
     if odd:
         types = ", ".join(odd)
@@ -132,7 +132,7 @@ def _of_values(images: Sequence[Image], settings: ReadingSettings) -> Derivation
 def odd_rescale_types(images: Sequence[Image], settings: ReadingSettings) -> dict[str, int]:
     """Rescale types other than Hounsfield units, and in how many slices.
 
-    One that says "unspecified" is none: a slice that is on another scale than the rest is found by its values.
+    "Unspecified" does not count as one: a slice on another scale than the rest is found by its values.
     """
-    told = Counter(image.pixels.rescale_type for image in images)
-    return {kind: count for kind, count in told.items() if kind not in settings.words.hounsfield_types}
+    counts = Counter(image.pixels.rescale_type for image in images)
+    return {kind: count for kind, count in counts.items() if kind not in settings.words.hounsfield_types}

@@ -18,7 +18,7 @@ from calcscan.read.series.spacing import Spacing, spacing_of
 def geometry_of(
     images: Sequence[Image], settings: ReadingSettings, *, where: str = ""
 ) -> tuple[Geometry, tuple[Flag, ...]]:
-    """The grid of slices in ascending order, and what is to be said about it.
+    """The grid of slices in ascending order, and its flags.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Images → groups in which nothing that touches the picture differs, however untidy their headers.
+"""Images → groups whose slices may share a volume, however untidy their headers.
 
-What is compared decides what is torn apart. A header detail that does not touch the picture (a word of the image type,
+What is compared decides what is split. A header detail that does not affect the image (a word of the image type,
 a frame of reference, a UID that changes with each file) never splits a series: half of its slices would be measured as
-if they were all. What does touch the picture (size, pixel spacing, direction, kernel, thickness) always splits it.
+if they were all. What does affect it (size, pixel spacing, direction, kernel, thickness) always splits it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def split_series(series: Group, settings: ReadingSettings) -> list[Group]:
 
 
 COUNTS_SHOWN = 3
-"""So many counts are told one by one."""
+"""Up to so many counts are listed one by one."""
 _COMPARED_FIELDS: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
     ("ConvolutionKernel", lambda image: image.kernel),
     ("FrameOfReferenceUID", lambda image: image.frame_of_reference_uid),
@@ -47,7 +47,7 @@ _COMPARED_FIELDS: tuple[tuple[str, Callable[[Image], Hashable]], ...] = (
 
 
 def differences(images: Sequence[Image], settings: ReadingSettings) -> tuple[str, ...]:
-    """The header fields in which the slices of one stack differ though it does not touch the picture, with counts."""
+    """The header fields in which the slices of one stack differ though it does not affect the image, with counts."""
     skipped = settings.words.skipped_image_types.values
 
     def image_type(image: Image) -> Hashable:

@@ -1,4 +1,4 @@
-"""What the pictures themselves show of two series that the headers can't tell apart: a few slices, in coarse cells.
+"""Two series that headers can't tell apart, compared by a few slices of their images, in coarse cells.
 
 Two reconstructions of one scan agree cell by cell. One that is brighter throughout is a projection; one that is
 brighter in spots shows vessels, or the other has had its calcium taken out; one without bone has had it removed.
@@ -30,14 +30,14 @@ _PARALLEL = 0.9995
 _FLAT_SHARE, _SOME = 0.2, 0.05
 _FEW = 0.3
 _FAR = 1 << 20
-"""Cells beyond any slice: what lies there is not counted."""
+"""An index beyond any slice, whose pixels are not counted."""
 _PIXELS_ACROSS, _PIXELS_FOR_SPREAD = 2.5, 4
-"""A cell is so many pixels wide at least; of fewer pixels no spread is told."""
+"""The least width of a cell in pixels; and the fewest pixels in it whose standard deviation means something."""
 _NEAR_BONE = 0.6
-"""Cells of so much of the density of bone, in both, are bone or its edge."""
+"""Cells with this share of the density of bone, in both series, are bone or its edge."""
 _THROUGHOUT = 0.05
 _OUTER_SHARE = 0.22
-"""So much of the common stretch is left out at either end: at base and vertex slices cut bone at a slant."""
+"""The share of the common extent left out at either end: at base and vertex, slices cut bone obliquely."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class _Pair:
 
 
 def unlike_a_head(series: Sequence[Image], settings: ReadingSettings) -> str:
-    """Why a series doesn't look like Hounsfield units of a head; empty if it does, or can't be decoded here."""
+    """Why a series doesn't look like a head in Hounsfield units; empty if it does, or can't be decoded."""
     images = _spread(series, 3)
     try:
         slices = [_hounsfield(image, settings) for image in images]
@@ -80,8 +80,8 @@ def unlike_a_head(series: Sequence[Image], settings: ReadingSettings) -> str:
 
 
 def neighbour_correlation(series: Sequence[Image], settings: ReadingSettings) -> float:
-    """How much neighbouring slices repeat each other, grain and all: the correlation of what is left in brain after
-    smoothing; 0 where slices are said to be thicker than their spacing (then they may), or nothing can be told.
+    """How much neighbouring slices repeat each other: the correlation of their noise (the residual after smoothing) in
+    brain; 0 where slices overlap by their stated thickness (then they may), or nothing can be measured.
 
     Slices of a projection or an average over a slab do, as every few of them show the same.
     """
@@ -103,10 +103,10 @@ def neighbour_correlation(series: Sequence[Image], settings: ReadingSettings) ->
 
 
 def why_not_native(series: Sequence[Image], other: Sequence[Image], settings: ReadingSettings) -> str:
-    """Why, of two series at the same places, this one is not a plain native picture; empty if it may be.
+    """Why, of two series at the same places, this one is not a plain native image; empty if it may be.
 
     Pixels of a few slices are read; empty, too, where the two can't be compared: another study, other
-    directions, no common stretch, pixels that can't be decoded.
+    directions, no common extent, pixels that can't be decoded.
     """
     try:
         pair = _pair(series, other, settings)
@@ -119,9 +119,9 @@ def why_not_native(series: Sequence[Image], other: Sequence[Image], settings: Re
 
 
 def _verdict(pair: _Pair, settings: ReadingSettings, *, registered: bool, same_kvp: bool) -> str:
-    """Why the pair's own series is the odd one. The first difference that is found decides which of the two it is.
+    """Why the pair's first series is the one that is not native. The first difference found decides.
 
-    Where the two may not lie on each other, only what the whole slices show is compared, not place by place.
+    Where the two may not be aligned, only what the whole slices show is compared, not place by place.
     """
     soft = (
         pair.deep & (np.abs(pair.own) < settings.soft_cell_hu),
@@ -132,10 +132,10 @@ def _verdict(pair: _Pair, settings: ReadingSettings, *, registered: bool, same_k
         "bone": (pair.own > settings.bone_hu, pair.other > settings.bone_hu),
         "soft tissue deep in the head": soft,
     }
-    for what, (here, there) in lacks.items():
-        count, its = np.count_nonzero(here), np.count_nonzero(there)
-        if min(count, its) < _FEW * max(count, its) and max(count, its) >= settings.bone_cells:
-            return f"it lacks {what}, which the other series shows" if count < its else ""
+    for what, (cells, other_cells) in lacks.items():
+        count, other_count = np.count_nonzero(cells), np.count_nonzero(other_cells)
+        if min(count, other_count) < _FEW * max(count, other_count) and max(count, other_count) >= settings.bone_cells:
+            return f"it lacks {what}, which the other series shows" if count < other_count else ""
     brain = soft[0] & soft[1]
     if not brain.any():
         return ""
@@ -149,7 +149,7 @@ def _verdict(pair: _Pair, settings: ReadingSettings, *, registered: bool, same_k
 
 
 def _by_place(pair: _Pair, shift: float, settings: ReadingSettings, *, same_kvp: bool) -> str:
-    """The rest of the verdict, place by place. A projection lifts the brain, too; what takes calcium out doesn't."""
+    """The rest of the verdict, place by place. A projection brightens the brain, too; removal of calcium doesn't."""
     share = _bone_share(pair, settings) if same_kvp else 1.0
     brighter, darker = share > 1.0 or _throughout(pair, settings), share < 1.0 or _throughout(pair.turned(), settings)
     if (brighter or darker) and abs(shift) > settings.lifted_hu:
@@ -170,7 +170,7 @@ def _by_place(pair: _Pair, shift: float, settings: ReadingSettings, *, same_kvp:
 
 
 def _bone_share(pair: _Pair, settings: ReadingSettings) -> float:
-    """The density of bone by that in the other series; 1 where the two are much the same."""
+    """The ratio of the density of bone to that in the other series; 1 where the two are much the same."""
     where = np.maximum(pair.own, pair.other) > settings.bone_hu
     if np.count_nonzero(where) < settings.bone_cells:
         return 1.0
@@ -187,7 +187,7 @@ def _throughout(pair: _Pair, settings: ReadingSettings) -> bool:
 
 
 def _spots(pair: _Pair, settings: ReadingSettings) -> bool:
-    """Is it plainly brighter in places deep in the head and off the bone, and hardly anywhere darker?"""
+    """Is it plainly brighter in places deep in the head and away from bone, and hardly anywhere darker?"""
     up, down = (np.count_nonzero(_brighter(one, settings)) for one in (pair, pair.turned()))
     return bool(up >= settings.bright_cells and up >= settings.one_sided * down)
 
@@ -201,7 +201,7 @@ def _brighter(pair: _Pair, settings: ReadingSettings) -> Mask:
 
 
 def _emptied(pair: _Pair, settings: ReadingSettings) -> bool:
-    """Where it is darker than the other: is it as flat as no picture is, or its bone weaker too?"""
+    """Where it is darker than the other: is it flatter than any real image, or its bone less dense too?"""
     bone = pair.other > settings.bone_hu
     if bone.any() and float(np.median((pair.own - pair.other)[bone])) < -settings.less_bone_hu:
         return True
@@ -262,7 +262,7 @@ def _slab_mm(images: Sequence[Image]) -> float:
 
 
 def _spread(items: Sequence[One], count: int) -> list[One]:
-    """So many of them at most, evenly spread, the ends left out where there are more."""
+    """At most `count` of them, evenly spread; the ends are left out where there are more."""
     if len(items) <= count:
         return list(items)
     return [items[int((index + 0.5) * len(items) / count)] for index in range(count)]

@@ -1,4 +1,4 @@
-"""What of the input was not used, and is no slice of the series that was: other studies, other files."""
+"""Input that was not used and does not belong to the chosen series: other studies, other files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Named(Protocol):
 def left_out_flags(
     chosen: Stack, stacks: Iterable[Stack], files: Sequence[Named], settings: ReadingSettings
 ) -> tuple[Flag, ...]:
-    """`left_out`, once for other studies in the input, once for files that hold no DICOM image."""
+    """`left_out`, once for other studies in the input, once for files that hold no DICOM images."""
     flags = []
     own = {image.study_uid for image in chosen.images}
     others = {stack.first.study_uid for stack in stacks} - own
@@ -41,6 +41,6 @@ def left_out_flags(
 
 
 def shown(files: Sequence[Named], settings: ReadingSettings) -> str:
-    """The first few with their reasons, for a sentence."""
+    """The first few with their reasons, to be put into a sentence."""
     most = settings.max_names_shown
     return "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")

@@ -1,5 +1,5 @@
-"""Slices that ought to be there and are not: what the thickness, the numbers, the directory and the rest of the series
-tell of them. (A wide gap among narrow ones is found by `calcscan.read.stack`.)"""
+"""Slices that should exist and don't: what the thickness, the numbers, the directory and the rest of the series
+say of them. (A wide gap among narrow ones is found by `calcscan.read.series.spacing`.)"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def missing_flags(
     listed: Sequence[ListedImage],
     settings: ReadingSettings,
 ) -> tuple[Flag, ...]:
-    """`missing_slices` for each sign that slices of the chosen stack, of which `kept` could be read, are not there.
+    """`missing_slices` for each sign that slices of the chosen stack, of which `kept` could be read, are missing.
 
     `everything` is every image of the input, `listed` what its directory lists.
     """
@@ -59,10 +59,10 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: R
     unseen = thickness_mm is None or times > settings.missing_thickness_ratio
     planned = [image.planned_spacing_mm for image in images if image.planned_spacing_mm is not None]
     planned_mm = float(np.median(planned)) if planned else np.inf
-    told = "" if thickness_mm is None else f" and are {thickness_mm:.1f} mm thick"
+    thick = "" if thickness_mm is None else f" and are {thickness_mm:.1f} mm thick"
     if unseen and gap_mm > settings.missing_ratio * planned_mm:
         message = (
-            f"Slices are missing: they lie {gap_mm:.1f} mm apart{told}, "
+            f"Slices are missing: they lie {gap_mm:.1f} mm apart{thick}, "
             f"but were reconstructed {planned_mm:.1f} mm apart (SpacingBetweenSlices)."
         )
         at_most = settings.missing_ratio * planned_mm
@@ -70,7 +70,7 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: R
     elif skipped and unseen:
         message = (
             f"Slices are missing: {skipped} instance numbers between those of the slices are absent, "
-            f"and the slices lie {gap_mm:.1f} mm apart{told}."
+            f"and the slices lie {gap_mm:.1f} mm apart{thick}."
         )
         yield Flag(code="missing_slices", message=message, value=float(skipped), limit=0.0)
     elif thickness_mm is not None and times >= settings.gap_beside_thickness:
@@ -123,7 +123,7 @@ def _not_in_folder(
 
 
 def _ends_of(name: str) -> Iterator[str]:
-    """A file's path from each of its folders on, in small letters, with and without an extension."""
+    """A file's path from each of its folders on, in lower case, with and without an extension."""
     parts = name.casefold().split("/")
     for start in range(len(parts)):
         end = "/".join(parts[start:])
@@ -136,7 +136,7 @@ def _rest(stack: Stack, chosen: Stack, settings: ReadingSettings) -> Iterator[Fl
     if not _same_series(stack, chosen) or not _shows_the_same(stack.first, chosen.first, settings):
         return
     normal = normal_of(chosen.first)
-    own, its = _middles(chosen.images, normal), _middles(stack.images, normal)
+    own, its = _centres(chosen.images, normal), _centres(stack.images, normal)
     reach_mm = max(own.min() - its.min(), its.max() - own.max())
     between = int(np.count_nonzero(_uncovered(its, own, thickness_of(chosen.images), settings)))
     if reach_mm <= settings.beyond_mm and not between:
@@ -168,7 +168,7 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
 def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
     """Less than a head was chosen, and another series of the study lies right above or below it."""
     normal = normal_of(chosen.first)
-    own = _middles(chosen.images, normal)
+    own = _centres(chosen.images, normal)
     if own[-1] - own[0] >= settings.whole_head_mm:
         return
     for stack in stacks:
@@ -180,7 +180,7 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: Re
             continue
         if len(stack.images) < settings.min_slices or not _shows_the_same(stack.first, chosen.first, settings):
             continue
-        its = _middles(stack.images, normal)
+        its = _centres(stack.images, normal)
         step = max(float(np.median(np.diff(own))), float(np.median(np.diff(its))))
         gap = max(its[0] - own[-1], own[0] - its[-1])
         if -2 * step <= gap <= settings.missing_ratio * step:
@@ -194,7 +194,7 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: Re
 
 
 def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> bool:
-    """Is it a slice too, seen much the same way?"""
+    """Is it also a slice, in much the same orientation?"""
     if image.position_mm is None or image.row_spacing_mm is None or is_scout(image):
         return False
     if image.modality != chosen.modality or image.sop_class.startswith(CAPTURE_CLASS):
@@ -202,14 +202,14 @@ def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> b
     return bool(normal_of(image) @ normal_of(chosen) > np.cos(np.radians(settings.beyond_turn_deg)))
 
 
-def _uncovered(its: Array, own: Array, own_thickness_mm: Array, settings: ReadingSettings) -> Array:
-    """Which of the positions `its` lie between the slices at `own`, outside what those show."""
-    after = np.clip(np.searchsorted(own, its), 1, len(own) - 1)
-    nearest = np.where(its - own[after - 1] < own[after] - its, after - 1, after)
-    gap = own[after] - own[after - 1]
-    half = np.where(np.isnan(own_thickness_mm), 0.0, own_thickness_mm / 2)[nearest]
-    inside = (its > own[0]) & (its < own[-1])
-    apart = np.abs(its - own[nearest]) > np.maximum(half, settings.beside_share * gap)
+def _uncovered(positions: Array, used: Array, used_thickness_mm: Array, settings: ReadingSettings) -> Array:
+    """Which of the `positions` lie between the slices `used`, outside what those show."""
+    after = np.clip(np.searchsorted(used, positions), 1, len(used) - 1)
+    nearest = np.where(positions - used[after - 1] < used[after] - positions, after - 1, after)
+    gap = used[after] - used[after - 1]
+    half = np.where(np.isnan(used_thickness_mm), 0.0, used_thickness_mm / 2)[nearest]
+    inside = (positions > used[0]) & (positions < used[-1])
+    apart = np.abs(positions - used[nearest]) > np.maximum(half, settings.beside_share * gap)
     return np.asarray(inside & apart)
 
 
@@ -226,12 +226,12 @@ def _why(stack: Stack, chosen: Stack, settings: ReadingSettings) -> str:
     return next((words for words, differs in signs.items() if differs), "another pass")
 
 
-def _middles(images: Iterable[Image], normal: Array) -> Array:
-    """Where the middles of slices lie along a direction, ascending."""
-    return np.sort([float(_middle(image) @ normal) for image in images])
+def _centres(images: Iterable[Image], normal: Array) -> Array:
+    """Positions of the centres of slices along a direction, ascending."""
+    return np.sort([float(_centre(image) @ normal) for image in images])
 
 
-def _middle(image: Image) -> Array:
+def _centre(image: Image) -> Array:
     along_row = (image.columns - 1) / 2 * (image.column_spacing_mm or 0.0)
     along_column = (image.rows - 1) / 2 * (image.row_spacing_mm or 0.0)
     middle = np.array(image.position_mm) + np.array(image.row_cosine) * along_row

@@ -12,7 +12,7 @@ from calcscan.read.headers.image import Image
 
 
 def without_outliers(images: Sequence[Image], settings: ReadingSettings) -> tuple[tuple[Image, ...], tuple[Flag, ...]]:
-    """The slices, in ascending order, without those that lie far from the most of them; and a flag for these.
+    """The slices, in ascending order, without those that lie far from most of them; and a flag for these.
 
     Where they truly belong is not known, so they count as missing.
     """

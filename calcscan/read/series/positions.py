@@ -18,7 +18,7 @@ def normal_of(image: Image) -> Array:
 
 
 def ascending(images: Sequence[Image]) -> list[Image]:
-    """The slices in order along their normal; instance numbers play no part but to break ties."""
+    """The slices in order along their normal; instance numbers only break ties."""
     normal = normal_of(images[0])
     return sorted(images, key=lambda image: (position_along(image, normal), image.instance or 0))
 
@@ -34,7 +34,7 @@ def positions_of(images: Sequence[Image]) -> Array:
 
 
 def typical_gap_of(images: Sequence[Image]) -> float:
-    """From one slice to the next, in mm: the median."""
+    """The median distance from one slice to the next, in mm."""
     return float(np.median(np.diff(positions_of(images))))
 
 

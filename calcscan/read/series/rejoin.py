@@ -17,7 +17,7 @@ from calcscan.read.series.spacing import on_one_grid, tolerance_mm
 
 
 def group_by_series(images: Iterable[Image], settings: ReadingSettings) -> list[Group]:
-    """Every series, in the order in which they are met: by UID, and by all else where UIDs change with each file."""
+    """Every series, in the order in which they occur: by UID, and by all else where UIDs change from file to file."""
     by_uid: dict[Hashable, list[Image]] = defaultdict(list)
     for image in images:
         by_uid[image.study_uid, image.series_uid].append(image)
@@ -25,7 +25,7 @@ def group_by_series(images: Iterable[Image], settings: ReadingSettings) -> list[
 
 
 def _rejoined(series: list[Group], settings: ReadingSettings) -> list[Group]:
-    """Series that are one but for their UIDs, joined: where each file, or every second one, has a UID of its own."""
+    """Series that are one but for their UIDs, joined: each file, or every second one, may have a UID of its own."""
     families: dict[Hashable, list[Group]] = defaultdict(list)
     for group in series:
         families[_family(group.images[0])].append(group)
@@ -46,11 +46,11 @@ def _joined(family: list[Group], settings: ReadingSettings) -> list[Group]:
     fewest = settings.min_slices
     few = [group for group in family if len(group.images) < fewest]
     many = [group for group in family if len(group.images) >= fewest]
-    return _absorbed(_combs(many, settings), few, settings)
+    return _absorbed(_interleaved(many, settings), few, settings)
 
 
 def _absorbed(many: list[Group], few: list[Group], settings: ReadingSettings) -> list[Group]:
-    """Series of a file or two, put into a whole one where they fill its gaps or go on where it ends."""
+    """Series of a few files, merged into a larger one where they fill its gaps or continue where it ends."""
     found, left = list(many), list(few)
     tries = [left] if len(left) > settings.max_passes else [left, *([one] for one in left)]
     for part in tries:
@@ -64,7 +64,7 @@ def _absorbed(many: list[Group], few: list[Group], settings: ReadingSettings) ->
 
 
 def _fragments(few: list[Group], settings: ReadingSettings) -> list[Group]:
-    """Series of a file or two, joined where together they make one stack."""
+    """Series of a few files, joined where together they form one stack."""
     images = [image for group in few for image in group.images]
     if len(few) < 2 or len(images) < settings.min_slices or images[0].position_mm is None:
         return few
@@ -82,8 +82,8 @@ def _fragments(few: list[Group], settings: ReadingSettings) -> list[Group]:
     return [replace(group, fault=fault) for group in few]
 
 
-def _combs(many: list[Group], settings: ReadingSettings) -> list[Group]:
-    """Whole series of one number that fill each other's gaps, or go on where the other ends, joined."""
+def _interleaved(many: list[Group], settings: ReadingSettings) -> list[Group]:
+    """Whole series of one number that fill each other's gaps, or continue where the other ends, joined."""
     left = list(many)
     found: list[Group] = []
     while left:
@@ -115,7 +115,7 @@ def _one_series(one: Group, other: Group, settings: ReadingSettings) -> bool:
     number, its = (group.images[0].series_number for group in (one, other))
     instances = [image.instance for image in images]
     counted = number is not None and number == its and len(set(instances)) == len(images) and None not in instances
-    if not counted and not _goes_on(one, other, settings):
+    if not counted and not _continues(one, other, settings):
         return False
     return (
         len(people_in(images, settings)) == 1
@@ -124,8 +124,8 @@ def _one_series(one: Group, other: Group, settings: ReadingSettings) -> bool:
     )
 
 
-def _goes_on(one: Group, other: Group, settings: ReadingSettings) -> bool:
-    """Does one lie wholly above the other, at just the distance that its slices have among each other?"""
+def _continues(one: Group, other: Group, settings: ReadingSettings) -> bool:
+    """Does one lie wholly above the other, at just the distance between its slices?"""
     normal = normal_of(one.images[0])
     (low, high), (other_low, other_high) = ends_of(one.images, normal), ends_of(other.images, normal)
     longer = max(one, other, key=lambda group: len(group.images))

@@ -19,7 +19,7 @@ from calcscan.read.series.stacks import Stack
 _FIELDS = ("PixelSpacing", "ImagePositionPatient")
 _CONTRAST = "contrast medium"
 _COMPARED = 2
-"""The best is compared with so many others at most."""
+"""The most other series that the best one is compared with."""
 
 
 def select_series(
@@ -28,7 +28,7 @@ def select_series(
     """The stack to read, and what was decided about each. With `series_uid`, the best of that series.
 
     Headers decide first. Where they leave several series that differ only in thickness and the like, a few slices of
-    each are compared (`calcscan.read.picture`); a derived series that stands alone must look like a head.
+    each are compared (`image_comparison`); a derived series that has no rival must look like a head.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def select_series(
 
 
 def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSettings) -> Candidate | None:
-    """The best by its header, unless its picture speaks against it; what is passed over is put `aside`, with why."""
+    """The best by its headers, unless its images contradict them; those passed over go into `aside`, with reasons."""
     ranked = sorted(((rank(one, settings), one) for one in pool), key=lambda pair: pair[0])
     while ranked:
         best_rank, best = ranked.pop(0)
@@ -95,10 +95,15 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSet
 def _accounted(
     best: Candidate, everything: Sequence[Candidate], aside: dict[str, str], settings: ReadingSettings
 ) -> Candidate:
-    """The chosen one; that its study speaks of contrast is put down to a series in which the picture showed it."""
+    """The chosen one; where another series shows the contrast that the study mentions, it is that one's."""
     study = best.first.study_uid
-    seen = any(_CONTRAST in aside.get(_key(one), "") for one in everything if one.first.study_uid == study)
-    return replace(best, contrast=contrast_of_series(best.stack.images, settings, alone=False)) if seen else best
+    of_study = [one for one in everything if one.first.study_uid == study]
+    shown_by_another = any(_CONTRAST in aside.get(_key(one), "") for one in of_study)
+    return (
+        replace(best, contrast=contrast_of_series(best.stack.images, settings, alone=False))
+        if shown_by_another
+        else best
+    )
 
 
 def _key(one: Candidate) -> str:
@@ -119,7 +124,7 @@ def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> 
 
 
 def _why_never(one: Candidate, aside: dict[str, str]) -> str:
-    """Why a stack that could be read is never chosen unless asked for; empty if it may be."""
+    """Why a stack that could be read is never chosen unless requested; empty if it may be."""
     return one.derivation.why if one.derivation.nature >= Nature.COMPUTED else aside.get(_key(one), "")
 
 
@@ -190,7 +195,7 @@ def _praise(best: Candidate, everything: Sequence[Candidate], settings: ReadingS
 
 
 def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`not_hounsfield` for what is measured only because it was asked for, and for slices that say other values."""
+    """`not_hounsfield` for a series read only because it was requested, and for slices that state other values."""
     odd = odd_rescale_types(chosen.stack.images, settings)
     if odd:
         types = ", ".join(f"{kind} in {count}" for kind, count in odd.items())

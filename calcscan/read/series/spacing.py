@@ -89,7 +89,7 @@ def _regular_beside(gaps: Array, settings: ReadingSettings, *, thickness_known: 
 
 
 def _smallest_usual(gaps: Array, settings: ReadingSettings) -> float:
-    """The smallest gap that is no exception: the others may be its multiples, where slices are missing throughout."""
+    """The smallest gap that is not an exception: others may be its multiples, where slices are missing throughout."""
     for gap in np.sort(gaps):
         if np.count_nonzero(np.abs(gaps - gap) <= tolerance_mm(gap, settings)) >= settings.usual_share * len(gaps):
             return float(gap)
@@ -106,7 +106,7 @@ def _is_every_other(
 
 
 def _runs(gaps: Array, settings: ReadingSettings) -> list[tuple[int, int]]:
-    """(first, last + 1) of each stretch of equal gaps."""
+    """(first, last + 1) of each run of equal gaps."""
     edges = [0]
     for index in range(1, len(gaps)):
         if abs(gaps[index] - np.median(gaps[edges[-1] : index])) > tolerance_mm(gaps[index], settings):
@@ -115,7 +115,7 @@ def _runs(gaps: Array, settings: ReadingSettings) -> list[tuple[int, int]]:
 
 
 def on_one_grid(images: Sequence[Image], settings: ReadingSettings, *, none_missing: bool = False) -> bool:
-    """Do parallel images stand at even distances, each at a position of its own? Missing ones are no matter, unless
+    """Are parallel images evenly spaced, each at a position of its own? Missing ones are allowed, unless
     `none_missing`."""
     if any(image.position_mm is None for image in images):
         return False

@@ -21,7 +21,7 @@ from calcscan.read.series.spacing import on_one_grid, tolerance_mm, unevenness
 
 
 def by_kind(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """Slices apart from localizers, captures, projections and maps; and by size."""
+    """Slices separate from localizers, captures, projections and maps; and by size."""
     return _split(images, lambda image: _kind(image, settings))
 
 
@@ -45,7 +45,7 @@ def by_spacing(images: list[Image], settings: ReadingSettings) -> list[list[Imag
 
 
 def spacing_clusters(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """By pixel spacing; what differs in the last digits only is the same."""
+    """By pixel spacing; differences in the last digits do not count."""
 
     def same(one: Image, other: Image) -> bool:
         pairs = ((one.row_spacing_mm, other.row_spacing_mm), (one.column_spacing_mm, other.column_spacing_mm))
@@ -75,35 +75,35 @@ def by_kernel(images: list[Image], settings: ReadingSettings) -> list[list[Image
 
 
 def kernel_key(image: Image) -> str:
-    """A kernel's name without what is only written differently: case, or a list whose first value it is.
+    """A kernel's name, without case and further values of a list.
 
-    The further values of a list tell strengths of the same kernel.
+    The further values are strengths of the same kernel.
     """
     return "".join(image.kernel.split("\\")[0].split()).casefold()
 
 
 def by_thickness(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """Fossa and vertex follow each other and stay together; thick and thin ones of one stretch are two series."""
+    """Fossa and vertex follow each other and stay together; thick and thin slices of one extent are two series."""
     if not _placed(images[0]):
         return [images]
-    told = [image for image in images if image.thickness_mm is not None]
+    stated = [image for image in images if image.thickness_mm is not None]
 
     def same(one: Image, other: Image) -> bool:
         return abs((one.thickness_mm or 0) - (other.thickness_mm or 0)) <= tolerance_mm(
             one.thickness_mm or 0.0, settings
         )
 
-    groups = _clusters(told, same)
+    groups = _clusters(stated, same)
     if len(groups) < 2 or any(len(group) < settings.min_slices for group in groups):
         return [images]
     if not _within_each_other(groups, settings) or on_one_grid(images, settings, none_missing=True):
         return [images]
-    untold = [image for image in images if image.thickness_mm is None]
-    return [*groups, *([untold] if untold else [])]
+    unstated = [image for image in images if image.thickness_mm is None]
+    return [*groups, *([unstated] if unstated else [])]
 
 
 def _within_each_other(groups: Sequence[Sequence[Image]], settings: ReadingSettings) -> bool:
-    """Does any group share more than half of its stretch with another?"""
+    """Does any group share more than half of its extent with another?"""
     normal = normal_of(groups[0][0])
     ends = [ends_of(group, normal) for group in groups]
     shared = settings.shared_stretch_share
@@ -120,11 +120,11 @@ _OFFSET_KEYS: tuple[Callable[[Image], Hashable], ...] = (
     lambda image: image.kvp_kv,
     lambda image: image.image_type,
 )
-"""By which two passes may differ whose slices lie between each other."""
+"""Fields by which two interleaved passes may differ."""
 
 
 def by_offset(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """Two passes of one stretch whose slices do not coincide: each is even, both together are not.
+    """Two passes over one extent whose slices do not coincide: each is even, both together are not.
 
     Where both together are even too, they are one stack whose header alternates.
     """

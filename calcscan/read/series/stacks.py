@@ -33,7 +33,7 @@ _PASS_KEYS: tuple[Callable[[Image, ReadingSettings], Hashable], ...] = (
     lambda image, settings: image.image_type,
     lambda image, settings: kernel_key(image),
 )
-"""What may tell two images at one position apart."""
+"""Header fields by which two images at one position may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +45,11 @@ class Stack:
 
     images: tuple[Image, ...]
     part: str = ""
-    """What tells it from the other stacks of its series; empty where it is the only one."""
+    """How it is named among the other stacks of its series; empty where it is the only one."""
     copies: int = 0
     """Files left out because they say the same as another."""
     retakes: int = 0
-    """Images left out because a later one was taken at the same position."""
+    """Images left out because a later one was acquired at the same position."""
     notes: tuple[str, ...] = ()
     """What was repaired or overlooked in the headers to put the slices together."""
     fault: str = ""
@@ -65,7 +65,7 @@ class Stack:
 
 
 def stacks_of(images: Iterable[Image], settings: ReadingSettings) -> list[Stack]:
-    """Every stack of every series, in the order in which series are met."""
+    """Every stack of every series, in the order in which series occur."""
     found: list[Stack] = []
     for series in group_by_series(images, settings):
         groups = split_series(series, settings)
@@ -75,7 +75,7 @@ def stacks_of(images: Iterable[Image], settings: ReadingSettings) -> list[Stack]
 
 
 def _passes(images: Sequence[Image], settings: ReadingSettings) -> list[Stack]:
-    """One stack, or one for each pass: where most positions hold several images, or some were taken after contrast."""
+    """One stack, or one for each pass: where most positions hold several images, or some follow contrast."""
     if images[0].position_mm is None:
         unique = {(image.sop_uid or image.file.name, image.frame): image for image in images}
         ordered = sorted(unique.values(), key=lambda image: image.instance or 0)
@@ -84,15 +84,15 @@ def _passes(images: Sequence[Image], settings: ReadingSettings) -> list[Stack]:
 
 
 def _before_and_after(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """The native images, and those taken after contrast medium at the same positions; else all of them together.
+    """The native images, and those acquired after contrast medium at the same positions; else all of them together.
 
-    Where an injection is told in some slices only, those taken since the first of them belong to it.
+    Where only some slices state an injection, those acquired since the first of them belong to it.
     """
-    told = [image for image in images if contrast_of_image(image, settings).given]
+    enhanced = [image for image in images if contrast_of_image(image, settings).given]
     rest = [image for image in images if not contrast_of_image(image, settings).given]
-    if not told or not rest:
+    if not enhanced or not rest:
         return [list(images)]
-    start = min(_when(image) for image in told)
+    start = min(_when(image) for image in enhanced)
     for native in ([image for image in rest if _when(image) < start], rest):
         after = [image for image in images if image not in native]
         places = _places(images, settings)
@@ -129,8 +129,8 @@ def _when(image: Image) -> tuple[float, str]:
 
 
 def _taken(image: Image, settings: ReadingSettings) -> tuple[bool, int, float, str, float]:
-    """Of several images at one position the greatest is used: native before contrast, before what is derived; of those
-    alike the later one."""
+    """The sort key of images at one position, of which the greatest is used: native before contrast, before derived;
+    otherwise the later one."""
     nature = int(derivation_of_image(image, settings).nature)
     return (not contrast_of_image(image, settings).given, -nature, *_when(image), image.instance or 0.0)
 
@@ -172,7 +172,7 @@ def _different(place: list[Image], settings: ReadingSettings) -> list[Image]:
 
 
 def _digest(image: Image, settings: ReadingSettings) -> bytes:
-    """Of the stored values; an image that can't be decoded equals only itself."""
+    """A digest of the stored values; an image that can't be decoded equals only itself."""
     try:
         (values,) = stored_pixels(image.file, [image], settings)
     except UnreadableError:
@@ -183,7 +183,7 @@ def _digest(image: Image, settings: ReadingSettings) -> bytes:
 def _by_pass(
     images: Sequence[Image], places: Sequence[Sequence[Image]], settings: ReadingSettings
 ) -> list[list[Image]]:
-    """Split by what tells passes apart: thickness, voltage, acquisition or time; else by turns at each position."""
+    """Split by what differs between passes: thickness, voltage, acquisition or time; else in turn at each position."""
     most = max(len(place) for place in places)
     for key in _PASS_KEYS:
         groups: dict[Hashable, list[Image]] = defaultdict(list)

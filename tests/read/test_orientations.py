@@ -110,7 +110,7 @@ def assert_same_lesions(scan: Scan) -> None:
     assert [left, right] == pytest.approx([one[0] for one in first], rel=0.01)
 
 
-def test_nifti_along_all_48_ways(tmp_path: Path) -> None:
+def test_nifti_in_all_48_orientations(tmp_path: Path) -> None:
     assert len({way.tobytes() for way in WAYS}) == 48
     for way in WAYS:
         scan = read_scan(as_nifti(tmp_path / "head.nii", way))
@@ -119,7 +119,7 @@ def test_nifti_along_all_48_ways(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(24))
-def test_dicom_along_all_24_ways_and_its_slices_in_any_order(tmp_path: Path, number: int) -> None:
+def test_dicom_in_all_24_orientations_with_slices_in_any_order(tmp_path: Path, number: int) -> None:
     scan = read_scan(as_dicom(tmp_path, TURNS[number], seed=number))
     assert not scan.flags
     assert_same_everywhere(scan)

@@ -63,7 +63,7 @@ SENSELESS = {
 
 
 @pytest.mark.parametrize(("name", "value"), SENSELESS.values(), ids=SENSELESS)
-def test_a_number_that_no_scanner_gives_is_named_and_costs_one_slice_where_it_stands_in_one(tmp_path, name, value):
+def test_an_impossible_value_is_named_and_costs_one_slice_where_one_has_it(tmp_path, name, value):
     changed(tmp_path / "one", [5], **{name: value})
     scan = read_scan(tmp_path / "one")
     assert scan.hu.shape == (27, 48, 44)
@@ -76,7 +76,7 @@ def test_a_number_that_no_scanner_gives_is_named_and_costs_one_slice_where_it_st
 
 
 @pytest.mark.parametrize("value", ["1e200\\0\\0\\0\\1e200\\0", "\\".join(["1e308"] * 6), "\\".join("000000")])
-def test_an_orientation_that_is_none_ends_in_no_fault(tmp_path, value):
+def test_an_invalid_orientation_raises_no_other_error(tmp_path, value):
     changed(tmp_path, ALL, ImageOrientationPatient=value)
     assert any(flag.code == "laterality_unknown" for flag in read_scan(tmp_path).flags)
 
@@ -106,7 +106,7 @@ def test_pixels_of_another_size_than_the_header_says_are_refused(tmp_path, synta
 
 @pytest.mark.parametrize("numbers", [[5], ALL], ids=["one", "all"])
 @pytest.mark.parametrize("frames", [2, 99999])
-def test_frames_for_which_a_file_is_too_short_are_named(tmp_path, numbers, frames):
+def test_more_frames_than_a_file_has_room_for_are_refused(tmp_path, numbers, frames):
     for number, path in enumerate(faults.write(faults.series(), tmp_path)):
         if number in numbers:
             image = dcmread(path)
@@ -123,7 +123,7 @@ def test_frames_for_which_a_file_is_too_short_are_named(tmp_path, numbers, frame
 
 @pytest.mark.parametrize("far", [(0, 0, 3000), (0, 0, -20000), (1000, 0, 0), (0, -500, 400), (99000, 0, 99000)])
 @pytest.mark.parametrize("numbers", [[0], [14], [27], [3, 20]])
-def test_a_slice_far_away_is_left_out_and_said(tmp_path, far, numbers):
+def test_an_outlying_slice_is_left_out_and_flagged(tmp_path, far, numbers):
     for number, path in enumerate(faults.write(faults.series(), tmp_path)):
         if number in numbers:
             image = dcmread(path)
@@ -148,7 +148,7 @@ def test_slices_too_far_apart_are_refused(tmp_path, apart_mm):
     [((1000, 1, 1), "1000 mm apart"), ((5, 50, 50), "spacing is 50 mm"), ((5, 1, 1e30), "1e.30 mm"),
      ((5, 1e-3, 1e-3), "spacing is 0.001 mm"), ((190, 1, 15), "reach over")],
 )  # fmt: skip
-def test_a_grid_that_no_ct_has_is_refused_whatever_file_it_stands_in(spacing_mm, words):
+def test_an_impossible_grid_is_refused_in_any_format(spacing_mm, words):
     with pytest.raises(GeometryError, match=words):
         refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=spacing_mm), "here", SETTINGS)
     refuse_impossible_grid(Geometry.regular(shape=(28, 44, 48), spacing_mm=(5, 4, 4)), "here", SETTINGS)

@@ -74,7 +74,7 @@ def test_a_single_file_stands_for_its_series(folder: Path, clean: Scan, tmp_path
     assert same(read_scan(tmp_path / "in" / sorted(folder.iterdir())[3].name), clean)
 
 
-def test_a_directory_record_is_skipped(folder: Path, clean: Scan, tmp_path: Path) -> None:
+def test_a_dicomdir_is_skipped(folder: Path, clean: Scan, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "in")
     (record,) = faults.write([faults.directory_record()], tmp_path / "record", suffix="")
     for name in ("DICOMDIR", "record.dcm"):
@@ -106,7 +106,7 @@ def test_damaged_headers_alone(tmp_path: Path, start: bytes) -> None:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 0.99])
-def test_wherever_a_file_is_cut_it_is_named(folder: Path, tmp_path: Path, share: float) -> None:
+def test_a_file_truncated_anywhere_is_named(folder: Path, tmp_path: Path, share: float) -> None:
     shutil.copytree(folder, tmp_path / "in")
     path = sorted((tmp_path / "in").iterdir())[12]
     faults.cut_short(path, share)
@@ -168,7 +168,7 @@ def test_a_folder_with_a_nifti_file_says_what_to_give(tmp_path: Path) -> None:
         read_scan(tmp_path)
 
 
-def test_a_file_of_another_series_that_has_no_pixels_is_no_concern(folder: Path, tmp_path: Path) -> None:
+def test_a_file_without_pixels_of_another_series_is_ignored(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "in")
     faults.write(faults.series(slices=1, PixelData=None), tmp_path / "in")
     scan = read_scan(tmp_path / "in")
@@ -176,7 +176,7 @@ def test_a_file_of_another_series_that_has_no_pixels_is_no_concern(folder: Path,
     assert scan.series[-1].reason.startswith("holds no pixel data")
 
 
-def test_a_file_that_is_nothing_of_the_kind(tmp_path: Path) -> None:
+def test_a_file_of_no_known_kind(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.4" + b"x" * 1000)
     with pytest.raises(NoCTError) as caught:
         read_scan(tmp_path / "a.pdf")
@@ -225,7 +225,7 @@ def test_an_enhanced_multi_frame_file(clean: Scan, folder: Path, tmp_path: Path)
     assert 14 < len(short.hu) < 28
 
 
-def test_no_damage_ends_in_anything_but_a_scan_or_an_error_of_ours(tmp_path: Path) -> None:
+def test_any_damage_gives_a_scan_or_a_calcscan_error(tmp_path: Path) -> None:
     images = faults.series(slices=9, spacing_mm=15, rows=12, columns=11, pixel_mm=(18.0, 17.0))
     paths = faults.write(images, tmp_path)
     whole = [path.read_bytes() for path in paths]

@@ -94,7 +94,7 @@ FORMATS: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("wrong_name", [False, True])
-def test_each_is_named_with_what_to_do(tmp_path: Path, name: str, wrong_name: bool) -> None:
+def test_each_kind_is_named_with_what_to_do(tmp_path: Path, name: str, wrong_name: bool) -> None:
     make, what, hint = FORMATS[name]
     (tmp_path / "in").mkdir()
     path = tmp_path / "in" / name
@@ -112,7 +112,7 @@ def test_each_is_named_with_what_to_do(tmp_path: Path, name: str, wrong_name: bo
         assert line.count(hint) == 1
 
 
-def test_the_command_that_is_advised_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_suggested_command_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, make in (("head.nrrd", by_itk), ("head.mgz", mgz)):
         make(tmp_path / name)
@@ -160,7 +160,7 @@ def test_a_zip_in_a_zip(tmp_path: Path) -> None:
         one_line(caught.value)
 
 
-def test_a_mixture_names_what_counts(tmp_path: Path) -> None:
+def test_a_mixture_names_the_kind_that_matters(tmp_path: Path) -> None:
     for number in range(3):
         picture(tmp_path / f"{number}.png")
     by_itk(tmp_path / "z.nrrd")
@@ -172,7 +172,7 @@ def test_a_mixture_names_what_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [by_itk, tar, packed_slice])
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz"])
-def test_a_name_of_nifti_and_another_content(tmp_path: Path, make: Callable[[Path], None], name: str) -> None:
+def test_named_nifti_with_other_content(tmp_path: Path, make: Callable[[Path], None], name: str) -> None:
     own = {by_itk: "head.nrrd", tar: "head.tgz", packed_slice: "1.dcm.gz"}[make]
     (tmp_path / "in").mkdir()
     make(tmp_path / "in" / own)
@@ -183,7 +183,7 @@ def test_a_name_of_nifti_and_another_content(tmp_path: Path, make: Callable[[Pat
     assert FORMATS[own][1] in line
 
 
-def test_dicom_by_the_name_of_nifti_is_dicom(tmp_path: Path) -> None:
+def test_dicom_named_nifti_is_dicom(tmp_path: Path) -> None:
     for path in slices(tmp_path):
         path.rename(path.with_suffix(".nii"))
     assert read_scan(next(tmp_path.glob("*.nii"))).hu.shape == (28, 48, 44)

@@ -43,11 +43,11 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 def listed(root: Path, **named: Path) -> dict[str, str]:
     """Path below the root → problem; what is reached twice in brackets."""
     found = [entry for folder in walk(root, **named) for entry in folder.entries]
-    told = {
+    problems = {
         str(entry.path.relative_to(root)): f"({entry.problem})" if entry.again else entry.problem for entry in found
     }
-    assert len(told) == len(found)
-    return told
+    assert len(problems) == len(found)
+    return problems
 
 
 def flags(scan: Scan) -> dict[str, str]:
@@ -63,7 +63,7 @@ def touch(*paths: Path) -> None:
 # ---- the tree
 
 
-def test_names_that_begin_with_a_dot_are_names(tmp_path: Path) -> None:
+def test_names_that_begin_with_a_dot_count(tmp_path: Path) -> None:
     touch(tmp_path / ".scan" / "1", tmp_path / ".hidden.dcm", tmp_path / "__MACOSX" / "2")
     assert listed(tmp_path) == {".hidden.dcm": "", ".scan/1": "", "__MACOSX/2": ""}
 
@@ -116,7 +116,7 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     }
 
 
-def test_a_linked_file_is_there_once(tmp_path: Path) -> None:
+def test_a_linked_file_is_listed_once(tmp_path: Path) -> None:
     touch(tmp_path / "root" / "one", tmp_path / "two")
     (tmp_path / "root" / "a").symlink_to("one")
     for name in "bc":
@@ -125,7 +125,7 @@ def test_a_linked_file_is_there_once(tmp_path: Path) -> None:
     assert listed(tmp_path / "root") == {"a": same, "b": "", "c": same, "one": ""}
 
 
-def test_what_version_control_keeps_is_left_alone_but_links_into_it_are_read(tmp_path: Path) -> None:
+def test_version_control_folders_are_skipped_but_links_into_them_are_read(tmp_path: Path) -> None:
     touch(tmp_path / ".git" / "annex" / "objects" / "k1")
     (tmp_path / "IM1").symlink_to(".git/annex/objects/k1")
     assert listed(tmp_path) == {".git": "is a version-control folder", "IM1": ""}
@@ -194,7 +194,7 @@ def test_a_folder_that_may_not_be_opened_costs_only_itself(
         ("notes.txt", gzip.compress(bytes(148) + b"calcscan 0.1" + bytes(184) + b"n+1\0", mtime=0), "none"),
     ],
 )
-def test_what_is_lost_with_a_file_is_told_by_name_and_content(name: str, start: bytes, use: str) -> None:
+def test_the_use_of_a_file_follows_from_name_and_content(name: str, start: bytes, use: str) -> None:
     assert kind_of(name, start, SETTINGS.kinds).use == use
 
 
@@ -209,7 +209,7 @@ def test_every_kind_of_the_table_can_be_found() -> None:
 # ---- a series among all this
 
 
-def test_what_is_no_slice_is_named_and_costs_nothing(copy: Path) -> None:
+def test_files_that_are_no_slices_are_named_and_cost_nothing(copy: Path) -> None:
     os.mkfifo(copy / "pipe.dcm")
     (copy / "inner.zip").write_bytes(b"PK\3\4")
     (copy / "all.tar").write_bytes(b"tar")
@@ -223,7 +223,7 @@ def test_what_is_no_slice_is_named_and_costs_nothing(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dead link", "pointer", "annex pointer", "gzip"])
-def test_what_stands_for_a_slice_may_be_a_slice_that_is_missing(copy: Path, kind: str) -> None:
+def test_a_placeholder_file_may_be_a_missing_slice(copy: Path, kind: str) -> None:
     path = copy / "005.dcm"
     content = path.read_bytes()
     path.unlink()
@@ -262,7 +262,7 @@ def test_hidden_names_are_read(copy: Path, tmp_path: Path) -> None:
     assert len(read_scan(tmp_path).hu) == 28
 
 
-def test_two_studies_in_one_folder_are_told(copy: Path) -> None:
+def test_two_studies_in_one_folder_are_flagged(copy: Path) -> None:
     faults.write(faults.series(slices=9, StudyDate="20250101", PatientID="P1"), copy)
     scan = read_scan(copy)
     assert len(scan.hu) == 28
@@ -316,7 +316,7 @@ def test_names_in_an_archive_may_be_anything(folder: Path, tmp_path: Path) -> No
         assert all(file.name.isprintable() for file in files)
 
 
-def test_what_a_mac_leaves_in_an_archive_is_no_matter_but_hidden_slices_are_read(folder: Path, tmp_path: Path) -> None:
+def test_mac_leftovers_in_an_archive_are_ignored_but_hidden_slices_are_read(folder: Path, tmp_path: Path) -> None:
     archive = pack(folder, tmp_path / "x.zip", [f"__MACOSX/.{n}" for n in range(28)])
     with zipfile.ZipFile(archive, "a") as target:
         target.writestr("__MACOSX/._1.dcm", b"\0\5\26\7resource fork")
@@ -361,7 +361,7 @@ def test_an_archive_has_a_limit_as_a_whole(folder: Path, tmp_path: Path) -> None
         read_scan(archive, settings=settings)
 
 
-def test_what_is_no_dicom_in_an_archive_is_not_unpacked(folder: Path, tmp_path: Path) -> None:
+def test_other_files_in_an_archive_are_not_unpacked(folder: Path, tmp_path: Path) -> None:
     archive = pack(folder, tmp_path / "x.zip", [f"{n}.dcm" for n in range(28)])
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as target:
         target.writestr("bomb.bin", bytes(50_000_000))

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from support import dicom_faults as faults
 from support.ball_phantom import BRAIN_HU
-from support.contrast_phrases import NOT_TOLD, WITH, WITHOUT
+from support.contrast_phrases import UNDECIDED, WITH, WITHOUT
 from support.dicom_faults import Series
 
 from calcscan.knowledge.reading import ReadingSettings
@@ -47,7 +47,7 @@ def item(**tags: Any) -> Dataset:
 
 @pytest.mark.parametrize(
     ("phrase", "tells"),
-    [*((one, True) for one in WITH), *((one, False) for one in WITHOUT), *((one, None) for one in NOT_TOLD)],
+    [*((one, True) for one in WITH), *((one, False) for one in WITHOUT), *((one, None) for one in UNDECIDED)],
 )
 def test_phrases(phrase: str, tells: bool | None) -> None:
     assert contrast_in_words(phrase, SETTINGS) is tells
@@ -58,12 +58,12 @@ def test_phrases(phrase: str, tells: bool | None) -> None:
                                     "post Gd", "조영 강화",
                                     "có tiêm thuốc", "с болюсным усилением", "с КУ", "Art. 0.6 H20f",
                                     "Test bolus", "PreMonitoring", "mCTA phase 1", "CT-A", "VPCT"])  # fmt: skip
-def test_more_phrases_that_tell_of_contrast(phrase: str) -> None:
+def test_more_phrases_for_contrast(phrase: str) -> None:
     assert contrast_in_words(phrase, SETTINGS) is True
 
 
 @pytest.mark.parametrize("phrase", ["bez KL", "bez k.l.", "Angiom", "Monitoring shunt", "không tiêm thuốc", "HEAD WO"])
-def test_more_phrases_that_tell_of_none(phrase: str) -> None:
+def test_more_phrases_without_contrast(phrase: str) -> None:
     assert contrast_in_words(phrase, SETTINGS) is not True
 
 
@@ -114,7 +114,7 @@ def test_phrases_whose_character_set_is_not_declared(phrase: str, charset: str, 
     ],
     ids=lambda fields: " ".join(fields),
 )
-def test_each_field_of_an_injection_tells_alone(tmp_path: Path, fields: dict[str, Any]) -> None:
+def test_each_field_of_an_injection_suffices(tmp_path: Path, fields: dict[str, Any]) -> None:
     scan = read(faults.series(**COARSE, **fields), tmp_path)
     assert codes(scan) == ["contrast"]
     assert scan.acquisition.contrast is True
@@ -141,7 +141,7 @@ def test_each_field_of_an_injection_tells_alone(tmp_path: Path, fields: dict[str
     ],
     ids=str,
 )
-def test_fields_that_tell_of_none(fields: dict[str, Any]) -> None:
+def test_fields_that_mean_no_injection(fields: dict[str, Any]) -> None:
     assert contrast_agent_in([item(SpecificCharacterSet="ISO_IR 192", **fields)], SETTINGS) == ""
 
 
@@ -150,7 +150,7 @@ def test_fields_that_tell_of_none(fields: dict[str, Any]) -> None:
                                      "PerformedProcedureStepDescription", "CommentsOnThePerformedProcedureStep",
                                      "AcquisitionComments", "RequestedContrastAgent",
                                      "AcquisitionDeviceProcessingDescription"])  # fmt: skip
-def test_each_field_of_words_tells_alone(tmp_path: Path, keyword: str) -> None:
+def test_each_field_with_words_suffices(tmp_path: Path, keyword: str) -> None:
     scan = read(faults.series(**COARSE, **{keyword: "CTA_Head"}), tmp_path / "with")
     assert codes(scan) == ["contrast"]
     assert "CTA" in scan.flags[0].message
@@ -159,19 +159,19 @@ def test_each_field_of_words_tells_alone(tmp_path: Path, keyword: str) -> None:
     assert not scan.flags
 
 
-def test_a_procedure_code_tells(tmp_path: Path) -> None:
+def test_a_procedure_code_counts(tmp_path: Path) -> None:
     code = item(CodeValue="1", CodingSchemeDesignator="L", CodeMeaning="CT head with contrast")
     assert codes(read(faults.series(**COARSE, ProcedureCodeSequence=Sequence([code])), tmp_path)) == ["contrast"]
 
 
-def test_what_the_series_says_counts_before_what_the_study_says(tmp_path: Path) -> None:
+def test_the_series_words_count_before_the_study_s(tmp_path: Path) -> None:
     images = faults.series(**COARSE, SeriesDescription="Kopf nativ", ProtocolName="CTA", StudyDescription="CTA Kopf")
     scan = read(images, tmp_path)
     assert scan.acquisition.contrast is False
     assert not scan.flags
 
 
-def test_the_study_speaks_of_the_series_that_has_the_contrast(tmp_path: Path) -> None:
+def test_the_study_s_words_refer_to_the_series_with_contrast(tmp_path: Path) -> None:
     words = {"StudyDescription": "CTA head", "ProtocolName": "CTA"}
     native = faults.series(**COARSE, **words, SeriesDescription="Head 5.0")
     angio = faults.series(**COARSE, **words, slices=40, spacing_mm=3.5, ContrastBolusAgent="Iomeron", ball_hu=BRAIN_HU)
@@ -266,7 +266,7 @@ AFTER: dict[str, Any] = {"ball_hu": BRAIN_HU}
      {"ImageComments": "post contrast"}],
     ids=lambda tags: next(iter(tags)),
 )  # fmt: skip
-def test_slices_taken_again_after_contrast_never_replace_native_ones(
+def test_slices_repeated_after_contrast_never_replace_native_ones(
     tmp_path: Path, tags: dict[str, Any], count: int
 ) -> None:
     scan = read(passes(faults.series(), faults.series(**AFTER)[8 : 8 + count], **tags), tmp_path)
@@ -277,7 +277,7 @@ def test_slices_taken_again_after_contrast_never_replace_native_ones(
     assert reason.startswith("contrast medium" if count >= 8 else "too few slices (5")
 
 
-def test_an_injection_told_in_one_of_the_slices_taken_again(tmp_path: Path) -> None:
+def test_an_injection_stated_in_one_of_the_repeated_slices(tmp_path: Path) -> None:
     again = faults.series(**AFTER)[4:24]
     again[7].ContrastBolusAgent = "Iomeprol"
     scan = read(passes(faults.series(), again), tmp_path)
@@ -292,14 +292,14 @@ def test_the_native_pass_may_be_the_later_one(tmp_path: Path) -> None:
     assert not scan.flags
 
 
-def test_slices_taken_again_after_motion_are_the_later_ones(tmp_path: Path) -> None:
+def test_of_slices_repeated_after_motion_the_later_are_used(tmp_path: Path) -> None:
     again = faults.recode(faults.series()[10:14], lambda stored: stored + 1)
     scan = read(passes(faults.recode(faults.series(), lambda stored: stored), again), tmp_path)
     assert [int(plane.min()) for plane in scan.hu[9:15]] == [-1000, -999, -999, -999, -999, -1000]
     assert codes(scan) == ["duplicate_slices"]
 
 
-def test_brighter_vessels_in_slices_taken_again_tell_of_contrast(tmp_path: Path) -> None:
+def test_brighter_vessels_in_repeated_slices_mean_contrast(tmp_path: Path) -> None:
     def noise(images: Series, seed: int) -> Series:
         chance = np.random.default_rng(seed)
         return faults.recode(images, lambda stored: stored + np.rint(chance.normal(0, 6, stored.shape)))
@@ -321,7 +321,7 @@ def test_brighter_vessels_in_slices_taken_again_tell_of_contrast(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("other", "where"), [("140", slice(0, 12)), ("80", slice(20, 28)), ("100", slice(0, None, 2))])
-def test_voltage_that_differs_between_slices_is_said(tmp_path: Path, other: str, where: slice) -> None:
+def test_a_voltage_that_differs_between_slices_is_flagged(tmp_path: Path, other: str, where: slice) -> None:
     images = faults.series(**COARSE)
     faults.with_tags(images[where], KVP=other)
     scan = read(images, tmp_path)
@@ -332,7 +332,7 @@ def test_voltage_that_differs_between_slices_is_said(tmp_path: Path, other: str,
     assert scan.acquisition.kvp_kv is None
 
 
-def test_voltage_that_some_slices_leave_out_or_write_otherwise_is_that_of_the_others(tmp_path: Path) -> None:
+def test_a_voltage_absent_or_written_differently_in_some_slices_is_that_of_the_others(tmp_path: Path) -> None:
     images = faults.series(**COARSE)
     faults.with_tags(images[:9], KVP=None)
     faults.with_tags(images[20:], KVP="120.4")

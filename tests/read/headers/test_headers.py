@@ -98,7 +98,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Series, Scan]:
 
 
 @pytest.mark.parametrize("fault", HARMLESS)
-def test_a_detail_that_does_not_touch_the_picture_never_splits_a_series(
+def test_a_detail_that_does_not_affect_the_image_never_splits_a_series(
     tmp_path: Path, fault: str, untouched: tuple[Series, Scan]
 ) -> None:
     made, clean = untouched
@@ -115,7 +115,7 @@ def test_a_detail_that_does_not_touch_the_picture_never_splits_a_series(
 @pytest.mark.parametrize("uids", [["SeriesInstanceUID"], ["StudyInstanceUID", "SeriesInstanceUID"],
                                   ["FrameOfReferenceUID"], ["SeriesInstanceUID", "FrameOfReferenceUID"]])  # fmt: skip
 @pytest.mark.parametrize("each", [1, 2, 5])
-def test_a_uid_that_changes_with_each_file_is_overlooked_and_said(tmp_path: Path, uids: list[str], each: int) -> None:
+def test_a_uid_that_changes_with_each_file_is_ignored_and_noted(tmp_path: Path, uids: list[str], each: int) -> None:
     images = faults.series()
     clean = clean_of(images, tmp_path / "clean")
     for number in range(0, 28, each):
@@ -128,7 +128,7 @@ def test_a_uid_that_changes_with_each_file_is_overlooked_and_said(tmp_path: Path
 
 
 @pytest.mark.parametrize("pattern", ["every second", "upper half"])
-def test_two_series_uids_of_one_number_that_make_one_stack(tmp_path: Path, pattern: str) -> None:
+def test_two_series_uids_of_one_number_that_form_one_stack(tmp_path: Path, pattern: str) -> None:
     images = faults.series()
     clean = clean_of(images, tmp_path / "clean")
     scan = clean_of(changed(images, tags(SeriesInstanceUID="1.2.3"), PATTERNS[pattern]), tmp_path / "two")
@@ -137,7 +137,7 @@ def test_two_series_uids_of_one_number_that_make_one_stack(tmp_path: Path, patte
     assert read_scan(tmp_path / "two", series_uid="1.2.3").hu.shape == clean.hu.shape
 
 
-def test_series_of_one_file_that_make_no_stack_are_refused_with_the_true_reason(tmp_path: Path) -> None:
+def test_series_of_one_file_that_form_no_stack_are_refused_with_the_reason(tmp_path: Path) -> None:
     images = faults.series()
     for number, image in enumerate(images):
         x, y, z = (float(value) for value in image.ImagePositionPatient)
@@ -147,7 +147,7 @@ def test_series_of_one_file_that_make_no_stack_are_refused_with_the_true_reason(
         read_scan(tmp_path)
 
 
-def test_two_true_series_of_own_uids_each_stay_two(tmp_path: Path) -> None:
+def test_two_real_series_with_a_uid_per_file_stay_two(tmp_path: Path) -> None:
     soft = faults.series()
     sharp = faults.recode(faults.series(ConvolutionKernel="H60s"), lambda stored: stored + 7)
     both = faults.in_study_of(soft, sharp)
@@ -180,7 +180,7 @@ def test_another_pass_between_the_slices_is_another_stack(tmp_path: Path) -> Non
     assert len(scan.series) == 2
 
 
-def test_a_rest_with_another_kernel_between_or_beyond_is_flagged_with_its_number(tmp_path: Path) -> None:
+def test_unused_slices_of_another_kernel_are_flagged_with_their_number(tmp_path: Path) -> None:
     for name, words in (("every second", "between the slices used"), ("upper half", "mm more")):
         images = changed(faults.series(SliceThickness="4"), tags(ConvolutionKernel="H45s"), PATTERNS[name])
         scan = clean_of(images, tmp_path / name)
@@ -205,7 +205,7 @@ HALVES: dict[str, Callable[[Series], object]] = {
 
 @pytest.mark.parametrize("also", HALVES)
 @pytest.mark.parametrize("first", [9, 14, 27, 25])
-def test_series_that_go_on_where_another_ends_are_one_head(tmp_path: Path, also: str, first: int) -> None:
+def test_series_that_continue_where_another_ends_are_one_head(tmp_path: Path, also: str, first: int) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     clean = clean_of(images, tmp_path / "clean")
     HALVES[also](faults.with_tags(images[first:], SeriesInstanceUID="1.2.3"))
@@ -215,7 +215,7 @@ def test_series_that_go_on_where_another_ends_are_one_head(tmp_path: Path, also:
     assert f"({first} and {28 - first} images)" in scan.flags[0].message
 
 
-def test_a_series_of_another_name_that_goes_on_where_less_than_a_head_ends_is_flagged(tmp_path: Path) -> None:
+def test_a_series_of_another_name_that_continues_an_incomplete_head_is_flagged(tmp_path: Path) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     faults.with_tags(images[:12], SeriesInstanceUID="1.2.3", SeriesDescription="Fossa")
     scan = clean_of(images, tmp_path / "head")
@@ -233,7 +233,7 @@ def test_a_series_of_another_name_that_goes_on_where_less_than_a_head_ends_is_fl
 @pytest.mark.parametrize(
     "keep", [lambda n: n % 2 == 0, lambda n: n % 3 != 0, lambda n: n % 3 == 0, lambda n: n % 4 != 2]
 )
-def test_slices_left_out_at_regular_distances_are_missed(
+def test_slices_removed_at_regular_distances_are_missed(
     tmp_path: Path, keep: Callable[[int], bool], thickness: float | None
 ) -> None:
     images = faults.series(slices=60, spacing_mm=2.5, SliceThickness=thickness and "2.5", **COARSE)  # type: ignore[arg-type]
@@ -242,7 +242,7 @@ def test_slices_left_out_at_regular_distances_are_missed(
 
 
 @pytest.mark.parametrize("keep", [2, 3])
-def test_overlapping_slices_that_were_thinned_out_and_numbered_anew(tmp_path: Path, keep: int) -> None:
+def test_overlapping_slices_thinned_out_and_renumbered(tmp_path: Path, keep: int) -> None:
     made = {"slices": 60, "spacing_mm": 2.0, "thickness_mm": 2.5, **COARSE}
     images = faults.series(SpacingBetweenSlices="2", **made)[::keep]  # type: ignore[arg-type]
     for number, image in enumerate(images):
@@ -250,7 +250,7 @@ def test_overlapping_slices_that_were_thinned_out_and_numbered_anew(tmp_path: Pa
     assert "missing_slices" in {flag.code for flag in clean_of(images, tmp_path).flags}
 
 
-def test_without_numbers_the_thickness_tells(tmp_path: Path) -> None:
+def test_without_numbers_the_thickness_decides(tmp_path: Path) -> None:
     images = faults.series(slices=60, spacing_mm=2.5, **COARSE)[::2]  # type: ignore[arg-type]
     scan = clean_of(faults.with_tags(images, InstanceNumber=None), tmp_path)
     assert "missing_slices" in {flag.code for flag in scan.flags}
@@ -265,14 +265,14 @@ def test_numbers_shared_with_a_second_reconstruction_are_not_missing(tmp_path: P
     assert not read_scan(tmp_path).flags
 
 
-def test_numbers_in_tens_of_slices_that_touch_are_not_missing(tmp_path: Path) -> None:
+def test_numbers_in_tens_of_contiguous_slices_are_not_missing(tmp_path: Path) -> None:
     images = faults.series()
     for number, image in enumerate(images):
         image.InstanceNumber = 10 * number + 10
     assert not clean_of(images, tmp_path).flags
 
 
-def test_what_the_directory_lists_and_the_folder_does_not_hold_is_missed(tmp_path: Path) -> None:
+def test_files_that_only_the_dicomdir_lists_are_missed(tmp_path: Path) -> None:
     images = faults.series()
     faults.write(images, tmp_path)
     (record,) = faults.write([faults.directory_record(images)], tmp_path, suffix="")
@@ -286,7 +286,7 @@ def test_what_the_directory_lists_and_the_folder_does_not_hold_is_missed(tmp_pat
 
 
 @pytest.mark.parametrize("absent", ["ReferencedSOPInstanceUIDInFile", "SeriesInstanceUID"])
-def test_a_directory_that_says_less_still_tells_what_is_gone(tmp_path: Path, absent: str) -> None:
+def test_an_incomplete_dicomdir_still_shows_what_is_missing(tmp_path: Path, absent: str) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     record = faults.directory_record(images)
     faults.with_tags(list(record.DirectoryRecordSequence), **{absent: None})
@@ -301,7 +301,7 @@ def test_a_directory_that_says_less_still_tells_what_is_gone(tmp_path: Path, abs
 
 
 @pytest.mark.parametrize("content", [b"", bytes(4000), b"<html><body>404</body></html>", b"not found"])
-def test_files_named_as_the_slices_that_are_none_are_missed(tmp_path: Path, content: bytes) -> None:
+def test_other_files_named_like_slices_count_as_missing(tmp_path: Path, content: bytes) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     for path in faults.write(images, tmp_path, suffix="")[24:]:
         path.write_bytes(content)
@@ -339,7 +339,7 @@ def test_one_person_written_in_two_ways_is_one(tmp_path: Path, written: str) -> 
 
 @pytest.mark.parametrize(("name", "other"), [("Meier^Anna", "Meier^Eva"), ("Meier", "Meier^Eva"),
                                              ("ANON1", "ANON2"), ("王^小明", "李^明")])  # fmt: skip
-def test_names_alone_tell_two_people_apart(tmp_path: Path, name: str, other: str) -> None:
+def test_two_people_are_told_apart_by_names_alone(tmp_path: Path, name: str, other: str) -> None:
     nobody: dict[str, object] = dict.fromkeys(("PatientID", "PatientSex", "PatientAge"))
     nobody["SpecificCharacterSet"] = "ISO_IR 192"
     both = [
@@ -377,7 +377,7 @@ def test_two_people_are_refused_with_how_many_of_each(tmp_path: Path, differs: s
     assert "Other" not in str(caught.value)
 
 
-def test_two_people_in_two_series_of_one_study_are_refused_unless_one_is_asked_for(tmp_path: Path) -> None:
+def test_two_people_in_two_series_of_one_study_are_refused_unless_one_is_requested(tmp_path: Path) -> None:
     one, other = faults.series(**COARSE), faults.series(**COARSE, PatientID="P2", slices=20)  # type: ignore[arg-type]
     faults.write(faults.in_study_of(one, other), tmp_path)
     with pytest.raises(InputError, match="the study holds images of 2 people"):
@@ -400,19 +400,21 @@ def test_two_people_whose_files_alternate(tmp_path: Path) -> None:
     ("000D", "19720101", 52.0), ("052Y", "19000101", 52.0), ("052Y", "20250101", 52.0), ("052Y", "19720101", 52.0),
     ("052Y", "19400101", None), ("", "19720101", 52.0), ("052Y", "20240230", 52.0),
 ])  # fmt: skip
-def test_age_is_told_by_whatever_can_be_true(tmp_path: Path, written: str, born: str | None, age: float | None) -> None:
+def test_the_age_comes_from_any_plausible_field(
+    tmp_path: Path, written: str, born: str | None, age: float | None
+) -> None:
     scan = clean_of(faults.series(PatientAge=written, PatientBirthDate=born, **COARSE), tmp_path)  # type: ignore[arg-type]
     assert scan.study.age_years == age
     assert not {flag.code for flag in scan.flags} - {"left_out"}
 
 
-def test_one_age_of_two_that_contradict_may_be_a_childs(tmp_path: Path) -> None:
+def test_two_contradictory_ages_may_be_a_childs(tmp_path: Path) -> None:
     scan = clean_of(faults.series(PatientAge="052Y", PatientBirthDate="20140101", **COARSE), tmp_path)  # type: ignore[arg-type]
     assert scan.study.age_years is None
     assert {flag.code for flag in scan.flags} == {"child", "left_out"}
 
 
-def test_the_age_of_a_slice_that_tells_it_stands_for_those_that_do_not(tmp_path: Path) -> None:
+def test_an_age_given_in_some_slices_is_that_of_all(tmp_path: Path) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     faults.with_tags(images[:20], PatientAge=None, PatientSex=None)
     scan = clean_of(images, tmp_path)
@@ -421,7 +423,9 @@ def test_the_age_of_a_slice_that_tells_it_stands_for_those_that_do_not(tmp_path:
 
 @pytest.mark.parametrize("absent", ["RescaleIntercept", "RescaleSlope", "PixelSpacing", "ImageOrientationPatient"])
 @pytest.mark.parametrize("pattern", ["every second", "one", "upper half"])
-def test_what_some_slices_lack_is_taken_from_the_others_and_said(tmp_path: Path, absent: str, pattern: str) -> None:
+def test_fields_absent_in_some_slices_come_from_the_others_with_a_note(
+    tmp_path: Path, absent: str, pattern: str
+) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     clean = clean_of(images, tmp_path / "clean")
     scan = clean_of(changed(images, tags(**{absent: None}), PATTERNS[pattern]), tmp_path / "absent")
@@ -432,7 +436,7 @@ def test_what_some_slices_lack_is_taken_from_the_others_and_said(tmp_path: Path,
     assert absent in flag.message
 
 
-def test_slices_off_the_scale_of_the_others_are_left_out_and_said(tmp_path: Path) -> None:
+def test_slices_off_the_scale_of_the_others_are_left_out_and_flagged(tmp_path: Path) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     faults.with_tags(images[10:12], RescaleIntercept=0)
     scan = clean_of(images, tmp_path)
@@ -455,7 +459,7 @@ OFF_SCALE = {
 
 @pytest.mark.parametrize("fault", OFF_SCALE)
 @pytest.mark.parametrize("pattern", ["every second", "every third", "upper half", "one"])
-def test_slices_of_another_scale_that_their_neighbours_belie_are_left_out(
+def test_slices_of_another_scale_that_contradict_their_neighbours_are_left_out(
     tmp_path: Path, fault: str, pattern: str
 ) -> None:
     images = faults.series(rows=64, columns=60, pixel_mm=(3.4, 3.1))
@@ -506,7 +510,7 @@ def test_slices_without_a_position_are_placed_by_their_location_among_the_others
     assert "ImagePositionPatient" in scan.flags[0].message
 
 
-def test_slices_whose_position_nothing_tells_are_missed(tmp_path: Path) -> None:
+def test_slices_of_unknown_position_are_missed(tmp_path: Path) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     faults.with_tags(images[14:], ImagePositionPatient=None, SliceLocation=None)
     scan = clean_of(images, tmp_path)
@@ -523,7 +527,7 @@ def test_one_position_and_no_location_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signed", [0, 1])
-def test_values_that_outgrow_the_bits_stored_are_kept(tmp_path: Path, signed: int) -> None:
+def test_values_that_exceed_bits_stored_are_kept(tmp_path: Path, signed: int) -> None:
     def metal(stored: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         hot = stored.copy()
         hot[10:12, 10:12] = 5324
@@ -538,7 +542,7 @@ def test_values_that_outgrow_the_bits_stored_are_kept(tmp_path: Path, signed: in
 
 
 @pytest.mark.parametrize("declared", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
-def test_a_coding_that_is_not_the_one_declared(tmp_path: Path, declared: str) -> None:
+def test_another_encoding_than_declared(tmp_path: Path, declared: str) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     clean = clean_of(images, tmp_path / "clean")
     other = {"1.2.840.10008.1.2.1": "1.2.840.10008.1.2", "1.2.840.10008.1.2": "1.2.840.10008.1.2.1"}[declared]
@@ -571,7 +575,7 @@ def _with_lengths(before: bytes, after: bytes, old: str, new: str) -> bytes:
     (b"0\\0", r"PixelSpacing is '0\\\\0'"), (b"-1\\-1", "PixelSpacing is '-1"), (b"abc\\def", "PixelSpacing is 'abc"),
 ])  # fmt: skip
 @pytest.mark.parametrize("imager", [True, False])
-def test_a_spacing_that_is_none_is_named(tmp_path: Path, value: bytes | None, words: str, imager: bool) -> None:
+def test_an_invalid_spacing_is_named(tmp_path: Path, value: bytes | None, words: str, imager: bool) -> None:
     images = faults.series(**COARSE)  # type: ignore[arg-type]
     for image in images:
         del image.PixelSpacing
@@ -585,7 +589,7 @@ def test_a_spacing_that_is_none_is_named(tmp_path: Path, value: bytes | None, wo
         read_scan(tmp_path)
 
 
-def test_directions_that_are_none_leave_left_and_right_unknown(tmp_path: Path) -> None:
+def test_invalid_directions_leave_left_and_right_unknown(tmp_path: Path) -> None:
     for number, cosines in enumerate(
         (["1", "0", "0", ".86", ".5", "0"], ["1e200", "0", "0", "0", "1e200", "0"], ["0"] * 6)
     ):

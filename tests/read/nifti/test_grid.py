@@ -92,7 +92,9 @@ def test_an_affine_onto_a_template_with_shear_and_turn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [2, 3, 4])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_without_a_qform_the_sform_turns_and_pixdim_sizes(tmp_path: Path, code: int, order: tuple[int, ...]) -> None:
+def test_without_a_qform_the_sform_gives_rotation_and_pixdim_size(
+    tmp_path: Path, code: int, order: tuple[int, ...]
+) -> None:
     shape = tuple(SHAPE[axis] for axis in order)
     affine = centred(PLAIN[:3, :3][:, list(order)], shape)  # type: ignore[arg-type]
     wide = np.diag([1.1, 1.08, 1.14, 1.0]) @ affine
@@ -124,7 +126,7 @@ def test_a_gantry_tilt_is_not_an_affine_onto_a_template(tmp_path: Path) -> None:
     [(1, 1, "sform"), (1, 2, "sform"), (2, 1, "qform"), (4, 1, "qform"), (2, 2, "sform")],
 )
 @pytest.mark.parametrize(("degrees", "shift"), [(12.0, 0.0), (0.0, 30.0)])
-def test_two_places_of_the_same_size(
+def test_two_frames_with_the_same_voxel_size(
     tmp_path: Path, sform_code: int, qform_code: int, used: str, degrees: float, shift: float
 ) -> None:
     sform = turned(degrees, shift)
@@ -137,12 +139,12 @@ def test_two_places_of_the_same_size(
     assert scan.stored.frame == used
 
 
-def test_forms_that_agree_are_no_news(tmp_path: Path) -> None:
+def test_forms_that_agree_are_not_flagged(tmp_path: Path) -> None:
     for code, qform_code in product((1, 2, 4), (1, 2)):
         assert not read_scan(save(tmp_path / "head.nii", PLAIN, code, PLAIN, qform_code)).flags
 
 
-def test_pixdim_that_nobody_set(tmp_path: Path) -> None:
+def test_pixdim_left_unset(tmp_path: Path) -> None:
     for sizes in ([1, 1, 1], [0, 0, 0], [float("nan")] * 3):
         scan = read_scan(save(tmp_path / "head.nii", PLAIN, 1, sizes=sizes))
         assert scan.geometry.voxel_mm3 == pytest.approx(np.full(28, VOXEL_MM3))
@@ -150,7 +152,7 @@ def test_pixdim_that_nobody_set(tmp_path: Path) -> None:
         assert "pixdim" in notes(scan)
 
 
-def test_pixdim_and_sform_that_can_not_both_be_true(tmp_path: Path) -> None:
+def test_pixdim_and_sform_that_contradict_each_other(tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match="pixdim and sform contradict") as caught:
         read_scan(save(tmp_path / "head.nii", PLAIN, 1, sizes=[1.2, 1.2, 3.0]))
     one_line(caught.value)
@@ -164,7 +166,7 @@ def test_a_singular_sform_beside_a_good_qform(tmp_path: Path) -> None:
     assert codes(scan) == {"left_out"}
 
 
-def test_a_quaternion_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_quaternion(tmp_path: Path) -> None:
     for number in (5.0, float("nan")):
         path = save(tmp_path / "head.nii", PLAIN, 1, PLAIN)
         with path.open("r+b") as file:
@@ -197,7 +199,7 @@ def test_a_quaternion_that_is_none(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["sform", "qform"])
-def test_a_unit_that_makes_no_head_is_not_believed(
+def test_a_unit_that_gives_no_head_is_not_used(
     tmp_path: Path, unit: str, factor: float, read_as: str, form: str
 ) -> None:
     affine = PLAIN.copy()
@@ -235,7 +237,7 @@ def test_sizes_that_no_scanner_has(tmp_path: Path, steps: tuple[float, float, fl
     assert "pixdim" in one_line(caught.value)
 
 
-def test_a_place_that_no_scanner_reaches(tmp_path: Path) -> None:
+def test_a_position_that_no_scanner_reaches(tmp_path: Path) -> None:
     far = PLAIN.copy()
     far[2, 3] = 1e7
     with pytest.raises(GeometryError, match="origin"):

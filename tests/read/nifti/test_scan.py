@@ -22,7 +22,7 @@ from calcscan.read.nifti.scan import _as_slices
 
 
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz"])
-def test_nifti_says_the_same_as_dicom(tmp_path: Path, name: str) -> None:
+def test_nifti_and_dicom_give_the_same_scan(tmp_path: Path, name: str) -> None:
     faults.write(faults.series(), tmp_path / "dicom")
     dicom = read_scan(tmp_path / "dicom")
     scan = read_scan(save(tmp_path / name, head(PLAIN).astype(np.int16)))
@@ -96,12 +96,12 @@ def test_without_orientation_or_with_two_that_disagree(tmp_path: Path) -> None:
     assert codes(read_scan(tmp_path / "two.nii")) == {"laterality_unknown"}
 
 
-def test_a_windowed_picture_is_not_hounsfield(tmp_path: Path) -> None:
+def test_a_windowed_image_is_not_hounsfield(tmp_path: Path) -> None:
     window = np.clip((head(PLAIN) + 20) / 100, 0, 1) * 255
     assert codes(read_scan(save(tmp_path / "window.nii", window.astype(np.uint8)))) == {"not_hounsfield"}
 
 
-def test_what_is_no_volume(tmp_path: Path) -> None:
+def test_not_a_volume(tmp_path: Path) -> None:
     thin = head(PLAIN).astype(np.int16)[:, :, :5]
     with pytest.raises(GeometryError, match="too small"):
         read_scan(save(tmp_path / "thin.nii", thin))

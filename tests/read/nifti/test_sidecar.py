@@ -43,7 +43,7 @@ def scan_with(folder: Path, fields: Any, name: str = "head") -> Scan:
     return read_scan(path)
 
 
-def test_it_is_read_as_a_dicom_header_is(tmp_path: Path) -> None:
+def test_it_is_read_like_a_dicom_header(tmp_path: Path) -> None:
     scan = scan_with(tmp_path, BIDS)
     made = scan.acquisition
     assert (made.manufacturer, made.model, made.kernel, made.kvp_kv) == ("Siemens", "Force", "H31s", 120.0)
@@ -54,7 +54,7 @@ def test_it_is_read_as_a_dicom_header_is(tmp_path: Path) -> None:
     assert not scan.flags
 
 
-def test_the_same_words_as_in_dicom_mean_the_same(tmp_path: Path) -> None:
+def test_words_mean_the_same_as_in_dicom(tmp_path: Path) -> None:
     """Field by field: what a DICOM header makes of it, the JSON does."""
     for number, extra in enumerate(
         [
@@ -138,7 +138,7 @@ def test_no_contrast(tmp_path: Path, fields: dict[str, Any]) -> None:
     assert "contrast" not in codes(scan_with(tmp_path, BIDS | fields)) or "ContrastBolusAgentSequence" in fields
 
 
-def test_thickness_far_above_the_spacing_is_told(tmp_path: Path) -> None:
+def test_thickness_far_above_the_spacing_is_flagged(tmp_path: Path) -> None:
     assert scan_with(tmp_path, {"SliceThickness": 10.0}).acquisition.slice_thickness_mm == 10.0
 
 
@@ -162,7 +162,7 @@ def test_the_agent_in_a_bids_name(tmp_path: Path, name: str, contrast: bool | No
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "enhanced"),
     [
         ("head_with_contrast", True),
         ("CTA", True),
@@ -177,9 +177,9 @@ def test_the_agent_in_a_bids_name(tmp_path: Path, name: str, contrast: bool | No
         ("head", False),
     ],
 )
-def test_contrast_in_a_plain_name(tmp_path: Path, name: str, told: bool) -> None:
+def test_contrast_in_a_plain_name(tmp_path: Path, name: str, enhanced: bool) -> None:
     scan = read_scan(save(tmp_path / f"{name}.nii", HEAD))
-    assert ("contrast" in codes(scan)) is told
+    assert ("contrast" in codes(scan)) is enhanced
     assert all(name not in flag.message for flag in scan.flags)
 
 
@@ -197,7 +197,7 @@ def test_contrast_in_a_plain_name(tmp_path: Path, name: str, told: bool) -> None
         {"ImageType": ["DERIVED", "SECONDARY", "MONOENERGETIC"], "SeriesDescription": "Mono 40 keV"},
     ],
 )
-def test_what_is_no_series_to_measure_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
+def test_a_series_that_would_not_be_measured_is_refused(tmp_path: Path, fields: dict[str, Any]) -> None:
     with pytest.raises(NoCTError) as caught:
         scan_with(tmp_path, BIDS | fields)
     assert "JSON" in one_line(caught.value)
@@ -215,7 +215,7 @@ def test_what_is_no_series_to_measure_is_refused(tmp_path: Path, fields: dict[st
         (json.dumps({"x": "y" * 4_100_000}), "larger than"),
     ],
 )
-def test_a_json_that_can_not_be_used_is_said(tmp_path: Path, text: str, why: str) -> None:
+def test_an_unusable_json_is_flagged(tmp_path: Path, text: str, why: str) -> None:
     scan = scan_with(tmp_path, text)
     assert codes(scan) == {"left_out"}
     assert why in scan.flags[0].message
@@ -225,14 +225,14 @@ def test_a_json_that_can_not_be_used_is_said(tmp_path: Path, text: str, why: str
 @pytest.mark.parametrize(
     "value", [None, {}, [], [None], {"a": 1}, [[1]], "x" * 5000, 1e400, -5, True, "\\", "ä\x1b[31m", float("nan")]
 )
-def test_senseless_fields_are_passed_over(tmp_path: Path, value: Any) -> None:
+def test_invalid_fields_are_skipped(tmp_path: Path, value: Any) -> None:
     names = [name for name in BIDS if name not in ("Modality", "ImageType", "SeriesDescription")]
     scan = scan_with(tmp_path, dict.fromkeys(names, value) | {"KVP": value, "StudyDate": value, "Rows": value})
     assert scan.hu.shape == (28, 48, 44)
     assert "laterality_unknown" not in codes(scan)
 
 
-def test_the_json_of_what_dcm2niix_mended(tmp_path: Path) -> None:
+def test_the_json_of_a_volume_that_dcm2niix_corrected(tmp_path: Path) -> None:
     (tmp_path / "head.json").write_text(json.dumps(BIDS | {"KVP": 140, "GantryDetectorTilt": 18.0}))
     for name in ("head_Tilt_1", "head_Eq_1", "head_Tilt_Eq_1", "head_Eq"):
         scan = read_scan(save(tmp_path / f"{name}.nii.gz", HEAD))
@@ -242,7 +242,7 @@ def test_the_json_of_what_dcm2niix_mended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["head_Eq_1.nii.gz", "head_Tilt_Eq_1.nii", "head_Eq.nii.gz"])
-def test_uneven_slices_that_dcm2niix_mended_beside_it(tmp_path: Path, name: str) -> None:
+def test_uneven_slices_beside_a_corrected_copy_by_dcm2niix(tmp_path: Path, name: str) -> None:
     path = save(tmp_path / "head.nii.gz", HEAD)
     (tmp_path / name.replace("head", "other")).touch()
     assert not read_scan(path).flags
@@ -252,7 +252,7 @@ def test_uneven_slices_that_dcm2niix_mended_beside_it(tmp_path: Path, name: str)
     assert "DICOM" in one_line(caught.value)
 
 
-def test_the_name_of_the_file_is_nobody_s_business(tmp_path: Path) -> None:
+def test_the_file_name_is_not_shown(tmp_path: Path) -> None:
     path = save(tmp_path / "Mueller_Hans_19370312.nii.gz", HEAD)
     scan = read_scan(path)
     assert scan.series[0].description == "(NIfTI volume)"

@@ -65,7 +65,7 @@ def test_1024_added_and_the_rest_not_a_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [np.arange(2), np.arange(0, 40), np.array([0, 1, 7, 14175])])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
-def test_a_mask_or_a_map_of_labels(tmp_path: Path, labels: np.ndarray, dtype: type) -> None:
+def test_a_mask_or_label_map(tmp_path: Path, labels: np.ndarray, dtype: type) -> None:
     if labels.max() > np.iinfo(np.uint8).max and dtype == np.uint8:
         return
     scan = read_scan(save(tmp_path / "mask.nii.gz", rng.choice(labels, SHAPE).astype(dtype)))
@@ -111,19 +111,19 @@ def scaled(path: Path, data: np.ndarray, slope: float, intercept: float) -> Path
 
 
 @pytest.mark.parametrize("slope", [0.0, float("nan"), float("inf")])
-def test_a_slope_that_means_none(tmp_path: Path, slope: float) -> None:
+def test_a_slope_that_means_no_scaling(tmp_path: Path, slope: float) -> None:
     scan = read_scan(scaled(tmp_path / "head.nii", np.rint(NOISY).astype(np.int16), slope, -1024.0))
     assert not scan.flags
     assert scan.hu.max() == np.rint(NOISY).max()
 
 
-def test_an_intercept_that_is_no_number(tmp_path: Path) -> None:
+def test_an_intercept_that_is_not_a_number(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="scl_inter") as caught:
         read_scan(scaled(tmp_path / "head.nii", np.rint(NOISY).astype(np.int16), 1.0, float("nan")))
     one_line(caught.value)
 
 
-def test_what_is_not_one_grey_volume(tmp_path: Path) -> None:
+def test_not_one_greyscale_volume(tmp_path: Path) -> None:
     volume = np.rint(NOISY).astype(np.int16)
     cases: dict[str, tuple[np.ndarray, str]] = {
         "colour": (np.zeros((20, 20, 20), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")]), "colours"),
@@ -143,7 +143,7 @@ def test_what_is_not_one_grey_volume(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz", "HEAD.NII", "head.NII.GZ", "head", "head.img.nii"])
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
-def test_packed_or_not_whatever_the_name(tmp_path: Path, name: str, packed: bool, kind: Any) -> None:
+def test_compressed_or_not_whatever_the_name(tmp_path: Path, name: str, packed: bool, kind: Any) -> None:
     content = save(tmp_path / "own.nii", np.rint(NOISY).astype(np.int16), kind).read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(content) if packed else content)
     scan = read_scan(tmp_path / name)
@@ -164,7 +164,7 @@ def test_a_pair_by_either_half(tmp_path: Path, kind: Any) -> None:
     one_line(caught.value)
 
 
-def test_analyze_has_no_sides(tmp_path: Path) -> None:
+def test_analyze_has_no_orientation(tmp_path: Path) -> None:
     nibabel.save(nibabel.AnalyzeImage(np.rint(NOISY).astype(np.int16), None), tmp_path / "head.img")
     scan = read_scan(tmp_path / "head.hdr")
     assert scan.hu.size == NOISY.size
@@ -172,7 +172,7 @@ def test_analyze_has_no_sides(tmp_path: Path) -> None:
     assert codes(scan) == {"laterality_unknown"}
 
 
-def test_a_file_that_nobody_may_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(tmp_path / "head.nii.gz", np.rint(NOISY).astype(np.int16))
 
     def refuse(self: Path, *args: object, **kwargs: object) -> None:
@@ -207,7 +207,7 @@ def test_a_flipped_bit_in_a_packed_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "at"), [(348, 123), (540, 500)])
-def test_a_unit_field_of_anything(tmp_path: Path, size: int, at: int) -> None:
+def test_any_value_in_the_unit_field(tmp_path: Path, size: int, at: int) -> None:
     kind = nibabel.Nifti1Image if size == 348 else nibabel.Nifti2Image
     content = bytearray(save(tmp_path / "head.nii", np.rint(NOISY).astype(np.int16), kind).read_bytes())
     for value in (6, 7, 0xFE):
@@ -260,7 +260,7 @@ def test_a_volume_larger_than_any_head_is_refused_before_it_is_unpacked(
     assert peak < 2e7
 
 
-def test_one_volume_is_all_the_memory_that_reading_takes(tmp_path: Path) -> None:
+def test_reading_takes_the_memory_of_one_volume(tmp_path: Path) -> None:
     big = np.kron(np.rint(NOISY).astype(np.float32), np.ones((3, 3, 2), np.float32))
     steps = PLAIN.copy()
     steps[:3, :3] /= [3, 3, 2]

@@ -92,7 +92,7 @@ def test_padding_becomes_air(tmp_path: Path, clean: Scan, padding: int, tags: di
     assert np.array_equal(scan.hu[:, 5:], clean.hu[:, 5:])
 
 
-def test_a_padding_value_that_would_be_tissue_is_not_believed(tmp_path: Path, clean: Scan) -> None:
+def test_a_padding_value_in_the_range_of_tissue_is_ignored(tmp_path: Path, clean: Scan) -> None:
     faults.write(faults.series(PixelPaddingValue=35 - faults.INTERCEPT), tmp_path)
     assert np.array_equal(read_scan(tmp_path).hu, clean.hu)
 
@@ -125,7 +125,7 @@ def test_a_ceiling_is_flagged(tmp_path: Path) -> None:
     assert codes(read_scan(tmp_path)) == {"saturated"}
 
 
-def test_overlay_bits_are_no_values(tmp_path: Path, clean: Scan) -> None:
+def test_overlay_bits_are_masked(tmp_path: Path, clean: Scan) -> None:
     images = faults.recode(
         faults.series(), lambda stored: stored | 0x8000, PixelRepresentation=0, BitsStored=12, HighBit=11
     )
@@ -191,7 +191,7 @@ def test_a_truncated_slice_is_named_and_flagged(tmp_path: Path, clean: Scan) -> 
     assert scan.geometry.slab_mm == pytest.approx(np.full(27, 5.0))
 
 
-def test_a_truncated_end_slice_is_flagged_though_no_gap_shows(tmp_path: Path) -> None:
+def test_a_truncated_end_slice_is_flagged_although_it_leaves_no_gap(tmp_path: Path) -> None:
     paths = faults.write(faults.series(), tmp_path)
     faults.cut_short(paths[-1])
     assert codes(read_scan(tmp_path)) == {"missing_slices"}

@@ -118,7 +118,7 @@ def test_a_computed_series_alone_is_refused_with_the_reason(
         ["DERIVED", "SECONDARY", "AXIAL", "ANON"],
     ],
 )
-def test_a_derived_series_alone_that_looks_native_is_read_and_said(tmp_path: Path, kind: list[str]) -> None:
+def test_a_lone_derived_series_that_looks_native_is_read_with_the_reason(tmp_path: Path, kind: list[str]) -> None:
     faults.write(faults.series(ImageType=kind), tmp_path)
     scan = read_scan(tmp_path)
     assert len(scan.hu) == 28
@@ -127,7 +127,7 @@ def test_a_derived_series_alone_that_looks_native_is_read_and_said(tmp_path: Pat
     assert "there is no plainer series" in scan.series[0].reason
 
 
-def test_a_derived_series_alone_without_skull_or_with_other_values_is_refused(tmp_path: Path) -> None:
+def test_a_lone_derived_series_without_skull_or_with_shifted_values_is_refused(tmp_path: Path) -> None:
     kind = ["DERIVED", "SECONDARY", "AXIAL"]
     bare = faults.recode(faults.series(ImageType=kind), lambda stored: np.where(stored > 1200, 24, stored))
     faults.write(bare, tmp_path / "bare")
@@ -152,7 +152,7 @@ def derivation(tmp_path: Path, kind: list[str], description: str, tags: dict[str
     return derivation_of([image], SETTINGS)
 
 
-def test_names_of_native_series_are_not_mistaken(tmp_path: Path) -> None:
+def test_native_series_are_recognised_by_name(tmp_path: Path) -> None:
     wrong = {}
     for number, name in enumerate(NATIVE):
         own = derivation(tmp_path / str(number), ["ORIGINAL", "PRIMARY", "AXIAL"], name, {})
@@ -161,7 +161,7 @@ def test_names_of_native_series_are_not_mistaken(tmp_path: Path) -> None:
     assert not wrong
 
 
-def test_what_was_compressed_or_made_anonymous_is_native(tmp_path: Path) -> None:
+def test_compressed_and_anonymised_series_are_native(tmp_path: Path) -> None:
     for number, words in enumerate(
         ("3:1 JPEGLOSSLESS", "Lossy compression", "anonymised by dcm4che", "Legacy Converted")
     ):
@@ -169,14 +169,14 @@ def test_what_was_compressed_or_made_anonymous_is_native(tmp_path: Path) -> None
         assert not derivation(tmp_path / str(number), ["ORIGINAL", "PRIMARY", "AXIAL"], "Head", tags).why
 
 
-def test_the_code_of_a_derivation_counts_as_its_description_does(tmp_path: Path) -> None:
+def test_a_derivation_code_counts_like_a_description(tmp_path: Path) -> None:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "113073", "DCM", "Maximum intensity projection"
     tags = {"DerivationCodeSequence": Sequence([code])}
     assert derivation(tmp_path, ["ORIGINAL", "PRIMARY", "AXIAL"], "Head", tags).nature == Nature.COMPUTED
 
 
-def test_what_names_slices_of_another_series_as_its_source_is_derived(tmp_path: Path) -> None:
+def test_a_series_with_slices_of_another_as_its_source_is_derived(tmp_path: Path) -> None:
     native = faults.series(**COARSE)
     copy = faults.in_study_of(native, named(["ORIGINAL", "PRIMARY", "AXIAL"], "Head 1.0", {}, **THIN))[len(native) :]
     for image in copy:
@@ -198,7 +198,7 @@ def test_derived_slices_in_the_series_itself_replace_none(tmp_path: Path, kind: 
     assert scan.hu.max() > 1200
 
 
-def test_told_in_some_slices_only(tmp_path: Path) -> None:
+def test_computed_in_some_slices_only(tmp_path: Path) -> None:
     native, other = faults.series(**COARSE), named(["ORIGINAL", "PRIMARY", "AXIAL"], "Head", {}, **THIN)
     faults.with_tags(other[5:], DerivationDescription="MIP 5 mm")
     faults.write(faults.in_study_of(native, other), tmp_path)
@@ -218,7 +218,7 @@ def test_frames_of_an_enhanced_object_say_how_they_were_computed(tmp_path: Path)
     assert any("projection" in choice.reason for choice in scan.series)
 
 
-def test_a_dose_distribution_that_calls_itself_ct_is_none(tmp_path: Path) -> None:
+def test_a_dose_distribution_stored_as_ct_is_not_one(tmp_path: Path) -> None:
     native = faults.series(**COARSE)
     dose = named(["DERIVED", "SECONDARY", "AXIAL"], "plan", {"SOPClassUID": RTDoseStorage}, **THIN)
     faults.write(faults.in_study_of(native, dose), tmp_path)
@@ -245,19 +245,19 @@ def test_a_native_reformat_is_better_than_an_original_with_contrast(tmp_path: Pa
     assert not scan.flags
 
 
-def test_what_is_computed_in_an_unknown_way_is_no_better_than_contrast(tmp_path: Path) -> None:
+def test_computed_in_an_unknown_way_ranks_below_contrast(tmp_path: Path) -> None:
     odd = named(["DERIVED", "SECONDARY"], "Head 5mm", {})
     contrast = faults.series(**COARSE, **THIN, ContrastBolusAgent="Iomeron 350")
     faults.write(faults.in_study_of(odd, contrast), tmp_path)
     assert [flag.code for flag in read_scan(tmp_path).flags] == ["contrast"]
 
 
-def test_metal_artefact_reduction_is_read_where_it_is_all_there_is(tmp_path: Path) -> None:
+def test_metal_artefact_reduction_is_read_where_there_is_nothing_else(tmp_path: Path) -> None:
     faults.write(faults.series(SeriesDescription="Head iMAR 1.0"), tmp_path)
     assert not read_scan(tmp_path).flags
 
 
-def test_a_computed_series_that_is_asked_for_is_flagged(tmp_path: Path) -> None:
+def test_a_requested_computed_series_is_flagged(tmp_path: Path) -> None:
     native = faults.series(**COARSE)
     derived = named(["DERIVED", "SECONDARY"], "AX MIP", {}, **THIN)
     faults.write(faults.in_study_of(native, derived), tmp_path)
@@ -267,7 +267,7 @@ def test_a_computed_series_that_is_asked_for_is_flagged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("energy", [65, 70, 75])
-def test_a_single_energy_like_120_kv_alone_is_read_and_flagged(tmp_path: Path, energy: int) -> None:
+def test_a_lone_single_energy_similar_to_120_kv_is_read_and_flagged(tmp_path: Path, energy: int) -> None:
     kind = ["DERIVED", "PRIMARY", "AXIAL", "VMI"]
     faults.write(
         faults.series(ImageType=kind, SeriesDescription="Head", MonoenergeticEnergyEquivalent=float(energy)), tmp_path
@@ -301,12 +301,12 @@ def test_another_rescale_type_in_some_slices(tmp_path: Path, kind: str, count: i
     assert chosen(read_scan(tmp_path / "both")) == native[0].SeriesInstanceUID
 
 
-def test_unspecified_in_every_slice_is_left_to_the_values(tmp_path: Path) -> None:
+def test_an_unspecified_rescale_type_is_judged_by_the_values(tmp_path: Path) -> None:
     faults.write(faults.series(RescaleType="US"), tmp_path)
     assert not read_scan(tmp_path).flags
 
 
-# --- by the picture alone: a noisy head, and things made of it, all of them said to be original ---
+# --- by the images alone: a noisy head and series made from it, all labelled original ---
 
 
 def noisy(**more: Any) -> Series:
@@ -365,7 +365,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_the_picture_tells_where_the_header_does_not(tmp_path: Path, name: str) -> None:
+def test_the_image_decides_where_the_header_does_not(tmp_path: Path, name: str) -> None:
     change, right = PICTURES[name]
     thin = noisy()
     native = thick(thin)
@@ -377,7 +377,7 @@ def test_the_picture_tells_where_the_header_does_not(tmp_path: Path, name: str) 
     assert not scan.flags
 
 
-def test_what_the_study_says_of_contrast_is_put_down_to_the_series_that_shows_it(tmp_path: Path) -> None:
+def test_contrast_named_by_the_study_belongs_to_the_series_that_shows_it(tmp_path: Path) -> None:
     thin = noisy(StudyDescription="CTA head")
     native = thick(thin)
     filled(thin, spots(volume(thin), 320))
@@ -387,7 +387,7 @@ def test_what_the_study_says_of_contrast_is_put_down_to_the_series_that_shows_it
     assert not scan.flags
 
 
-def test_calcium_taken_out_of_the_picture(tmp_path: Path) -> None:
+def test_calcium_removed_from_the_image(tmp_path: Path) -> None:
     thin = noisy()
     filled(thin, spots(volume(thin), 400, radius=4.0))
     native = thick(thin)
@@ -401,7 +401,7 @@ def test_calcium_taken_out_of_the_picture(tmp_path: Path) -> None:
     assert any("calcium" in choice.reason for choice in scan.series)
 
 
-def test_a_slab_that_stands_alone_and_is_derived_is_refused(tmp_path: Path) -> None:
+def test_a_lone_derived_slab_is_refused(tmp_path: Path) -> None:
     thin = noisy(ImageType=["DERIVED", "SECONDARY"])
     faults.write(thin, tmp_path / "plain")
     assert len(read_scan(tmp_path / "plain").hu) == 70

@@ -45,7 +45,7 @@ def test_the_ball_is_where_it_was_put(tmp_path: Path, plane: str, tilt: float) -
 
 
 @pytest.mark.parametrize("fault", [faults.shuffled, faults.equal_numbers, lambda images: images[::-1]])
-def test_numbers_and_names_play_no_part(tmp_path: Path, fault) -> None:  # type: ignore[no-untyped-def]
+def test_numbers_and_names_do_not_matter(tmp_path: Path, fault) -> None:  # type: ignore[no-untyped-def]
     images = faults.series()
     faults.write(images, tmp_path / "clean")
     clean = read_scan(tmp_path / "clean")
@@ -57,7 +57,7 @@ def test_numbers_and_names_play_no_part(tmp_path: Path, fault) -> None:  # type:
     assert not scan.flags
 
 
-def test_jitter_is_no_fault(tmp_path: Path) -> None:
+def test_jitter_is_not_flagged(tmp_path: Path) -> None:
     faults.write(faults.jittered(faults.series(slices=100, spacing_mm=1.25)), tmp_path)
     scan = read_scan(tmp_path)
     assert not scan.flags
@@ -107,7 +107,7 @@ def test_overlapping_slices_stand_for_their_spacing(tmp_path: Path) -> None:
     assert scan.acquisition.slice_thickness_mm == 1.25
 
 
-def test_copies_are_left_out(tmp_path: Path) -> None:
+def test_duplicates_are_left_out(tmp_path: Path) -> None:
     for fault in (faults.copied, faults.resent):
         folder = tmp_path / fault.__name__
         faults.write(fault(faults.series(), 3, 4), folder)
@@ -117,7 +117,7 @@ def test_copies_are_left_out(tmp_path: Path) -> None:
         assert scan.flags[0].value == 2.0
 
 
-def test_a_retaken_slice_replaces_the_first(tmp_path: Path) -> None:
+def test_a_repeated_slice_replaces_the_first(tmp_path: Path) -> None:
     faults.write(faults.retaken(faults.series(), 3), tmp_path)
     scan = read_scan(tmp_path)
     assert codes(scan) == {"duplicate_slices"}

@@ -106,7 +106,7 @@ def test_a_uid_of_a_localizer_is_refused(tmp_path: Path) -> None:
         read_scan(tmp_path, series_uid=str(scout[0].SeriesInstanceUID))
 
 
-def test_two_kernels_under_one_uid_are_told_apart(tmp_path: Path) -> None:
+def test_two_kernels_under_one_uid_are_separated(tmp_path: Path) -> None:
     soft = faults.series()
     bone = faults.recode(faults.series(ConvolutionKernel="H60s"), lambda stored: stored + 7)
     faults.write(faults.in_series_of(soft, bone)[::-1], tmp_path)
@@ -117,7 +117,7 @@ def test_two_kernels_under_one_uid_are_told_apart(tmp_path: Path) -> None:
     assert not scan.flags
 
 
-def test_two_passes_under_one_uid_that_only_their_turns_tell_apart(tmp_path: Path) -> None:
+def test_two_passes_under_one_uid_that_differ_only_in_order(tmp_path: Path) -> None:
     soft = faults.series()
     again = faults.recode(faults.series(), lambda stored: stored + 7)
     for number, image in enumerate(again):
@@ -130,7 +130,7 @@ def test_two_passes_under_one_uid_that_only_their_turns_tell_apart(tmp_path: Pat
     assert not scan.flags
 
 
-def test_times_that_differ_with_every_slice_do_not_scatter_passes(tmp_path: Path) -> None:
+def test_times_that_differ_between_slices_do_not_split_passes(tmp_path: Path) -> None:
     soft = faults.series()
     again = faults.recode(faults.series(), lambda stored: stored + 7)
     for number, image in enumerate([*soft, *again]):
@@ -141,7 +141,7 @@ def test_times_that_differ_with_every_slice_do_not_scatter_passes(tmp_path: Path
     assert len(np.unique(scan.hu.min(axis=(1, 2)))) == 1
 
 
-def test_two_acquisitions_under_one_uid_are_told_apart_by_number(tmp_path: Path) -> None:
+def test_two_acquisitions_under_one_uid_are_separated_by_number(tmp_path: Path) -> None:
     soft = faults.series()
     late = faults.recode(faults.series(slices=20), lambda stored: stored + 7, AcquisitionNumber=2)
     faults.write(faults.in_series_of(soft, late), tmp_path)

@@ -22,49 +22,50 @@ from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.pixels.volume import decode_volume
 from calcscan.read.series.geometry import geometry_of
 from calcscan.read.series.grouping import differences
-from calcscan.read.series.left_out import left_out_flags, shown
+from calcscan.read.series.left_out import left_out_flags, listed
 from calcscan.read.series.missing_extent import missing_flags
 from calcscan.read.series.outliers import without_outliers
 from calcscan.read.series.select import derived_flag, select_series
 from calcscan.read.series.stacks import Stack, stacks_of
 from calcscan.read.size_limits import refuse_large
+from calcscan.read.wording import counted
 
 
 def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, where: str) -> Scan:
     """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
     headers = read_headers(files, settings)
     if not headers.images:
-        raise no_images(files, headers.lost, where, settings.kinds)
+        raise no_images(files, headers.unreadable, where, settings.kinds)
     stacks = stacks_of(headers.images, settings)
     chosen, choices = select_series(stacks, settings, series_uid=series_uid, where=where)
     stack = chosen.stack
     _refuse_several_people(stack, headers.images, series_uid, where, settings)
-    together, strays = without_outliers(stack.images, settings)
-    refuse_large(together, where, settings)
-    hu, kept, broken = decode_volume(together, settings)
+    slices, outlier_flags = without_outliers(stack.images, settings)
+    refuse_large(slices, where, settings)
+    hu, kept, undecodable = decode_volume(slices, settings)
     if not kept:
-        what = f"no slice can be decoded: {broken[0].name} {broken[0].what}"
+        what = f"no slice can be decoded: {undecodable[0].name} {undecodable[0].what}"
         raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
     try:
-        geometry, flags = geometry_of(kept, settings, where=where)
+        geometry, geometry_flags = geometry_of(kept, settings, where=where)
     except GeometryError as error:
-        if not broken:
+        if not undecodable:
             raise
-        hint = f"{len(broken)} more can't be decoded: {broken[0].name} {broken[0].what}"
+        hint = f"{len(undecodable)} more can't be decoded: {undecodable[0].name} {undecodable[0].what}"
         raise GeometryError(error.what, where=where, hint=hint) from error
     first = replace(kept[0], person=person_of(kept), kernel=kernel_of(kept))
     labelled = [first, *kept[1:]]
     thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
-    said = {image.patient_position for image in kept if image.patient_position}
+    patient_positions = {image.patient_position for image in kept if image.patient_position}
     flags = (
-        *header_flags(labelled, said, chosen.contrast, settings),
+        *header_flags(labelled, patient_positions, chosen.contrast, settings),
         *derived_flag(chosen, settings),
-        *_lost_flags(broken, [one for one in headers.lost if _may_belong(one, first)], settings),
+        *_unreadable_flags(undecodable, [one for one in headers.unreadable if _may_belong(one, first)], settings),
         *missing_flags(kept, stack, stacks, headers.images, headers.listed, settings),
-        *left_out_flags(stack, stacks, [one for one in headers.lost if one.foreign], settings),
-        *strays,
+        *left_out_flags(stack, stacks, [one for one in headers.unreadable if one.foreign], settings),
+        *outlier_flags,
         *_copies_flag(stack),
-        *flags,
+        *geometry_flags,
         *hounsfield_flags(hu, settings, top_hu=_top_hu(first)),
         *_notes(first, stack, hu, settings),
     )
@@ -73,15 +74,18 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
         geometry=geometry,
         acquisition=acquisition_of(labelled, max(thicknesses, default=None), chosen.contrast, settings),
         study=study_of(first, settings),
-        series=(*(_noted(choice, stack, settings) for choice in choices), *(_lost_choice(one) for one in headers.lost)),
+        series=(
+            *(_noted(choice, stack, settings) for choice in choices),
+            *(_unreadable_choice(one) for one in headers.unreadable),
+        ),
         flags=flags,
         sources=tuple(image.source for image in kept),
     )
 
 
-def _may_belong(lost: UnreadableFile, image: Image) -> bool:
+def _may_belong(file: UnreadableFile, image: Image) -> bool:
     """Might a file that can't be read be a slice of the image's series?"""
-    return not lost.foreign and image.series_uid.startswith(lost.series_uid)
+    return not file.foreign and image.series_uid.startswith(file.series_uid)
 
 
 def _refuse_several_people(
@@ -118,14 +122,14 @@ def _top_hu(image: Image) -> float:
     return top * (pixels.slope or 1.0) + (pixels.intercept or 0.0)
 
 
-def _lost_flags(
-    broken: Sequence[UnreadableFile], lost: Sequence[UnreadableFile], settings: ReadingSettings
+def _unreadable_flags(
+    undecodable: Sequence[UnreadableFile], unreadable: Sequence[UnreadableFile], settings: ReadingSettings
 ) -> tuple[Flag, ...]:
     """One flag for slices of the series that can't be decoded, one for files that may have been slices of it."""
     flags = []
-    for files, what, more in ((broken, "slice", ""), (lost, "file", " that may belong to the series")):
+    for files, what, more in ((undecodable, "slice", ""), (unreadable, "file", " that may belong to the series")):
         if files:
-            message = f"{len(files)} {what}{'s' * (len(files) > 1)}{more} can't be read: {shown(files, settings)}."
+            message = f"{counted(len(files), what)}{more} can't be read: {listed(files, settings)}."
             flags.append(Flag(code="missing_slices", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 
@@ -133,11 +137,11 @@ def _lost_flags(
 def _copies_flag(stack: Stack) -> tuple[Flag, ...]:
     if not stack.copies and not stack.retakes:
         return ()
-    parts = [f"{stack.copies} copies left out"] * bool(stack.copies)
-    parts += [f"at {stack.retakes} positions the last of several images was used"] * bool(stack.retakes)
+    parts = [f"{counted(stack.copies, 'duplicate')} left out"] * bool(stack.copies)
+    parts += [f"at {counted(stack.retakes, 'position')} the last of several images was used"] * bool(stack.retakes)
     total = float(stack.copies + stack.retakes)
     return (Flag(code="duplicate_slices", message=f"Duplicate slices: {', '.join(parts)}.", value=total, limit=0.0),)
 
 
-def _lost_choice(lost: UnreadableFile) -> SeriesChoice:
-    return SeriesChoice(uid="", description=lost.name, images=1, chosen=False, reason=lost.what)
+def _unreadable_choice(file: UnreadableFile) -> SeriesChoice:
+    return SeriesChoice(uid="", description=file.name, images=1, chosen=False, reason=file.what)

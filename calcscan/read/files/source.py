@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from calcscan.errors import UnreadableError
-from calcscan.read.files.tree import why
+from calcscan.read.files.tree import reason_of
 
 _DICOM_NAMES = (".dcm", ".ima", ".dicom")
 READ_ERRORS = (
@@ -96,7 +96,7 @@ class SourceFile:
 
 
 def cannot_read(error: BaseException) -> str:
-    return f"can't be read ({why(error)})"
+    return f"can't be read ({reason_of(error)})"
 
 
 def printable(name: str) -> str:

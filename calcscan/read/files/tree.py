@@ -71,7 +71,7 @@ def walk(
         except OSError as error:
             if place == root:
                 raise
-            problem = f"is a folder that can't be opened ({why(error)})"
+            problem = f"is a folder that can't be opened ({reason_of(error)})"
             yield Folder(path=place.parent, entries=(Entry(path=place, problem=problem, doubtful=True, folder=True),))
             continue
         yield folder
@@ -158,13 +158,13 @@ def _unreachable(item: os.DirEntry[str], error: OSError) -> str:
         return "is a broken link"
     if error.errno == errno.ELOOP:
         return "is a link to itself"
-    return f"can't be reached ({why(error)})"
+    return f"can't be reached ({reason_of(error)})"
 
 
-def why(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What went wrong, as the system words it, on one line.
 
-    >>> why(OSError(13, "Permission denied")), why(EOFError())
+    >>> reason_of(OSError(13, "Permission denied")), reason_of(EOFError())
     ('Permission denied', 'EOFError')
     """
     return " ".join(str(getattr(error, "strerror", None) or str(error) or type(error).__name__).split())

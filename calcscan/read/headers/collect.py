@@ -36,7 +36,7 @@ class Headers:
     """What the files of an input say before any pixel is read: slices, files that can't be read, a directory's list."""
 
     images: list[Image]
-    lost: list[UnreadableFile]
+    unreadable: list[UnreadableFile]
     listed: list[ListedImage]
 
 
@@ -44,14 +44,14 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
     """Every slice that the files hold, every file that can't be read though it claims to be DICOM, and what a DICOMDIR
     lists."""
     images: list[Image] = []
-    lost: list[UnreadableFile] = []
+    unreadable: list[UnreadableFile] = []
     listed: list[ListedImage] = []
     empty: list[SourceFile] = []
     for file in files:
         try:
             found = read_images(file, settings)
         except UnreadableError as error:
-            lost.append(
+            unreadable.append(
                 UnreadableFile(name=file.name, what=error.what, foreign=bool(file.problem) and not file.doubtful)
             )
             continue
@@ -62,11 +62,13 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
         whole = [image for image in found if image.pixels.offset is not None or not _is_ct_class(image)]
         if len(whole) < len(found):
             uid = found[0].series_uid
-            lost.append(UnreadableFile(name=file.name, what="holds no pixel data; it may be truncated", series_uid=uid))
+            unreadable.append(
+                UnreadableFile(name=file.name, what="holds no pixel data; it may be truncated", series_uid=uid)
+            )
         for image in whole:
             wrong = impossible_value(image, settings) if _is_ct_class(image) else ""
             if wrong:
-                lost.append(UnreadableFile(name=file.name, what=wrong, series_uid=image.series_uid))
+                unreadable.append(UnreadableFile(name=file.name, what=wrong, series_uid=image.series_uid))
             else:
                 images.append(image)
     slices = {_numbered(image.file.name) for image in images if _is_ct_class(image)} - {""}
@@ -75,8 +77,8 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
         if _numbered(file.name) in slices and all(one.foreign for one in why):
             what = why[0].what if why else "is not a DICOM image"
             why = [UnreadableFile(name=file.name, what=f"{what}, although it is named like the slices")]
-        lost += why
-    return Headers(images=images, lost=lost, listed=listed)
+        unreadable += why
+    return Headers(images=images, unreadable=unreadable, listed=listed)
 
 
 def _numbered(name: str) -> str:
@@ -105,9 +107,9 @@ def _no_image(file: SourceFile, kinds: FileKinds) -> list[UnreadableFile]:
 
 
 def no_images(
-    files: Sequence[SourceFile], lost: Sequence[UnreadableFile], where: str, kinds: FileKinds
+    files: Sequence[SourceFile], unreadable: Sequence[UnreadableFile], where: str, kinds: FileKinds
 ) -> UnreadableError | NoCTError:
-    claimed = [one for one in lost if not one.foreign]
+    claimed = [one for one in unreadable if not one.foreign]
     if claimed:
         more = f" (and {len(claimed) - 1} more)" if len(claimed) > 1 else ""
         instead, hint = what_instead([file for file in files if file.name == claimed[0].name], kinds)

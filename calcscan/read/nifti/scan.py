@@ -43,7 +43,7 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
     where = str(path)
     file = open_nifti(path, settings)
     grid = grid_of_file(file, settings)
-    beside = read_sidecar(path, settings)
+    sidecar = read_sidecar(path, settings)
     hu = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)
@@ -54,10 +54,10 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
         raise GeometryError(
             f"the affine does not define a volume ({error})", where=where, hint="convert it again"
         ) from error
-    thickness = beside.acquisition.slice_thickness_mm
+    thickness = sidecar.acquisition.slice_thickness_mm
     choice = SeriesChoice(
-        uid=beside.study.series_uid,
-        description=beside.description or NAME,
+        uid=sidecar.study.series_uid,
+        description=sidecar.description or NAME,
         images=len(hu),
         chosen=True,
         reason="the only volume given",
@@ -65,18 +65,18 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=beside.acquisition,
-        study=beside.study,
+        acquisition=sidecar.acquisition,
+        study=sidecar.study,
         series=(choice,),
         flags=(
-            *beside.flags,
+            *sidecar.flags,
             *grid.flags,
             *tilt_flag(geometry, settings),
-            *_tilt_not_in_grid(beside, geometry, path, settings),
+            *_tilt_not_in_grid(sidecar, geometry, path, settings),
             *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
             *_gaps(geometry.spacing_mm[0], thickness, settings),
             *labels,
-            *hounsfield_flags(hu, settings, rescale_type=beside.unit),
+            *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
         ),
         sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
         stored=_stored(file, grid, _axis_order(to_lps)),
@@ -117,9 +117,9 @@ def _all_whole(file: NiftiFile) -> bool:
     return all((~np.isfinite(values) | (values == np.rint(values))).all() for values in each)
 
 
-def _tilt_not_in_grid(beside: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
+def _tilt_not_in_grid(sidecar: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`gantry_tilt` where the JSON states a tilt that the grid lacks, unless the file name says it was corrected."""
-    tilt = abs(beside.tilt_deg or 0.0)
+    tilt = abs(sidecar.tilt_deg or 0.0)
     if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
         return ()
     message = (

@@ -14,6 +14,7 @@ from calcscan.read.headers.fields import vector
 from calcscan.read.headers.image import Image, is_ct_slice
 from calcscan.read.series.positions import normal_of
 from calcscan.read.series.split import by_direction, spacing_clusters
+from calcscan.read.wording import counted
 
 
 def complete_headers(images: Sequence[Image], settings: ReadingSettings) -> tuple[list[Image], list[str]]:
@@ -34,7 +35,7 @@ def _with_spacing(images: list[Image], settings: ReadingSettings) -> tuple[list[
         return images, ""
     row, column = given[0].row_spacing_mm, given[0].column_spacing_mm
     filled = _changed(images, lack, row_spacing_mm=row, column_spacing_mm=column)
-    return filled, f"PixelSpacing is absent in {len(lack)} slices; that of the other {len(given)} was used"
+    return filled, f"PixelSpacing is absent in {counted(len(lack), 'slice')}; that of the other {len(given)} was used"
 
 
 def _with_orientation(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
@@ -44,7 +45,10 @@ def _with_orientation(images: list[Image], settings: ReadingSettings) -> tuple[l
         return images, ""
     row, column = given[0].row_cosine, given[0].column_cosine
     filled = _changed(images, lack, row_cosine=row, column_cosine=column, oriented=True, assumed_axial=False)
-    return filled, f"ImageOrientationPatient is absent in {len(lack)} slices; that of the other {len(given)} was used"
+    return (
+        filled,
+        f"ImageOrientationPatient is absent in {counted(len(lack), 'slice')}; that of the other {len(given)} was used",
+    )
 
 
 def _with_positions(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
@@ -117,7 +121,7 @@ def _with_places(images: list[Image], settings: ReadingSettings) -> tuple[list[I
     found = [
         replace(image, position_mm=None) if id(image) in without else changed.get(id(image), image) for image in images
     ]
-    absent = f"ImagePositionPatient is absent or unusable in {len(lack)} slices"
+    absent = f"ImagePositionPatient is absent or unusable in {counted(len(lack), 'slice')}"
     return found, f"{absent}; SliceLocation placed {len(changed)} of them among the others"
 
 
@@ -135,7 +139,7 @@ def _with_rescale(images: list[Image], settings: ReadingSettings) -> tuple[list[
         for image in images
     ]
     replaced = f"that of the other {len(slices) - len(lack)} was used"
-    return filled, f"RescaleSlope or RescaleIntercept is absent in {len(lack)} slices; {replaced}"
+    return filled, f"RescaleSlope or RescaleIntercept is absent in {counted(len(lack), 'slice')}; {replaced}"
 
 
 def _changed(images: list[Image], which: list[Image], **fields: Any) -> list[Image]:

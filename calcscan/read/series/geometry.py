@@ -73,7 +73,7 @@ def _uneven(spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
     if len(distinct) < 2:
         return ()
     shown = ", ".join(f"{gap:.2f}" for gap in distinct)
-    message = f"Slices are unevenly spaced ({shown} mm); each stands for half the gap on either side."
+    message = f"Slices are unevenly spaced ({shown} mm); each slice represents half the gap on either side."
     return (Flag(code="irregular_spacing", message=message, value=shown, limit=settings.same_spacing_mm),)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.series.stacks import Stack
+from calcscan.read.wording import counted, were
 
 
 class Named(Protocol):
@@ -30,17 +31,17 @@ def left_out_flags(
     if others:
         one = len(others) == 1
         message = (
-            f"{len(others)} other {'study' if one else 'studies'} in the input {'was' if one else 'were'} not used; "
+            f"{len(others)} other {'study' if one else 'studies'} in the input {were(len(others))} not used; "
             "`calcscan batch` reads each of them, `--series` another series."
         )
         flags.append(Flag(code="left_out", message=message, value=float(len(others)), limit=0.0))
     if files:
-        message = f"{len(files)} {'file was' if len(files) == 1 else 'files were'} not used: {shown(files, settings)}."
+        message = f"{counted(len(files), 'file')} {were(len(files))} not used: {listed(files, settings)}."
         flags.append(Flag(code="left_out", message=message, value=float(len(files)), limit=0.0))
     return tuple(flags)
 
 
-def shown(files: Sequence[Named], settings: ReadingSettings) -> str:
+def listed(files: Sequence[Named], settings: ReadingSettings) -> str:
     """The first few with their reasons, to be put into a sentence."""
     most = settings.max_names_shown
     return "; ".join(f"{file.name} {file.what}" for file in files[:most]) + ("; …" if len(files) > most else "")

@@ -16,6 +16,7 @@ from calcscan.read.series.criteria import another_region
 from calcscan.read.series.positions import normal_of, positions_of, thickness_of
 from calcscan.read.series.split import kernel_key
 from calcscan.read.series.stacks import Stack
+from calcscan.read.wording import counted, were
 
 
 def missing_flags(
@@ -143,9 +144,8 @@ def _rest(stack: Stack, chosen: Stack, settings: ReadingSettings) -> Iterator[Fl
         return
     lie = [f"{between} between the slices used"] * bool(between)
     lie += [f"they show {reach_mm:.0f} mm more"] * bool(reach_mm > settings.beyond_mm)
-    message = (
-        f"{len(stack.images)} slices of the series were left out ({_why(stack, chosen, settings)}): {', '.join(lie)}."
-    )
+    count, why = len(stack.images), _why(stack, chosen, settings)
+    message = f"{counted(count, 'slice')} of the series {were(count)} left out ({why}): {', '.join(lie)}."
     yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
 
 
@@ -161,7 +161,8 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
         == (first.rows, first.columns, first.modality, first.sop_class) and not is_scout(image)
     ]  # fmt: skip
     if lost:
-        message = f"{len(lost)} slices of the series were left out: their ImagePositionPatient is absent or unusable."
+        left_out = f"{counted(len(lost), 'slice')} of the series {were(len(lost))} left out"
+        message = f"{left_out}: ImagePositionPatient is absent or unusable."
         yield Flag(code="missing_slices", message=message, value=float(len(lost)), limit=0.0)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.image import Image
+from calcscan.read.wording import counted, were
 
 
 def without_outliers(images: Sequence[Image], settings: ReadingSettings) -> tuple[tuple[Image, ...], tuple[Flag, ...]]:
@@ -33,10 +34,10 @@ def without_outliers(images: Sequence[Image], settings: ReadingSettings) -> tupl
         return tuple(images), ()
     strays = [image for group in groups if group is not kept for image in group]
     nearest = min(_apart_mm(stray, image) for stray in strays for image in (kept[0], kept[-1]))
-    many = len(strays) > 1
+    lie = "lies" if len(strays) == 1 else "lie"
     message = (
-        f"{len(strays)} slice{'s' * many} of {len(images)} lie{'s' * (not many)} {nearest:.0f} mm or more from the "
-        f"others ({strays[0].file.name}) and {'were' if many else 'was'} left out."
+        f"{counted(len(strays), 'slice')} of {len(images)} {lie} {nearest:.0f} mm or more from the "
+        f"others ({strays[0].file.name}) and {were(len(strays))} left out."
     )
     return tuple(kept), (Flag(code="missing_slices", message=message, value=float(len(strays)), limit=0.0),)
 

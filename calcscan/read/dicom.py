@@ -137,7 +137,7 @@ def _unreadable_flags(
 def _copies_flag(stack: Stack) -> tuple[Flag, ...]:
     if not stack.copies and not stack.retakes:
         return ()
-    parts = [f"{counted(stack.copies, 'duplicate')} left out"] * bool(stack.copies)
+    parts = [f"{stack.copies} left out"] * bool(stack.copies)
     parts += [f"at {counted(stack.retakes, 'position')} the last of several images was used"] * bool(stack.retakes)
     total = float(stack.copies + stack.retakes)
     return (Flag(code="duplicate_slices", message=f"Duplicate slices: {', '.join(parts)}.", value=total, limit=0.0),)

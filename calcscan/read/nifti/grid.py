@@ -235,7 +235,7 @@ def _unit(file: NiftiFile, affine: Array, settings: ReadingSettings) -> tuple[in
         if is_a_head(mm):
             message = (
                 f"The unit that the header names (xyzt_units: {name}) was not used: the volume would be "
-                f"{widest * in_mm:.3g} mm wide. It was read as {other}s: {widest * mm:.0f} mm wide."
+                f"{widest * in_mm:.3g} mm wide. Read in {other}s, it is {widest * mm:.0f} mm wide."
             )
             return code, mm, message
     return said, in_mm, ""

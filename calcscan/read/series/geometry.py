@@ -63,7 +63,7 @@ def _missing(images: Sequence[Image], spacing: Spacing, settings: ReadingSetting
         return ()
     regular = float(np.median(spacing.gaps_mm[~spacing.missing])) if not spacing.missing.all() else float("nan")
     shown = ", ".join(f"{spacing.gaps_mm[k]:.1f} mm after slice {k + 1}" for k in where[:3]) + (" …" * (len(where) > 3))
-    message = f"Slices are missing: {shown}; elsewhere they are {regular:.1f} mm apart."
+    message = f"Slices are missing, with gaps of {shown}; elsewhere they are {regular:.1f} mm apart."
     ratio = settings.missing_ratio
     return (Flag(code="missing_slices", message=message, value=float(spacing.gaps_mm.max()), limit=ratio * regular),)
 

@@ -45,12 +45,17 @@ def get(layers: Sequence[Any], keyword: str) -> Any:
     return None
 
 
-@cache
-def _tag(keyword: str) -> Any:
-    found = tag_for_keyword(keyword)
-    if found is None:
-        raise ValueError(f"{keyword} is no DICOM attribute")
-    return BaseTag(found)
+def text(layers: Any, keyword: str) -> str:
+    """The value as text; several values are separated by backslashes."""
+    for layer in layers if isinstance(layers, list) else [layers]:
+        found = _plain_text(layer, keyword)
+        if found is None:
+            value = get([layer], keyword)
+            several = isinstance(value, pydicom.multival.MultiValue)
+            found = "" if value is None else "\\".join(map(str, value)) if several else str(value)
+        if found.strip():
+            return found.strip()
+    return ""
 
 
 def _plain_text(layer: Any, keyword: str) -> str | None:
@@ -68,17 +73,12 @@ def _plain_text(layer: Any, keyword: str) -> str | None:
     return raw.value.decode("ascii").strip(" \0\r\n\t")
 
 
-def text(layers: Any, keyword: str) -> str:
-    """The value as text; several values are separated by backslashes."""
-    for layer in layers if isinstance(layers, list) else [layers]:
-        found = _plain_text(layer, keyword)
-        if found is None:
-            value = get([layer], keyword)
-            several = isinstance(value, pydicom.multival.MultiValue)
-            found = "" if value is None else "\\".join(map(str, value)) if several else str(value)
-        if found.strip():
-            return found.strip()
-    return ""
+@cache
+def _tag(keyword: str) -> Any:
+    found = tag_for_keyword(keyword)
+    if found is None:
+        raise ValueError(f"{keyword} is no DICOM attribute")
+    return BaseTag(found)
 
 
 def words(layers: list[Any], keyword: str) -> tuple[str, ...]:

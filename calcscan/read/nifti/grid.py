@@ -193,17 +193,17 @@ def _shear_deg(matrix: Array) -> float:
     return float(np.degrees(np.arcsin(min(1.0, float(cosines)))))
 
 
-def _orthogonal(matrix: Array) -> Array:
-    """The nearest rotation (mirrored where the matrix is)."""
-    left, _, right = np.linalg.svd(matrix[:3, :3] / _lengths(matrix))
-    return np.asarray(left @ right)
-
-
 def _turn_deg(one: Array, other: Array) -> float:
     """The angle of the rotation from one to the other; mirroring ignored."""
     turn = _orthogonal(one) @ _orthogonal(other).T
     turn = turn * np.sign(np.linalg.det(turn))
     return float(np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0))))
+
+
+def _orthogonal(matrix: Array) -> Array:
+    """The nearest rotation (mirrored where the matrix is)."""
+    left, _, right = np.linalg.svd(matrix[:3, :3] / _lengths(matrix))
+    return np.asarray(left @ right)
 
 
 def _mirrored(one: Array, other: Array) -> bool:

@@ -38,12 +38,8 @@ def missing_flags(
         *_not_in_folder(of_series, everything, listed),
         *(flag for stack in stacks if stack is not chosen for flag in _rest(stack, chosen, settings)),
         *_without_place(stacks, chosen),
-        *_another_series_goes_on(stacks, chosen, settings),
+        *_another_series_continues(stacks, chosen, settings),
     )
-
-
-def _same_series(stack: Stack, chosen: Stack) -> bool:
-    return bool(_uids(stack.images) & _uids(chosen.images))
 
 
 def _uids(images: Iterable[Image]) -> set[tuple[str, str]]:
@@ -166,7 +162,7 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
         yield Flag(code="missing_slices", message=message, value=float(len(lost)), limit=0.0)
 
 
-def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
+def _another_series_continues(stacks: Sequence[Stack], chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
     """Less than a head was chosen, and another series of the study lies right above or below it."""
     normal = normal_of(chosen.first)
     own = _centres(chosen.images, normal)
@@ -192,6 +188,10 @@ def _another_series_goes_on(stacks: Sequence[Stack], chosen: Stack, settings: Re
             )
             yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
             return
+
+
+def _same_series(stack: Stack, chosen: Stack) -> bool:
+    return bool(_uids(stack.images) & _uids(chosen.images))
 
 
 def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> bool:

@@ -123,11 +123,6 @@ def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> 
     return usable_own
 
 
-def _why_never(one: Candidate, aside: dict[str, str]) -> str:
-    """Why a stack that could be read is never chosen unless requested; empty if it may be."""
-    return one.derivation.why if one.derivation.nature >= Nature.COMPUTED else aside.get(_key(one), "")
-
-
 def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str) -> InputError:
     reasons = [one.refusal or _why_never(one, aside) for one in everything]
     distinct = list(dict.fromkeys(reasons))
@@ -168,6 +163,11 @@ def _choice(
         chosen=one is best,
         reason=reason,
     )
+
+
+def _why_never(one: Candidate, aside: dict[str, str]) -> str:
+    """Why a stack that could be read is never chosen unless requested; empty if it may be."""
+    return one.derivation.why if one.derivation.nature >= Nature.COMPUTED else aside.get(_key(one), "")
 
 
 def _worse(one: Candidate, best: Candidate, settings: ReadingSettings) -> str:

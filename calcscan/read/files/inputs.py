@@ -19,10 +19,10 @@ def must_exist(path: Path) -> None:
     try:
         if path.is_file() or path.is_dir():
             return
-        there = path.exists()
+        exists = path.exists()
     except OSError as error:
         raise UnreadableError(cannot_read(error), where=str(path), hint="check the path and its permissions") from error
-    what = "it is neither a file nor a folder" if there else "there is no such file or folder"
+    what = "it is neither a file nor a folder" if exists else "there is no such file or folder"
     raise InputError(what, where=str(path), hint="check the path")
 
 

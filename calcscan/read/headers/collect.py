@@ -83,9 +83,9 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
 
 def _numbered(name: str) -> str:
     """The pattern of a numbered file's name: the name without its numbers; empty where it has none."""
-    own = name.rpartition("/")[2]
-    bare = re.sub(r"\d+", "#", own)
-    return bare if bare != own else ""
+    file_name = name.rpartition("/")[2]
+    bare = re.sub(r"\d+", "#", file_name)
+    return bare if bare != file_name else ""
 
 
 def _is_ct_class(image: Image) -> bool:

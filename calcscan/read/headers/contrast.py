@@ -24,9 +24,9 @@ def contrast_of_series(images: Sequence[Image], settings: ReadingSettings, *, al
     Names of protocols, procedures and the study refer to all passes of a study. They count only where the series'
     own fields say nothing; and for contrast, only if no other series of the study has it (`alone`).
     """
-    own = dict.fromkeys(contrast_of_image(image, settings) for image in images)
+    by_image = dict.fromkeys(contrast_of_image(image, settings) for image in images)
     for given in (True, False):
-        for contrast in own:
+        for contrast in by_image:
             if contrast.given is given:
                 return contrast
     words = dict.fromkeys(text for image in images for text in image.context)

@@ -66,7 +66,7 @@ def contrast_agent_in(layers: Sequence[Any], settings: ReadingSettings, usage: S
 def _used(usage: Sequence[Any]) -> bool | None:
     """Do a frame's entries say that an agent was given (or is visible), or of every agent that it wasn't?"""
     said = [(text(item, "ContrastBolusAgentAdministered"), text(item, "ContrastBolusAgentDetected")) for item in usage]
-    if any("YES" in (given.upper(), seen.upper()) for given, seen in said):
+    if any("YES" in (given.upper(), detected.upper()) for given, detected in said):
         return True
     return False if said and all(given.upper() == "NO" for given, _ in said) else None
 

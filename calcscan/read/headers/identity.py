@@ -41,8 +41,8 @@ class Identity:
     def conflict(self, other: Identity, settings: ReadingSettings) -> str:
         """The DICOM keyword by which the two differ; empty if they may be one person."""
         for field in ("patient_id", "name", "birth_date", "sex"):
-            own, its = getattr(self, field), getattr(other, field)
-            if own and its and own != its and not (field == "name" and self._fuller_name(other)):
+            value, other_value = getattr(self, field), getattr(other, field)
+            if value and other_value and value != other_value and not (field == "name" and self._fuller_name(other)):
                 return FIELDS[field]
         if self.age is not None and other.age is not None and abs(self.age - other.age) > settings.same_age_years:
             return FIELDS["age"]
@@ -101,12 +101,14 @@ def people_in(images: Sequence[Image], settings: ReadingSettings) -> list[list[I
     known: dict[Person, int] = {}
     order = sorted({image.person for image in images}, key=lambda person: -identity_of(person, settings).fields_given)
     for person in order:
-        own = identity_of(person, settings)
-        place = next((n for n, (identity, _) in enumerate(groups) if not identity.conflict(own, settings)), len(groups))
+        described = identity_of(person, settings)
+        place = next(
+            (n for n, (identity, _) in enumerate(groups) if not identity.conflict(described, settings)), len(groups)
+        )
         if place == len(groups):
-            groups.append((own, []))
+            groups.append((described, []))
         else:
-            groups[place] = (groups[place][0].joined(own), groups[place][1])
+            groups[place] = (groups[place][0].joined(described), groups[place][1])
         known[person] = place
     for image in images:
         groups[known[image.person]][1].append(image)

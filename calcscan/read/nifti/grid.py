@@ -105,10 +105,10 @@ def _chosen(
             return qform, "qform", f"The sform (code {sform_code}) is singular and was not used; the qform was."
         return sform, "sform", ""
     tilt = _shear_deg(sform)
-    own = _has_sizes(sform, sizes, settings) and (tilt <= settings.same_turn_deg or sform_code in (_SCANNER, _ALIGNED))
+    fits = _has_sizes(sform, sizes, settings) and (tilt <= settings.same_turn_deg or sform_code in (_SCANNER, _ALIGNED))
     if qform is None:
-        return _by_sform(file, sizes, sform, sform_code, settings, own=own)
-    if own and (sform_code == _SCANNER or tilt <= settings.same_turn_deg):
+        return _by_sform(file, sizes, sform, sform_code, settings, fits=fits)
+    if fits and (sform_code == _SCANNER or tilt <= settings.same_turn_deg):
         return _by_code(file, (sform, sform_code), (qform, qform_code), tilt, settings)
     why = f"its voxels measure {_listed(_lengths(sform))}, those of the scan {_listed(sizes)}"
     if _has_sizes(sform, sizes, settings):
@@ -123,8 +123,8 @@ def _by_code(
 ) -> tuple[Array, str, str]:
     """Both have voxels of the right size: the scanner's own frame before another, the sform before the qform."""
     (sform, sform_code), (qform, qform_code) = s, q
-    middle = np.append((np.array(file.shape) - 1) / 2, 1.0)
-    shift = float(np.linalg.norm((sform @ middle - qform @ middle)[:3]))
+    centre = np.append((np.array(file.shape) - 1) / 2, 1.0)
+    shift = float(np.linalg.norm((sform @ centre - qform @ centre)[:3]))
     turn = _turn_deg(sform, qform)
     # A sheared sform and the qform beside it, which can't hold the shear, are one place said twice.
     same = turn <= settings.same_turn_deg and shift <= settings.same_shift_mm
@@ -137,10 +137,10 @@ def _by_code(
 
 
 def _by_sform(
-    file: NiftiFile, sizes: Array, sform: Array, sform_code: int, settings: ReadingSettings, *, own: bool
+    file: NiftiFile, sizes: Array, sform: Array, sform_code: int, settings: ReadingSettings, *, fits: bool
 ) -> tuple[Array, str, str]:
     """No qform: the sform where its voxels are the scan's, else its rotation with voxels of `pixdim`."""
-    if own:
+    if fits:
         return sform, "sform", ""
     differ = f"its voxels measure {_listed(_lengths(sform))}, but {_listed(sizes)} according to pixdim"
     if _like_a_template(sform, sizes, settings):
@@ -215,8 +215,8 @@ def _rotation_only(sform: Array, sizes: Array, shape: tuple[int, int, int]) -> A
     left, _, right = np.linalg.svd(sform[:3, :3] / sizes)
     out = np.eye(4)
     out[:3, :3] = (left @ right) * sizes
-    middle = (np.array(shape) - 1) / 2
-    out[:3, 3] = sform[:3, :3] @ middle + sform[:3, 3] - out[:3, :3] @ middle
+    centre = (np.array(shape) - 1) / 2
+    out[:3, 3] = sform[:3, :3] @ centre + sform[:3, 3] - out[:3, :3] @ centre
     return out
 
 

@@ -169,12 +169,12 @@ def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
     """
     from nibabel.nifti1 import Nifti1Header
 
-    own = file.header
+    stored = file.header
     header: Any = Nifti1Header()
-    header.set_data_shape(own.get_data_shape())
+    header.set_data_shape(stored.get_data_shape())
     for name in _SPATIAL:
-        if name in own:
-            header[name] = own[name]
+        if name in stored:
+            header[name] = stored[name]
     if file.analyze:
         header["pixdim"][0] = 1
     if grid.frame == "pixdim":
@@ -182,7 +182,7 @@ def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
     if grid.lonely_sform is not None:
         header.set_qform(grid.lonely_sform, code=_ALIGNED)
         header["qform_code"] = _ALIGNED if grid.sheared else 0
-    time_unit = int(own["xyzt_units"]) & 0x38 if "xyzt_units" in own else 0
+    time_unit = int(stored["xyzt_units"]) & 0x38 if "xyzt_units" in stored else 0
     header["xyzt_units"] = time_unit | grid.unit
     block = io.BytesIO()
     header.write_to(block)

@@ -66,8 +66,8 @@ def _as_announced(file: SourceFile, images: Sequence[Image], decoded: Iterator[S
                 what = f"holds more pixels than Rows {image.rows} and Columns {image.columns} say ({heard.said})"
                 raise UnreadableError(what, where=file.name, hint="export it again")
             if stored.shape != (image.rows, image.columns):
-                seen = " × ".join(map(str, stored.shape))
-                what = f"holds pixels of {seen}, where Rows and Columns say {image.rows} × {image.columns}"
+                size = " × ".join(map(str, stored.shape))
+                what = f"holds pixels of {size}, where Rows and Columns say {image.rows} × {image.columns}"
                 raise UnreadableError(what, where=file.name, hint="export it again")
             if stored.dtype.kind not in "iu":
                 what = f"holds pixels of a type that CT does not use ({stored.dtype})"
@@ -250,11 +250,11 @@ def _read_by_simpleitk(file: SourceFile) -> npt.NDArray[Any]:
 def _silent() -> Iterator[None]:
     """Nothing on stderr, where ITK and its JPEG library report what they tried, several lines for each slice."""
     sys.stderr.flush()
-    own = os.dup(2)
+    stderr = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(own, 2)
-        os.close(own)
+        os.dup2(stderr, 2)
+        os.close(stderr)

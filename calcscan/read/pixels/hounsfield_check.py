@@ -37,12 +37,12 @@ def _scale(hu: npt.NDArray[np.int16], rescale_type: str, settings: ReadingSettin
         return (Flag(code="not_hounsfield", message=message, value=air, limit=settings.air_below_hu),)
     tissue = sample[(sample > settings.tissue_from_hu) & (sample < settings.tissue_to_hu)]
     low, high = settings.tissue_median_low_hu, settings.tissue_median_high_hu
-    middle = float(np.median(tissue)) if tissue.size else float("nan")
-    if low <= middle <= high:
+    tissue_hu = float(np.median(tissue)) if tissue.size else float("nan")
+    if low <= tissue_hu <= high:
         return _padded_over(sample, settings)
-    seen = f"the median of soft tissue is {middle:.0f} HU" if tissue.size else "there is no soft tissue"
-    value = middle if tissue.size else None
-    message = f"The values are not those of soft tissue on the Hounsfield scale: {seen}."
+    found = f"the median of soft tissue is {tissue_hu:.0f} HU" if tissue.size else "there is no soft tissue"
+    value = tissue_hu if tissue.size else None
+    message = f"The values are not those of soft tissue on the Hounsfield scale: {found}."
     return (Flag(code="not_hounsfield", message=message, value=value, limit=f"{low:g} to {high:g}"),)
 
 

@@ -33,8 +33,8 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        own = " ".join(self.first.description.split()) or "(no description)"
-        return own + (f" ({self.stack.part})" if self.stack.part else "")
+        description = " ".join(self.first.description.split()) or "(no description)"
+        return description + (f" ({self.stack.part})" if self.stack.part else "")
 
 
 def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Candidate]:
@@ -62,13 +62,13 @@ def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Ca
 
 
 def _derivation(stack: Stack, usable: Sequence[Stack], settings: ReadingSettings) -> Derivation:
-    own = derivation_of(stack.images, settings)
-    if own.nature >= Nature.DOUBTFUL:
-        return own
+    by_headers = derivation_of(stack.images, settings)
+    if by_headers.nature >= Nature.DOUBTFUL:
+        return by_headers
     others = [image for one in usable if one.first.series_uid != stack.first.series_uid for image in one.images]
     if made_from(stack.images, others):
         return Derivation(nature=Nature.DOUBTFUL, why="derived from another series, according to its source images")
-    return own
+    return by_headers
 
 
 def unusable(stack: Stack, settings: ReadingSettings) -> str:

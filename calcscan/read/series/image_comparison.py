@@ -71,9 +71,9 @@ def unlike_a_head(series: Sequence[Image], settings: ReadingSettings) -> str:
     deep = _deep(cells, size, settings)
     if not deep.any():
         return ""
-    middle = float(np.median(cells[deep]))
-    if not settings.brain_low_hu <= middle <= settings.brain_high_hu:
-        return f"the inside of the head measures {middle:.0f} HU"
+    inside_hu = float(np.median(cells[deep]))
+    if not settings.brain_low_hu <= inside_hu <= settings.brain_high_hu:
+        return f"the inside of the head measures {inside_hu:.0f} HU"
     if np.count_nonzero(cells > settings.bone_hu) < settings.bone_cells:
         return "it shows no skull"
     return ""
@@ -93,8 +93,8 @@ def neighbour_correlation(series: Sequence[Image], settings: ReadingSettings) ->
             pair = [_hounsfield(image, settings).astype(np.float64) for image in series[index : index + 2]]
         except UnreadableError:
             return 0.0
-        middle = tuple(slice(side * 3 // 10, side * 7 // 10) for side in pair[0].shape)
-        one, other = (values[middle] for values in pair)
+        centre = tuple(slice(side * 3 // 10, side * 7 // 10) for side in pair[0].shape)
+        one, other = (values[centre] for values in pair)
         soft = (np.abs(one) < settings.soft_cell_hu / 2) & (np.abs(other) < settings.soft_cell_hu / 2)
         grain, other_grain = ((values - ndimage.median_filter(values, 7))[soft] for values in (one, other))
         if len(grain) >= settings.grain_pixels and grain.std() > 0 and other_grain.std() > 0:
@@ -212,8 +212,8 @@ def _emptied(pair: _Pair, settings: ReadingSettings) -> bool:
 
 
 def _pair(series: Sequence[Image], other: Sequence[Image], settings: ReadingSettings) -> _Pair | None:
-    first, its = series[0], other[0]
-    if first.study_uid != its.study_uid or normal_of(first) @ normal_of(its) < _PARALLEL:
+    first, other_first = series[0], other[0]
+    if first.study_uid != other_first.study_uid or normal_of(first) @ normal_of(other_first) < _PARALLEL:
         return None
     thick, thin = sorted((series, other), key=lambda one: -_slab_mm(one))
     matches = _matches(thick, thin, settings)

@@ -26,8 +26,8 @@ def left_out_flags(
 ) -> tuple[Flag, ...]:
     """`left_out`, once for other studies in the input, once for files that hold no DICOM images."""
     flags = []
-    own = {image.study_uid for image in chosen.images}
-    others = {stack.first.study_uid for stack in stacks} - own
+    chosen_studies = {image.study_uid for image in chosen.images}
+    others = {stack.first.study_uid for stack in stacks} - chosen_studies
     if others:
         one = len(others) == 1
         message = (

@@ -108,14 +108,14 @@ def _not_in_folder(
 ) -> Iterator[Flag]:
     """By instance, or by file where the list names none; what is listed under no series may belong to any."""
     uids = {image.series_uid for image in of_series}
-    own = [one for one in listed if (one.series_uid in uids or not one.series_uid) and (one.sop_uid or one.file)]
-    if not own:
+    of_listed = [one for one in listed if (one.series_uid in uids or not one.series_uid) and (one.sop_uid or one.file)]
+    if not of_listed:
         return
     present = {image.sop_uid for image in everything}
     ends = {end for image in everything for end in _ends_of(image.file.name)}
-    gone = [one for one in own if not (one.sop_uid in present if one.sop_uid else one.file.casefold() in ends)]
+    gone = [one for one in of_listed if not (one.sop_uid in present if one.sop_uid else one.file.casefold() in ends)]
     if gone:
-        message = f"The DICOMDIR lists {len(own)} images of the series; {len(gone)} are absent or unreadable."
+        message = f"The DICOMDIR lists {len(of_listed)} images of the series; {len(gone)} are absent or unreadable."
         yield Flag(code="missing_slices", message=message, value=float(len(gone)), limit=0.0)
 
 
@@ -133,9 +133,9 @@ def _rest(stack: Stack, chosen: Stack, settings: ReadingSettings) -> Iterator[Fl
     if not _same_series(stack, chosen) or not _shows_the_same(stack.first, chosen.first, settings):
         return
     normal = normal_of(chosen.first)
-    own, its = _centres(chosen.images, normal), _centres(stack.images, normal)
-    reach_mm = max(own.min() - its.min(), its.max() - own.max())
-    between = int(np.count_nonzero(_uncovered(its, own, thickness_of(chosen.images), settings)))
+    used_mm, left_out_mm = _centres(chosen.images, normal), _centres(stack.images, normal)
+    reach_mm = max(used_mm.min() - left_out_mm.min(), left_out_mm.max() - used_mm.max())
+    between = int(np.count_nonzero(_uncovered(left_out_mm, used_mm, thickness_of(chosen.images), settings)))
     if reach_mm <= settings.beyond_mm and not between:
         return
     lie = [f"{between} between the slices used"] * bool(between)
@@ -165,8 +165,8 @@ def _without_place(stacks: Sequence[Stack], chosen: Stack) -> Iterator[Flag]:
 def _another_series_continues(stacks: Sequence[Stack], chosen: Stack, settings: ReadingSettings) -> Iterator[Flag]:
     """Less than a head was chosen, and another series of the study lies right above or below it."""
     normal = normal_of(chosen.first)
-    own = _centres(chosen.images, normal)
-    if own[-1] - own[0] >= settings.whole_head_mm:
+    chosen_mm = _centres(chosen.images, normal)
+    if chosen_mm[-1] - chosen_mm[0] >= settings.whole_head_mm:
         return
     for stack in stacks:
         if (
@@ -177,14 +177,14 @@ def _another_series_continues(stacks: Sequence[Stack], chosen: Stack, settings: 
             continue
         if len(stack.images) < settings.min_slices or not _shows_the_same(stack.first, chosen.first, settings):
             continue
-        its = _centres(stack.images, normal)
-        step = max(float(np.median(np.diff(own))), float(np.median(np.diff(its))))
-        gap = max(its[0] - own[-1], own[0] - its[-1])
+        other_mm = _centres(stack.images, normal)
+        step = max(float(np.median(np.diff(chosen_mm))), float(np.median(np.diff(other_mm))))
+        gap = max(other_mm[0] - chosen_mm[-1], chosen_mm[0] - other_mm[-1])
         if -2 * step <= gap <= settings.missing_ratio * step:
             name = " ".join(stack.first.description.split()) or "without description"
             message = (
-                f"The series shows {own[-1] - own[0]:.0f} mm of the head; another series of the study ({name}, "
-                f"{len(stack.images)} slices) continues where it ends and was not read."
+                f"The series shows {chosen_mm[-1] - chosen_mm[0]:.0f} mm of the head; another series of the study "
+                f"({name}, {len(stack.images)} slices) continues where it ends and was not read."
             )
             yield Flag(code="missing_slices", message=message, value=float(len(stack.images)), limit=0.0)
             return
@@ -235,5 +235,5 @@ def _centres(images: Iterable[Image], normal: Array) -> Array:
 def _centre(image: Image) -> Array:
     along_row = (image.columns - 1) / 2 * (image.column_spacing_mm or 0.0)
     along_column = (image.rows - 1) / 2 * (image.row_spacing_mm or 0.0)
-    middle = np.array(image.position_mm) + np.array(image.row_cosine) * along_row
-    return np.asarray(middle + np.array(image.column_cosine) * along_column)
+    centre = np.array(image.position_mm) + np.array(image.row_cosine) * along_row
+    return np.asarray(centre + np.array(image.column_cosine) * along_column)

@@ -112,9 +112,11 @@ def _one_series(one: Group, other: Group, settings: ReadingSettings) -> bool:
     images = (*one.images, *other.images)
     if any(image.position_mm is None for image in images):
         return False
-    number, its = (group.images[0].series_number for group in (one, other))
+    number, other_number = (group.images[0].series_number for group in (one, other))
     instances = [image.instance for image in images]
-    counted = number is not None and number == its and len(set(instances)) == len(images) and None not in instances
+    counted = (
+        number is not None and number == other_number and len(set(instances)) == len(images) and None not in instances
+    )
     if not counted and not _continues(one, other, settings):
         return False
     return (

@@ -61,8 +61,8 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSet
         best_rank, best = ranked.pop(0)
         alike = [
             one
-            for its, one in ranked
-            if its[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best, settings)
+            for other_rank, one in ranked
+            if other_rank[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best, settings)
         ]
         rivals = alike[:_COMPARED]
         why = next(
@@ -111,16 +111,16 @@ def _key(one: Candidate) -> str:
 
 
 def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> list[Candidate]:
-    own = [one for one in everything if any(image.series_uid == series_uid for image in one.stack.images)]
-    if not own:
+    of_series = [one for one in everything if any(image.series_uid == series_uid for image in one.stack.images)]
+    if not of_series:
         usable = {one.first.series_uid: None for one in everything if not one.refusal}
         known = ", ".join(usable) or "no series that can be read"
         raise InputError(f"no series has the UID {series_uid}", where=where, hint=f"available: {known}")
-    usable_own = [one for one in own if not one.refusal]
-    if not usable_own:
-        what = f"series {series_uid} can't be read: {own[0].refusal}"
+    usable_of_series = [one for one in of_series if not one.refusal]
+    if not usable_of_series:
+        what = f"series {series_uid} can't be read: {of_series[0].refusal}"
         raise InputError(what, where=where, hint="choose another series")
-    return usable_own
+    return usable_of_series
 
 
 def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str) -> InputError:

@@ -73,10 +73,10 @@ def _regular_beside(gaps: Array, settings: ReadingSettings, *, thickness_known: 
         return usual, usual
     before, after = np.full(len(gaps), np.nan), np.full(len(gaps), np.nan)
     for first, last in runs:
-        own = (first, last) in regular and not (
+        is_regular = (first, last) in regular and not (
             thickness_known and _is_every_other(gaps, (first, last), regular, settings)
         )
-        if own:
+        if is_regular:
             before[first:last] = after[first:last] = np.median(gaps[first:last])
             continue
         earlier = [run for run in regular if run[1] <= first]

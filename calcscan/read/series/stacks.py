@@ -96,9 +96,12 @@ def _before_and_after(images: Sequence[Image], settings: ReadingSettings) -> lis
     for native in ([image for image in rest if _when(image) < start], rest):
         after = [image for image in images if image not in native]
         places = _places(images, settings)
-        own = [any(image in native for image in place) for place in places]
-        both = sum(mine and any(image in after for image in place) for mine, place in zip(own, places, strict=True))
-        if both and sum(own) >= max(settings.two_passes_share * len(places), settings.min_slices):
+        has_native = [any(image in native for image in place) for place in places]
+        both = sum(
+            native_here and any(image in after for image in place)
+            for native_here, place in zip(has_native, places, strict=True)
+        )
+        if both and sum(has_native) >= max(settings.two_passes_share * len(places), settings.min_slices):
             return [native, after]
     return [list(images)]
 
@@ -164,10 +167,10 @@ def _different(place: list[Image], settings: ReadingSettings) -> list[Image]:
         indistinguishable[tuple(key(image, settings) for key in _PASS_KEYS)].append(image)
     different: list[Image] = []
     for group in indistinguishable.values():
-        seen: dict[bytes, Image] = {}
+        by_digest: dict[bytes, Image] = {}
         for image in group if len(group) > 1 else ():
-            seen.setdefault(_digest(image, settings), image)
-        different += seen.values() or group
+            by_digest.setdefault(_digest(image, settings), image)
+        different += by_digest.values() or group
     return different
 
 

@@ -25,6 +25,9 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
     Slices are ordered by position along their normal, never by number or name; tilt and uneven spacing are kept as they
     are. Nothing is resampled.
 
+    `settings` are the reader's limits and words, by default those of `calcscan/knowledge/reading.toml`,
+    `series_words.toml` and `file_kinds.toml`.
+
     Raises
     ------
     InputError
@@ -34,7 +37,7 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
     UnreadableError
         Files can't be opened or decoded.
     GeometryError
-        The slices make no volume; fewer than eight, for example.
+        The slices do not form a volume; there are fewer than eight, for example.
 
     Examples
     --------

@@ -76,6 +76,8 @@ class Acquisition:
     slice_thickness_mm: float | None = None
     contrast: bool | None = None
     """True only if the header or the image says so; None where neither tells."""
+    sharp_kernel: bool = False
+    """By the kernel's name, or the description of the series: edges overshoot, and noise is grainy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,11 +21,12 @@ from pathlib import Path
 
 def by_calcscan(folder: str) -> tuple[Callable[[], object], Callable[[object], int]]:
     """What is to be timed, all imports done; and the bytes of the volume that it returns."""
+    from calcscan.knowledge.reading import ReadingSettings
+    from calcscan.knowledge.settings import load
     from calcscan.read import read_scan
-    from calcscan.read.rules import limit
 
     import_module("calcscan.read.dicom")
-    limit("min_slices")
+    load(ReadingSettings)
     return lambda: read_scan(folder), lambda scan: int(scan.hu.nbytes)  # type: ignore[attr-defined]
 
 

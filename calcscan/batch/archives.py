@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcscan.batch.people import told_apart
-from calcscan.read.glance import glance_into
-from calcscan.read.header import Person
+from calcscan.read.headers.image import Person
+from calcscan.read.headers.probe import probe_archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Archive:
 
 def studies_in(path: Path) -> Archive:
     """The studies in a ZIP; none where it holds one only, or none, or can't be opened: it is then read as it is."""
-    entries = glance_into(path)
+    entries = probe_archive(path)
     people: dict[str, dict[Person, None]] = defaultdict(dict)
     uids = {seen.study_uid for _, seen in entries if seen.study_uid}
     usual = next(iter(uids)) if len(uids) == 1 else ""  # for entries that give none

@@ -18,13 +18,14 @@ from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
 from calcscan.batch.people import told_apart
-from calcscan.read.files import Blob
-from calcscan.read.glance import Glance
-from calcscan.read.rules import limit
-from calcscan.read.tree import Entry, walk
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
+from calcscan.read.files.source import SourceFile
+from calcscan.read.files.tree import Entry, walk
+from calcscan.read.headers.probe import Probe
 from calcscan.report.folder import OURS, REPORT, is_report
 
-Look = Callable[[Path], Glance]
+Look = Callable[[Path], Probe]
 Looking = Callable[[int], None]
 """Told how many files have been looked at."""
 
@@ -130,7 +131,7 @@ def _problem(tree: _Tree, entry: Entry) -> None:
         if entry.folder:
             tree.locked.append(entry.path)
         elif entry.doubtful:
-            tree.unread[folder].append((entry.path, Blob(entry.path.name).claims_dicom))
+            tree.unread[folder].append((entry.path, SourceFile(entry.path.name).claims_dicom))
 
 
 def _count(folder: Path) -> int | None:
@@ -140,7 +141,7 @@ def _count(folder: Path) -> int | None:
     return sum(len(names) for _, _, names in os.walk(folder))
 
 
-def _file(tree: _Tree, folder: Path, path: Path, seen: Glance) -> None:
+def _file(tree: _Tree, folder: Path, path: Path, seen: Probe) -> None:
     if seen.dicom and seen.person is not None:
         tree.dicom.append(Member(path, seen.study_uid, seen.series_uid, seen.slice_number, seen.person))
     elif seen.alone:
@@ -177,7 +178,7 @@ def _studies(root: Path, tree: _Tree) -> list[_Draft]:
 def _is_study(unread: Iterable[tuple[Path, bool]]) -> bool:
     """Are files that can't be read a study that failed, or stray ones?"""
     claims = [claim for _, claim in unread]
-    return any(claims) or len(claims) >= limit("min_slices")
+    return any(claims) or len(claims) >= load(ReadingSettings).min_slices
 
 
 def _within(folder: Path, places: set[Path], root: Path) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcscan.read.header import Person
-from calcscan.read.rules import limit
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
+from calcscan.read.headers.image import Person
 
 Place = tuple[Path, str]
 """Folder and day: nothing is joined across either."""
@@ -93,5 +94,5 @@ def _by_slices(studies: dict[str, list[Member]], keys: dict[str, str]) -> None:
         if len(group) == 1 and group[0].slice_number:
             singles[group[0].place].append(group[0])
     for (folder, day), group in singles.items():
-        if len(group) >= limit("min_slices") and _numbers_differ(group):
+        if len(group) >= load(ReadingSettings).min_slices and _numbers_differ(group):
             keys |= {member.uid: f"uids that differ in {folder} {day}" for member in group}

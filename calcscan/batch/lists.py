@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calcscan.batch.model import LeftOut
 from calcscan.batch.names import shown
-from calcscan.read.tree import Entry
+from calcscan.read.files.tree import Entry
 
 MOST_ROWS = 1000
 """More files of one folder with one ending and one reason are one row, if they are all that it has with that ending."""

@@ -19,7 +19,7 @@ class Study:
     top: Path | None = None
     """Where `paths` are several files: the folder that they all lie below."""
     members: tuple[int, ...] = ()
-    """Of a ZIP that holds several studies: which of its entries, in the order of `calcscan.read.files.blobs_of`."""
+    """Of a ZIP that holds several studies: which of its entries, in the order of `source_files`."""
     files: int = 0
     """How many files are its own."""
     place: str = ""

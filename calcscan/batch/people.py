@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from calcscan.read.header import Person
-from calcscan.read.identity import Identity, identity_of
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
+from calcscan.read.headers.identity import Identity, identity_of
+from calcscan.read.headers.image import Person
 
 
 def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
@@ -20,11 +22,12 @@ def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
     >>> list(told_apart([person("1", "Ann"), person("2", "Bob"), person("", "")]).values())
     [0, 1, None]
     """
-    who = {person: identity_of(person) for person in people}
+    settings = load(ReadingSettings)
+    who = {person: identity_of(person, settings) for person in people}
     groups: list[Identity] = []
     number: dict[Person, int | None] = {}
-    for person in sorted(who, key=lambda person: -who[person].told):
-        fits = [place for place, known in enumerate(groups) if not known.conflict(who[person])]
+    for person in sorted(who, key=lambda person: -who[person].fields_given):
+        fits = [place for place, known in enumerate(groups) if not known.conflict(who[person], settings)]
         if not fits:
             groups.append(who[person])
             number[person] = len(groups) - 1

@@ -13,7 +13,7 @@ from calcscan.batch.status import clear_remains, fingerprint, finished, has_repo
 from calcscan.batch.table import check_tables, is_odd, same_series, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
-from calcscan.read.glance import glance
+from calcscan.read.headers.probe import probe
 from calcscan.report.folder import EARLIER, REPORT, check_output, put_aside
 
 MOST_JOBS = 8
@@ -116,7 +116,7 @@ def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -
         if not (root.is_dir() or root.is_file()):
             raise UnreadableError("no such folder", where=str(root), hint="give the folder that holds the studies")
         _refuse_study(root, out)
-        found = find_studies(root, out, glance, looking)
+        found = find_studies(root, out, probe, looking)
     except OSError as error:
         what = f"can't be read ({error.strerror or error})"
         raise UnreadableError(what, where=str(root), hint="check its permissions") from error
@@ -142,7 +142,7 @@ def _refuse_study(root: Path, out: Path) -> None:
     """A folder below `root` may be used for the results, but not one with studies in it: nobody would look at those."""
     if not out.is_dir() or out.resolve() == root.resolve() or not out.resolve().is_relative_to(root.resolve()):
         return
-    held = [study for study in find_studies(out, out / EARLIER, glance).studies if study.files]
+    held = [study for study in find_studies(out, out / EARLIER, probe).studies if study.files]
     if held:
         inside = "" if held[0].place == "." else f" ({held[0].place})"
         what = f"the output holds studies of the input{inside}, which is only ever read"

@@ -17,7 +17,7 @@ from calcscan import __version__
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Settings, Study, Task
 from calcscan.batch.table import is_odd, row_of
 from calcscan.errors import CalcscanError
-from calcscan.read.tree import walk
+from calcscan.read.files.tree import walk
 from calcscan.report.folder import EARLIER, OURS, REPORT, check_output, is_report, state_of
 
 STATUS = "status.json"

@@ -76,16 +76,16 @@ def _one_path(study: Study) -> Iterator[Path]:
 
 def _unpack(study: Study, folder: Path) -> None:
     """What can't be unpacked is an empty file: the reader says that a slice may be missing."""
-    from calcscan.read.files import blobs_of
+    from calcscan.read.files.inputs import source_files
 
-    with blobs_of(study.paths[0]) as blobs:
+    with source_files(study.paths[0]) as files:
         for place in study.members:
-            blob = blobs[place]
+            file = files[place]
             try:
-                content = blob.read()
+                content = file.read()
             except CalcscanError:
                 content = b""
-            name = blob.name.rpartition("/")[2][-80:] if content else f"{place}.dcm"
+            name = file.name.rpartition("/")[2][-80:] if content else f"{place}.dcm"
             (folder / f"{place:06d}-{name}").write_bytes(content)
 
 

@@ -28,6 +28,15 @@ def apply(matrix: npt.NDArray[np.floating[Any]], points: npt.ArrayLike) -> Array
     return np.asarray(np.asarray(points) @ matrix[:3, :3].T + matrix[:3, 3], dtype=np.float64)
 
 
+def ras_to_lps(matrix: npt.ArrayLike) -> Array:
+    """A matrix (4, n) whose results are RAS mm, as NIfTI has them, as one whose results are LPS mm; or the reverse.
+
+    >>> ras_to_lps(np.diag([2.0, 3.0, 4.0, 1.0])).diagonal()
+    array([-2., -3.,  4.,  1.])
+    """
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(matrix, dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Geometry:
     """A stack of parallel slices in space.

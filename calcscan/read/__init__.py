@@ -5,23 +5,28 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 
 __all__ = ["read_scan"]
 
 
-def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
+def read_scan(path: str | Path, *, series_uid: str | None = None, settings: ReadingSettings | None = None) -> Scan:
     """The head CT in `path`: the series best suited to finding calcification, in Hounsfield units, on its own grid.
 
     `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
-    folder), or a NIfTI file. Of several series, native ones without contrast come first (what was computed, as
-    a projection or a dual-energy map, is never chosen), and of these thin axial ones with a soft kernel;
+    folder), or a NIfTI file. Of several series, native ones without contrast come first (computed images, such as
+    projections and dual-energy maps, are never chosen), and of these thin axial ones with a soft kernel;
     `Scan.series` says of each why it was chosen or not. `series_uid` overrides the choice. What had to be repaired, or
     is doubtful, is in `Scan.flags`. Beside a NIfTI the JSON of the same name (dcm2niix, BIDS) is read as a DICOM header
     is; its grid is the scan's own, not an affine onto a template.
 
     Slices are ordered by position along their normal, never by number or name; tilt and uneven spacing are kept as they
     are. Nothing is resampled.
+
+    `settings` are the reader's limits and words, by default those of `calcscan/knowledge/reading.toml`,
+    `series_words.toml` and `file_kinds.toml`.
 
     Raises
     ------
@@ -32,7 +37,7 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     UnreadableError
         Files can't be opened or decoded.
     GeometryError
-        The slices make no volume; fewer than eight, for example.
+        The slices do not form a volume; there are fewer than eight, for example.
 
     Examples
     --------
@@ -45,35 +50,39 @@ def read_scan(path: str | Path, *, series_uid: str | None = None) -> Scan:
     >>> scan.hu.shape, scan.geometry.spacing_mm
     ((10, 16, 16), (3.0, 1.0, 1.0))
     """
-    from calcscan.read import dicom, files, nifti
+    from calcscan.read.dicom import read_dicom
+    from calcscan.read.files.archives import is_zip
+    from calcscan.read.files.inputs import must_exist, source_files
+    from calcscan.read.nifti.file import is_nifti
+    from calcscan.read.nifti.scan import read_nifti
+    from calcscan.read.size_limits import refuse_impossible_grid
 
+    settings = settings or load(ReadingSettings)
     path = Path(path)
-    files.must_exist(path)
+    must_exist(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
-        if path.is_file() and nifti.is_nifti(path):
-            return _plausible(nifti.scan_of_nifti(path), path)
-        if path.is_file() and not files.is_zip(path):
-            return _plausible(_scan_around(path, series_uid), path)
-        with files.blobs_of(path) as blobs:
-            return _plausible(dicom.scan_of(blobs, series_uid=series_uid, where=str(path)), path)
-
-
-def _plausible(scan: Scan, path: Path) -> Scan:
-    """Whatever is made of the grid later on takes memory by its size."""
-    from calcscan.read.sensible import refuse_absurd
-
-    refuse_absurd(scan.geometry, str(path))
+        if path.is_file() and is_nifti(path, settings):
+            scan = read_nifti(path, settings)
+        elif path.is_file() and not is_zip(path):
+            scan = _scan_around(path, series_uid, settings)
+        else:
+            with source_files(path, settings=settings) as files:
+                scan = read_dicom(files, settings, series_uid=series_uid, where=str(path))
+    refuse_impossible_grid(scan.geometry, str(path), settings)
     return scan
 
 
-def _scan_around(path: Path, series_uid: str | None) -> Scan:
-    """One DICOM file stands for its series, a directory record for the folder that it lies in."""
-    from calcscan.read import dicom, files
+def _scan_around(path: Path, series_uid: str | None, settings: ReadingSettings) -> Scan:
+    """For one DICOM file its series is read from its folder, for a DICOMDIR the whole folder."""
+    from calcscan.read.dicom import read_dicom
+    from calcscan.read.files.inputs import source_files
+    from calcscan.read.files.source import SourceFile, printable
+    from calcscan.read.headers.collect import is_dicom, series_of_file
 
-    blob = files.Blob(files.printable(path.name), path=path)
-    own = dicom.series_of_file(blob)
-    if own is None and not dicom.is_dicom(blob):
-        return dicom.scan_of([blob], series_uid=series_uid, where=str(path))
-    with files.blobs_of(path.parent, nested=own is None) as blobs:
-        return dicom.scan_of(blobs, series_uid=series_uid or own or None, where=str(path))
+    file = SourceFile(printable(path.name), path=path)
+    series_of_its_own = series_of_file(file, settings)
+    if series_of_its_own is None and not is_dicom(file):
+        return read_dicom([file], settings, series_uid=series_uid, where=str(path))
+    with source_files(path.parent, nested=series_of_its_own is None, settings=settings) as files:
+        return read_dicom(files, settings, series_uid=series_uid or series_of_its_own or None, where=str(path))

@@ -93,7 +93,7 @@ def _study(result: Result, *, keep_ids: bool) -> dict[str, Any]:
         **{name: (getattr(study, name) or None) if keep_ids else None for name in (*uids, *named)},
         "age_years": study.age_years,
         "sex": study.sex,
-        **asdict(made),
+        **{name: value for name, value in asdict(made).items() if name != "sharp_kernel"},  # which is a flag
     }
 
 

@@ -21,20 +21,20 @@ from calcscan.batch.status import fingerprint, input_digest, is_finished, read_s
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
-from calcscan.read.glance import Glance
-from calcscan.read.header import Person
+from calcscan.read.headers.image import Person
+from calcscan.read.headers.probe import Probe
 from calcscan.report.folder import state_of
 
 
-def look(path: Path) -> Glance:
+def look(path: Path) -> Probe:
     """Synthetic DICOM: a text file that holds its StudyInstanceUID, and who it is of."""
     uid, _, person = path.read_text().partition("uid ")[2].partition(" of ")
     if path.name.lower().endswith((".zip", ".nii", ".nii.gz")):
-        return Glance(alone=True)
+        return Probe(alone=True)
     if uid:
         who = Person(patient_id=person, name="", age="", birth_date="", sex="", study_date="")
-        return Glance(dicom=True, study_uid=uid, person=who)
-    return Glance(reason="is no DICOM image")
+        return Probe(dicom=True, study_uid=uid, person=who)
+    return Probe(reason="is not a DICOM image")
 
 
 def make(root: Path, files: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ class InLine:
 
 @pytest.fixture
 def studies(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "glance", look)
+    monkeypatch.setattr(run_module, "probe", look)
     root = tmp_path / "in"
     make(root, {"anna/1": "1", "anna/2": "1", "broken/1": "2", "abstain/s/1": "3"})
     return root
@@ -119,7 +119,7 @@ def test_results_are_no_input(tmp_path):
     assert {(row.path, row.reason, row.files) for row in found.left_out} == {
         ("old/lesions.nii.gz", "is a result of calcscan", 1),
         ("old/report.json", "is a result of calcscan", 1),
-        ("out", "is where the results go", 1),
+        ("out", "is the output folder", 1),
     }
 
 

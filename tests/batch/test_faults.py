@@ -34,7 +34,7 @@ from calcscan.batch.table import row_of, same_series, write_table
 from calcscan.batch.work import _one_path
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError
-from calcscan.read.glance import glance
+from calcscan.read.headers.probe import probe
 
 LABELS = b"calcscan sites.nii.gz".rjust(169, b"\0").ljust(344, b"\0") + b"n+1\0" + bytes(1000)
 """How a label map of calcscan's begins."""
@@ -47,7 +47,7 @@ def series(folder: Path, **tags: object) -> list[Path]:
 
 
 def found_in(root: Path, out: str = "nowhere") -> Found:
-    return find_studies(root, root / out, glance)
+    return find_studies(root, root / out, probe)
 
 
 def places(found: Found) -> dict[str, int]:
@@ -186,8 +186,8 @@ def test_every_file_is_accounted_for_once(everything: Path, tmp_path: Path) -> N
         sorted(row["study"] for row in table.values() if row["input"] in ("broken", "locked"))
     )
     told = {path: row["reason"] for path, row in left.items()}
-    assert told["cut/zz.dcm"] == "is cut short within its header"
-    assert told["cut/dead.dcm"] == told["gone"] == "is a link to nothing"
+    assert told["cut/zz.dcm"] == "is truncated within its header"
+    assert told["cut/dead.dcm"] == told["gone"] == "is a broken link"
     assert "already" in told["linked again"]
     assert told["pipe.dcm"] == "is a pipe, not a file"
     assert told["socket"] == "is a socket, not a file"
@@ -195,9 +195,9 @@ def test_every_file_is_accounted_for_once(everything: Path, tmp_path: Path) -> N
     assert told["spread/a/IM1.dcm.gz"].startswith("is a compressed DICOM file")
     assert told["packed/sites.nii.gz"] == "is a label map that calcscan wrote"
     assert told["earlier/s/lesions.nii.gz"] == told["earlier/s/report.json"] == "is a result of calcscan"
-    assert told[".git"] == "is a folder of version control"
+    assert told[".git"] == "is a version-control folder"
     assert "Permission denied" in told["locked"]
-    assert told["packed/readme"] == "is no DICOM image"
+    assert told["packed/readme"] == "is not a DICOM image"
     assert sum(path.startswith("flat/") for path in told) == 30
     for name in table:
         assert (out / name / "status.json").is_file()
@@ -211,7 +211,7 @@ def test_every_file_is_accounted_for_once(everything: Path, tmp_path: Path) -> N
     assert set(again.done) == set(result.failed)
     left_now = {row["path"]: row for row in rows(out / "left_out.csv")}
     results = left_now.pop("results")
-    assert results["reason"] == "is where the results go"
+    assert results["reason"] == "is the output folder"
     assert int(results["files"]) > 10
     assert left_now == left
     assert second.table.read_bytes() == result.table.read_bytes()
@@ -223,7 +223,7 @@ def test_a_nifti_is_a_study_by_its_content_whatever_its_name(tmp_path: Path) -> 
     (tmp_path / "report.nii").write_bytes(b"%PDF-1.4")
     found = found_in(tmp_path)
     assert places(found) == {"volume": 1, "packed.dat": 1}
-    assert reasons(found) == {"report.nii": "is no DICOM image (a document, picture or program)"}
+    assert reasons(found) == {"report.nii": "is not a DICOM image (a document, picture or program)"}
 
 
 def test_the_command_says_where_everything_went(
@@ -235,14 +235,14 @@ def test_the_command_says_where_everything_went(
     said = capsys.readouterr()
     assert "13 studies: 11 done, 0 abstained, 2 failed" in said.out
     assert str(out / "left_out.csv") in said.out
-    assert "30: is no DICOM image (a document" in said.out or "31: is no DICOM image (a document" in said.out
+    assert "30: is not a DICOM image (a document" in said.out or "31: is not a DICOM image (a document" in said.out
     assert "nothing can be read [broken]" in said.err
     assert said.out.replace("\n", "").isprintable()
     assert said.err.replace("\n", "").isprintable()
     shutil.rmtree(out)
     assert main(["batch", str(everything), "-o", str(out), "--dry-run"]) == 0
     said = capsys.readouterr()
-    assert "left out: cut/zz.dcm is cut short within its header" in said.out
+    assert "left out: cut/zz.dcm is truncated within its header" in said.out
     assert "13 studies" in said.out
     assert not out.exists()
 
@@ -259,7 +259,7 @@ def test_a_study_behind_other_files_is_found(tmp_path: Path) -> None:
         (tmp_path / "cd" / f"z{n:02d}").write_bytes(b"x")
     found = found_in(tmp_path)
     assert places(found) == {"cd": 9}
-    assert set(reasons(found).values()) == {"is no DICOM image"}
+    assert set(reasons(found).values()) == {"is not a DICOM image"}
     assert len(found.left_out) == 120
 
 
@@ -389,7 +389,7 @@ def test_what_can_not_be_read_stays_with_the_study_that_it_may_belong_to(tmp_pat
         assert tmp_path / "s" / "x.dcm" in study.paths
         assert tmp_path / "s" / "y.txt" not in study.paths
         assert study.top == tmp_path / "s"
-    assert reasons(found)["s/x.dcm"] == "is a link to nothing"
+    assert reasons(found)["s/x.dcm"] == "is a broken link"
 
 
 @pytest.mark.parametrize(("name", "count", "fails"), [("x.dcm", 1, True), ("x", 7, False), ("x", 8, True)])
@@ -452,7 +452,7 @@ def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
     found = found_in(tmp_path)
     assert places(found) == {"head.nii.gz": 1}
     assert reasons(found)["head.json"] == "is no image; it is read with head.nii.gz"
-    assert reasons(found)["other.json"].startswith("is no DICOM image")
+    assert reasons(found)["other.json"].startswith("is not a DICOM image")
 
 
 def test_a_root_that_holds_a_report_is_searched_without_it(tmp_path: Path) -> None:
@@ -541,7 +541,7 @@ def test_out_below_root_and_within_a_study_is_no_input(tmp_path: Path) -> None:
 
 def test_no_study_says_what_was_seen(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(NoCTError, match=r"a\.txt is no DICOM image"):
+    with pytest.raises(NoCTError, match=r"a\.txt is not a DICOM image"):
         run_batch(tmp_path, tmp_path / "out", runner=InLine())
 
 
@@ -791,7 +791,7 @@ def test_a_real_batch_over_good_and_bad(tmp_path: Path) -> None:
     for name in result.outcomes:
         if name != "bad":
             report = json.loads((out / name / "report.json").read_text())
-            assert "gone.dcm is a link to nothing" in json.dumps(report["quality"]["flags"])
+            assert "gone.dcm is a broken link" in json.dumps(report["quality"]["flags"])
             assert sum(choice["images"] for choice in report["series"] if choice["uid_sha256"]) == 28
     assert [row["path"] for row in rows(out / "left_out.csv")] == ["flat/gone.dcm", "pipe"]
     assert run_batch(root, out, runner=_in_this_process).skipped == tuple(

@@ -21,7 +21,7 @@ KINDS = ("plain", "no preamble", "ZIP", "deflated", "JPEG lossless (SV1), signed
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_damage_ends_in_a_scan_or_an_error_of_ours(tmp_path: Path, kind: str) -> None:
+def test_random_damage_gives_a_scan_or_a_calcscan_error(tmp_path: Path, kind: str) -> None:
     (case,) = (one for one in CASES if one.name == kind)
     path = case.make(tmp_path)
     files = {file: file.read_bytes() for file in sorted(tmp_path.rglob("*")) if file.is_file()}
@@ -41,14 +41,14 @@ def test_random_damage_ends_in_a_scan_or_an_error_of_ours(tmp_path: Path, kind: 
     assert len(read_scan(path).hu) > 0
 
 
-def test_a_value_of_no_known_kind_is_absent(tmp_path: Path) -> None:
+def test_a_value_of_unknown_vr_counts_as_absent(tmp_path: Path) -> None:
     paths = faults.write(faults.series(), tmp_path)
     for path in paths:  # the kind of the rescale intercept: DS → D\0
         path.write_bytes(path.read_bytes().replace(b"\x28\0\x52\x10DS", b"\x28\0\x52\x10D\0"))
     assert {flag.code for flag in read_scan(tmp_path).flags} == {"not_hounsfield"}
 
 
-def test_sizes_that_no_slice_has_are_not_believed(tmp_path: Path) -> None:
+def test_impossible_sizes_are_refused(tmp_path: Path) -> None:
     faults.write(faults.series(Rows=65535, Columns=65535), tmp_path / "huge")
     with pytest.raises(NoCTError, match="65535"):
         read_scan(tmp_path / "huge")
@@ -78,7 +78,7 @@ def test_archives_that_can_not_be_opened_say_why(tmp_path: Path) -> None:
     with pytest.raises(NoCTError, match=r"give the file itself, here study\.zip"):
         read_scan(tmp_path / "folder")
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UnreadableError, match="damaged or cut short"):
+    with pytest.raises(UnreadableError, match="damaged or truncated"):
         read_scan(archive)
     archive.write_bytes(_encrypted(whole))
     with pytest.raises(UnreadableError, match="password"):
@@ -116,7 +116,7 @@ def test_one_encrypted_file_in_an_archive_is_named(tmp_path: Path) -> None:
     assert name in flag.message
 
 
-def test_what_is_neither_file_nor_folder(tmp_path: Path) -> None:
+def test_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="neither"):
         read_scan(tmp_path / "pipe")
@@ -127,7 +127,7 @@ def test_what_is_neither_file_nor_folder(tmp_path: Path) -> None:
         read_scan(tmp_path / "x.dcm")
 
 
-def test_names_that_are_no_text_can_be_shown(tmp_path: Path) -> None:
+def test_names_that_are_not_text_can_be_shown(tmp_path: Path) -> None:
     paths = faults.write(faults.series(), tmp_path / "ü 日本")
     faults.cut_short(paths[14])
     odd = os.fsencode(paths[14].parent) + b"/\xff\n1.dcm"

@@ -15,7 +15,7 @@ from support.ball_phantom import grid_of
 from support.heads import ball
 
 from calcscan.detection import detect_lesions
-from calcscan.grid.geometry import Geometry
+from calcscan.grid.geometry import Geometry, ras_to_lps
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import Scan
 from calcscan.read import read_scan
@@ -55,7 +55,7 @@ def as_nifti(path: Path, way: npt.NDArray[np.float64]) -> Path:
     to_lps[:3, :3] = way * STEP_MM
     to_lps[:3, 3] = -to_lps[:3, :3] @ np.full(3, (SIZE - 1) / 2)
     values = at(grid_of((SIZE,) * 3, to_lps))
-    nibabel.Nifti1Image(values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ to_lps).to_filename(path)
+    nibabel.Nifti1Image(values, ras_to_lps(to_lps)).to_filename(path)
     return path
 
 
@@ -110,7 +110,7 @@ def assert_same_lesions(scan: Scan) -> None:
     assert [left, right] == pytest.approx([one[0] for one in first], rel=0.01)
 
 
-def test_nifti_along_all_48_ways(tmp_path: Path) -> None:
+def test_nifti_in_all_48_orientations(tmp_path: Path) -> None:
     assert len({way.tobytes() for way in WAYS}) == 48
     for way in WAYS:
         scan = read_scan(as_nifti(tmp_path / "head.nii", way))
@@ -119,7 +119,7 @@ def test_nifti_along_all_48_ways(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(24))
-def test_dicom_along_all_24_ways_and_its_slices_in_any_order(tmp_path: Path, number: int) -> None:
+def test_dicom_in_all_24_orientations_with_slices_in_any_order(tmp_path: Path, number: int) -> None:
     scan = read_scan(as_dicom(tmp_path, TURNS[number], seed=number))
     assert not scan.flags
     assert_same_everywhere(scan)

@@ -199,7 +199,7 @@ WITHOUT = [
     "unenh",
 ]
 
-NOT_TOLD = [
+UNDECIDED = [
     "Head 5.0",
     "Brain Kontrastfenster",
     "Kopf Kontrast-Fenster",

@@ -7,18 +7,16 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from calcscan.grid.geometry import ras_to_lps
 from calcscan.model import Scan
 from support.ball_phantom import CORE_HU, grid_of, voxels_hu
-
-RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
 
 SHAPE = (44, 48, 28)
 
 
 def head(affine: np.ndarray, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:  # type: ignore[type-arg]
     """The phantom on a NIfTI grid: `affine` takes (i, j, k, 1) to RAS mm."""
-    lps = RAS @ affine
+    lps = ras_to_lps(affine)
     return voxels_hu(grid_of(shape, lps), lps[:3, :3].T[::-1])
 
 

@@ -18,6 +18,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from calcscan.grid.geometry import ras_to_lps
 from support import dicom_faults as faults
 from support.ball_phantom import BRAIN_HU, grid_of, voxels_hu
 from support.dicom_codings import CODINGS, compressed
@@ -208,7 +209,7 @@ def _nifti(path: Path, steps: npt.NDArray[np.float64], shape: tuple[int, int, in
     """Voxel steps (columns of a 3×3, RAS mm) about the middle of the head."""
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = steps, -steps @ ((np.array(shape) - 1) / 2)
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    lps = ras_to_lps(affine)
     hu = voxels_hu(grid_of(shape, lps), lps[:3, :3].T[::-1])
     nibabel.Nifti1Image(hu.astype(np.int16), affine).to_filename(path)
     return path

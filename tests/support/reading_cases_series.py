@@ -1,4 +1,4 @@
-"""What is beside the native series, and contrast medium that is told somewhere: cases of `reading_cases`."""
+"""What is beside the native series, and contrast medium that only some field states: cases of `reading_cases`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _beside(name: str, kind: list[str], description: str, **tags: Any) -> None:
 
 
 _DERIVED = ["DERIVED", "SECONDARY"]
-_beside("MIP told by its name only beside", ["ORIGINAL", "PRIMARY", "AXIAL"], "AX MIPs")
+_beside("MIP by its name only beside", ["ORIGINAL", "PRIMARY", "AXIAL"], "AX MIPs")
 _beside("calcium suppressed beside", _DERIVED, "CalciumSuppression 25")
 _beside("subtraction beside", _DERIVED, "Bone removed")
 _beside("perfusion map beside", _DERIVED, "Tmax")
@@ -37,18 +37,18 @@ _beside("synthetic CT beside", ["DERIVED", "PRIMARY", "AXIAL"], "MRCAT brain")
 _beside("40 keV beside", ["DERIVED", "PRIMARY", "AXIAL"], "MonoE 40keV[HU]")
 _beside("modified Hounsfield units beside", ["DERIVED", "PRIMARY", "AXIAL"], "Head", RescaleType="HU_MOD")
 _beside("derived in an unknown way beside", [*_DERIVED, "AXIAL", "BRAND_NEW"], "Head 2.0")
-_beside("derived, told by a description only, beside", ["ORIGINAL", "PRIMARY"], "Head", DerivationDescription="Mean")
+_beside("derived, by a description only, beside", ["ORIGINAL", "PRIMARY"], "Head", DerivationDescription="Mean")
 _beside("thin axial reformat beside", [*_DERIVED, "MPR"], "AX 2.0")
 _beside("burned in annotation beside", ["ORIGINAL", "PRIMARY", "AXIAL"], "Head", BurnedInAnnotation="YES")
-_beside("contrast told by its volume beside", ["ORIGINAL", "PRIMARY", "AXIAL"], "Head", ContrastBolusVolume="70")
-_beside("contrast told in Chinese beside", ["ORIGINAL", "PRIMARY"], "头颅增强", SpecificCharacterSet="ISO_IR 192")
+_beside("contrast stated by its volume beside", ["ORIGINAL", "PRIMARY", "AXIAL"], "Head", ContrastBolusVolume="70")
+_beside("contrast stated in Chinese beside", ["ORIGINAL", "PRIMARY"], "头颅增强", SpecificCharacterSet="ISO_IR 192")
 
 
 def _no_skull(stored: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.where(stored > 1400, 24, stored)
 
 
-@case("bone removed, told by the picture only, beside")
+@case("bone removed, visible in the image only, beside")
 def _(_: Path) -> Series:
     bare = recode(series(**_THIN), _no_skull)
     return in_study_of(series(), bare)

@@ -1,0 +1,68 @@
+"""Flags of a scan that follow from its headers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.model import Flag
+from calcscan.read.headers.acquisition import energy_kev, first_sharp, kvp_of, single_energy
+from calcscan.read.headers.contrast import Contrast
+from calcscan.read.headers.image import Image
+from calcscan.read.headers.study import ages_said
+
+
+def header_flags(
+    images: Sequence[Image], positions_said: set[str], contrast: Contrast, settings: ReadingSettings
+) -> tuple[Flag, ...]:
+    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, where the headers give reason to."""
+    first = images[0]
+    flags = []
+    if contrast.given:
+        said = contrast.said
+        flags.append(Flag(code="contrast", message=f"Contrast medium was given ({said}).", value=said))
+    sharp = first_sharp(images, settings)
+    if sharp is not None:
+        name = sharp.kernel or sharp.description
+        flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))
+    flags += _voltage_flags(images, settings)
+    age = min(ages_said(first.person, settings), default=None)
+    if age is not None and age < settings.adult_years:
+        message = f"The patient is {age:g} years old; the atlas and the rules are for adults."
+        flags.append(Flag(code="child", message=message, value=age, limit=settings.adult_years))
+    doubt = _laterality_doubt(first, positions_said)
+    if doubt:
+        flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told apart."))
+    return tuple(flags)
+
+
+def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`unknown_kvp` where slices differ in tube voltage, or the image was computed for a single energy."""
+    if single_energy(images[0], settings):
+        energy = energy_kev(images[0], settings)
+        name = "an unspecified energy" if energy is None else f"{energy:g} keV"
+        message = f"The image was computed for {name}; it was not acquired at a single tube voltage."
+        return (Flag(code="unknown_kvp", message=message, value=energy),)
+    counts = Counter(image.kvp_kv for image in images if image.kvp_kv)
+    if kvp_of(images, settings) is not None or not counts:
+        return ()
+    shown = ", ".join(f"{kvp:g} kV in {count} slices" for kvp, count in counts.most_common())
+    message = (
+        f"The tube voltage differs between slices ({shown}): no single threshold fits all; that for 120 kV is used."
+    )
+    return (Flag(code="unknown_kvp", message=message, value=shown),)
+
+
+def _laterality_doubt(image: Image, positions_said: set[str]) -> str:
+    if image.assumed_axial:
+        return "The header lacks position or orientation; standard axial slices are assumed"
+    if len(positions_said) > 1:
+        return f"Slices of the series state different patient positions ({', '.join(sorted(positions_said))})"
+    row = image.row_cosine
+    axis = max(range(3), key=lambda index: abs(row[index]))
+    letter = ("RL", "AP", "FH")[axis][row[axis] > 0]
+    said = image.patient_orientation[0][:1].upper() if image.patient_orientation else ""
+    if said and said in "RLAPFH" and said in ("RL", "AP", "FH")[axis] and said != letter:
+        return f"Patient orientation ({said}) and image orientation ({letter}) contradict each other"
+    return ""

@@ -1,0 +1,1 @@
+"""NIfTI and Analyze files."""

@@ -1,0 +1,189 @@
+"""A NIfTI file → `Scan`. NIfTI is RAS millimetres with i fastest; here it is LPS and (k, j, i)."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.errors import GeometryError
+from calcscan.grid.geometry import Array, Geometry, ras_to_lps
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
+from calcscan.read.nifti.file import NiftiFile, open_nifti
+from calcscan.read.nifti.grid import NiftiGrid, grid_of_file
+from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
+from calcscan.read.pixels.hounsfield_check import hounsfield_flags
+from calcscan.read.series.geometry import thick_flag_for, tilt_flag
+from calcscan.read.series.missing_extent import gap_flag
+
+_PLAINLY_THICKER = 1.2
+_SPATIAL = (
+    "pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y",
+    "qoffset_z", "srow_x", "srow_y", "srow_z",
+)  # fmt: skip
+_ALIGNED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisOrder:
+    """How the file's axes became (k, j, i): `axes` are those of its array (k, j, i) in the new order; `flipped` says
+    whether the first of them then runs the other way."""
+
+    axes: tuple[int, int, int]
+    flipped: bool
+
+
+def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
+    """Read one volume. Errors as `calcscan.read.read_scan`."""
+    where = str(path)
+    file = open_nifti(path, settings)
+    grid = grid_of_file(file, settings)
+    sidecar = read_sidecar(path, settings)
+    hu = _hounsfield(file)
+    labels = _label_flag(file, hu, settings)
+    to_lps = ras_to_lps(grid.affine)
+    hu, matrix = _as_slices(hu, to_lps)
+    try:
+        geometry = Geometry.from_affine(matrix, hu.shape)
+    except ValueError as error:
+        raise GeometryError(
+            f"the affine does not define a volume ({error})", where=where, hint="convert it again"
+        ) from error
+    thickness = sidecar.acquisition.slice_thickness_mm
+    choice = SeriesChoice(
+        uid=sidecar.study.series_uid,
+        description=sidecar.description or NAME,
+        images=len(hu),
+        chosen=True,
+        reason="the only volume given",
+    )
+    return Scan(
+        hu=hu,
+        geometry=geometry,
+        acquisition=sidecar.acquisition,
+        study=sidecar.study,
+        series=(choice,),
+        flags=(
+            *sidecar.flags,
+            *grid.flags,
+            *tilt_flag(geometry, settings),
+            *_tilt_not_in_grid(sidecar, geometry, path, settings),
+            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
+            *_gaps(geometry.spacing_mm[0], thickness, settings),
+            *labels,
+            *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
+        ),
+        sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
+        stored=_stored(file, grid, _axis_order(to_lps)),
+    )
+
+
+def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`missing_slices` where the slices are much thinner than they lie apart."""
+    if thickness_mm is None or between_mm < settings.gap_beside_thickness * thickness_mm:
+        return ()
+    return (gap_flag(between_mm, thickness_mm, settings),)
+
+
+def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
+    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air."""
+    out = np.empty(file.shape[::-1], dtype=np.int16)
+    for k, stored in enumerate(file.slices()):
+        values = stored * np.float64(file.slope) + file.intercept
+        out[k] = np.clip(np.rint(np.nan_to_num(values, nan=AIR_HU)), AIR_HU, 32767)
+    return out
+
+
+def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`not_hounsfield` for a mask or label map: few whole numbers, from 0 on."""
+    if int(hu.min()) < 0:
+        return ()
+    found = np.flatnonzero(np.bincount(hu.ravel()))
+    if len(found) > settings.label_values or not _all_whole(file):
+        return ()
+    message = f"It holds {len(found)} different values, {found[0]} to {found[-1]}: a mask or label map, not a CT."
+    return (Flag(code="not_hounsfield", message=message, value=float(len(found)), limit=settings.label_values),)
+
+
+def _all_whole(file: NiftiFile) -> bool:
+    if file.header.get_data_dtype().kind != "f" and file.slope == 1 and file.intercept == 0:
+        return True
+    each = (stored * np.float64(file.slope) + file.intercept for stored in file.slices())
+    return all((~np.isfinite(values) | (values == np.rint(values))).all() for values in each)
+
+
+def _tilt_not_in_grid(sidecar: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`gantry_tilt` where the JSON states a tilt that the grid lacks, unless the file name says it was corrected."""
+    tilt = abs(sidecar.tilt_deg or 0.0)
+    if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
+        return ()
+    message = (
+        f"The JSON states a gantry tilt of {tilt:.1f} degrees, but the grid shows none: unless it was resampled, "
+        "positions are off by the shear."
+    )
+    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
+
+
+def _axis_order(affine: Array) -> AxisOrder:
+    """Which axis of the file's array (k, j, i) runs across the slices, and which way; `affine` as for `_as_slices`.
+
+    The slice axis is the one of plainly thicker steps; with equal steps the one nearest to the body's long axis.
+    """
+    steps = affine[:3, :3][:, ::-1].T  # step_k, step_j, step_i of the array as it is
+    lengths = np.linalg.norm(steps, axis=1)
+    order = np.argsort(lengths)
+    thicker = lengths[order[2]] > _PLAINLY_THICKER * lengths[order[1]]
+    across = int(order[2] if thicker else np.argmax(np.abs(steps[:, 2]) / lengths))
+    row, column = (axis for axis in range(3) if axis != across)
+    flipped = bool(steps[across] @ np.cross(steps[column], steps[row]) < 0)
+    return AxisOrder(axes=(across, row, column), flipped=flipped)
+
+
+def _as_slices(hu: npt.NDArray[np.int16], affine: Array) -> tuple[npt.NDArray[np.int16], Array]:
+    """Order the axes so that k runs across the slices, advancing along step_i × step_j.
+
+    `affine` takes (i, j, k, 1), the matrix returned (k, j, i, 1), to LPS mm.
+    """
+    turned = _axis_order(affine)
+    steps, origin = affine[:3, :3][:, ::-1].T[list(turned.axes)], affine[:3, 3].copy()
+    hu = hu.transpose(turned.axes)
+    if turned.flipped:
+        origin += steps[0] * (hu.shape[0] - 1)
+        steps[0] *= -1
+        hu = hu[::-1]
+    matrix = np.eye(4)
+    matrix[:3, 0], matrix[:3, 1], matrix[:3, 2], matrix[:3, 3] = steps[0], steps[1], steps[2], origin
+    return np.ascontiguousarray(hu), matrix
+
+
+def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
+    """The header for a label map on this file's grid: where voxels lie, and nothing else of its header.
+
+    Always NIfTI-1, as ITK opens no other. Where the sform alone says where the voxels lie, `pixdim` is made to agree
+    with it, and a sheared one gets the nearest qform beside it: without, ITK puts the labels elsewhere or refuses them.
+    """
+    from nibabel.nifti1 import Nifti1Header
+
+    stored = file.header
+    header: Any = Nifti1Header()
+    header.set_data_shape(stored.get_data_shape())
+    for name in _SPATIAL:
+        if name in stored:
+            header[name] = stored[name]
+    if file.analyze:
+        header["pixdim"][0] = 1
+    if grid.frame == "pixdim":
+        header["qform_code"] = 0  # there is none, or its quaternion is none
+    if grid.lonely_sform is not None:
+        header.set_qform(grid.lonely_sform, code=_ALIGNED)
+        header["qform_code"] = _ALIGNED if grid.sheared else 0
+    time_unit = int(stored["xyzt_units"]) & 0x38 if "xyzt_units" in stored else 0
+    header["xyzt_units"] = time_unit | grid.unit
+    block = io.BytesIO()
+    header.write_to(block)
+    return StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=block.getvalue())

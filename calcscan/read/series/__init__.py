@@ -1,0 +1,1 @@
+"""Slices → stacks → the one series to read, on its own grid."""

@@ -1,0 +1,100 @@
+"""Slices → `Geometry`, and what is odd about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calcscan.errors import GeometryError
+from calcscan.grid.geometry import Geometry
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.model import Flag
+from calcscan.read.headers.image import Image
+from calcscan.read.series.positions import positions_of, thickness_of
+from calcscan.read.series.spacing import Spacing, spacing_of
+
+
+def geometry_of(
+    images: Sequence[Image], settings: ReadingSettings, *, where: str = ""
+) -> tuple[Geometry, tuple[Flag, ...]]:
+    """The grid of slices in ascending order, and its flags.
+
+    Raises
+    ------
+    GeometryError
+        There are too few slices, or they share one position.
+    """
+    fewest = settings.min_slices
+    if len(images) < fewest:
+        raise GeometryError(
+            f"only {len(images)} usable slice{'s' * (len(images) != 1)}; a head needs at least {fewest}",
+            where=where,
+            hint="give the folder of the whole series",
+        )
+    first = images[0]
+    spacing = spacing_of(positions_of(images), thickness_of(images), settings)
+    row_mm = float(np.median([image.row_spacing_mm or 0.0 for image in images]))
+    column_mm = float(np.median([image.column_spacing_mm or 0.0 for image in images]))
+    try:
+        geometry = Geometry(
+            origins_mm=np.array([image.position_mm for image in images]),
+            step_i_mm=np.array(first.row_cosine) * column_mm,
+            step_j_mm=np.array(first.column_cosine) * row_mm,
+            slab_mm=spacing.slab_mm,
+            rows=first.rows,
+            columns=first.columns,
+        )
+    except ValueError as error:
+        raise GeometryError(
+            f"the slices do not form a volume ({error})", where=where, hint="export it again"
+        ) from error
+    return geometry, (
+        *_missing(images, spacing, settings),
+        *_uneven(spacing, settings),
+        *tilt_flag(geometry, settings),
+        *thick_flag(images, spacing, settings),
+    )
+
+
+def _missing(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
+    where = np.flatnonzero(spacing.missing)
+    if not len(where):
+        return ()
+    regular = float(np.median(spacing.gaps_mm[~spacing.missing])) if not spacing.missing.all() else float("nan")
+    shown = ", ".join(f"{spacing.gaps_mm[k]:.1f} mm after slice {k + 1}" for k in where[:3]) + (" …" * (len(where) > 3))
+    message = f"Slices are missing, with gaps of {shown}; elsewhere they are {regular:.1f} mm apart."
+    ratio = settings.missing_ratio
+    return (Flag(code="missing_slices", message=message, value=float(spacing.gaps_mm.max()), limit=ratio * regular),)
+
+
+def _uneven(spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
+    distinct = spacing.distinct_mm(settings)
+    if len(distinct) < 2:
+        return ()
+    shown = ", ".join(f"{gap:.2f}" for gap in distinct)
+    message = f"Slices are unevenly spaced ({shown} mm); each slice represents half the gap on either side."
+    return (Flag(code="irregular_spacing", message=message, value=shown, limit=settings.same_spacing_mm),)
+
+
+def tilt_flag(geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`gantry_tilt` where the slices are not stacked along their normal."""
+    tilt = geometry.tilt_deg
+    if tilt <= settings.tilt_deg:
+        return ()
+    message = f"The slices are sheared by {tilt:.1f} degrees (gantry tilt); positions and volumes allow for it."
+    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
+
+
+def thick_flag(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`thick_slices` by the thickest slice: its nominal thickness, or the slab that it stands for."""
+    thickest = float(max(np.nanmax(np.append(thickness_of(images), 0.0)), spacing.slab_mm.max()))
+    return thick_flag_for(thickest, settings)
+
+
+def thick_flag_for(thickest_mm: float, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`thick_slices` if any slice is thicker than the limit."""
+    if thickest_mm <= settings.thick_mm + settings.same_position_mm:
+        return ()
+    message = f"Slices are up to {thickest_mm:.1f} mm thick: small calcifications are diluted or missed."
+    return (Flag(code="thick_slices", message=message, value=round(thickest_mm, 2), limit=settings.thick_mm),)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
+
+if TYPE_CHECKING:
+    from calcscan.model import Result
 
 ABSTAINED = 4
 
@@ -51,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
         progress("write")
         written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before)
     if not args.quiet or args.json:
-        _print(written, args)
+        _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0
 
 
@@ -63,13 +66,12 @@ def _read_context(path: Path | None) -> dict[str, Any] | None:
     return dict(load_facts(path))
 
 
-def _print(report: str, args: argparse.Namespace) -> None:
+def _print(report: str, result: Result, args: argparse.Namespace) -> None:
     if args.json:
         sys.stdout.write(report)
         return
-    import json
-
+    from calcscan.report.build import build_report
     from calcscan.report.text import summary_text
 
-    terminal.write_text(summary_text(json.loads(report)))
+    terminal.write_text(summary_text(build_report(result, keep_ids=args.keep_ids)))
     terminal.write_text(f"\nwritten to {args.out}\n")

@@ -10,8 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from calcscan.knowledge import values
-from calcscan.report.document import document as report_document
+from calcscan.report.build import build_report
 from calcscan.report.folder import VERIFY, put_files
 from calcscan.verification.model import Trial, Verification
 from calcscan.verification.score import at_sites, detection, located, smallest_reliable_mm, volumes
@@ -33,7 +35,7 @@ COLUMNS = (
 
 def document(verification: Verification) -> dict[str, Any]:
     """The whole of verify.json."""
-    report = report_document(verification.baseline)
+    report = msgspec.to_builtins(build_report(verification.baseline))
     cells = detection(verification.trials)
     large_mm3 = float(values("verification")["large_mm3"])
     tried = bool(verification.trials)

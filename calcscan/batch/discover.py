@@ -22,7 +22,7 @@ from calcscan.read.files import Blob
 from calcscan.read.glance import Glance
 from calcscan.read.rules import limit
 from calcscan.read.tree import Entry, walk
-from calcscan.report.folder import OURS, REPORT, is_report
+from calcscan.report.outputs import OURS, REPORT, is_report
 
 Look = Callable[[Path], Glance]
 Looking = Callable[[int], None]

@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from calcscan.report.folder import check_output, state_of
+    from calcscan.report.atomic_folder import check_output
+    from calcscan.report.outputs import state_of
 
     check_output(args.out, inputs=[args.input])
     before = state_of(args.out)

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from calcscan.grid.geometry import Geometry
 from calcscan.model import LocatedLesionMap, Result, StoredGrid
+from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
-from calcscan.report.folder import REPORT, put_files
 from calcscan.report.labelmaps import (
     EVEN_ENOUGH_MM,
     EvenGrid,
@@ -23,6 +23,7 @@ from calcscan.report.labelmaps import (
     stored_bytes,
 )
 from calcscan.report.mosaic import mosaic_png
+from calcscan.report.outputs import REPORT
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, sites_csv
 
@@ -33,13 +34,13 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces:
     """Write report.json, lesions.csv, sites.csv, mosaic.png, lesions.nii.gz and sites.nii.gz to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.
-    Without lesions to speak of (no head was found) there are no label maps: an empty one would say that there is no
-    calcification. Identifiers are written only with `keep_ids`.
+    Where the scan was not analysed there are no label maps: an empty one would say that there is no calcification.
+    Identifiers are written only with `keep_ids`.
 
     Parameters
     ----------
     replaces
-        What `calcscan.report.folder.state_of(out)` said before the work: a report that another run has written since
+        What `calcscan.report.outputs.state_of(out)` said before the work: a report that another run has written since
         is not replaced.
 
     Returns
@@ -74,7 +75,7 @@ def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
 def label_maps(
     lesions: LocatedLesionMap | None, stored: StoredGrid | None = None
 ) -> tuple[dict[str, bytes], Mapping[str, FileEntry]]:
-    """The NIfTI files, by name, and what report.json says of them; nothing where there are no lesions to speak of.
+    """The NIfTI files, by name, and what report.json says of them; nothing where the scan was not analysed.
 
     With `stored`, that of a scan which came as NIfTI, they lie on that file's grid.
     """
@@ -106,9 +107,9 @@ def _on_even_grid(geometry: Geometry, grid: EvenGrid) -> FileEntry:
     return replace(
         entry,
         grid="even and square: each slice copies the nearest native one, moved by whole pixels within its plane",
-        native_slice=tuple(grid.source + 1),
-        native_row_minus_row=tuple(grid.shift_ji[:, 0]),
-        native_column_minus_column=tuple(grid.shift_ji[:, 1]),
+        native_slice=tuple((grid.source + 1).tolist()),
+        native_row_minus_row=tuple(grid.shift_ji[:, 0].tolist()),
+        native_column_minus_column=tuple(grid.shift_ji[:, 1].tolist()),
     )
 
 

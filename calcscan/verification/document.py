@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from calcscan.knowledge import values
+from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report
-from calcscan.report.folder import VERIFY, put_files
+from calcscan.report.outputs import VERIFY
 from calcscan.verification.model import Trial, Verification
 from calcscan.verification.score import at_sites, detection, located, smallest_reliable_mm, volumes
 

@@ -18,7 +18,7 @@ from calcscan.quality import quality_codes
 from calcscan.report import write_report
 from calcscan.report.build import build_report, hashed, report_json
 from calcscan.report.json_schema import SCHEMA_FILE, schema_text
-from calcscan.report.legend import _notes as notes
+from calcscan.report.legend import notes
 from calcscan.report.sitelabels import label_of, site_labels
 from calcscan.report.tables import LesionRow, SiteRow
 from calcscan.report.text import summary_text

@@ -14,7 +14,8 @@ from support.heads import PALLIDUM, SAMPLES, box_scan, sample
 import calcscan
 from calcscan.cli import main
 from calcscan.model import Flag, Lesion
-from calcscan.report.folder import VERIFY, put_files
+from calcscan.report.atomic_folder import put_files
+from calcscan.report.outputs import VERIFY
 from calcscan.verification.candidate_sites import Room
 from calcscan.verification.deposits import make_deposit
 from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Planned, Trial, Verification

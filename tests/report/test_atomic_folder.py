@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from calcscan.errors import OutputError
-from calcscan.report import folder as folder_module
-from calcscan.report.folder import EARLIER, OURS, check_output, put_aside, put_files, state_of
-from calcscan.report.lock import locked
+from calcscan.report import atomic_folder
+from calcscan.report.atomic_folder import check_output, put_files
+from calcscan.report.earlier import put_aside
+from calcscan.report.folder_lock import locked
+from calcscan.report.outputs import EARLIER, OURS, state_of
 
 REPORT = json.dumps({"schema": "calcscan-report/1"}).encode()
 FIRST = {"report.json": REPORT, "lesions.csv": b"one", "lesions.nii.gz": b"map"}
@@ -118,7 +120,7 @@ class Cut(OSError):
 @pytest.mark.parametrize("when", range(12))
 def test_whenever_the_disk_fails_the_old_report_is_there_or_the_new(tmp_path, monkeypatch, when, plain):
     """Every write and every move in turn is the one that fails, in one step and file by file."""
-    monkeypatch.setattr(folder_module, "somebody_is_in", lambda out: not plain)
+    monkeypatch.setattr(atomic_folder, "somebody_is_in", lambda out: not plain)
     tmp_path /= "out"
     put_files(tmp_path, FIRST)
     (tmp_path / "notes.txt").write_bytes(b"mine")
@@ -133,7 +135,7 @@ def test_whenever_the_disk_fails_the_old_report_is_there_or_the_new(tmp_path, mo
         return call
 
     monkeypatch.setattr(Path, "replace", fragile(Path.replace))
-    monkeypatch.setattr(folder_module.os, "fsync", fragile(os.fsync))
+    monkeypatch.setattr(atomic_folder.os, "fsync", fragile(os.fsync))
     try:
         put_files(tmp_path, SECOND)
         expected = SECOND
@@ -219,10 +221,10 @@ def test_a_signal_to_stop_waits_until_the_report_is_in_its_place(tmp_path, monke
     put_files(out, FIRST)
     if not plain:
         (out / "data").mkdir()
-    original = Path.replace, folder_module.exchange
+    original = Path.replace, atomic_folder.exchange
     monkeypatch.setattr(Path, "replace", lambda *paths: (signal.raise_signal(signal.SIGINT), original[0](*paths))[1])
     monkeypatch.setattr(
-        folder_module, "exchange", lambda *paths: (signal.raise_signal(signal.SIGINT), original[1](*paths))[1]
+        atomic_folder, "exchange", lambda *paths: (signal.raise_signal(signal.SIGINT), original[1](*paths))[1]
     )
     with pytest.raises(KeyboardInterrupt):
         put_files(out, SECOND)
@@ -252,7 +254,7 @@ def test_who_began_earlier_doesnt_replace_what_was_written_since(tmp_path):
 
 
 def test_who_waits_too_long_for_another_writer_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("calcscan.report.lock.WAIT_S", 0.05)
+    monkeypatch.setattr("calcscan.report.folder_lock.WAIT_S", 0.05)
     put_files(tmp_path, FIRST)
     with locked(tmp_path), pytest.raises(OutputError, match="another calcscan is writing there"):
         put_files(tmp_path, SECOND)

@@ -187,8 +187,8 @@ class LesionEntry(Part, frozen=True, kw_only=True):
         tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
         Meta(description="(first, last + 1) along k, j and i, counted from 0."),
     ]
-    site: SiteName | None
-    side: Side | None
+    site: SiteName
+    side: Side
     site_share: SiteShare | None
     also: tuple[AlsoEntry, ...]
     deposit: DepositId

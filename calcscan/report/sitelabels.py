@@ -31,18 +31,16 @@ def site_labels() -> Mapping[tuple[str, str], SiteLabelEntry]:
 
 
 def label_of(lesion: LocatedLesion) -> SiteLabelEntry:
-    """The site and side of a lesion; `unassigned` where it has none.
+    """The site and side of a lesion.
 
     Raises
     ------
     ValueError
         The lesion's site and side are no pair of `sites.toml`.
     """
-    if lesion.site is None:
-        return site_labels()["unassigned", ""]
-    found = site_labels().get((lesion.site, lesion.side or ""))
-    if found is None:
+    label = site_labels().get((lesion.site, lesion.side))
+    if label is None:
         raise ValueError(
             f"lesion {lesion.id} lies at {lesion.site!r} {lesion.side!r}, which is no site and side of ours"
         )
-    return found
+    return label

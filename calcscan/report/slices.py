@@ -131,15 +131,12 @@ def volume_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDA
     proportion to its voxels there."""
     if lesions is None or not lesions.lesions:
         return np.zeros((len(planes.levels_mm), 0))
-    column = {lesion.id: number for number, lesion in enumerate(lesions.lesions)}
-    table = np.zeros((len(planes.levels_mm), len(column)))
-    kji = np.argwhere(lesions.labels > 0)
-    height_mm = planes.project(lesions.geometry.to_world(kji))[:, 2]
     boundaries_mm = (planes.levels_mm[1:] + planes.levels_mm[:-1]) / 2
-    level = np.searchsorted(boundaries_mm, height_mm)
-    number = np.array([column.get(int(label), -1) for label in lesions.labels[tuple(kji.T)]])
-    known = number >= 0
-    np.add.at(table, (level[known], number[known]), lesions.geometry.voxel_mm3[kji[known, 0]])
+    table = np.zeros((len(planes.levels_mm), len(lesions.lesions)))
+    for column, lesion in enumerate(lesions.lesions):
+        kji = lesions.voxels_kji(lesion.id)
+        height_mm = planes.project(lesions.geometry.to_world(kji))[:, 2]
+        np.add.at(table[:, column], np.searchsorted(boundaries_mm, height_mm), lesions.geometry.voxel_mm3[kji[:, 0]])
     volume_mm3 = np.array([lesion.volume_mm3 for lesion in lesions.lesions])
     return np.asarray(table / np.maximum(table.sum(axis=0), 1e-9) * volume_mm3)
 

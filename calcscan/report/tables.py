@@ -40,8 +40,8 @@ class LesionRow(Part, frozen=True, kw_only=True):
 
     id: LesionId
     deposit: DepositId
-    site: SiteName | None
-    side: Side | None
+    site: SiteName
+    side: Side
     site_share: SiteShare | None
     volume_mm3: BestVolumeMm3
     volume_low_mm3: LowVolumeMm3

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from calcscan.errors import OutputError
 from calcscan.report.earlier import remove_earlier
-from calcscan.report.exchange import exchange, somebody_is_in, undisturbed
+from calcscan.report.exchange import exchange, is_working_directory, undisturbed
 from calcscan.report.folder_lock import locked
 from calcscan.report.outputs import RUN, Kind, state_of
 from calcscan.report.ownership import refuse_foreign, refuse_input
@@ -129,7 +129,7 @@ def _into_existing(out: Path, contents: Mapping[str, bytes], kind: Kind, replace
 def _by_exchange(out: Path, contents: Mapping[str, bytes], kind: Kind) -> bool:
     """Exchange the old folder for a new one in one step; False if that is impossible, and nothing has changed."""
     entries = list(os.scandir(out))
-    if not entries or not all(entry.is_file(follow_symlinks=False) for entry in entries) or somebody_is_in(out):
+    if not entries or not all(entry.is_file(follow_symlinks=False) for entry in entries) or is_working_directory(out):
         return False
     others = [entry.name for entry in entries if entry.name not in kind.names]
     with ExitStack() as until_the_end:

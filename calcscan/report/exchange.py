@@ -28,8 +28,8 @@ def exchange(one: Path, other: Path) -> bool:
     return bool(call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE)) == 0)
 
 
-def somebody_is_in(folder: Path) -> bool:
-    """Whether a program (a shell, say) has this working directory, and would be left in the old one by `exchange`."""
+def is_working_directory(folder: Path) -> bool:
+    """Whether a program (a shell, say) works in this folder, and would be left in the old one by `exchange`."""
     try:
         about = folder.stat()
         programs = [path for path in Path("/proc").iterdir() if path.name.isdecimal()]
@@ -39,7 +39,7 @@ def somebody_is_in(folder: Path) -> bool:
         try:
             if os.path.samestat(about, (program / "cwd").stat()):
                 return True
-        except OSError:  # ended, or somebody else's
+        except OSError:  # ended, or another user's
             continue
     return False
 

@@ -121,7 +121,7 @@ def elsewhere(summary: Summary) -> dict[str, list[str]]:
     empty = {site: sides for site, sides in counts.items() if not any(sides)}
     return {
         "Nothing detected": [site for site, sides in empty.items() if None not in sides],
-        "Not examined, or not wholly": [site for site, sides in empty.items() if None in sides],
+        "Not examined, or only in part": [site for site, sides in empty.items() if None in sides],
     }
 
 
@@ -138,26 +138,26 @@ def notes(result: Result) -> list[str]:
     """What a reader of the picture must know; the most important first."""
     lines = []
     if result.lesions is not None:
-        lines.append(f"Best estimates of volume; found at {result.lesions.threshold_hu:.0f} HU and above.")
+        lines.append(f"Volumes are best estimates. Detection threshold {result.lesions.threshold_hu:.0f} HU.")
     if result.summary is not None:
         floor_mm3 = result.summary.detection_floor_mm3
         missed = (
-            f"At this threshold, calcification of {result.settings['reference_hu']:g} HU can be missed, however large"
+            f"At this threshold, calcification of {result.settings['reference_hu']:g} HU may be missed at any size"
             if floor_mm3 is None
-            else f"A calcification below about {short(floor_mm3)} cubic mm can be missed"
+            else f"Calcification smaller than about {short(floor_mm3)} cubic mm may be missed"
         )
-        lines.append(f"{missed}; what is not listed was not detected, which does not mean that it is not there.")
-    lines.append("Radiological view: the person's right is on the left of each picture. Window 0 to 80 HU.")
+        lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")
+    lines.append("Radiological convention: the person's right is on the left of each image. Window 0 to 80 HU.")
     if result.registration is not None and result.registration.accepted:
         lines.append(
-            f"Sites from the atlas {result.atlas.name} {result.atlas.version}, "
+            f"Sites from the atlas {result.atlas.name}, version {result.atlas.version}; "
             f"overlap {result.registration.overlap:.2f}."
         )
     return lines
 
 
 def short(volume_mm3: float) -> str:
-    """A volume in as many digits as it deserves.
+    """A volume for people: with one decimal below 10 mm³.
 
     >>> short(1234.5), short(9.14)
     ('1,234', '9.1')

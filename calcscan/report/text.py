@@ -44,7 +44,7 @@ def _series(entries: Sequence[SeriesEntry]) -> list[str]:
     images = f"{chosen.images} {'image' if chosen.images == 1 else 'images'}"
     line = f"{chosen.description or '(no description)'}, {images}: {chosen.reason}"
     if unused:
-        line += f'; {", ".join(unused)} (why: "series" in report.json)'
+        line += f'; {", ".join(unused)} (reasons: "series" in report.json)'
     return _hanging("series: ", line)
 
 
@@ -68,15 +68,16 @@ def _volumes(report: Report) -> list[str]:
         return ["The scan was not analysed."]
     limits = [*_no_floor(report), *_not_examined(report)]
     if not report.lesions:
-        words = "Not detected does not mean that it is not there."
-        return [f"No calcification{_asked(report)} was detected{_floor(report)}. {words}", *limits]
+        words = f"No calcification{_asked(report)} was detected{_floor(report)}."
+        return [words, "Not detected does not mean not present.", *limits]
     sites: dict[str, dict[Side, SiteEntry]] = {}
     for entry in report.sites:
         if entry.count:
             sites.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
     if not sites:
-        count, total = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
-        words = f"{count} calcifications, {_number(total)} mm3 in all, none attributed to a site."
+        count, total_mm3 = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
+        plural = "s" if count > 1 else ""
+        words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
         return [words, *_no_floor(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     for site, by_side in list(sites.items())[:_MOST_SITES]:
@@ -84,7 +85,7 @@ def _volumes(report: Report) -> list[str]:
         lines.append(f"{site:<24}{cells}   {_grades(by_side)}")
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
-    return [*lines, f"Elsewhere nothing was detected{_floor(report)}.", *limits]
+    return [*lines, f"Nothing was detected elsewhere{_floor(report)}.", *limits]
 
 
 def _volume(entry: SiteEntry | None) -> str:
@@ -101,7 +102,7 @@ def _grades(by_side: Mapping[Side, SiteEntry]) -> str:
 
 def _not_examined(report: Report) -> list[str]:
     sites = dict.fromkeys(entry.site for entry in report.sites if entry.count is None)
-    return _hanging("Not examined, or not wholly: ", ", ".join(sites) + ".") if sites else []
+    return _hanging("Not examined, or only in part: ", ", ".join(sites) + ".") if sites else []
 
 
 def _asked(report: Report) -> str:
@@ -111,13 +112,13 @@ def _asked(report: Report) -> str:
 
 def _floor(report: Report) -> str:
     floor_mm3 = report.detection_floor_mm3
-    return f" (limit about {_number(floor_mm3)} mm3)" if floor_mm3 is not None else ""
+    return f" (detection limit about {_number(floor_mm3)} mm3)" if floor_mm3 is not None else ""
 
 
 def _no_floor(report: Report) -> list[str]:
     if report.settings.get("detection_floor_mm3", 0.0) is not None:
         return []
-    return [f"At this threshold, calcification of {report.settings['reference_hu']:g} HU can be missed, however large."]
+    return [f"At this threshold, calcification of {report.settings['reference_hu']:g} HU may be missed at any size."]
 
 
 def _advice(guideline: GuidelineSection | None) -> list[str]:
@@ -132,7 +133,7 @@ def _advice(guideline: GuidelineSection | None) -> list[str]:
         unknown = guideline.needs_input
         names = ", ".join(item.fact for item in unknown[:_MOST_QUESTIONS])
         more = f" and {len(unknown) - _MOST_QUESTIONS} more" if len(unknown) > _MOST_QUESTIONS else ""
-        lines += _hanging("unknown facts that would decide most: ", f"{names}{more} (give them with --context)")
+        lines += _hanging("unknown facts that matter most: ", f"{names}{more} (state them with --context)")
     return lines
 
 
@@ -141,7 +142,7 @@ def _more(count: int, words: str) -> Iterable[str]:
 
 
 def _hanging(first: str, text: str) -> list[str]:
-    """Wrapped; what would steer a terminal (headers may hold anything) is a question mark."""
+    """Wrapped, with a hanging indent. Control characters (headers may hold anything) become question marks."""
     text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(text).split()))
     return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
         first.rstrip()

@@ -146,7 +146,7 @@ def test_ends_of_an_uneven_stack_are_covered():
     assert set(even.source) == set(range(geometry.shape[0]))
 
 
-def test_two_slices_at_nearly_one_place_make_no_giant():
+def test_two_slices_at_nearly_one_position_make_no_giant_file():
     at = np.array([0.0, 5.0, 10.0, 10.01, 15.0, 20.0])
     geometry = grid(positions_mm=at.tolist(), **SMALL)
     even = even_grid(geometry)
@@ -251,7 +251,7 @@ def test_maps_of_a_sheared_nifti_open_in_itk_and_say_what_it_shows(tmp_path):
 
 
 @pytest.mark.parametrize("qform", [0, 1])
-def test_maps_of_a_nifti_with_an_affine_onto_a_template_say_by_what_their_places_go(tmp_path, qform):
+def test_maps_of_a_nifti_with_an_affine_to_a_template_say_what_positions_rest_on(tmp_path, qform):
     own = nib.affines.from_matvec(np.diag([-9.0, 9.5, 11.0]), [54.0, -52.25, -49.5])
     path = tmp_path / "head.nii"
     nifti_of(path, own, (13, 12, 10))

@@ -26,8 +26,8 @@ def open_png(content: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_left_and_back_are_where_a_radiologist_looks_for_them(name, monkeypatch):
-    """On any grid, a lesion is drawn on the tile where its place in the world says: left is right, back is down."""
+def test_left_and_posterior_are_where_a_radiologist_expects_them(name, monkeypatch):
+    """On any grid a lesion is drawn at its position in the world: left is right, posterior is down."""
     monkeypatch.setattr(mosaic, "_TILES_WIDTH", 480)
     result = make_result(GRIDS[name], balls=(LEFT, BACK))
     planes = view_planes(result.scan.geometry)
@@ -107,7 +107,7 @@ def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
     assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=0.2 * np.ptp(rows))
 
 
-def test_the_crop_holds_the_head_and_little_else():
+def test_the_crop_contains_the_head_and_little_else():
     for refused in (False, True):
         result = make_result(grid(half_mm=160.0, **THICK), refused=refused)
         planes = view_planes(result.scan.geometry)
@@ -125,7 +125,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_state_is_seen_at_a_glance(state):
+def test_the_state_of_quality_is_seen_at_a_glance(state):
     given, colour = STATES[state]
     header = open_png(mosaic_png(make_result(GRIDS["axes 0"], **given)))[:240]
     share = (np.abs(header - colour).sum(axis=2) == 0).mean()
@@ -163,13 +163,13 @@ def test_the_legend_attributes_nothing_where_calcscan_abstains(given):
     assert not (np.abs(tiles - [0xFF, 0x2F, 0xA0]).sum(axis=2) < 30).any()
 
 
-def test_what_was_not_examined_is_not_said_to_hold_nothing():
+def test_a_site_that_was_not_examined_is_not_listed_as_empty():
     summary = make_result().summary
     rows = [replace(row, count=None) if (row.site, row.side) == ("caudate", "left") else row for row in summary.sites]
-    told = elsewhere(replace(summary, sites=tuple(rows)))
-    assert told["Not examined, or not wholly"] == ["caudate"]
-    assert "putamen" in told["Nothing detected"]
-    assert not {"caudate", "pallidum", "unassigned"} & set(told["Nothing detected"])
+    listed = elsewhere(replace(summary, sites=tuple(rows)))
+    assert listed["Not examined, or only in part"] == ["caudate"]
+    assert "putamen" in listed["Nothing detected"]
+    assert not {"caudate", "pallidum", "unassigned"} & set(listed["Nothing detected"])
 
 
 def test_an_outline_surrounds_and_never_covers():

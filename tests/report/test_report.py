@@ -64,7 +64,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_report_json_keeps_to_its_schema(case):
+def test_report_json_conforms_to_its_schema(case):
     report = read(files_of(case)["report.json"])
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
@@ -124,7 +124,7 @@ def test_nobody_is_named_in_any_file(case):
             assert private.lower() not in files_[name].decode().lower(), (name, private)
 
 
-def test_free_text_that_repeats_a_name_is_struck_out(result):
+def test_a_name_repeated_in_free_text_is_removed(result):
     flag = Flag(code="metal", message="clip of MUSTERMANN, Erika", value="HOSP-778899")
     choice = SeriesChoice(
         uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout"
@@ -137,13 +137,13 @@ def test_free_text_that_repeats_a_name_is_struck_out(result):
     assert report.series[0].reason == "*** scout"
 
 
-def test_a_person_called_white_costs_no_site(result):
+def test_a_person_called_white_leaves_the_site_names_alone(result):
     study = replace(result.scan.study, patient_name="White^Matter")
     report = build_report(replace(result, scan=replace(result.scan, study=study)))
     assert [row.site for row in report.sites if row.site == "white_matter"] == ["white_matter"] * 2
 
 
-def test_identifiers_are_there_when_asked_for(result):
+def test_identifiers_are_written_when_asked_for(result):
     study = build_report(result, keep_ids=True).study
     assert study.patient_name == "Mustermann^Erika"
     assert study.study_uid == "1.2.826.0.1.99.1"
@@ -151,7 +151,7 @@ def test_identifiers_are_there_when_asked_for(result):
     assert build_report(result).study.study_uid_sha256 == study.study_uid_sha256
 
 
-def test_what_is_not_finite_is_unknown(result):
+def test_values_that_are_not_finite_become_null(result):
     registration = replace(result.registration, metric=float("nan"), overlap=np.float32("inf"))
     report = build_report(replace(result, registration=registration, timings_s={"read": np.float64(1.23456789)}))
     assert report.registration.metric is None
@@ -212,7 +212,7 @@ def test_the_same_result_gives_the_same_bytes(result, written):
     assert report_files(result) == written
 
 
-def test_a_site_that_is_not_ours_is_no_silent_gap(result):
+def test_a_lesion_at_an_unknown_site_is_an_error(result):
     lesion = replace(result.lesions.lesions[0], site="caudate", side="midline")
     with pytest.raises(ValueError, match="no site and side of ours"):
         label_of(lesion)
@@ -243,20 +243,20 @@ def test_the_summary_never_says_that_something_is_absent():
 
 
 @pytest.mark.parametrize("case", [{}, {"balls": ()}, {"accepted": False}], ids=["sites", "nothing found", "no sites"])
-def test_a_threshold_above_the_reference_density_leaves_no_detection_floor_and_that_is_said(case):
+def test_a_threshold_above_the_reference_density_has_no_detection_floor_and_the_texts_say_so(case):
     made = make_result(**case)
     settings = {**made.settings, "reference_hu": 300.0, "detection_floor_mm3": None}
     result = replace(made, summary=replace(made.summary, detection_floor_mm3=None), settings=settings)
     report = build_report(result)
     assert report.detection_floor_mm3 is None
-    words = "At this threshold, calcification of 300 HU can be missed, however large"
+    words = "At this threshold, calcification of 300 HU may be missed at any size"
     assert f"{words}." in summary_text(report).splitlines()
-    assert [note for note in notes(result) if note.startswith(f"{words};")]
+    assert [note for note in notes(result) if note.startswith(f"{words}.")]
     assert not [note for note in notes(made) if words in note]
     assert words not in summary_text(build_report(made))
 
 
-def test_many_lesions_stay_one_screen():
+def test_the_summary_of_many_lesions_is_one_screen():
     balls = [
         Ball(site=site, side=side, centre_mm=(-40.0 + 12 * (n % 7), -50.0 + 22 * (n // 7), 0.0))
         for n, (site, side) in enumerate(site_labels())

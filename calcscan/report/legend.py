@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.sites import SiteInfo, all_sites
 from calcscan.model import Result, Summary
 from calcscan.report.drawing import LINE, MUTED, PANEL, TEXT, Canvas
@@ -44,7 +45,7 @@ def site_volumes(result: Result) -> list[SiteVolumes]:
     return [SiteVolumes(info=info, mm3_by_side=volumes[name]) for name, info in all_sites().items() if name in volumes]
 
 
-def draw_panel(canvas: Canvas, result: Result, left: int, top: int) -> None:
+def draw_panel(canvas: Canvas, result: Result, left: int, top: int, settings: MosaicSettings) -> None:
     """The table of volumes, what was not detected or not examined, and notes on how to read it."""
     bottom = canvas.image.height - 24
     canvas.draw.rounded_rectangle((left, top, left + PANEL_WIDTH, bottom), radius=10, fill=PANEL, outline=LINE)
@@ -60,7 +61,7 @@ def draw_panel(canvas: Canvas, result: Result, left: int, top: int) -> None:
         _draw_row(canvas, left, y, site)
     y = _draw_total(canvas, result, left, y + 16) if sites else _draw_nothing(canvas, result, left, y + 44)
     y = _draw_elsewhere(canvas, result, left, y)
-    _draw_notes(canvas, result, left, y, bottom)
+    _draw_notes(canvas, notes(result, settings), left, y, bottom)
 
 
 def _draw_title(canvas: Canvas, left: int, top: int, *, with_columns: bool) -> int:
@@ -125,16 +126,16 @@ def elsewhere(summary: Summary) -> dict[str, list[str]]:
     }
 
 
-def _draw_notes(canvas: Canvas, result: Result, left: int, top: int, bottom: int) -> None:
+def _draw_notes(canvas: Canvas, texts: Sequence[str], left: int, top: int, bottom: int) -> None:
     """As many lines as there is room for, at the foot of the panel."""
-    lines = [line for note in notes(result) for line in canvas.wrapped(note, 15, PANEL_WIDTH - 2 * _PAD)]
+    lines = [line for text in texts for line in canvas.wrapped(text, 15, PANEL_WIDTH - 2 * _PAD)]
     room = max(0, (bottom - top - 30) // 21)
     lines = lines[:room]
     for number, line in enumerate(lines):
         canvas.text((left + _PAD, bottom - 18 - 21 * (len(lines) - 1 - number)), line, 15, MUTED)
 
 
-def notes(result: Result) -> list[str]:
+def notes(result: Result, settings: MosaicSettings) -> list[str]:
     """What a reader of the picture must know; the most important first."""
     lines = []
     if result.lesions is not None:
@@ -147,7 +148,11 @@ def notes(result: Result) -> list[str]:
             else f"Calcification smaller than about {short(floor_mm3)} cubic mm may be missed"
         )
         lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")
-    lines.append("Radiological convention: the person's right is on the left of each image. Window 0 to 80 HU.")
+    low_hu = settings.window_centre_hu - settings.window_width_hu / 2
+    lines.append(
+        "Radiological convention: the person's right is on the left of each image. "
+        f"Window {low_hu:g} to {low_hu + settings.window_width_hu:g} HU."
+    )
     if result.registration is not None and result.registration.accepted:
         lines.append(
             f"Sites from the atlas {result.atlas.name}, version {result.atlas.version}; "

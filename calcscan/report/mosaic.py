@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Result
 from calcscan.report.drawing import LINE, MUTED, TEXT, Canvas, grey, outlined
 from calcscan.report.legend import PANEL_WIDTH, draw_panel, short
@@ -24,18 +26,18 @@ from calcscan.report.slices import (
 )
 
 MOST_TILES = 12
-_WINDOW_HU = (40.0, 80.0)
 _TILES_WIDTH, _GAP, _EDGE = 1280, 6, 24
 _STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN: "ABSTAINED"}
 _STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
 
-def mosaic_png(result: Result, *, title: str = "calcscan") -> bytes:
+def mosaic_png(result: Result, *, title: str = "calcscan", settings: MosaicSettings | None = None) -> bytes:
     """Up to twelve axial slices at a brain window, marked R and L, with the lesions outlined in the colour of their
     site, a table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
-    planes = view_planes(result.scan.geometry)
-    crop = find_crop(result, planes)
-    tiles, columns = _tiles(result, planes, crop)
+    settings = settings or load(MosaicSettings)
+    planes = view_planes(result.scan.geometry, settings)
+    crop = find_crop(result, planes, settings)
+    tiles, columns = _tiles(result, planes, crop, settings)
     rows = -(-len(tiles) // columns)
     height, width = tiles[0].labels.shape
     header = _header_height(result)
@@ -47,21 +49,25 @@ def mosaic_png(result: Result, *, title: str = "calcscan") -> bytes:
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, top = _EDGE + column * (width + _GAP), header + row * (height + _GAP)
-        _draw_tile(canvas, tile, left, top, colours, letters)
+        _draw_tile(canvas, tile, left, top, colours, letters, settings)
     _draw_scale(canvas, _EDGE + width / 2, header + height, crop.width / width)
-    draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header)
+    draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header, settings)
     file = io.BytesIO()
     canvas.image.save(file, "PNG", compress_level=6)
     return file.getvalue()
 
 
-def _tiles(result: Result, planes: Planes, crop: Crop) -> tuple[list[Tile], int]:
+def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:
     table = volume_by_level(result.lesions, planes)
-    levels = choose_levels(table, planes, head_heights(result, planes), MOST_TILES)
+    levels = choose_levels(table, planes, head_heights(result, planes), MOST_TILES, settings)
     columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
     width = (_TILES_WIDTH - (columns - 1) * _GAP) // columns
-    volumes = [float(table[slab(planes, level)].sum()) for level in levels]
-    return [cut(result, planes, crop, level, width, mm3) for level, mm3 in zip(levels, volumes, strict=True)], columns
+    volumes = [float(table[slab(planes, level, settings)].sum()) for level in levels]
+    tiles = [
+        cut(result, planes, crop, level, width, volume_mm3, settings)
+        for level, volume_mm3 in zip(levels, volumes, strict=True)
+    ]
+    return tiles, columns
 
 
 def _colours(result: Result) -> dict[int, str]:
@@ -77,10 +83,20 @@ def _side_letters(result: Result) -> tuple[str, str]:
 
 
 def _draw_tile(
-    canvas: Canvas, tile: Tile, left: int, top: int, colours: Mapping[int, str], letters: tuple[str, str]
+    canvas: Canvas,
+    tile: Tile,
+    left: int,
+    top: int,
+    colours: Mapping[int, str],
+    letters: tuple[str, str],
+    settings: MosaicSettings,
 ) -> None:
     height, width = tile.labels.shape
-    canvas.paste(outlined(grey(tile.hu, *_WINDOW_HU), tile.labels, dict(colours)), left, top)
+    canvas.paste(
+        outlined(grey(tile.hu, settings.window_centre_hu, settings.window_width_hu), tile.labels, dict(colours)),
+        left,
+        top,
+    )
     canvas.draw.rectangle((left, top, left + width - 1, top + height - 1), outline=LINE)
     canvas.text((left + 10, top + height - 12), letters[0], 24, bold=True, halo=True)
     canvas.text((left + width - 10, top + height - 12), letters[1], 24, anchor="rs", bold=True, halo=True)

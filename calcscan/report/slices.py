@@ -14,15 +14,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, Geometry
+from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, LocatedLesionMap, Result
-
-SLAB_MM = 4.0
-"""Thin slices are averaged over about this thickness, as a reader would."""
-APART_MM = 4.5
-"""The least distance between two tiles."""
-_MARGIN_MM = 15.0
-_BONE_HU = 300
-_AXIAL_COSINE = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,11 +63,11 @@ class Crop:
         return self.bottom - self.top
 
 
-def view_planes(geometry: Geometry) -> Planes:
+def view_planes(geometry: Geometry, settings: MosaicSettings) -> Planes:
     """Which planes to show a scan in."""
     normal = geometry.normal
-    if abs(normal[2]) < _AXIAL_COSINE:
-        return _reformatted(geometry)
+    if abs(normal[2]) < settings.axial_cosine:
+        return _reformatted(geometry, settings)
     up = normal if normal[2] > 0 else -normal
     columns = geometry.step_i_mm / np.linalg.norm(geometry.step_i_mm)
     rows = np.cross(normal, columns)
@@ -89,9 +82,9 @@ def view_planes(geometry: Geometry) -> Planes:
     )
 
 
-def _reformatted(geometry: Geometry) -> Planes:
+def _reformatted(geometry: Geometry, settings: MosaicSettings) -> Planes:
     heights = _corners(geometry)[:, 2]
-    count = max(2, int((heights.max() - heights.min()) / SLAB_MM))
+    count = max(2, int((heights.max() - heights.min()) / settings.slab_mm))
     return Planes(
         right=np.array([1.0, 0.0, 0.0]),
         down=np.array([0.0, 1.0, 0.0]),
@@ -107,13 +100,13 @@ def _corners(geometry: Geometry) -> Array:
     return geometry.to_world(ends)
 
 
-def find_crop(result: Result, planes: Planes) -> Crop:
+def find_crop(result: Result, planes: Planes, settings: MosaicSettings) -> Crop:
     """The head with a margin: around the intracranial space, else around bone, else everything."""
     scan = result.scan
     kji = np.argwhere(result.intracranial.mask[:, ::4, ::4]) if result.intracranial else np.empty((0, 3))
-    margin_mm = _MARGIN_MM
+    margin_mm = settings.margin_mm
     if len(kji) < 50:
-        kji, margin_mm = np.argwhere(scan.hu[:, ::4, ::4] > _BONE_HU), 5.0
+        kji, margin_mm = np.argwhere(scan.hu[:, ::4, ::4] > settings.bone_hu), settings.bone_margin_mm
     if len(kji) < 50:
         xyz_mm, margin_mm = _corners(scan.geometry), 0.0
     else:
@@ -142,7 +135,11 @@ def volume_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDA
 
 
 def choose_levels(
-    table: npt.NDArray[np.float64], planes: Planes, head_mm: tuple[float, float], limit: int
+    table: npt.NDArray[np.float64],
+    planes: Planes,
+    head_mm: tuple[float, float],
+    limit: int,
+    settings: MosaicSettings,
 ) -> list[int]:
     """Up to `limit` levels, from feet to head: first those with most calcification not yet shown, then, if these are
     few, levels spaced evenly through the head, between the heights `head_mm`."""
@@ -150,7 +147,7 @@ def choose_levels(
     remaining = table.copy()
     while len(chosen) < limit and remaining.size:
         gain = remaining.sum(axis=1) + 0.02 * table.sum(axis=1)
-        gain[[level for level in range(len(gain)) if _too_close(level, chosen, planes)]] = 0.0
+        gain[[level for level in range(len(gain)) if _too_close(level, chosen, planes, settings.apart_mm)]] = 0.0
         best = int(gain.argmax())
         if remaining[best].sum() <= 0.0 or gain[best] <= 0.0:
             break
@@ -160,13 +157,13 @@ def choose_levels(
     spare = 6 if chosen else limit
     for height in np.linspace(*head_mm, spare + 2)[1:-1]:
         level = int(np.abs(planes.levels_mm - height).argmin())
-        if len(chosen) < spare and not _too_close(level, chosen, planes):
+        if len(chosen) < spare and not _too_close(level, chosen, planes, settings.apart_mm):
             chosen.append(level)
     return sorted(chosen)
 
 
-def _too_close(level: int, chosen: list[int], planes: Planes) -> bool:
-    return any(abs(planes.levels_mm[level] - planes.levels_mm[other]) < APART_MM for other in chosen)
+def _too_close(level: int, chosen: list[int], planes: Planes, apart_mm: float) -> bool:
+    return any(abs(planes.levels_mm[level] - planes.levels_mm[other]) < apart_mm for other in chosen)
 
 
 def head_heights(result: Result, planes: Planes) -> tuple[float, float]:
@@ -179,21 +176,26 @@ def head_heights(result: Result, planes: Planes) -> tuple[float, float]:
     return float(planes.levels_mm[0]), float(planes.levels_mm[-1])
 
 
-def slab(planes: Planes, level: int) -> list[int]:
+def slab(planes: Planes, level: int, settings: MosaicSettings) -> list[int]:
     """The levels that a tile averages: one, unless slices are thin."""
     if planes.slices is None:
         return [level]
-    return [int(other) for other in np.flatnonzero(np.abs(planes.levels_mm - planes.levels_mm[level]) <= SLAB_MM / 2)]
+    return [
+        int(other)
+        for other in np.flatnonzero(np.abs(planes.levels_mm - planes.levels_mm[level]) <= settings.slab_mm / 2)
+    ]
 
 
-def cut(result: Result, planes: Planes, crop: Crop, level: int, width: int, volume_mm3: float) -> Tile:
+def cut(
+    result: Result, planes: Planes, crop: Crop, level: int, width: int, volume_mm3: float, settings: MosaicSettings
+) -> Tile:
     """The tile at a level, `width` pixels wide."""
     pixel = crop.width / width
     height = round(crop.height / pixel)
     across = crop.left + (np.arange(width) + 0.5) * pixel
     down = crop.top + (np.arange(height) + 0.5) * pixel
     plane = across[None, :, None] * planes.right + down[:, None, None] * planes.down
-    levels = planes.levels_mm[slab(planes, level)]
+    levels = planes.levels_mm[slab(planes, level, settings)]
     hu = np.zeros((height, width), dtype=np.float32)
     labels = np.zeros((height, width), dtype=np.int32)
     for at in levels:

@@ -9,13 +9,16 @@ from PIL import Image
 from support.grids import GRIDS, UNEVEN
 from support.results import Ball, grid, make_result
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Flag
 from calcscan.report import mosaic
 from calcscan.report.drawing import Canvas, outlined
 from calcscan.report.legend import elsewhere, site_volumes
 from calcscan.report.mosaic import _tiles, mosaic_png
-from calcscan.report.slices import APART_MM, choose_levels, find_crop, view_planes, volume_by_level
+from calcscan.report.slices import choose_levels, find_crop, view_planes, volume_by_level
 
+SETTINGS = load(MosaicSettings)
 THICK = {"spacing_mm": (8.0, 3.0, 3.0)}
 LEFT = Ball(site="putamen", side="left", centre_mm=(30.0, -30.0, 2.0), radius_mm=8.0)
 BACK = Ball(site="dentate", side="right", centre_mm=(-18.0, 40.0, -20.0), radius_mm=8.0)
@@ -30,9 +33,9 @@ def test_left_and_posterior_are_where_a_radiologist_expects_them(name, monkeypat
     """On any grid a lesion is drawn at its position in the world: left is right, posterior is down."""
     monkeypatch.setattr(mosaic, "_TILES_WIDTH", 480)
     result = make_result(GRIDS[name], balls=(LEFT, BACK))
-    planes = view_planes(result.scan.geometry)
-    crop = find_crop(result, planes)
-    tiles, _ = _tiles(result, planes, crop)
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    crop = find_crop(result, planes, SETTINGS)
+    tiles, _ = _tiles(result, planes, crop, SETTINGS)
     assert planes.right[0] > 0.9
     assert planes.down[1] > 0.9
     assert planes.up[2] > 0.9
@@ -55,7 +58,8 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
     red = np.argwhere(np.abs(tiles - [0xD6, 0x27, 0x28]).sum(axis=2) < 30)
     assert len(red) > 20
     result = make_result(GRIDS[name], balls=(LEFT,))
-    _, columns = _tiles(result, view_planes(result.scan.geometry), find_crop(result, view_planes(result.scan.geometry)))
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    _, columns = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
     width = (1280 - (columns - 1) * 6) // columns
     within = (red[:, 1] - 24) % (width + 6)
     assert within.min() > width / 2
@@ -64,8 +68,8 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
 def test_the_caption_names_the_slice_as_the_tables_do():
     for geometry in (grid(**THICK), grid((1, 0, 0), (0, -1, 0), **THICK)):
         result = make_result(geometry, balls=(LEFT,))
-        planes = view_planes(geometry)
-        tiles, _ = _tiles(result, planes, find_crop(result, planes))
+        planes = view_planes(geometry, SETTINGS)
+        tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
         best = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
         expected = round(result.lesions.lesions[0].centroid_kji[0]) + 1
         assert abs(int(best.caption.split()[1]) - expected) <= 1
@@ -74,25 +78,25 @@ def test_the_caption_names_the_slice_as_the_tables_do():
 def test_volumes_by_level_add_up_to_the_lesions():
     for geometry in (grid(**THICK), grid(tilt_deg=15, **THICK), grid(positions_mm=UNEVEN, **THICK), GRIDS["axes 7"]):
         result = make_result(geometry)
-        table = volume_by_level(result.lesions, view_planes(geometry))
+        table = volume_by_level(result.lesions, view_planes(geometry, SETTINGS))
         assert table.sum(axis=0) == pytest.approx([lesion.volume_mm3 for lesion in result.lesions.lesions])
 
 
 def test_every_lesion_is_shown_before_any_twice():
     result = make_result(grid(spacing_mm=(1.0, 3.0, 3.0)))
-    planes = view_planes(result.scan.geometry)
+    planes = view_planes(result.scan.geometry, SETTINGS)
     table = volume_by_level(result.lesions, planes)
-    levels = choose_levels(table, planes, (-50.0, 50.0), 12)
+    levels = choose_levels(table, planes, (-50.0, 50.0), 12, SETTINGS)
     assert levels == sorted(levels)
     assert len(levels) <= 12
     assert (table[levels].sum(axis=0) > 0).all()
-    assert np.diff(planes.levels_mm[levels]).min() >= APART_MM
+    assert np.diff(planes.levels_mm[levels]).min() >= SETTINGS.apart_mm
 
 
 def test_without_lesions_the_head_is_shown_evenly():
     result = make_result(grid(spacing_mm=(2.0, 3.0, 3.0)), balls=())
-    planes = view_planes(result.scan.geometry)
-    levels = choose_levels(volume_by_level(result.lesions, planes), planes, (-55.0, 55.0), 12)
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    levels = choose_levels(volume_by_level(result.lesions, planes), planes, (-55.0, 55.0), 12, SETTINGS)
     gaps = np.diff(planes.levels_mm[levels])
     assert len(levels) == 12
     assert gaps.max() <= gaps.min() + 2.0
@@ -100,8 +104,8 @@ def test_without_lesions_the_head_is_shown_evenly():
 
 def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
     result = make_result(grid(spacing_mm=(5.0, 1.0, 2.5)), balls=(LEFT,))
-    planes = view_planes(result.scan.geometry)
-    tiles, _ = _tiles(result, planes, find_crop(result, planes))
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
     tile = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
     rows, columns = np.nonzero(tile.labels)
     assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=0.2 * np.ptp(rows))
@@ -110,8 +114,8 @@ def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
 def test_the_crop_contains_the_head_and_little_else():
     for refused in (False, True):
         result = make_result(grid(half_mm=160.0, **THICK), refused=refused)
-        planes = view_planes(result.scan.geometry)
-        crop = find_crop(result, planes)
+        planes = view_planes(result.scan.geometry, SETTINGS)
+        crop = find_crop(result, planes, SETTINGS)
         assert 130 < crop.width < 180
         assert 165 < crop.height < 215
 

@@ -12,6 +12,8 @@ import pytest
 from msgspec.structs import asdict
 from support.results import BALLS, Ball, grid, make_result
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Flag, Result, SeriesChoice
 from calcscan.quality import quality_codes
@@ -251,8 +253,8 @@ def test_a_threshold_above_the_reference_density_has_no_detection_floor_and_the_
     assert report.detection_floor_mm3 is None
     words = "At this threshold, calcification of 300 HU may be missed at any size"
     assert f"{words}." in summary_text(report).splitlines()
-    assert [note for note in notes(result) if note.startswith(f"{words}.")]
-    assert not [note for note in notes(made) if words in note]
+    assert [note for note in notes(result, load(MosaicSettings)) if note.startswith(f"{words}.")]
+    assert not [note for note in notes(made, load(MosaicSettings)) if words in note]
     assert words not in summary_text(build_report(made))
 
 

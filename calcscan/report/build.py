@@ -232,8 +232,8 @@ def _guideline(guidance: Any) -> GuidelineSection | None:
 
 
 def _cleaner(study: Study) -> Clean:
-    """Strikes identifiers, and each part of the name long enough to be one, out of free text; a word in small letters
-    is taken for a word (a person may be called Head)."""
+    """What removes the identifiers, and each part of the name of three letters or more, from free text. Words in lower
+    case stay: a person may be called Head."""
     parts = re.split(r"[\s^=,]+", study.patient_name)
     uids = (study.study_uid, study.series_uid, study.frame_of_reference_uid)
     words = {word for word in (study.patient_id, study.study_date, *uids, *parts) if len(word) >= 3}
@@ -245,7 +245,8 @@ def _cleaner(study: Study) -> Clean:
 
 
 def _rounded(value: Any) -> Any:
-    """The same with floats of six significant digits, None for NaN and infinity, and Python's own types for numpy's."""
+    """The same with floats of six significant digits, None for NaN and infinity, Python's own types for numpy's, and
+    text for anything that JSON has no type for."""
     if isinstance(value, msgspec.Struct):
         return type(value)(**{name: _rounded(getattr(value, name)) for name in value.__struct_fields__})
     if isinstance(value, Mapping):
@@ -258,4 +259,6 @@ def _rounded(value: Any) -> Any:
         return value.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
     if isinstance(value, list | tuple | set | frozenset):
         return tuple(_rounded(item) for item in value)
-    return value
+    if value is None or value is msgspec.UNSET or isinstance(value, int | StrEnum):
+        return value
+    return str(value)

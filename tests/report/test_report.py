@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -160,6 +161,11 @@ def test_values_that_are_not_finite_become_null(result):
     assert report.registration.overlap is None
     assert report.timings_s == {"read": 1.23457}
     assert read(report_json(report).encode())["registration"]["metric"] is None
+
+
+def test_settings_of_any_type_are_written(result):
+    report = build_report(replace(result, settings={"mask": Path("mask.nii"), "hu": np.int16(130), "on": True}))
+    assert read(report_json(report).encode())["settings"] == {"mask": "mask.nii", "hu": 130, "on": True}
 
 
 def test_every_site_and_side_has_its_row_and_label(written):

@@ -154,7 +154,7 @@ def test_where_nothing_is_labelled_there_is_a_report_and_a_context_of_another_pe
     assert document["lesions"] == []
     assert not any(finding.get("present") is False for finding in document["facts"].get("findings", ()))
     assert "No calcification of 2000 HU or more was detected." in said
-    assert "Not examined, or not wholly: " in said
+    assert "Not examined, or only in part: " in said
     assert "facts disagree: age" in said
     assert "facts:age_years" in [conflict["id"] for conflict in document["guideline"]["conflicts"]]
 

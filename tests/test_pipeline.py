@@ -17,7 +17,7 @@ from calcscan.errors import FactsError, NoCTError, RefusedError
 from calcscan.guideline.engine import build_case
 from calcscan.model import Flag
 from calcscan.report import write_report
-from calcscan.report.document import document
+from calcscan.report.build import build_report
 from calcscan.report.text import summary_text
 
 
@@ -220,7 +220,7 @@ def test_a_context_of_another_person_is_said(stages):
         conflict = conflicts[f"facts:{fact}"]
         assert "two people" in conflict.text
         assert [(side.value, side.origin) for side in conflict.sides] == [(stated, "stated"), (seen, "image")]
-    text = summary_text(document(result))
+    text = summary_text(build_report(result))
     assert "facts disagree: age: what was stated and what the scan says differ; they may be two people." in text
     assert "(stated: 52, scan: 80)" in " ".join(text.split())
     assert "(stated: M, scan: F)" in " ".join(text.split())

@@ -23,7 +23,7 @@ from calcscan.knowledge.settings import load
 from calcscan.read.files.source import SourceFile
 from calcscan.read.files.tree import Entry, walk
 from calcscan.read.headers.probe import Probe
-from calcscan.report.folder import OURS, REPORT, is_report
+from calcscan.report.outputs import OURS, REPORT, is_report
 
 Look = Callable[[Path], Probe]
 Looking = Callable[[int], None]

@@ -14,7 +14,9 @@ from calcscan.batch.table import check_tables, is_odd, same_series, write_left_o
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.read.headers.probe import probe
-from calcscan.report.folder import EARLIER, REPORT, check_output, put_aside
+from calcscan.report.atomic_folder import check_output
+from calcscan.report.earlier import put_aside
+from calcscan.report.outputs import EARLIER, REPORT
 
 MOST_JOBS = 8
 """Unless more are asked for: each needs one or two GB."""

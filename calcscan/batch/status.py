@@ -18,7 +18,8 @@ from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Settings, Stu
 from calcscan.batch.table import is_odd, row_of
 from calcscan.errors import CalcscanError
 from calcscan.read.files.tree import walk
-from calcscan.report.folder import EARLIER, OURS, REPORT, check_output, is_report, state_of
+from calcscan.report.atomic_folder import check_output
+from calcscan.report.outputs import EARLIER, OURS, REPORT, is_report, state_of
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"

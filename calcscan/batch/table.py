@@ -14,7 +14,7 @@ from calcscan.batch.model import FAILED, LeftOut, Outcome, Task
 from calcscan.batch.names import cell
 from calcscan.errors import OutputError
 from calcscan.knowledge.sites import all_sites
-from calcscan.report.folder import REPORT
+from calcscan.report.outputs import REPORT
 
 TABLE, LEFT_OUT = "batch.csv", "left_out.csv"
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)

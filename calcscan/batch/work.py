@@ -45,7 +45,8 @@ def _outcome(task: Task, path: Path) -> tuple[str, str, str]:
 
 def _analyse(task: Task, path: Path) -> tuple[str, str]:
     from calcscan.pipeline import analyse
-    from calcscan.report.folder import REPORT, check_output
+    from calcscan.report.atomic_folder import check_output
+    from calcscan.report.outputs import REPORT
     from calcscan.report.write import write_report
 
     check_file(task.out / REPORT)

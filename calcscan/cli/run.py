@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
+
+if TYPE_CHECKING:
+    from calcscan.model import Result
 
 ABSTAINED = 4
 
@@ -32,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from calcscan.report.folder import check_output, state_of
+    from calcscan.report.atomic_folder import check_output
+    from calcscan.report.outputs import state_of
 
     check_output(args.out, inputs=[args.input])
     before = state_of(args.out)
@@ -51,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         progress("write")
         written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before)
     if not args.quiet or args.json:
-        _print(written, args)
+        _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0
 
 
@@ -63,13 +67,12 @@ def _read_context(path: Path | None) -> dict[str, Any] | None:
     return dict(load_facts(path))
 
 
-def _print(report: str, args: argparse.Namespace) -> None:
+def _print(report: str, result: Result, args: argparse.Namespace) -> None:
     if args.json:
         sys.stdout.write(report)
         return
-    import json
-
+    from calcscan.report.build import build_report
     from calcscan.report.text import summary_text
 
-    terminal.write_text(summary_text(json.loads(report)))
+    terminal.write_text(summary_text(build_report(result, keep_ids=args.keep_ids)))
     terminal.write_text(f"\nwritten to {args.out}\n")

@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from calcscan.report.folder import VERIFY, check_output, state_of
+    from calcscan.report.atomic_folder import check_output
+    from calcscan.report.outputs import VERIFY, state_of
 
     check_output(args.out, VERIFY, inputs=[args.input])
     before = state_of(args.out, VERIFY)

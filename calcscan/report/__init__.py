@@ -1,12 +1,15 @@
 """Result → files: report.json, tables, label maps and a mosaic.
 
-document   Result → what report.json holds
-sitelabels the numbers that sites.nii.gz uses
-tables     Result → lesions.csv and sites.csv
-labelmaps  Result → NIfTI label maps
-mosaic     Result → a picture (panes: where to look; draw: how it looks)
-text       report.json → one screen of text
-write      all of them into a folder, together or not at all
+schema         what report.json holds (quantities: what its values mean; json_schema: its JSON Schema)
+build          Result → Report, and its JSON
+sitelabels     the numbers that sites.nii.gz uses
+tables         Report → lesions.csv and sites.csv
+text           Report → one screen of text
+labelmaps      LesionMap → NIfTI label maps
+mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
+write          all of them into a folder
+outputs        which files each command writes
+atomic_folder  files into a folder, together or not at all (ownership, staging, earlier, exchange, folder_lock)
 
 Loads nothing heavy until `write_report` is used.
 """
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from calcscan.report.folder import check_output
+from calcscan.report.atomic_folder import check_output
 
 if TYPE_CHECKING:
     from calcscan.report.write import write_report

@@ -1,10 +1,10 @@
-"""Label maps as NIfTI, in the scan's own place.
+"""Label maps as NIfTI, in the position of the scan.
 
 A scan that came as NIfTI gets label maps on that file's own grid: same shape, same order and direction of axes, same
 sform and qform. Any other gets the scan's own grid where NIfTI and ITK can hold it: evenly spaced slices, stacked along
-their normal. Slices that are unevenly spaced, or pushed aside from one to the next (gantry tilt), are copied onto such
-a grid, each as it is, moved within its plane by whole pixels: a sheared matrix is refused by ITK, and every place is
-kept within half a pixel and half of the finest spacing.
+their normal. Slices that are unevenly spaced, or displaced from one to the next (gantry tilt), are copied onto such a
+grid unchanged, shifted within their plane by whole pixels: ITK refuses a sheared matrix, and every position is kept to
+within half a pixel and half the finest spacing.
 """
 
 from __future__ import annotations
@@ -24,18 +24,16 @@ from calcscan.model import LocatedLesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
 EVEN_ENOUGH_MM = 0.1
-"""A stack that strays less than this from even spacing, and from its normal, is written as it is."""
-
-
+"""A stack that departs less than this from even spacing, and from its normal, is written as it is."""
 _MOST_SLICES = 2000
 _IN_MM = {1: 1000.0, 3: 0.001}
-"""By the code of the unit: metres, microns; all else is millimetres."""
+"""Millimetres in a unit of NIfTI, by its code: metres and microns; anything else is taken for millimetres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvenGrid:
-    """An evenly spaced, square grid of `rows` and `columns`, and for each of its slices the native slice to copy from
-    and where: its pixel (j, i) is the native (j, i) + `shift_ji`.
+    """An evenly spaced, square grid of `rows` and `columns`. Its slice k copies the native slice `source[k]`: pixel
+    (j, i) is the native pixel (j, i) + `shift_ji[k]`.
 
     `affine` takes (k, j, i, 1) to LPS mm.
     """
@@ -49,8 +47,8 @@ class EvenGrid:
 
 
 def even_grid(geometry: Geometry) -> EvenGrid:
-    """The scan's own grid where it is even and square, else the one at its finest spacing that keeps every voxel's
-    place; it is as much larger as the slices are moved.
+    """The scan's own grid where it is even and square, else one at its finest spacing that keeps every voxel's
+    position; it is larger by as much as the slices are shifted.
 
     >>> even_grid(Geometry.regular(shape=(3, 4, 5), spacing_mm=(5.0, 0.5, 0.5))).source
     array([0, 1, 2])
@@ -83,8 +81,8 @@ def even_grid(geometry: Geometry) -> EvenGrid:
 
 
 def _even_steps(geometry: Geometry) -> tuple[float, int]:
-    """Distance and number of slices: those of the scan where they are even, else its finest distance, but never so
-    fine that a file of many gigabytes comes of two slices at nearly the same place."""
+    """Spacing and number of slices: those of the scan where it is even, else its finest spacing, but never so fine
+    that two slices at nearly the same position make a file of many gigabytes."""
     at = geometry.positions_mm
     if len(at) < 2:
         return float(geometry.slab_mm[0]), 1
@@ -96,7 +94,7 @@ def _even_steps(geometry: Geometry) -> tuple[float, int]:
 
 
 def _square(geometry: Geometry, corner: Array, between_mm: float) -> Array:
-    """The matrix of slices stacked along their normal; rounding in the two cosines is divided between them."""
+    """The matrix of slices stacked along their normal; rounding errors of the direction cosines are shared out."""
     down, right = np.linalg.norm(geometry.step_j_mm), np.linalg.norm(geometry.step_i_mm)
     axes = np.stack([geometry.normal, geometry.step_j_mm / down, geometry.step_i_mm / right], axis=1)
     left, _, other = np.linalg.svd(axes)
@@ -141,9 +139,10 @@ def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str)
 
 
 def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
-    """How far a corner of the volume lies, by the matrix that nibabel takes from the file, from where the scan has it.
+    """The largest distance, mm, of a corner of the volume by the matrix that nibabel takes from the file from where it
+    lies in the scan.
 
-    Not 0 where the file's own grid is another one than that matrix says: an affine onto a template.
+    Not 0 where that matrix is not of the scanner's own space, such as an affine to a template.
     """
     header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
     last = np.array(geometry.shape) - 1

@@ -1,104 +1,122 @@
-"""Result → mosaic.png: a glance at what was found, where, and how far it may be trusted."""
+"""Result → mosaic.png: at a glance, what was found, where, and how far it may be trusted."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Result
-from calcscan.report.canvas import LINE, MUTED, STATE_COLOURS, TEXT, Canvas, grey, outlined
+from calcscan.report.drawing import LINE, MUTED, TEXT, Canvas, grey, outlined
 from calcscan.report.legend import PANEL_WIDTH, draw_panel, short
-from calcscan.report.panes import (
+from calcscan.report.quantities import State
+from calcscan.report.sitelabels import label_of
+from calcscan.report.slices import (
     Crop,
-    Frame,
-    Pane,
+    Planes,
+    Tile,
     choose_levels,
     cut,
     find_crop,
     head_heights,
-    make_frame,
     slab,
+    view_planes,
     volume_by_level,
 )
-from calcscan.report.sitelabels import label_of
 
-MOST_PANES = 12
-_WINDOW_HU = (40.0, 80.0)
-_PANES_WIDTH, _GAP, _EDGE = 1280, 6, 24
-_STATE_WORDS = {"ok": "QUALITY OK", "caution": "CAUTION", "abstain": "ABSTAINED"}
+MOST_TILES = 12
+_TILES_WIDTH, _GAP, _EDGE = 1280, 6, 24
+_STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN: "ABSTAINED"}
+_STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
 
-def mosaic_png(result: Result, *, title: str = "calcscan") -> bytes:
-    """Up to twelve axial panes at a brain window, each with R and L, lesions outlined in the colour of their site, a
-    table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
-    frame = make_frame(result.scan.geometry)
-    crop = find_crop(result, frame)
-    panes, columns = _panes(result, frame, crop)
-    rows = -(-len(panes) // columns)
-    height, width = panes[0].labels.shape
+def mosaic_png(result: Result, *, title: str = "calcscan", settings: MosaicSettings | None = None) -> bytes:
+    """Up to twelve axial slices at a brain window, marked R and L, with the lesions outlined in the colour of their
+    site, a table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
+    settings = settings or load(MosaicSettings)
+    planes = view_planes(result.scan.geometry, settings)
+    crop = find_crop(result, planes, settings)
+    tiles, columns = _tiles(result, planes, crop, settings)
+    rows = -(-len(tiles) // columns)
+    height, width = tiles[0].labels.shape
     header = _header_height(result)
     body = rows * height + (rows - 1) * _GAP
-    canvas = Canvas(_EDGE * 3 + _PANES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
+    canvas = Canvas(_EDGE * 3 + _TILES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
     _draw_header(canvas, result, title)
     colours = _colours(result)
-    letters = _letters(result)
-    for number, pane in enumerate(panes):
+    letters = _side_letters(result)
+    for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, top = _EDGE + column * (width + _GAP), header + row * (height + _GAP)
-        _draw_pane(canvas, pane, left, top, colours, letters)
+        _draw_tile(canvas, tile, left, top, colours, letters, settings)
     _draw_scale(canvas, _EDGE + width / 2, header + height, crop.width / width)
-    draw_panel(canvas, result, _EDGE * 2 + _PANES_WIDTH, header)
+    draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header, settings)
     file = io.BytesIO()
     canvas.image.save(file, "PNG", compress_level=6)
     return file.getvalue()
 
 
-def _panes(result: Result, frame: Frame, crop: Crop) -> tuple[list[Pane], int]:
-    table = volume_by_level(result.lesions, frame)
-    levels = choose_levels(table, frame, head_heights(result, frame), MOST_PANES)
+def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:
+    table = volume_by_level(result.lesions, planes)
+    levels = choose_levels(table, planes, head_heights(result, planes), MOST_TILES, settings)
     columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
-    width = (_PANES_WIDTH - (columns - 1) * _GAP) // columns
-    volumes = [float(table[slab(frame, level)].sum()) for level in levels]
-    return [cut(result, frame, crop, level, width, mm3) for level, mm3 in zip(levels, volumes, strict=True)], columns
+    width = (_TILES_WIDTH - (columns - 1) * _GAP) // columns
+    volumes = [float(table[slab(planes, level, settings)].sum()) for level in levels]
+    tiles = [
+        cut(result, planes, crop, level, width, volume_mm3, settings)
+        for level, volume_mm3 in zip(levels, volumes, strict=True)
+    ]
+    return tiles, columns
 
 
 def _colours(result: Result) -> dict[int, str]:
-    """Of each lesion by its site; white, as everything that has none, where calcscan abstains."""
-    if result.lesions is None or result.quality.state == "abstain":
+    """The colour of each lesion's site; none, which is drawn white, where calcscan abstains."""
+    if result.lesions is None or result.quality.state == State.ABSTAIN:
         return {}
     return {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions}
 
 
-def _letters(result: Result) -> tuple[str, str]:
-    unknown = any(flag.code == "laterality_unknown" for flag in result.quality.flags)
-    return ("?", "?") if unknown else ("R", "L")
+def _side_letters(result: Result) -> tuple[str, str]:
+    laterality_unknown = any(flag.code == "laterality_unknown" for flag in result.quality.flags)
+    return ("?", "?") if laterality_unknown else ("R", "L")
 
 
-def _draw_pane(
-    canvas: Canvas, pane: Pane, left: int, top: int, colours: Mapping[int, str], letters: tuple[str, str]
+def _draw_tile(
+    canvas: Canvas,
+    tile: Tile,
+    left: int,
+    top: int,
+    colours: Mapping[int, str],
+    letters: tuple[str, str],
+    settings: MosaicSettings,
 ) -> None:
-    height, width = pane.labels.shape
-    canvas.paste(outlined(grey(pane.hu, *_WINDOW_HU), pane.labels, dict(colours)), left, top)
+    height, width = tile.labels.shape
+    canvas.paste(
+        outlined(grey(tile.hu, settings.window_centre_hu, settings.window_width_hu), tile.labels, dict(colours)),
+        left,
+        top,
+    )
     canvas.draw.rectangle((left, top, left + width - 1, top + height - 1), outline=LINE)
     canvas.text((left + 10, top + height - 12), letters[0], 24, bold=True, halo=True)
     canvas.text((left + width - 10, top + height - 12), letters[1], 24, anchor="rs", bold=True, halo=True)
-    canvas.text((left + 10, top + 24), pane.caption, 16, "#d0d7de", halo=True)
-    if pane.volume_mm3 > 0:
+    canvas.text((left + 10, top + 24), tile.caption, 16, "#d0d7de", halo=True)
+    if tile.volume_mm3 > 0:
         canvas.mm3(left + width - 10, top + 24, 16, "#d0d7de")
-        canvas.text((left + width - 52, top + 24), short(pane.volume_mm3), 17, bold=True, anchor="rs", halo=True)
+        canvas.text((left + width - 52, top + 24), short(tile.volume_mm3), 17, bold=True, anchor="rs", halo=True)
 
 
-def _draw_scale(canvas: Canvas, middle: float, bottom: int, pixel_mm: float) -> None:
+def _draw_scale(canvas: Canvas, centre: float, bottom: int, pixel_mm: float) -> None:
     half = 25.0 / pixel_mm
-    canvas.draw.rectangle((middle - half - 6, bottom - 32, middle + half + 6, bottom - 2), fill="black")
-    canvas.draw.line((middle - half, bottom - 10, middle + half, bottom - 10), fill="#d0d7de", width=2)
-    for x in (middle - half, middle + half):
+    canvas.draw.rectangle((centre - half - 6, bottom - 32, centre + half + 6, bottom - 2), fill="black")
+    canvas.draw.line((centre - half, bottom - 10, centre + half, bottom - 10), fill="#d0d7de", width=2)
+    for x in (centre - half, centre + half):
         canvas.draw.line((x, bottom - 14, x, bottom - 6), fill="#d0d7de", width=2)
-    canvas.text((middle, bottom - 16), "5 cm", 14, "#d0d7de", anchor="ms")
+    canvas.text((centre, bottom - 16), "5 cm", 14, "#d0d7de", anchor="ms")
 
 
 def _header_height(result: Result) -> int:
-    return 84 + 26 * _shown_flags(result) + (96 if result.quality.state == "abstain" else 0)
+    return 84 + 26 * _shown_flags(result) + (96 if result.quality.state == State.ABSTAIN else 0)
 
 
 def _shown_flags(result: Result) -> int:
@@ -106,15 +124,17 @@ def _shown_flags(result: Result) -> int:
 
 
 def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
-    state, flags = result.quality.state, result.quality.flags
+    state, flags = State(result.quality.state), result.quality.flags
     width = canvas.image.width
     canvas.text((_EDGE, 50), title, 36, bold=True)
-    end = canvas.pill(_EDGE + canvas.width_of(title, 36) + 24, 39, _STATE_WORDS[state], 18, STATE_COLOURS[state])
+    end = canvas.pill(_EDGE + canvas.width_of(title, 36) + 24, 39, _STATE_WORDS[state], 18, _STATE_COLOURS[state])
     canvas.text((end + 20, 46), _about(result), 18, MUTED)
     canvas.text((width - _EDGE, 46), "RESEARCH USE ONLY - not for diagnosis", 20, "#ffb454", anchor="rs", bold=True)
     top = 72
-    if state == "abstain":
-        canvas.draw.rounded_rectangle((_EDGE, top, width - _EDGE, top + 80), radius=10, fill=STATE_COLOURS["abstain"])
+    if state == State.ABSTAIN:
+        canvas.draw.rounded_rectangle(
+            (_EDGE, top, width - _EDGE, top + 80), radius=10, fill=_STATE_COLOURS[State.ABSTAIN]
+        )
         canvas.text(
             (width / 2, top + 40), "ABSTAINED: nothing is attributed to a site", 44, "white", anchor="mm", bold=True
         )
@@ -131,12 +151,14 @@ def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
 
 
 def _about(result: Result) -> str:
-    study, made, geometry = result.scan.study, result.scan.acquisition, result.scan.geometry
+    study, acquisition, geometry = result.scan.study, result.scan.acquisition, result.scan.geometry
     parts = [
         f"{study.age_years:.0f} y" if study.age_years is not None else "",
         study.sex or "",
-        made.manufacturer or "",
-        made.kernel or "",
-        f"{geometry.shape[0]} slices, {made.slice_thickness_mm:g} mm thick" if made.slice_thickness_mm else "",
+        acquisition.manufacturer or "",
+        acquisition.kernel or "",
+        f"{geometry.shape[0]} slices, {acquisition.slice_thickness_mm:g} mm thick"
+        if acquisition.slice_thickness_mm
+        else "",
     ]
     return " · ".join(part for part in parts if part)

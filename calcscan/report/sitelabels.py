@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import LocatedLesion
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteLabel:
-    """A site and side with its number on the label map."""
-
-    label: int
-    site: str
-    side: str
-    group: str
-    colour: str
+from calcscan.report.quantities import Side
+from calcscan.report.schema import SiteLabelEntry
 
 
 @cache
-def site_labels() -> Mapping[tuple[str, str], SiteLabel]:
+def site_labels() -> Mapping[tuple[str, str], SiteLabelEntry]:
     """Every (site, side) in the order of the report.
 
     >>> site_labels()["caudate", "left"].label, site_labels()["caudate", "right"].label
@@ -32,25 +22,25 @@ def site_labels() -> Mapping[tuple[str, str], SiteLabel]:
     pairs = [(info, side) for info in all_sites().values() for side in info.sides]
     return MappingProxyType(
         {
-            (info.site, side): SiteLabel(label=number, site=info.site, side=side, group=info.group, colour=info.colour)
+            (info.site, side): SiteLabelEntry(
+                label=number, site=info.site, side=Side(side), group=info.group, colour=info.colour
+            )
             for number, (info, side) in enumerate(pairs, start=1)
         }
     )
 
 
-def label_of(lesion: LocatedLesion) -> SiteLabel:
-    """Where a lesion was put; `unassigned` where it was put nowhere.
+def label_of(lesion: LocatedLesion) -> SiteLabelEntry:
+    """The site and side of a lesion.
 
     Raises
     ------
     ValueError
         The lesion's site and side are no pair of `sites.toml`.
     """
-    if lesion.site is None:
-        return site_labels()["unassigned", ""]
-    found = site_labels().get((lesion.site, lesion.side or ""))
-    if found is None:
+    label = site_labels().get((lesion.site, lesion.side))
+    if label is None:
         raise ValueError(
             f"lesion {lesion.id} lies at {lesion.site!r} {lesion.side!r}, which is no site and side of ours"
         )
-    return found
+    return label

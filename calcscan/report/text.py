@@ -1,129 +1,139 @@
-"""What report.json says, on one screen of text. Reads the document, so both always agree."""
+"""The report on one screen of text, from what report.json holds, so that both always agree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
-from typing import Any
+
+from calcscan.report.quantities import Grade, Side, State
+from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, SeriesEntry, SiteEntry
 
 _WIDTH = 96
 _ORIGINS = {"stated": "stated", "image": "scan", "derived": "concluded"}
 _MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS = 16, 6, 4
+_COLUMNS = (Side.RIGHT, Side.MIDLINE, Side.LEFT)
+"""The person's right comes first, as in the pictures."""
 
 
-def summary_text(document: Mapping[str, Any]) -> str:
+def summary_text(report: Report) -> str:
     """The report in brief: trust, volumes by site and side, what to consider first, and the most decisive questions."""
-    guideline = document.get("guideline") or {}
-    blocks = (_head(document), _disagree(guideline), _volumes(document), _advice(guideline))
+    blocks = (_head(report), _disagreements(report.guideline), _volumes(report), _advice(report.guideline))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _head(document: Mapping[str, Any]) -> list[str]:
-    quality, software = document["quality"], document["software"]
-    lines = [f"calcscan {software['version']}: research use only, not for diagnosis", *_series(document["series"])]
-    lines.append(f"quality: {quality['state']}")
-    for flag in quality["flags"]:
-        lines += _hanging(f"  {flag['code']}: ", flag["message"])
-    if quality["state"] == "abstain":
+def _head(report: Report) -> list[str]:
+    lines = [f"calcscan {report.software.version}: research use only, not for diagnosis", *_series(report.series)]
+    lines.append(f"quality: {report.quality.state}")
+    for flag in report.quality.flags:
+        lines += _hanging(f"  {flag.code}: ", flag.message)
+    if report.quality.state == State.ABSTAIN:
         lines.append("calcscan ABSTAINS: nothing is attributed to a site.")
     return lines
 
 
-def _series(choices: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Which series the numbers are of, and how much else there was. A row without a uid is a file that was not read."""
-    chosen = next((choice for choice in choices if choice["chosen"]), None)
+def _series(entries: Sequence[SeriesEntry]) -> list[str]:
+    """Which series the numbers are of, and how much else there was. An entry without a UID is a file not read."""
+    chosen = next((entry for entry in entries if entry.chosen), None)
     if chosen is None:
         return []
-    others = [choice for choice in choices if not choice["chosen"]]
-    series = sum(choice["uid_sha256"] is not None for choice in others)
+    others = [entry for entry in entries if not entry.chosen]
+    series = sum(entry.uid_sha256 is not None for entry in others)
     files = len(others) - series
-    rest = [f"{series} other series not used"] * bool(series)
-    rest += [f"{files} {'file' if files == 1 else 'files'} not read"] * bool(files)
-    images = f"{chosen['images']} {'image' if chosen['images'] == 1 else 'images'}"
-    line = f"{chosen['description'] or '(no description)'}, {images}: {chosen['reason']}"
-    if rest:
-        line += f'; {", ".join(rest)} (why: "series" in report.json)'
+    unused = [f"{series} other series not used"] * bool(series)
+    unused += [f"{files} {'file' if files == 1 else 'files'} not read"] * bool(files)
+    images = f"{chosen.images} {'image' if chosen.images == 1 else 'images'}"
+    line = f"{chosen.description or '(no description)'}, {images}: {chosen.reason}"
+    if unused:
+        line += f'; {", ".join(unused)} (reasons: "series" in report.json)'
     return _hanging("series: ", line)
 
 
-def _disagree(guideline: Mapping[str, Any]) -> list[str]:
-    """Facts that a person stated and that something else contradicts; what documents contradict stays in the report."""
+def _disagreements(guideline: GuidelineSection | None) -> list[str]:
+    """Facts that a person stated and that something else contradicts; what publications contradict is in the report."""
     lines: list[str] = []
-    for conflict in guideline.get("conflicts") or []:
-        if conflict["kind"] == "facts":
-            told = [(_ORIGINS.get(side["origin"], side["origin"]), side["value"]) for side in conflict["sides"]]
-            sides = ", ".join(f"{who}: {what:g}" if isinstance(what, float) else f"{who}: {what}" for who, what in told)
-            lines += _hanging("facts disagree: ", f"{conflict['text']} ({sides})")
+    for conflict in guideline.conflicts if guideline else ():
+        if conflict.kind == "facts":
+            sides = ", ".join(_stated(side) for side in conflict.sides)
+            lines += _hanging("facts disagree: ", f"{conflict.text} ({sides})")
     return lines
 
 
-def _volumes(document: Mapping[str, Any]) -> list[str]:
-    if document["lesions"] is None:
+def _stated(side: ConflictSideEntry) -> str:
+    origin = _ORIGINS.get(str(side.origin), side.origin)
+    return f"{origin}: {side.value:g}" if isinstance(side.value, float) else f"{origin}: {side.value}"
+
+
+def _volumes(report: Report) -> list[str]:
+    if report.lesions is None:
         return ["The scan was not analysed."]
-    rest = [*_no_floor(document), *_not_examined(document)]
-    if not document["lesions"]:
-        words = "Not detected does not mean that it is not there."
-        return [f"No calcification{_asked(document)} was detected{_floor(document)}. {words}", *rest]
-    sides: dict[str, dict[str, tuple[float, str | None]]] = {}
-    for row in document["sites"]:
-        if row["count"]:
-            sides.setdefault(row["site"], {})[row["side"] or "midline"] = (row["volume_mm3"], row["grade"])
-    if not sides:
-        count, total = len(document["lesions"]), sum(lesion["volume_mm3"] for lesion in document["lesions"])
-        words = f"{count} calcifications, {_number(total)} mm3 in all, none attributed to a site."
-        return [words, *_no_floor(document)]
+    limits = [*_no_floor(report), *_not_examined(report)]
+    if not report.lesions:
+        words = f"No calcification{_asked(report)} was detected{_floor(report)}."
+        return [words, "Not detected does not mean not present.", *limits]
+    sites: dict[str, dict[Side, SiteEntry]] = {}
+    for entry in report.sites:
+        if entry.count:
+            sites.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
+    if not sites:
+        count, total_mm3 = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
+        plural = "s" if count > 1 else ""
+        words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
+        return [words, *_no_floor(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
-    for site, found in list(sides.items())[:_MOST_SITES]:
-        cells = "".join(f"{_number(found[s][0]) if s in found else '':>10}" for s in ("right", "midline", "left"))
-        lines.append(f"{site:<24}{cells}   {_grades(found)}")
-    if len(sides) > _MOST_SITES:
-        lines.append(f"and {len(sides) - _MOST_SITES} more sites in sites.csv")
-    return [*lines, f"Elsewhere nothing was detected{_floor(document)}.", *rest]
+    for site, by_side in list(sites.items())[:_MOST_SITES]:
+        cells = "".join(f"{_volume(by_side.get(side)):>10}" for side in _COLUMNS)
+        lines.append(f"{site:<24}{cells}   {_grades(by_side)}")
+    if len(sites) > _MOST_SITES:
+        lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
+    return [*lines, f"Nothing was detected elsewhere{_floor(report)}.", *limits]
 
 
-def _not_examined(document: Mapping[str, Any]) -> list[str]:
-    sites = dict.fromkeys(row["site"] for row in document["sites"] if row["count"] is None)
-    return _hanging("Not examined, or not wholly: ", ", ".join(sites) + ".") if sites else []
+def _volume(entry: SiteEntry | None) -> str:
+    return "" if entry is None or entry.volume_mm3 is None else _number(entry.volume_mm3)
 
 
-def _grades(found: Mapping[str, tuple[float, str | None]]) -> str:
-    grades = {side: grade for side, (_, grade) in found.items() if grade}
+def _grades(by_side: Mapping[Side, SiteEntry]) -> str:
+    graded = {side: by_side[side].grade for side in _COLUMNS if side in by_side}
+    grades: dict[Side, Grade] = {side: grade for side, grade in graded.items() if grade}
     if len(set(grades.values())) == 1:
         return next(iter(grades.values()))
-    return ", ".join(f"{side} {grades[side]}" for side in ("right", "midline", "left") if side in grades)
+    return ", ".join(f"{side} {grade}" for side, grade in grades.items())
 
 
-def _asked(document: Mapping[str, Any]) -> str:
-    asked = document["settings"].get("threshold_asked_hu")
-    return f" of {asked:g} HU or more" if asked is not None else ""
+def _not_examined(report: Report) -> list[str]:
+    sites = dict.fromkeys(entry.site for entry in report.sites if entry.count is None)
+    return _hanging("Not examined, or only in part: ", ", ".join(sites) + ".") if sites else []
 
 
-def _floor(document: Mapping[str, Any]) -> str:
-    floor = document["detection_floor_mm3"]
-    return f" (limit about {_number(floor)} mm3)" if floor is not None else ""
+def _asked(report: Report) -> str:
+    asked_hu = report.settings.get("threshold_asked_hu")
+    return f" of {asked_hu:g} HU or more" if asked_hu is not None else ""
 
 
-def _no_floor(document: Mapping[str, Any]) -> list[str]:
-    settings = document["settings"]
-    if settings.get("detection_floor_mm3", 0.0) is not None:
+def _floor(report: Report) -> str:
+    floor_mm3 = report.detection_floor_mm3
+    return f" (detection limit about {_number(floor_mm3)} mm3)" if floor_mm3 is not None else ""
+
+
+def _no_floor(report: Report) -> list[str]:
+    if report.settings.get("detection_floor_mm3", 0.0) is not None:
         return []
-    return [f"At this threshold, calcification of {settings['reference_hu']:g} HU can be missed, however large."]
+    return [f"At this threshold, calcification of {report.settings['reference_hu']:g} HU may be missed at any size."]
 
 
-def _advice(guideline: Mapping[str, Any]) -> list[str]:
-    given, asked = guideline.get("recommendations") or [], guideline.get("needs_input") or []
+def _advice(guideline: GuidelineSection | None) -> list[str]:
     lines: list[str] = []
-    if given:
-        lines.append(
-            f"to consider (rules {guideline['ruleset']} {guideline['version']}; the reasons are in report.json):"
-        )
-        for item in given[:_MOST_ADVICE]:
-            lines += _hanging("  - ", f"{item['text']} [{item['id']}]")
-        lines += _more(len(given) - _MOST_ADVICE, "more in report.json")
-    if asked:
-        names = ", ".join(str(item["fact"]) for item in asked[:_MOST_QUESTIONS])
-        more = f" and {len(asked) - _MOST_QUESTIONS} more" if len(asked) > _MOST_QUESTIONS else ""
-        lines += _hanging("unknown facts that would decide most: ", f"{names}{more} (give them with --context)")
+    if guideline and guideline.recommendations:
+        rules = f"rules {guideline.ruleset} {guideline.version}"
+        lines.append(f"to consider ({rules}; the reasons are in report.json):")
+        for item in guideline.recommendations[:_MOST_ADVICE]:
+            lines += _hanging("  - ", f"{item.text} [{item.id}]")
+        lines += _more(len(guideline.recommendations) - _MOST_ADVICE, "more in report.json")
+    if guideline and guideline.needs_input:
+        unknown = guideline.needs_input
+        names = ", ".join(item.fact for item in unknown[:_MOST_QUESTIONS])
+        more = f" and {len(unknown) - _MOST_QUESTIONS} more" if len(unknown) > _MOST_QUESTIONS else ""
+        lines += _hanging("unknown facts that matter most: ", f"{names}{more} (state them with --context)")
     return lines
 
 
@@ -132,7 +142,7 @@ def _more(count: int, words: str) -> Iterable[str]:
 
 
 def _hanging(first: str, text: str) -> list[str]:
-    """Wrapped; what would steer a terminal (headers may hold anything) is a question mark."""
+    """Wrapped, with a hanging indent. Control characters (headers may hold anything) become question marks."""
     text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(text).split()))
     return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
         first.rstrip()

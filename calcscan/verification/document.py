@@ -10,10 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from calcscan.knowledge import values
-from calcscan.report.document import document as report_document
-from calcscan.report.folder import VERIFY, put_files
+from calcscan.report.atomic_folder import put_files
+from calcscan.report.build import build_report
+from calcscan.report.outputs import VERIFY
+from calcscan.report.quantities import Side
 from calcscan.verification.model import Trial, Verification
+from calcscan.verification.schema import DepositRow
 from calcscan.verification.score import at_sites, detection, located, smallest_reliable_mm, volumes
 
 SCHEMA = "calcscan-verify/1"
@@ -24,16 +29,13 @@ TRUTH = (
     "from the scan as it came in the others."
 )
 _SAME = ("software", "atlas", "grid", "quality", "registration", "detection_floor_mm3", "disclaimer")
-COLUMNS = (
-    "series", "pass", "shape", "diameter_mm", "true_volume_mm3", "true_hu", "true_l_mm", "true_p_mm", "true_s_mm",
-    "true_site", "true_side", "found", "lesions", "volume_mm3", "volume_low_mm3", "volume_high_mm3", "volume_130_mm3",
-    "max_hu", "site", "side", "site_share", "off_mm",
-)  # fmt: skip
+COLUMNS = DepositRow.__struct_encode_fields__
+"""Of verify.csv."""
 
 
 def document(verification: Verification) -> dict[str, Any]:
     """The whole of verify.json."""
-    report = report_document(verification.baseline)
+    report = msgspec.to_builtins(build_report(verification.baseline))
     cells = detection(verification.trials)
     large_mm3 = float(values("verification")["large_mm3"])
     tried = bool(verification.trials)
@@ -57,7 +59,7 @@ def document(verification: Verification) -> dict[str, Any]:
             {"pass": stray.pass_number, **{name: getattr(stray.lesion, name) for name in _STRAY}}
             for stray in verification.strays
         ] if tried else None,
-        "deposits": [row(trial) for trial in verification.trials],
+        "deposits": [_named(deposit_row(trial)) for trial in verification.trials],
         "timings_s": dict(verification.timings_s),
     }  # fmt: skip
     rounded: dict[str, Any] = _rounded(whole)
@@ -67,21 +69,40 @@ def document(verification: Verification) -> dict[str, Any]:
 _STRAY = ("site", "side", "volume_mm3", "max_hu", "centroid_lps_mm")
 
 
-def row(trial: Trial) -> dict[str, Any]:
+def deposit_row(trial: Trial) -> DepositRow:
     """One deposit: what is true, and what was found."""
     planned, deposit = trial.planned, trial.planned.deposit
-    first = trial.lesions[0] if trial.lesions else None
-    low, high = trial.interval_mm3 or (None, None)
-    truth = (
-        planned.series, trial.pass_number, deposit.shape, deposit.diameter_mm, deposit.volume_mm3, deposit.hu,
-        *deposit.centre_mm, planned.site, planned.side,
-    )  # fmt: skip
-    seen = (
-        trial.found, len(trial.lesions), trial.volume_mm3, low, high, trial.volume_130_mm3,
-        first and max(lesion.max_hu for lesion in trial.lesions), first and first.site, first and first.side,
-        first and first.site_share, trial.off_mm,
-    )  # fmt: skip
-    return dict(zip(COLUMNS, (*truth, *seen), strict=True))
+    largest = trial.lesions[0] if trial.lesions else None
+    low_mm3, high_mm3 = trial.interval_mm3 or (None, None)
+    left_mm, posterior_mm, superior_mm = deposit.centre_mm
+    return DepositRow(
+        series=planned.series,
+        pass_number=trial.pass_number,
+        shape=deposit.shape,
+        diameter_mm=deposit.diameter_mm,
+        true_volume_mm3=deposit.volume_mm3,
+        true_hu=deposit.hu,
+        true_l_mm=left_mm,
+        true_p_mm=posterior_mm,
+        true_s_mm=superior_mm,
+        true_site=planned.site,
+        true_side=None if planned.side is None else Side(planned.side),
+        found=trial.found,
+        lesions=len(trial.lesions),
+        volume_mm3=trial.volume_mm3,
+        volume_low_mm3=low_mm3,
+        volume_high_mm3=high_mm3,
+        volume_130_mm3=trial.volume_130_mm3,
+        max_hu=max(lesion.max_hu for lesion in trial.lesions) if largest else None,
+        site=largest.site if largest else None,
+        side=Side(largest.side) if largest else None,
+        site_share=largest.site_share if largest else None,
+        off_mm=trial.off_mm,
+    )
+
+
+def _named(row: DepositRow) -> dict[str, Any]:
+    return dict(zip(COLUMNS, msgspec.structs.astuple(row), strict=True))
 
 
 def write_verification(verification: Verification, out: str | Path, *, replaces: str | None = None) -> str:

@@ -23,7 +23,7 @@ from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
 from calcscan.read.headers.image import Person
 from calcscan.read.headers.probe import Probe
-from calcscan.report.folder import state_of
+from calcscan.report.outputs import state_of
 
 
 def look(path: Path) -> Probe:

@@ -70,19 +70,19 @@ def test_an_even_stack_keeps_every_voxel(name):
 def test_a_tilted_stack_keeps_each_slice_moved_within_its_plane(name):
     result = result_on(name)
     files, about = label_maps(result.lesions)
-    said = about["lesions.nii.gz"]
+    entry = about["lesions.nii.gz"]
     stored = np.asarray(load(files["lesions.nii.gz"]).dataobj).transpose(2, 1, 0)
     labels = result.lesions.labels
-    assert stored.shape == (said["slices"], said["rows"], said["columns"])
+    assert stored.shape == (entry.slices, entry.rows, entry.columns)
     assert stored.shape[0] == labels.shape[0]
     assert stored.shape[1] > labels.shape[1]
     assert np.array_equal(np.bincount(stored.ravel())[1:], np.bincount(labels.ravel())[1:])
     found = np.argwhere(stored)
     k, j, i = found.T
     back = (
-        np.array(said["native_slice"])[k] - 1,
-        j + np.array(said["native_row_minus_row"])[k],
-        i + np.array(said["native_column_minus_column"])[k],
+        np.array(entry.native_slice)[k] - 1,
+        j + np.array(entry.native_row_minus_row)[k],
+        i + np.array(entry.native_column_minus_column)[k],
     )
     assert np.array_equal(labels[back], stored[k, j, i])
 
@@ -146,7 +146,7 @@ def test_ends_of_an_uneven_stack_are_covered():
     assert set(even.source) == set(range(geometry.shape[0]))
 
 
-def test_two_slices_at_nearly_one_place_make_no_giant():
+def test_two_slices_at_nearly_one_position_make_no_giant_file():
     at = np.array([0.0, 5.0, 10.0, 10.01, 15.0, 20.0])
     geometry = grid(positions_mm=at.tolist(), **SMALL)
     even = even_grid(geometry)
@@ -245,13 +245,13 @@ def test_maps_of_a_sheared_nifti_open_in_itk_and_say_what_it_shows(tmp_path):
         labels=np.zeros(scan.hu.shape, np.int32), geometry=scan.geometry, lesions=(), threshold_hu=130.0, settings={}
     )
     about = label_maps(none, scan.stored)[1]["sites.nii.gz"]
-    assert about["sheared"]
-    assert about["positions_by"] == "sform"
-    assert "without the shear" in about["note"]
+    assert about.sheared
+    assert about.positions_by == "sform"
+    assert "without the shear" in about.note
 
 
 @pytest.mark.parametrize("qform", [0, 1])
-def test_maps_of_a_nifti_with_an_affine_onto_a_template_say_by_what_their_places_go(tmp_path, qform):
+def test_maps_of_a_nifti_with_an_affine_to_a_template_say_what_positions_rest_on(tmp_path, qform):
     own = nib.affines.from_matvec(np.diag([-9.0, 9.5, 11.0]), [54.0, -52.25, -49.5])
     path = tmp_path / "head.nii"
     nifti_of(path, own, (13, 12, 10))
@@ -267,5 +267,5 @@ def test_maps_of_a_nifti_with_an_affine_onto_a_template_say_by_what_their_places
         labels=np.zeros(scan.hu.shape, np.int32), geometry=scan.geometry, lesions=(), threshold_hu=130.0, settings={}
     )
     about = label_maps(none, scan.stored)[1]["sites.nii.gz"]
-    assert about["positions_by"] == ("qform" if qform else "sform")
-    assert "scan's own grid" in about["note"]
+    assert about.positions_by == ("qform" if qform else "sform")
+    assert "scan's own grid" in about.note

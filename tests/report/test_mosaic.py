@@ -9,13 +9,16 @@ from PIL import Image
 from support.grids import GRIDS, UNEVEN
 from support.results import Ball, grid, make_result
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Flag
 from calcscan.report import mosaic
-from calcscan.report.canvas import Canvas, outlined
-from calcscan.report.legend import elsewhere, found_sites
-from calcscan.report.mosaic import _panes, mosaic_png
-from calcscan.report.panes import APART_MM, choose_levels, find_crop, make_frame, volume_by_level
+from calcscan.report.drawing import Canvas, outlined
+from calcscan.report.legend import elsewhere, site_volumes
+from calcscan.report.mosaic import _tiles, mosaic_png
+from calcscan.report.slices import choose_levels, find_crop, view_planes, volume_by_level
 
+SETTINGS = load(MosaicSettings)
 THICK = {"spacing_mm": (8.0, 3.0, 3.0)}
 LEFT = Ball(site="putamen", side="left", centre_mm=(30.0, -30.0, 2.0), radius_mm=8.0)
 BACK = Ball(site="dentate", side="right", centre_mm=(-18.0, 40.0, -20.0), radius_mm=8.0)
@@ -26,26 +29,26 @@ def open_png(content: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_left_and_back_are_where_a_radiologist_looks_for_them(name, monkeypatch):
-    """On any grid, a lesion is drawn on the pane where its place in the world says: left is right, back is down."""
-    monkeypatch.setattr(mosaic, "_PANES_WIDTH", 480)
+def test_left_and_posterior_are_where_a_radiologist_expects_them(name, monkeypatch):
+    """On any grid a lesion is drawn at its position in the world: left is right, posterior is down."""
+    monkeypatch.setattr(mosaic, "_TILES_WIDTH", 480)
     result = make_result(GRIDS[name], balls=(LEFT, BACK))
-    frame = make_frame(result.scan.geometry)
-    crop = find_crop(result, frame)
-    panes, _ = _panes(result, frame, crop)
-    assert frame.right[0] > 0.9
-    assert frame.down[1] > 0.9
-    assert frame.up[2] > 0.9
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    crop = find_crop(result, planes, SETTINGS)
+    tiles, _ = _tiles(result, planes, crop, SETTINGS)
+    assert planes.right[0] > 0.9
+    assert planes.down[1] > 0.9
+    assert planes.up[2] > 0.9
     for lesion in result.lesions.lesions:
-        pane = max(panes, key=lambda pane: int((pane.labels == lesion.id).sum()))
-        rows, columns = np.nonzero(pane.labels == lesion.id)
+        tile = max(tiles, key=lambda tile: int((tile.labels == lesion.id).sum()))
+        rows, columns = np.nonzero(tile.labels == lesion.id)
         assert len(rows)
-        pixel = crop.width / pane.labels.shape[1]
-        x, y, z = frame.project(np.array(lesion.centroid_lps_mm))
+        pixel = crop.width / tile.labels.shape[1]
+        x, y, z = planes.project(np.array(lesion.centroid_lps_mm))
         assert columns.mean() * pixel + crop.left == pytest.approx(x, abs=3.0)
         assert rows.mean() * pixel + crop.top == pytest.approx(y, abs=3.0)
-        assert frame.levels_mm[pane.level] == pytest.approx(z, abs=7.0)
-        assert np.median(pane.hu[rows, columns]) > 150
+        assert planes.levels_mm[tile.level] == pytest.approx(z, abs=7.0)
+        assert np.median(tile.hu[rows, columns]) > 150
 
 
 @pytest.mark.parametrize("name", ["axes 0", "axes 3", "tilted", "uneven and tilted"])
@@ -55,7 +58,8 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
     red = np.argwhere(np.abs(tiles - [0xD6, 0x27, 0x28]).sum(axis=2) < 30)
     assert len(red) > 20
     result = make_result(GRIDS[name], balls=(LEFT,))
-    _, columns = _panes(result, make_frame(result.scan.geometry), find_crop(result, make_frame(result.scan.geometry)))
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    _, columns = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
     width = (1280 - (columns - 1) * 6) // columns
     within = (red[:, 1] - 24) % (width + 6)
     assert within.min() > width / 2
@@ -64,9 +68,9 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
 def test_the_caption_names_the_slice_as_the_tables_do():
     for geometry in (grid(**THICK), grid((1, 0, 0), (0, -1, 0), **THICK)):
         result = make_result(geometry, balls=(LEFT,))
-        frame = make_frame(geometry)
-        panes, _ = _panes(result, frame, find_crop(result, frame))
-        best = max(panes, key=lambda pane: int((pane.labels > 0).sum()))
+        planes = view_planes(geometry, SETTINGS)
+        tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
+        best = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
         expected = round(result.lesions.lesions[0].centroid_kji[0]) + 1
         assert abs(int(best.caption.split()[1]) - expected) <= 1
 
@@ -74,44 +78,44 @@ def test_the_caption_names_the_slice_as_the_tables_do():
 def test_volumes_by_level_add_up_to_the_lesions():
     for geometry in (grid(**THICK), grid(tilt_deg=15, **THICK), grid(positions_mm=UNEVEN, **THICK), GRIDS["axes 7"]):
         result = make_result(geometry)
-        table = volume_by_level(result.lesions, make_frame(geometry))
+        table = volume_by_level(result.lesions, view_planes(geometry, SETTINGS))
         assert table.sum(axis=0) == pytest.approx([lesion.volume_mm3 for lesion in result.lesions.lesions])
 
 
 def test_every_lesion_is_shown_before_any_twice():
     result = make_result(grid(spacing_mm=(1.0, 3.0, 3.0)))
-    frame = make_frame(result.scan.geometry)
-    table = volume_by_level(result.lesions, frame)
-    levels = choose_levels(table, frame, (-50.0, 50.0), 12)
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    table = volume_by_level(result.lesions, planes)
+    levels = choose_levels(table, planes, (-50.0, 50.0), 12, SETTINGS)
     assert levels == sorted(levels)
     assert len(levels) <= 12
     assert (table[levels].sum(axis=0) > 0).all()
-    assert np.diff(frame.levels_mm[levels]).min() >= APART_MM
+    assert np.diff(planes.levels_mm[levels]).min() >= SETTINGS.apart_mm
 
 
 def test_without_lesions_the_head_is_shown_evenly():
     result = make_result(grid(spacing_mm=(2.0, 3.0, 3.0)), balls=())
-    frame = make_frame(result.scan.geometry)
-    levels = choose_levels(volume_by_level(result.lesions, frame), frame, (-55.0, 55.0), 12)
-    gaps = np.diff(frame.levels_mm[levels])
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    levels = choose_levels(volume_by_level(result.lesions, planes), planes, (-55.0, 55.0), 12, SETTINGS)
+    gaps = np.diff(planes.levels_mm[levels])
     assert len(levels) == 12
     assert gaps.max() <= gaps.min() + 2.0
 
 
 def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
     result = make_result(grid(spacing_mm=(5.0, 1.0, 2.5)), balls=(LEFT,))
-    frame = make_frame(result.scan.geometry)
-    panes, _ = _panes(result, frame, find_crop(result, frame))
-    pane = max(panes, key=lambda pane: int((pane.labels > 0).sum()))
-    rows, columns = np.nonzero(pane.labels)
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
+    tile = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
+    rows, columns = np.nonzero(tile.labels)
     assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=0.2 * np.ptp(rows))
 
 
-def test_the_crop_holds_the_head_and_little_else():
+def test_the_crop_contains_the_head_and_little_else():
     for refused in (False, True):
         result = make_result(grid(half_mm=160.0, **THICK), refused=refused)
-        frame = make_frame(result.scan.geometry)
-        crop = find_crop(result, frame)
+        planes = view_planes(result.scan.geometry, SETTINGS)
+        crop = find_crop(result, planes, SETTINGS)
         assert 130 < crop.width < 180
         assert 165 < crop.height < 215
 
@@ -125,7 +129,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_state_is_seen_at_a_glance(state):
+def test_the_state_of_quality_is_seen_at_a_glance(state):
     given, colour = STATES[state]
     header = open_png(mosaic_png(make_result(GRIDS["axes 0"], **given)))[:240]
     share = (np.abs(header - colour).sum(axis=2) == 0).mean()
@@ -146,30 +150,30 @@ def test_one_slice_alone_is_drawn():
 
 def test_the_legend_adds_up():
     result = make_result()
-    rows = {row.site: row for row in found_sites(result)}
+    rows = {row.info.site: row for row in site_volumes(result)}
     assert list(rows) == ["pallidum", "falx", "pineal", "choroid_plexus"]
-    assert set(rows["pallidum"].by_side) == {"left", "right"}
-    total = sum(volume for row in rows.values() for volume in row.by_side.values())
+    assert set(rows["pallidum"].mm3_by_side) == {"left", "right"}
+    total = sum(volume for row in rows.values() for volume in row.mm3_by_side.values())
     assert total == pytest.approx(sum(lesion.volume_mm3 for lesion in result.lesions.lesions))
 
 
 @pytest.mark.parametrize("given", [{"accepted": False}, {"flags": [Flag(code="contrast", message="contrast")]}])
 def test_the_legend_attributes_nothing_where_calcscan_abstains(given):
     result = make_result(**given)
-    (row,) = found_sites(result)
-    assert row.site == "unassigned"
-    assert row.by_side == {"": pytest.approx(sum(lesion.volume_mm3 for lesion in result.lesions.lesions))}
+    (row,) = site_volumes(result)
+    assert row.info.site == "unassigned"
+    assert row.mm3_by_side == {"": pytest.approx(sum(lesion.volume_mm3 for lesion in result.lesions.lesions))}
     tiles = open_png(mosaic_png(result))[240:, :1304]
     assert not (np.abs(tiles - [0xFF, 0x2F, 0xA0]).sum(axis=2) < 30).any()
 
 
-def test_what_was_not_examined_is_not_said_to_hold_nothing():
+def test_a_site_that_was_not_examined_is_not_listed_as_empty():
     summary = make_result().summary
     rows = [replace(row, count=None) if (row.site, row.side) == ("caudate", "left") else row for row in summary.sites]
-    told = elsewhere(replace(summary, sites=tuple(rows)))
-    assert told["Not examined, or not wholly"] == ["caudate"]
-    assert "putamen" in told["Nothing detected"]
-    assert not {"caudate", "pallidum", "unassigned"} & set(told["Nothing detected"])
+    listed = elsewhere(replace(summary, sites=tuple(rows)))
+    assert listed["Not examined, or only in part"] == ["caudate"]
+    assert "putamen" in listed["Nothing detected"]
+    assert not {"caudate", "pallidum", "unassigned"} & set(listed["Nothing detected"])
 
 
 def test_an_outline_surrounds_and_never_covers():

@@ -5,23 +5,29 @@ import io
 import json
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from support.results import BALLS, Ball, grid, make_result
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Flag, Result, SeriesChoice
+from calcscan.quality import quality_codes
 from calcscan.report import write_report
-from calcscan.report.document import document, hashed
-from calcscan.report.legend import _notes as notes
+from calcscan.report.build import build_report, hashed, report_json
+from calcscan.report.json_schema import SCHEMA_FILE, schema_text
+from calcscan.report.legend import notes
 from calcscan.report.sitelabels import label_of, site_labels
+from calcscan.report.tables import LesionRow, SiteRow
 from calcscan.report.text import summary_text
 from calcscan.report.write import report_files
 
-SCHEMA = json.loads((files("calcscan") / "knowledge" / "report.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 PRIVATE = ("Mustermann", "Erika", "HOSP-778899", "20240131", "1.2.826.0.1.99")
 
 
@@ -61,20 +67,56 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_report_json_keeps_to_its_schema(case):
+def test_report_json_conforms_to_its_schema(case):
     report = read(files_of(case)["report.json"])
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
-def test_the_schema_knows_every_site_and_code():
-    from calcscan.quality import quality_codes
+def test_the_schema_file_is_what_the_classes_give():
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run: python -m calcscan.report.json_schema"
 
-    lesion = SCHEMA["properties"]["lesions"]["items"]["properties"]
-    assert lesion["site"]["enum"] == [*all_sites(), None]
-    assert SCHEMA["properties"]["quality"]["properties"]["flags"]["items"]["properties"]["code"]["enum"] == [
-        *quality_codes()
-    ]
+
+def test_the_schema_knows_every_site_and_code():
+    parts = SCHEMA["$defs"]
+    assert parts["LesionEntry"]["properties"]["site"]["enum"] == [*all_sites()]
+    assert parts["FlagEntry"]["properties"]["code"]["enum"] == [*quality_codes()]
+
+
+DAMAGES = {
+    "a section is missing": lambda report: report.pop("grid"),
+    "an unknown key": lambda report: report.update(colour="red"),
+    "another version": lambda report: report.update(schema="calcscan-report/2"),
+    "a key of a lesion is missing": lambda report: report["lesions"][0].pop("volume_mm3"),
+    "an unknown key of a lesion": lambda report: report["lesions"][0].update(depth_mm=3.0),
+    "a lesion without a volume": lambda report: report["lesions"][0].update(volume_mm3=None),
+    "a negative volume": lambda report: report["sites"][0].update(volume_mm3=-1.0),
+    "an unknown site": lambda report: report["lesions"][0].update(site="clivus"),
+    "an unknown side": lambda report: report["sites"][0].update(side="top"),
+    "an unknown grade": lambda report: report["sites"][0].update(grade="absent"),
+    "an unknown state": lambda report: report["quality"].update(state="good"),
+    "an unknown code": lambda report: report["quality"]["flags"][0].update(code="blurred"),
+    "an unknown severity": lambda report: report["quality"]["flags"][0].update(severity="fatal"),
+    "a centroid of two numbers": lambda report: report["lesions"][0]["centroid_lps_mm"].pop(),
+    "a share above one": lambda report: report["lesions"][0].update(site_share=1.1),
+    "a matrix of three rows": lambda report: report["registration"]["scan_to_atlas"].pop(),
+    "a hash that is none": lambda report: report["study"].update(study_uid_sha256="1.2.826"),
+    "text for a number": lambda report: report.update(intracranial_ml="1400"),
+    "guidance without its rules' version": lambda report: report["guideline"].pop("version"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_schema_refuses_a_damaged_report(damage):
+    report = json.loads(report_json(build_report(result_of("not registered"))))
+    DAMAGES[damage](report)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_the_columns_of_the_tables_are_the_fields_of_their_rows(written):
+    for name, row in (("lesions.csv", LesionRow), ("sites.csv", SiteRow)):
+        assert tuple(written[name].decode().splitlines()[0].split(",")) == row.__struct_fields__
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -85,40 +127,45 @@ def test_nobody_is_named_in_any_file(case):
             assert private.lower() not in files_[name].decode().lower(), (name, private)
 
 
-def test_free_text_that_repeats_a_name_is_struck_out(result):
+def test_a_name_repeated_in_free_text_is_removed(result):
     flag = Flag(code="metal", message="clip of MUSTERMANN, Erika", value="HOSP-778899")
     choice = SeriesChoice(
         uid="1.2.3", description="Erika Mustermann 31s", images=3, chosen=False, reason="20240131 scout"
     )
     named = replace(result, scan=replace(result.scan, series=(choice,)), quality=replace(result.quality, flags=(flag,)))
-    report = document(named)
-    assert report["quality"]["flags"][0]["message"] == "clip of ***, ***"
-    assert report["quality"]["flags"][0]["value"] == "***"
-    assert report["series"][0]["description"] == "*** *** 31s"
-    assert report["series"][0]["reason"] == "*** scout"
+    report = build_report(named)
+    assert report.quality.flags[0].message == "clip of ***, ***"
+    assert report.quality.flags[0].value == "***"
+    assert report.series[0].description == "*** *** 31s"
+    assert report.series[0].reason == "*** scout"
 
 
-def test_a_person_called_white_costs_no_site(result):
+def test_a_person_called_white_leaves_the_site_names_alone(result):
     study = replace(result.scan.study, patient_name="White^Matter")
-    report = document(replace(result, scan=replace(result.scan, study=study)))
-    assert [row["site"] for row in report["sites"] if row["site"] == "white_matter"] == ["white_matter"] * 2
+    report = build_report(replace(result, scan=replace(result.scan, study=study)))
+    assert [row.site for row in report.sites if row.site == "white_matter"] == ["white_matter"] * 2
 
 
-def test_identifiers_are_there_when_asked_for(result):
-    study = document(result, keep_ids=True)["study"]
-    assert study["patient_name"] == "Mustermann^Erika"
-    assert study["study_uid"] == "1.2.826.0.1.99.1"
-    assert study["study_uid_sha256"] == hashed("1.2.826.0.1.99.1")
-    assert document(result)["study"]["study_uid_sha256"] == study["study_uid_sha256"]
+def test_identifiers_are_written_when_asked_for(result):
+    study = build_report(result, keep_ids=True).study
+    assert study.patient_name == "Mustermann^Erika"
+    assert study.study_uid == "1.2.826.0.1.99.1"
+    assert study.study_uid_sha256 == hashed("1.2.826.0.1.99.1")
+    assert build_report(result).study.study_uid_sha256 == study.study_uid_sha256
 
 
-def test_what_is_not_finite_is_unknown(result):
+def test_values_that_are_not_finite_become_null(result):
     registration = replace(result.registration, metric=float("nan"), overlap=np.float32("inf"))
-    report = document(replace(result, registration=registration, timings_s={"read": np.float64(1.23456789)}))
-    assert report["registration"]["metric"] is None
-    assert report["registration"]["overlap"] is None
-    assert report["timings_s"] == {"read": 1.23457}
-    json.dumps(report, allow_nan=False)
+    report = build_report(replace(result, registration=registration, timings_s={"read": np.float64(1.23456789)}))
+    assert report.registration.metric is None
+    assert report.registration.overlap is None
+    assert report.timings_s == {"read": 1.23457}
+    assert read(report_json(report).encode())["registration"]["metric"] is None
+
+
+def test_settings_of_any_type_are_written(result):
+    report = build_report(replace(result, settings={"mask": Path("mask.nii"), "hu": np.int16(130), "on": True}))
+    assert read(report_json(report).encode())["settings"] == {"mask": "mask.nii", "hu": 130, "on": True}
 
 
 def test_every_site_and_side_has_its_row_and_label(written):
@@ -145,11 +192,11 @@ def test_the_tables_say_what_the_report_says(written):
 
 @pytest.mark.parametrize("case", ["contrast", "not registered", "refused"])
 def test_where_calcscan_abstains_every_site_is_unknown(case):
-    report = document(result_of(case))
-    assert report["quality"]["state"] == "abstain"
-    for row in report["sites"]:
-        if row["site"] != "unassigned":
-            assert {value for key, value in row.items() if key not in ("site", "side", "group")} == {None}
+    report = build_report(result_of(case))
+    assert report.quality.state == "abstain"
+    for row in report.sites:
+        if row.site != "unassigned":
+            assert {value for key, value in asdict(row).items() if key not in ("site", "side", "group")} == {None}
 
 
 def test_a_scan_that_was_refused_has_no_label_map(tmp_path):
@@ -173,15 +220,16 @@ def test_the_same_result_gives_the_same_bytes(result, written):
     assert report_files(result) == written
 
 
-def test_a_site_that_is_not_ours_is_no_silent_gap(result):
+def test_a_lesion_at_an_unknown_site_is_an_error(result):
     lesion = replace(result.lesions.lesions[0], site="caudate", side="midline")
     with pytest.raises(ValueError, match="no site and side of ours"):
         label_of(lesion)
-    assert label_of(replace(lesion, site=None, side=None)) == site_labels()["unassigned", ""]
+    unassigned = replace(lesion, site="unassigned", side="")
+    assert label_of(unassigned) == site_labels()["unassigned", ""]
 
 
 def test_the_summary_is_one_screen():
-    text = summary_text(document(make_result(flags=[Flag(code="noisy", message="noise is 14 HU", value=14.0)])))
+    text = summary_text(build_report(make_result(flags=[Flag(code="noisy", message="noise is 14 HU", value=14.0)])))
     assert "quality: caution" in text
     assert "noisy: noise is 14 HU" in text
     assert "research use only" in text
@@ -195,7 +243,7 @@ def test_the_summary_is_one_screen():
 
 
 def test_the_summary_never_says_that_something_is_absent():
-    texts = {case: summary_text(document(result_of(case))) for case in CASES}
+    texts = {case: summary_text(build_report(result_of(case))) for case in CASES}
     assert not any("absent" in text.lower() for text in texts.values())
     assert "Not detected does not mean" in texts["nothing found"]
     assert "ABSTAINS" in texts["not registered"]
@@ -203,22 +251,24 @@ def test_the_summary_never_says_that_something_is_absent():
 
 
 @pytest.mark.parametrize("case", [{}, {"balls": ()}, {"accepted": False}], ids=["sites", "nothing found", "no sites"])
-def test_a_threshold_above_the_reference_density_leaves_no_detection_floor_and_that_is_said(case):
+def test_a_threshold_above_the_reference_density_has_no_detection_floor_and_the_texts_say_so(case):
     made = make_result(**case)
     settings = {**made.settings, "reference_hu": 300.0, "detection_floor_mm3": None}
     result = replace(made, summary=replace(made.summary, detection_floor_mm3=None), settings=settings)
-    content = document(result)
-    assert content["detection_floor_mm3"] is None
-    words = "At this threshold, calcification of 300 HU can be missed, however large"
-    assert f"{words}." in summary_text(content).splitlines()
-    assert [note for note in notes(result) if note.startswith(f"{words};")]
-    assert not [note for note in notes(made) if words in note]
-    assert words not in summary_text(document(made))
+    report = build_report(result)
+    assert report.detection_floor_mm3 is None
+    words = "At this threshold, calcification of 300 HU may be missed at any size"
+    assert f"{words}." in summary_text(report).splitlines()
+    assert [note for note in notes(result, load(MosaicSettings)) if note.startswith(f"{words}.")]
+    assert not [note for note in notes(made, load(MosaicSettings)) if words in note]
+    assert words not in summary_text(build_report(made))
 
 
-def test_many_lesions_stay_one_screen():
+def test_the_summary_of_many_lesions_is_one_screen():
     balls = [
         Ball(site=site, side=side, centre_mm=(-40.0 + 12 * (n % 7), -50.0 + 22 * (n // 7), 0.0))
         for n, (site, side) in enumerate(site_labels())
     ]
-    assert len(summary_text(document(make_result(grid(spacing_mm=(5.0, 3.0, 3.0)), balls=balls))).splitlines()) <= 40
+    assert (
+        len(summary_text(build_report(make_result(grid(spacing_mm=(5.0, 3.0, 3.0)), balls=balls))).splitlines()) <= 40
+    )

@@ -41,7 +41,7 @@ def synthetic(refused: bool) -> dict[str, bytes]:
 
 def write_synthetic(task: Task) -> Outcome:
     """A report without any analysis; a study named abstain… abstains."""
-    from calcscan.report.folder import put_files
+    from calcscan.report.atomic_folder import put_files
 
     refused = task.study.name.startswith("abstain")
     put_files(task.out, synthetic(refused))

@@ -13,8 +13,9 @@ from support.heads import PALLIDUM, SAMPLES, box_scan, sample
 
 import calcscan
 from calcscan.cli import main
-from calcscan.model import Flag, Lesion
-from calcscan.report.folder import VERIFY, put_files
+from calcscan.model import Flag, LocatedLesion
+from calcscan.report.atomic_folder import put_files
+from calcscan.report.outputs import VERIFY
 from calcscan.verification.candidate_sites import Room
 from calcscan.verification.deposits import make_deposit
 from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Planned, Trial, Verification
@@ -22,16 +23,16 @@ from calcscan.verification.plan import random_passes
 from calcscan.verification.score import detection, located, smallest_reliable_mm, volumes
 
 
-def lesion(volume_mm3: float = 10.0, site: str = "pallidum", side: str = "left", n: int = 1) -> Lesion:
-    return Lesion(
+def lesion(volume_mm3: float = 10.0, site: str = "pallidum", side: str = "left", n: int = 1) -> LocatedLesion:
+    return LocatedLesion(
         id=n, voxels=9, volume_mm3=volume_mm3, volume_low_mm3=0.9 * volume_mm3, volume_high_mm3=1.1 * volume_mm3,
         volume_130_mm3=1.5 * volume_mm3, mean_hu=200.0, max_hu=300, mass_hu_mm3=1.0, agatston=1.0, diameter_mm=3.0,
         centroid_lps_mm=(0.0, 0.0, 1.0), centroid_kji=(0.0, 0.0, 0.0), bbox_kji=((0, 1), (0, 1), (0, 1)),
-        site=site, side=side, site_share=0.9,
+        site=site, side=side, site_share=0.9, deposit=n,
     )  # fmt: skip
 
 
-def trial(series: str, volume_mm3: float, *found: Lesion, hu: float = 300.0, **place: str) -> Trial:
+def trial(series: str, volume_mm3: float, *found: LocatedLesion, hu: float = 300.0, **place: str) -> Trial:
     deposit = make_deposit("ball", (0.0, 0.0, 0.0), volume_mm3, hu)
     return Trial(planned=Planned(series=series, deposit=deposit, **place), pass_number=1, lesions=found)
 
@@ -131,7 +132,7 @@ def test_nothing_is_tried_where_numbers_would_be_unsound():
 
 
 def test_abstaining_is_status_4_and_a_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("calcscan.verification.verify.verify", lambda *args, **named: with_contrast())
+    monkeypatch.setattr("calcscan.verification.verify.verify_scan", lambda *args, **named: with_contrast())
     assert main(["verify", "scan", "-o", str(tmp_path / "out")]) == 4
     assert "ABSTAINS" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "verify.json").read_text())["detection"] is None

@@ -1,7 +1,7 @@
-"""A folder held by one writer at a time, on this machine and, where its file system can, on others.
+"""A lock on a folder: one writer at a time, on this machine and, where the file system supports it, on others.
 
 The lock is one of the kernel's (`flock`, on the folder itself): it ends with the process that holds it, however that
-ends, and leaves no file behind. Where there are no such locks (Windows, some network file systems) nothing is held.
+ends, and leaves no file behind. Where there are no such locks (Windows, some network file systems) none is held.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 WAIT_S = 60.0
-"""Writing a report takes a second or so: who waits longer than this waits for something that hangs."""
+"""Writing a report takes about a second: a wait longer than this is for something that hangs."""
 _PAUSE_S = 0.02
 _NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EACCES, errno.EPERM})
 _NOTHING = -1
@@ -29,14 +29,14 @@ _NOTHING = -1
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, once whoever holds it has let it go.
+    """Lock the folder, as soon as whoever holds the lock releases it.
 
     Raises
     ------
     OutputError
-        Somebody else holds it for longer than `WAIT_S`.
+        Somebody else holds the lock for longer than `WAIT_S`.
     FileNotFoundError
-        There is no such folder, or no more.
+        There is no such folder, or no longer.
     """
     deadline = time.monotonic() + WAIT_S
     while (held := take(folder)) is None:
@@ -51,7 +51,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def take(folder: Path) -> int | None:
-    """Hold the folder until `release`; None if somebody else does, or it was put in another's place meanwhile."""
+    """Lock the folder until `release`; None if somebody else has, or another folder took its place meanwhile."""
     if fcntl is None:
         return _NOTHING
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -74,7 +74,7 @@ def take(folder: Path) -> int | None:
 
 
 def is_left_behind(folder: Path) -> bool:
-    """Whether a folder that its maker holds for as long as it lives has outlived its maker. On doubt False."""
+    """Whether a folder that its maker locks for as long as it lives has outlived its maker. False in doubt."""
     try:
         held = take(folder)
     except OSError:
@@ -86,6 +86,6 @@ def is_left_behind(folder: Path) -> bool:
 
 
 def release(held: int) -> None:
-    """Let go of what `take` took."""
+    """Release the lock that `take` returned."""
     if held != _NOTHING:
         os.close(held)

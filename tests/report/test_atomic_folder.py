@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from calcscan.errors import OutputError
-from calcscan.report import folder as folder_module
-from calcscan.report.folder import EARLIER, OURS, check_output, put_aside, put_files, state_of
-from calcscan.report.lock import locked
+from calcscan.report import atomic_folder
+from calcscan.report.atomic_folder import check_output, put_files
+from calcscan.report.earlier import put_aside
+from calcscan.report.folder_lock import locked
+from calcscan.report.outputs import EARLIER, OURS, state_of
 
 REPORT = json.dumps({"schema": "calcscan-report/1"}).encode()
 FIRST = {"report.json": REPORT, "lesions.csv": b"one", "lesions.nii.gz": b"map"}
@@ -65,7 +67,7 @@ def test_a_users_file_by_one_of_our_names_is_refused(tmp_path, name):
     assert contents(tmp_path) == {name: b'{"schema": "theirs"}'}
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(OutputError, match="is a file"):
         check_output(tmp_path / "out")
@@ -118,7 +120,7 @@ class Cut(OSError):
 @pytest.mark.parametrize("when", range(12))
 def test_whenever_the_disk_fails_the_old_report_is_there_or_the_new(tmp_path, monkeypatch, when, plain):
     """Every write and every move in turn is the one that fails, in one step and file by file."""
-    monkeypatch.setattr(folder_module, "somebody_is_in", lambda out: not plain)
+    monkeypatch.setattr(atomic_folder, "is_working_directory", lambda out: not plain)
     tmp_path /= "out"
     put_files(tmp_path, FIRST)
     (tmp_path / "notes.txt").write_bytes(b"mine")
@@ -133,7 +135,7 @@ def test_whenever_the_disk_fails_the_old_report_is_there_or_the_new(tmp_path, mo
         return call
 
     monkeypatch.setattr(Path, "replace", fragile(Path.replace))
-    monkeypatch.setattr(folder_module.os, "fsync", fragile(os.fsync))
+    monkeypatch.setattr(atomic_folder.os, "fsync", fragile(os.fsync))
     try:
         put_files(tmp_path, SECOND)
         expected = SECOND
@@ -193,7 +195,7 @@ def test_whenever_a_run_is_killed_there_is_the_old_report_or_the_new(tmp_path, e
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("attempt", [put_files, check_output])
-def test_where_folders_cant_be_exchanged_the_next_run_makes_whole_what_a_killed_one_left(tmp_path, attempt):
+def test_where_folders_cannot_be_exchanged_the_next_run_repairs_what_a_killed_one_left(tmp_path, attempt):
     """In a folder with folders in it: never a mixture, and the old report comes back."""
     (tmp_path / "data").mkdir()
     for when in range(200):
@@ -214,23 +216,23 @@ def test_where_folders_cant_be_exchanged_the_next_run_makes_whole_what_a_killed_
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_a_signal_to_stop_waits_until_the_report_is_in_its_place(tmp_path, monkeypatch, plain):
+def test_a_signal_to_stop_waits_until_the_report_is_written(tmp_path, monkeypatch, plain):
     out = tmp_path / "out"
     put_files(out, FIRST)
     if not plain:
         (out / "data").mkdir()
-    original = Path.replace, folder_module.exchange
+    original = Path.replace, atomic_folder.exchange
     monkeypatch.setattr(Path, "replace", lambda *paths: (signal.raise_signal(signal.SIGINT), original[0](*paths))[1])
     monkeypatch.setattr(
-        folder_module, "exchange", lambda *paths: (signal.raise_signal(signal.SIGINT), original[1](*paths))[1]
+        atomic_folder, "exchange", lambda *paths: (signal.raise_signal(signal.SIGINT), original[1](*paths))[1]
     )
     with pytest.raises(KeyboardInterrupt):
         put_files(out, SECOND)
     assert contents(tmp_path) == {f"out/{name}": content for name, content in SECOND.items()}
 
 
-def test_two_writers_into_one_folder_never_spoil_it(tmp_path):
-    """Many at once, into a folder that is there and one that isn't: afterwards there is one whole report."""
+def test_many_writers_into_one_folder_leave_one_whole_report(tmp_path):
+    """Into a folder that exists and into one that does not."""
     (tmp_path / "mixed" / "data").mkdir(parents=True)
     for turn in range(4):
         for out in (tmp_path / "plain", tmp_path / f"new{turn}", tmp_path / "mixed"):
@@ -240,7 +242,7 @@ def test_two_writers_into_one_folder_never_spoil_it(tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_who_began_earlier_doesnt_replace_what_was_written_since(tmp_path):
+def test_a_run_that_began_earlier_does_not_replace_a_later_report(tmp_path):
     out = tmp_path / "out"
     before = state_of(out)
     put_files(out, FIRST, replaces=before)
@@ -251,15 +253,15 @@ def test_who_began_earlier_doesnt_replace_what_was_written_since(tmp_path):
     assert contents(out) == SECOND
 
 
-def test_who_waits_too_long_for_another_writer_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("calcscan.report.lock.WAIT_S", 0.05)
+def test_waiting_too_long_for_another_writer_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("calcscan.report.folder_lock.WAIT_S", 0.05)
     put_files(tmp_path, FIRST)
     with locked(tmp_path), pytest.raises(OutputError, match="another calcscan is writing there"):
         put_files(tmp_path, SECOND)
     assert contents(tmp_path) == FIRST
 
 
-def test_a_report_is_put_aside_and_nothing_else(tmp_path):
+def test_only_the_report_is_put_aside(tmp_path):
     put_files(tmp_path, FIRST)
     (tmp_path / "notes.txt").write_bytes(b"mine")
     assert put_aside(tmp_path)
@@ -298,7 +300,7 @@ def test_a_report_of_ours_that_is_damaged_may_be_replaced(tmp_path, damaged):
     assert ours(tmp_path) == SECOND
 
 
-def test_only_names_that_are_ours():
+def test_a_name_that_calcscan_does_not_write_is_refused():
     with pytest.raises(ValueError, match="not names of ours"):
         put_files(Path("nowhere"), {"thesis.docx": b""})
 

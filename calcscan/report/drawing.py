@@ -12,7 +12,6 @@ from scipy import ndimage
 BACKGROUND, PANEL, LINE = "#0d1117", "#161b22", "#30363d"
 TEXT, MUTED = "#f0f3f6", "#9aa4af"
 _RING_PX, _SMALL_PX = 16, 110
-STATE_COLOURS = {"ok": "#2ea043", "caution": "#d29922", "abstain": "#da3633"}
 
 _GLYPHS = str.maketrans(
     {"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"}
@@ -43,7 +42,7 @@ class Canvas:
         bold: bool = False,
         halo: bool = False,
     ) -> None:
-        """Text on its baseline; `halo` keeps it readable on a picture."""
+        """Text on its baseline; `halo` keeps it legible on a picture."""
         text = text.translate(_GLYPHS)
         if halo:
             self.draw.text(at, text, "black", font(size), anchor=anchor, stroke_width=2)
@@ -98,17 +97,17 @@ def grey(hu: npt.NDArray[np.float32], centre: float, width: float) -> npt.NDArra
 def outlined(
     picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], colours: dict[int, str], thickness: float = 2.5
 ) -> npt.NDArray[np.uint8]:
-    """The picture with a smooth coloured line around each label, outside it, so that what it surrounds stays seen. What
-    is too small to catch the eye has a ring about it."""
+    """The picture with a smooth coloured line around each label, outside it, so that the label stays visible. What is
+    too small to catch the eye gets a ring around it."""
     out = picture.astype(np.float64)
     for label in np.unique(labels[labels > 0]):
         box = _box(labels == label, 2 * _RING_PX)
-        here = labels[box] == label
-        alpha = _line(ndimage.distance_transform_edt(~here), thickness)
-        if here.sum() < _SMALL_PX:
-            alpha = np.maximum(alpha, _ring(here))
-        ink = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
-        out[box] = out[box] * (1 - alpha[..., None]) + ink * alpha[..., None]
+        mask = labels[box] == label
+        alpha = _line(ndimage.distance_transform_edt(~mask), thickness)
+        if mask.sum() < _SMALL_PX:
+            alpha = np.maximum(alpha, _ring(mask))
+        rgb = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
+        out[box] = out[box] * (1 - alpha[..., None]) + rgb * alpha[..., None]
     return out.round().astype(np.uint8)
 
 
@@ -120,14 +119,14 @@ def _box(mask: npt.NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
     )
 
 
-def _line(away: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:
-    """How much ink, 0 to 1, from the distance to what is outlined: none on it, smooth on both edges."""
-    smooth = ndimage.gaussian_filter(away, 0.7)
-    return np.asarray(np.clip(thickness + 1.0 - smooth, 0.0, 1.0) * np.clip(smooth - 0.3, 0.0, 1.0) * (away > 0))
+def _line(distance: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:
+    """How opaque the line is, 0 to 1, by the distance to what it outlines: not at all on it, smooth at both edges."""
+    smooth = ndimage.gaussian_filter(distance, 0.7)
+    return np.asarray(np.clip(thickness + 1.0 - smooth, 0.0, 1.0) * np.clip(smooth - 0.3, 0.0, 1.0) * (distance > 0))
 
 
 def _ring(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    middle = np.argwhere(mask).mean(axis=0)
+    centre = np.argwhere(mask).mean(axis=0)
     rows, columns = np.indices(mask.shape)
-    away = np.hypot(rows - middle[0], columns - middle[1])
-    return np.asarray(np.clip(1.5 - np.abs(away - _RING_PX), 0.0, 1.0) * ~mask)
+    distance = np.hypot(rows - centre[0], columns - centre[1])
+    return np.asarray(np.clip(1.5 - np.abs(distance - _RING_PX), 0.0, 1.0) * ~mask)

@@ -1,4 +1,4 @@
-"""What the operating system must do in one step, so that nobody ever sees half of it."""
+"""Steps that must not be seen half done: two folders exchange their names, and signals wait meanwhile."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-_HERE = -100
-_EXCHANGE = 2
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+"""Constants of Linux, for `renameat2`."""
 
 
 def exchange(one: Path, other: Path) -> bool:
@@ -24,11 +25,11 @@ def exchange(one: Path, other: Path) -> bool:
         call = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
         return False
-    return bool(call(_HERE, os.fsencode(one), _HERE, os.fsencode(other), ctypes.c_uint(_EXCHANGE)) == 0)
+    return bool(call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE)) == 0)
 
 
-def somebody_is_in(folder: Path) -> bool:
-    """Whether a program (a shell, for example) works in this folder, and would be left in the old one by `exchange`."""
+def is_working_directory(folder: Path) -> bool:
+    """Whether a program (a shell, say) works in this folder, and would be left in the old one by `exchange`."""
     try:
         about = folder.stat()
         programs = [path for path in Path("/proc").iterdir() if path.name.isdecimal()]
@@ -38,14 +39,14 @@ def somebody_is_in(folder: Path) -> bool:
         try:
             if os.path.samestat(about, (program / "cwd").stat()):
                 return True
-        except OSError:  # ended, or somebody else's
+        except OSError:  # ended, or another user's
             continue
     return False
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Signals that would stop the program wait until the end of the `with`; they are not lost."""
+    """Signals that would stop the program are held back until the end of the `with`, and not lost."""
     waiting: list[int] = []
     kept = {}
 

@@ -1,0 +1,264 @@
+"""Result → `Report`, the typed contents of report.json.
+
+Nothing in it names the person unless `keep_ids` is asked for: UIDs are hashed, and name, number and date are left out,
+also where free text (a series description, a message) repeats them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+import msgspec
+
+from calcscan import __version__
+from calcscan.model import Flag, LocatedLesion, Registration, Result, SeriesChoice, SiteBurden, Study
+from calcscan.quality import quality_codes, severity
+from calcscan.report.quantities import Grade, Severity, Side, State
+from calcscan.report.schema import (
+    AlsoEntry,
+    AtlasSection,
+    FileEntry,
+    FlagEntry,
+    GridSection,
+    GuidelineSection,
+    LesionEntry,
+    QualitySection,
+    RegistrationSection,
+    Report,
+    SeriesEntry,
+    SiteEntry,
+    SiteLabelEntry,
+    SoftwareSection,
+    StudySection,
+    SymmetryEntry,
+)
+from calcscan.report.sitelabels import site_labels
+
+DISCLAIMER = (
+    "Research use only: not a medical device, not for diagnosis or treatment. Made by a program, reviewed by nobody. "
+    "What is not listed was not detected, which does not mean that it is not there."
+)
+UID_SALT = "calcscan/1:"
+"""The same for every user: the same series has the same hash everywhere, and a known UID can be recognised by it."""
+
+_LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "SimpleITK", "pydicom", "nibabel", "pillow")
+
+Clean = Callable[[str], str]
+"""Free text without what identifies the person."""
+PartT = TypeVar("PartT", bound=msgspec.Struct)
+
+
+def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, FileEntry] | None = None) -> Report:
+    """The whole report. `files` are those that stand beside report.json, by name.
+
+    Floats are rounded to six significant digits; what is not finite becomes None.
+    """
+    clean = str if keep_ids else _cleaner(result.scan.study)
+    summary = result.summary
+    report = Report(
+        schema="calcscan-report/1",
+        software=_software(),
+        settings=dict(result.settings),
+        atlas=_shared(AtlasSection, result.atlas),
+        study=_study(result, keep_ids=keep_ids),
+        series=tuple(_series(choice, clean, keep_ids=keep_ids) for choice in result.scan.series),
+        grid=_grid(result),
+        quality=QualitySection(
+            state=State(result.quality.state), flags=tuple(_flag(flag, clean) for flag in result.quality.flags)
+        ),
+        registration=_registration(result.registration, clean) if result.registration else None,
+        intracranial_ml=result.intracranial.intracranial_ml if result.intracranial else None,
+        lesions=tuple(_lesion(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
+        sites=_sites(result),
+        site_labels=tuple(site_labels().values()),
+        symmetry=tuple(_shared(SymmetryEntry, pair) for pair in summary.symmetry) if summary else None,
+        scores=dict(summary.scores) if summary else None,
+        multiple=summary.multiple if summary else None,
+        detection_floor_mm3=summary.detection_floor_mm3 if summary else None,
+        progression=None,
+        facts=dict(result.facts),
+        guideline=_guideline(result.guidance),
+        files=dict(files or {}),
+        timings_s=dict(result.timings_s),
+        disclaimer=DISCLAIMER,
+    )
+    rounded: Report = _rounded(report)
+    return rounded
+
+
+def report_json(report: Report) -> str:
+    """The text of report.json."""
+    return json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def hashed(uid: str) -> str | None:
+    """The salted hash that stands for a UID; None for an empty one."""
+    return sha256((UID_SALT + uid).encode()).hexdigest() if uid else None
+
+
+def _shared(kind: type[PartT], source: object, **others: Any) -> PartT:
+    """A part whose fields are those of `source` by the same names, and `others`."""
+    names = [name for name in kind.__struct_fields__ if name not in others]
+    return kind(**{name: getattr(source, name) for name in names}, **others)
+
+
+def _software() -> SoftwareSection:
+    libraries = {name.replace("-", "_"): _version(name) for name in _LIBRARIES}
+    return SoftwareSection(name="calcscan", version=__version__, python=platform.python_version(), **libraries)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _study(result: Result, *, keep_ids: bool) -> StudySection:
+    study = result.scan.study
+    identifiers = (
+        "study_uid", "series_uid", "frame_of_reference_uid", "patient_id", "patient_name", "study_date",
+    )  # fmt: skip
+    return _shared(
+        StudySection,
+        result.scan.acquisition,
+        uid_hash=f"sha256 of {UID_SALT!r} followed by the UID",
+        study_uid_sha256=hashed(study.study_uid),
+        series_uid_sha256=hashed(study.series_uid),
+        frame_of_reference_uid_sha256=hashed(study.frame_of_reference_uid),
+        **{name: (getattr(study, name) or None) if keep_ids else None for name in identifiers},
+        age_years=study.age_years,
+        sex=study.sex,
+    )
+
+
+def _series(choice: SeriesChoice, clean: Clean, *, keep_ids: bool) -> SeriesEntry:
+    return SeriesEntry(
+        uid_sha256=hashed(choice.uid),
+        uid=(choice.uid or None) if keep_ids else None,
+        description=clean(choice.description) or None,
+        images=choice.images,
+        chosen=choice.chosen,
+        reason=clean(choice.reason),
+    )
+
+
+def _grid(result: Result) -> GridSection:
+    geometry = result.scan.geometry
+    slice_mm, row_mm, column_mm = geometry.spacing_mm
+    return GridSection(
+        slices=geometry.shape[0],
+        rows=geometry.rows,
+        columns=geometry.columns,
+        slice_spacing_mm=slice_mm,
+        row_spacing_mm=row_mm,
+        column_spacing_mm=column_mm,
+        tilt_deg=geometry.tilt_deg,
+        irregularity_mm=geometry.irregularity_mm(),
+    )
+
+
+def _flag(flag: Flag, clean: Clean) -> FlagEntry:
+    return FlagEntry(
+        code=flag.code,
+        severity=Severity(severity(flag)),
+        message=clean(flag.message),
+        value=clean(flag.value) if isinstance(flag.value, str) else flag.value,
+        limit=clean(flag.limit) if isinstance(flag.limit, str) else flag.limit,
+        meaning=quality_codes()[flag.code].meaning,
+    )
+
+
+def _registration(registration: Registration, clean: Clean) -> RegistrationSection:
+    return RegistrationSection(
+        method=registration.method,
+        metric=registration.metric,
+        overlap=registration.overlap,
+        accepted=bool(registration.accepted),
+        reason=clean(registration.reason) or None,
+        scan_to_atlas=registration.scan_to_atlas.tolist(),
+        bend_rms_mm=registration.displacement.rms_mm,
+    )
+
+
+def _lesion(lesion: LocatedLesion) -> LesionEntry:
+    return _shared(
+        LesionEntry,
+        lesion,
+        side=Side(lesion.side),
+        also=tuple(AlsoEntry(site=site, side=Side(side), share=share) for site, side, share in lesion.also),
+        slice=round(lesion.centroid_kji[0]) + 1,
+    )
+
+
+def _sites(result: Result) -> tuple[SiteEntry, ...]:
+    """One row for every site and side. Where calcscan abstains, only `unassigned` has numbers: the rest is unknown."""
+    rows = {(row.site, row.side): row for row in result.summary.sites} if result.summary else {}
+    if result.quality.state == State.ABSTAIN:
+        rows = {key: row for key, row in rows.items() if key[0] == "unassigned"}
+    return tuple(_site(rows[key]) if key in rows else _unknown_site(label) for key, label in site_labels().items())
+
+
+def _site(row: SiteBurden) -> SiteEntry:
+    return _shared(SiteEntry, row, side=Side(row.side), grade=None if row.grade is None else Grade(row.grade))
+
+
+def _unknown_site(label: SiteLabelEntry) -> SiteEntry:
+    return SiteEntry(
+        site=label.site,
+        side=label.side,
+        group=label.group,
+        volume_mm3=None,
+        volume_low_mm3=None,
+        volume_high_mm3=None,
+        volume_130_mm3=None,
+        count=None,
+        max_hu=None,
+        mean_hu=None,
+        grade=None,
+    )
+
+
+def _guideline(guidance: Any) -> GuidelineSection | None:
+    return None if guidance is None else msgspec.convert(guidance.to_dict(), GuidelineSection)
+
+
+def _cleaner(study: Study) -> Clean:
+    """What removes the identifiers, and each part of the name of three letters or more, from free text. Words in lower
+    case stay: a person may be called Head."""
+    parts = re.split(r"[\s^=,]+", study.patient_name)
+    uids = (study.study_uid, study.series_uid, study.frame_of_reference_uid)
+    words = {word for word in (study.patient_id, study.study_date, *uids, *parts) if len(word) >= 3}
+    forms = {form for word in words for form in (word, word.upper(), word.capitalize())}
+    if not forms:
+        return str
+    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    return lambda text: pattern.sub("***", text)
+
+
+def _rounded(value: Any) -> Any:
+    """The same with floats of six significant digits, None for NaN and infinity, Python's own types for numpy's, and
+    text for anything that JSON has no type for."""
+    if isinstance(value, msgspec.Struct):
+        return type(value)(**{name: _rounded(getattr(value, name)) for name in value.__struct_fields__})
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, str) and not isinstance(value, StrEnum):
+        return value.encode("utf-8", "replace").decode()  # a file's name may hold bytes that are no text
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(_rounded(item) for item in value)
+    if value is None or value is msgspec.UNSET or isinstance(value, int | StrEnum):
+        return value
+    return str(value)

@@ -1,0 +1,54 @@
+"""What each command writes into its output folder, and which report lies there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+REPORT = "report.json"
+OURS = frozenset(
+    {
+        REPORT, "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        "segmentation.dcm", "measurements.dcm",
+    }
+)  # fmt: skip
+"""Every name that `calcscan run` writes into OUT, of this version and of others."""
+EARLIER = "earlier"
+"""The folder within OUT of a report whose study was analysed again and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a command writes: the file that is moved in last, every name it uses, and how that file's schema begins."""
+
+    main: str
+    names: frozenset[str]
+    schema: str
+
+
+RUN = Kind(main=REPORT, names=OURS, schema="calcscan-report/")
+VERIFY = Kind(
+    main="verify.json", names=frozenset({"verify.json", "verify.csv", "verify.png"}), schema="calcscan-verify/"
+)
+STATUS = Kind(main="status.json", names=frozenset({"status.json"}), schema="calcscan-status/")
+
+
+def is_report(path: Path, kind: Kind = RUN) -> bool:
+    """Whether a file is a report.json of calcscan's, or the main file of another kind; a pipe is not opened."""
+    try:
+        if not path.is_file():
+            return False
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith(kind.schema)
+
+
+def state_of(out: Path, kind: Kind = RUN) -> str:
+    """The digest of the report that lies in `out` now; empty if there is none. For `put_files`, as `replaces`."""
+    try:
+        return sha256((out / kind.main).read_bytes()).hexdigest() if (out / kind.main).is_file() else ""
+    except OSError:
+        return ""

@@ -1,0 +1,367 @@
+"""The one description of report.json: a class for each of its parts, a field for each of its keys, in their order.
+
+`calcscan.report.json_schema` generates the JSON Schema (`calcscan/knowledge/report.schema.json`) from these classes.
+Units stand in the names. None is unknown, never a default that looks measured; an optional key (UNSET) is left out
+where it does not apply.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from calcscan.report.quantities import (
+    Agatston,
+    BestVolumeMm3,
+    Colour,
+    Count,
+    DepositId,
+    DiameterMm,
+    FlagCode,
+    Grade,
+    HighVolumeMm3,
+    LengthMm,
+    LesionCount,
+    LesionId,
+    LowVolumeMm3,
+    MassHuMm3,
+    MaxHu,
+    MeanHu,
+    OrdinalFrom1,
+    Seconds,
+    Severity,
+    Sha256,
+    Share,
+    Side,
+    SiteGroup,
+    SiteLabelId,
+    SiteName,
+    SiteShare,
+    SliceNumber,
+    State,
+    Volume130Mm3,
+    VolumeMm3,
+    Voxels,
+)
+
+RowOf4 = tuple[float | None, float | None, float | None, float | None]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything in a report; a key that is not named here is refused."""
+
+
+class SoftwareSection(Part, frozen=True, kw_only=True):
+    """What made the report; a library's version is null where it can't be determined."""
+
+    name: Literal["calcscan"]
+    version: str
+    python: str
+    numpy: str | None
+    scipy: str | None
+    scikit_image: str | None = msgspec.field(name="scikit-image")
+    numba: str | None
+    SimpleITK: str | None
+    pydicom: str | None
+    nibabel: str | None
+    pillow: str | None
+
+
+class AtlasSection(Part, frozen=True, kw_only=True):
+    """The atlas that the sites come from."""
+
+    name: str
+    version: str
+    sha256: Sha256
+
+
+class StudySection(Part, frozen=True, kw_only=True):
+    """Whose scan and how it was made, as far as the header says. Identifiers only where they were asked for."""
+
+    uid_hash: Annotated[str, Meta(description="How the UIDs are hashed.")]
+    study_uid_sha256: Sha256 | None
+    series_uid_sha256: Sha256 | None
+    frame_of_reference_uid_sha256: Sha256 | None
+    study_uid: str | None
+    series_uid: str | None
+    frame_of_reference_uid: str | None
+    patient_id: str | None
+    patient_name: str | None
+    study_date: str | None
+    age_years: Annotated[float, Meta(ge=0)] | None
+    sex: str | None
+    manufacturer: str | None
+    model: str | None
+    kernel: Annotated[str | None, Meta(description="Reconstruction kernel.")]
+    kvp_kv: Annotated[float, Meta(ge=0, description="Tube voltage, kV.")] | None
+    slice_thickness_mm: LengthMm | None
+    contrast: Annotated[bool | None, Meta(description="Whether a contrast agent was given; null if not stated.")]
+
+
+class SeriesEntry(Part, frozen=True, kw_only=True):
+    """One series of the input: the one analysed, or why not. Without any UID it is a file that was not read."""
+
+    uid_sha256: Sha256 | None
+    uid: str | None
+    description: str | None
+    images: Count
+    chosen: bool
+    reason: str
+
+
+class GridSection(Part, frozen=True, kw_only=True):
+    """The scan's own grid."""
+
+    slices: OrdinalFrom1
+    rows: OrdinalFrom1
+    columns: OrdinalFrom1
+    slice_spacing_mm: LengthMm
+    row_spacing_mm: LengthMm
+    column_spacing_mm: LengthMm
+    tilt_deg: Annotated[float, Meta(ge=0, description="Gantry tilt, degrees.")]
+    irregularity_mm: Annotated[float, Meta(ge=0, description="Largest departure of a slice from even spacing, mm.")]
+
+
+class FlagEntry(Part, frozen=True, kw_only=True):
+    """A doubt about the scan, or a repair of it."""
+
+    code: FlagCode
+    severity: Severity
+    message: str
+    value: Annotated[float | str | None, Meta(description="What was found.")]
+    limit: Annotated[float | str | None, Meta(description="The limit that it crosses.")]
+    meaning: Annotated[str, Meta(description="What the code means in general.")]
+
+
+class QualitySection(Part, frozen=True, kw_only=True):
+    """How far the report may be trusted, and why; the gravest flag first."""
+
+    state: State
+    flags: tuple[FlagEntry, ...]
+
+
+class RegistrationSection(Part, frozen=True, kw_only=True):
+    """How the scan was registered to the atlas."""
+
+    method: str
+    metric: float | None
+    overlap: Annotated[float | None, Meta(description="Dice of the brain with the atlas's.")]
+    accepted: Annotated[bool, Meta(description="Whether sites may rest on it.")]
+    reason: Annotated[str | None, Meta(description="Why it was accepted or not.")]
+    scan_to_atlas: Annotated[
+        tuple[RowOf4, RowOf4, RowOf4, RowOf4],
+        Meta(description="Affine from LPS mm of the scan to LPS mm of the atlas, before the local deformation."),
+    ]
+    bend_rms_mm: Annotated[
+        float | None, Meta(description="Root mean square of the deformation around the deep nuclei, mm.")
+    ]
+
+
+class AlsoEntry(Part, frozen=True, kw_only=True):
+    """Another site that a lesion may lie in."""
+
+    site: SiteName
+    side: Side
+    share: Share
+
+
+class LesionEntry(Part, frozen=True, kw_only=True):
+    """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column."""
+
+    id: LesionId
+    voxels: Voxels
+    volume_mm3: BestVolumeMm3
+    volume_low_mm3: LowVolumeMm3
+    volume_high_mm3: HighVolumeMm3
+    volume_130_mm3: Volume130Mm3
+    mean_hu: MeanHu
+    max_hu: MaxHu
+    mass_hu_mm3: MassHuMm3
+    agatston: Agatston
+    diameter_mm: DiameterMm
+    centroid_lps_mm: Annotated[tuple[float, float, float], Meta(description="Centroid, LPS mm of the scan.")]
+    centroid_kji: Annotated[tuple[float, float, float], Meta(description="Centroid in voxels, counted from 0.")]
+    bbox_kji: Annotated[
+        tuple[tuple[int, int], tuple[int, int], tuple[int, int]],
+        Meta(description="(first, last + 1) along k, j and i, counted from 0."),
+    ]
+    site: SiteName
+    side: Side
+    site_share: SiteShare | None
+    also: tuple[AlsoEntry, ...]
+    deposit: DepositId
+    slice: SliceNumber
+
+
+class SiteEntry(Part, frozen=True, kw_only=True):
+    """What lies at one site and side; null where that is unknown."""
+
+    site: SiteName
+    side: Side
+    group: SiteGroup
+    volume_mm3: BestVolumeMm3 | None
+    volume_low_mm3: LowVolumeMm3 | None
+    volume_high_mm3: HighVolumeMm3 | None
+    volume_130_mm3: Volume130Mm3 | None
+    count: LesionCount | None
+    max_hu: MaxHu | None
+    mean_hu: MeanHu | None
+    grade: Grade | None
+
+
+class SiteLabelEntry(Part, frozen=True, kw_only=True):
+    """A site and side with its number in sites.nii.gz."""
+
+    label: SiteLabelId
+    site: SiteName
+    side: Side
+    group: SiteGroup
+    colour: Colour
+
+
+class SymmetryEntry(Part, frozen=True, kw_only=True):
+    """Left against right, for a paired site or the basal ganglia as a whole."""
+
+    pair: str
+    left_mm3: VolumeMm3 | None
+    right_mm3: VolumeMm3 | None
+    index: Annotated[float, Meta(ge=-1, le=1, description="(left − right) / (left + right).")] | None
+    mirror_overlap: Annotated[float, Meta(ge=0, le=1, description="Dice of one side with the other mirrored.")] | None
+    bilateral: bool | None
+    symmetric: bool | None
+
+
+class BecauseEntry(Part, frozen=True, kw_only=True):
+    """A fact that a recommendation rests on, and where it comes from."""
+
+    fact: str
+    value: bool | int | float | str | None
+    origin: str
+    detail: str | UnsetType = UNSET
+
+
+class SourceEntry(Part, frozen=True, kw_only=True):
+    """The publication behind a recommendation; `facts` are the ids of its statements."""
+
+    document: str
+    section: str
+    facts: tuple[str, ...]
+    date: str | None
+    status: str
+
+
+class RecommendationEntry(Part, frozen=True, kw_only=True):
+    """One thing to consider."""
+
+    id: str
+    kind: str
+    text: str
+    urgency: str
+    covers: tuple[str, ...]
+    because: tuple[BecauseEntry, ...]
+    source: SourceEntry
+
+
+class NeedsInputEntry(Part, frozen=True, kw_only=True):
+    """A fact that is unknown, and the rules that it would decide."""
+
+    fact: str
+    would_decide: tuple[str, ...]
+
+
+class ConflictSideEntry(Part, frozen=True, kw_only=True):
+    """One side of a conflict: a fact and who states it, or what a publication says."""
+
+    text: str
+    fact: str | UnsetType = UNSET
+    value: bool | int | float | str | UnsetType | None = UNSET
+    origin: str | UnsetType = UNSET
+    covers: tuple[str, ...] | UnsetType = UNSET
+
+
+class ConflictEntry(Part, frozen=True, kw_only=True):
+    """Facts or publications that contradict each other, and how that is handled."""
+
+    id: str
+    kind: str
+    text: str
+    sides: tuple[ConflictSideEntry, ...]
+    handling: str
+
+
+class NotApplicableEntry(Part, frozen=True, kw_only=True):
+    """A rule that the facts exclude, and the fact that does."""
+
+    id: str
+    because: str
+
+
+class GuidelineSection(Part, frozen=True, kw_only=True):
+    """What the guideline's rules suggest; the most decisive unknown fact first."""
+
+    ruleset: str
+    version: str
+    sha256: Sha256
+    recommendations: tuple[RecommendationEntry, ...]
+    needs_input: tuple[NeedsInputEntry, ...]
+    conflicts: tuple[ConflictEntry, ...]
+    not_applicable: tuple[NotApplicableEntry, ...]
+
+
+class FileEntry(Part, frozen=True, kw_only=True):
+    """A file beside report.json; for a label map, how its grid comes from the scan's. Slices count from 1."""
+
+    grid: str | UnsetType = UNSET
+    positions_by: Annotated[
+        str | UnsetType, Meta(description="What of the input's header the positions in the report rest on.")
+    ] = UNSET
+    slices: OrdinalFrom1 | UnsetType = UNSET
+    rows: OrdinalFrom1 | UnsetType = UNSET
+    columns: OrdinalFrom1 | UnsetType = UNSET
+    native_slices: OrdinalFrom1 | UnsetType = UNSET
+    sheared: bool | UnsetType = UNSET
+    native_slice: Annotated[
+        tuple[OrdinalFrom1, ...] | UnsetType, Meta(description="The scan's slice that each slice is copied from.")
+    ] = UNSET
+    native_row_minus_row: tuple[int, ...] | UnsetType = UNSET
+    native_column_minus_column: tuple[int, ...] | UnsetType = UNSET
+    affine_off_mm: LengthMm | UnsetType = UNSET
+    note: str | UnsetType = UNSET
+
+
+class Report(Part, frozen=True, kw_only=True):
+    """report.json. Units stand in the names; null is unknown."""
+
+    schema: Literal["calcscan-report/1"]
+    software: SoftwareSection
+    settings: Annotated[dict[str, Any], Meta(description="Every threshold used.")]
+    atlas: AtlasSection
+    study: StudySection
+    series: tuple[SeriesEntry, ...]
+    grid: GridSection
+    quality: QualitySection
+    registration: RegistrationSection | None
+    intracranial_ml: Annotated[float, Meta(ge=0, description="Volume of the intracranial space, ml.")] | None
+    lesions: Annotated[tuple[LesionEntry, ...] | None, Meta(description="Null where the scan was not analysed.")]
+    sites: Annotated[tuple[SiteEntry, ...], Meta(description="Every site and side, also those without calcification.")]
+    site_labels: tuple[SiteLabelEntry, ...]
+    symmetry: tuple[SymmetryEntry, ...] | None
+    scores: Annotated[dict[str, Any] | None, Meta(description="Automated approximations of published scores.")]
+    multiple: Annotated[
+        bool | None, Meta(description="Calcification at several places; physiological sites not counted.")
+    ]
+    detection_floor_mm3: Annotated[
+        VolumeMm3 | None,
+        Meta(
+            description="The smallest calcification of settings.reference_hu that is sure to be found; null where "
+            "nothing was analysed, and where settings.threshold_hu is too high for any such calcification to be found."
+        ),
+    ]
+    progression: dict[str, Any] | None
+    facts: Annotated[dict[str, Any], Meta(description="What the guideline was given (knowledge/facts.toml).")]
+    guideline: GuidelineSection | None
+    files: Annotated[dict[str, FileEntry], Meta(description="The files beside report.json.")]
+    timings_s: dict[str, Seconds]
+    disclaimer: str

@@ -1,0 +1,212 @@
+"""The axial slices that the mosaic shows, sampled from the scan by world coordinates, never by the order of an array.
+
+A stack that is axial or nearly so (tilted gantry) is shown slice by slice, in its own planes. Any other (a coronal or
+sagittal series) is reformatted axially. In both, right on the picture is the person's left (+x) and down is the back
+(+y): the radiological view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.grid.geometry import Array, Geometry
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.model import AIR_HU, LocatedLesionMap, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Planes:
+    """The planes that can be shown. `right`, `down`, `up`: unit vectors in LPS; `levels_mm`: along `up`, ascending."""
+
+    right: Array
+    down: Array
+    up: Array
+    levels_mm: Array
+    slices: tuple[int, ...] | None
+    """The scan's slice (k) at each level; None where the scan is reformatted."""
+
+    def project(self, xyz_mm: Array) -> Array:
+        """LPS mm (…, 3) to (right, down, up) mm (…, 3)."""
+        return np.asarray(xyz_mm @ np.column_stack([self.right, self.down, self.up]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tile:
+    """One picture: `hu` and lesion `labels` (rows, columns), `volume_mm3` of the calcification in it."""
+
+    hu: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int32]
+    level: int
+    caption: str
+    volume_mm3: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """The part of the planes that is shown, in mm along right and down."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+def view_planes(geometry: Geometry, settings: MosaicSettings) -> Planes:
+    """Which planes to show a scan in."""
+    normal = geometry.normal
+    if abs(normal[2]) < settings.axial_cosine:
+        return _reformatted(geometry, settings)
+    up = normal if normal[2] > 0 else -normal
+    columns = geometry.step_i_mm / np.linalg.norm(geometry.step_i_mm)
+    rows = np.cross(normal, columns)
+    right = max((columns, -columns, rows, -rows), key=lambda axis: float(axis[0]))
+    order = np.argsort(geometry.origins_mm @ up)
+    return Planes(
+        right=right,
+        down=np.cross(up, right),
+        up=up,
+        levels_mm=(geometry.origins_mm @ up)[order],
+        slices=tuple(int(k) for k in order),
+    )
+
+
+def _reformatted(geometry: Geometry, settings: MosaicSettings) -> Planes:
+    heights = _corners(geometry)[:, 2]
+    count = max(2, int((heights.max() - heights.min()) / settings.slab_mm))
+    return Planes(
+        right=np.array([1.0, 0.0, 0.0]),
+        down=np.array([0.0, 1.0, 0.0]),
+        up=np.array([0.0, 0.0, 1.0]),
+        levels_mm=np.linspace(heights.min(), heights.max(), count),
+        slices=None,
+    )
+
+
+def _corners(geometry: Geometry) -> Array:
+    slices, rows, columns = geometry.shape
+    ends = np.array(np.meshgrid([0, slices - 1], [0, rows - 1], [0, columns - 1])).reshape(3, -1).T
+    return geometry.to_world(ends)
+
+
+def find_crop(result: Result, planes: Planes, settings: MosaicSettings) -> Crop:
+    """The head with a margin: around the intracranial space, else around bone, else everything."""
+    scan = result.scan
+    kji = np.argwhere(result.intracranial.mask[:, ::4, ::4]) if result.intracranial else np.empty((0, 3))
+    margin_mm = settings.margin_mm
+    if len(kji) < 50:
+        kji, margin_mm = np.argwhere(scan.hu[:, ::4, ::4] > settings.bone_hu), settings.bone_margin_mm
+    if len(kji) < 50:
+        xyz_mm, margin_mm = _corners(scan.geometry), 0.0
+    else:
+        xyz_mm = scan.geometry.to_world(kji * [1, 4, 4])
+    in_plane = planes.project(xyz_mm)[:, :2]
+    low, high = (
+        np.percentile(in_plane, [0.2, 99.8], axis=0) if margin_mm else (in_plane.min(axis=0), in_plane.max(axis=0))
+    )
+    (left, top), (right, bottom) = low - margin_mm, high + margin_mm
+    return Crop(left=left, top=top, right=right, bottom=bottom)
+
+
+def volume_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDArray[np.float64]:
+    """mm³ of each lesion at each level, shape (levels, lesions), in the order of `lesions.lesions`: its volume, in
+    proportion to its voxels there."""
+    if lesions is None or not lesions.lesions:
+        return np.zeros((len(planes.levels_mm), 0))
+    boundaries_mm = (planes.levels_mm[1:] + planes.levels_mm[:-1]) / 2
+    table = np.zeros((len(planes.levels_mm), len(lesions.lesions)))
+    for column, lesion in enumerate(lesions.lesions):
+        kji = lesions.voxels_kji(lesion.id)
+        height_mm = planes.project(lesions.geometry.to_world(kji))[:, 2]
+        np.add.at(table[:, column], np.searchsorted(boundaries_mm, height_mm), lesions.geometry.voxel_mm3[kji[:, 0]])
+    volume_mm3 = np.array([lesion.volume_mm3 for lesion in lesions.lesions])
+    return np.asarray(table / np.maximum(table.sum(axis=0), 1e-9) * volume_mm3)
+
+
+def choose_levels(
+    table: npt.NDArray[np.float64],
+    planes: Planes,
+    head_mm: tuple[float, float],
+    limit: int,
+    settings: MosaicSettings,
+) -> list[int]:
+    """Up to `limit` levels, from feet to head: first those with most calcification not yet shown, then, if these are
+    few, levels spaced evenly through the head, between the heights `head_mm`."""
+    chosen: list[int] = []
+    remaining = table.copy()
+    while len(chosen) < limit and remaining.size:
+        gain = remaining.sum(axis=1) + 0.02 * table.sum(axis=1)
+        gain[[level for level in range(len(gain)) if _too_close(level, chosen, planes, settings.apart_mm)]] = 0.0
+        best = int(gain.argmax())
+        if remaining[best].sum() <= 0.0 or gain[best] <= 0.0:
+            break
+        chosen.append(best)
+        shown = remaining[best] > 0.25 * remaining.max(axis=0)
+        remaining[:, shown] = 0.0
+    spare = 6 if chosen else limit
+    for height in np.linspace(*head_mm, spare + 2)[1:-1]:
+        level = int(np.abs(planes.levels_mm - height).argmin())
+        if len(chosen) < spare and not _too_close(level, chosen, planes, settings.apart_mm):
+            chosen.append(level)
+    return sorted(chosen)
+
+
+def _too_close(level: int, chosen: list[int], planes: Planes, apart_mm: float) -> bool:
+    return any(abs(planes.levels_mm[level] - planes.levels_mm[other]) < apart_mm for other in chosen)
+
+
+def head_heights(result: Result, planes: Planes) -> tuple[float, float]:
+    """Heights of the lowest and highest intracranial voxel, mm along `up`; else of the whole stack."""
+    if result.intracranial is not None and result.intracranial.mask.any():
+        kji = np.argwhere(result.intracranial.mask[:, ::8, ::8]) * [1, 8, 8]
+        if len(kji):
+            height_mm = planes.project(result.scan.geometry.to_world(kji))[:, 2]
+            return float(height_mm.min()), float(height_mm.max())
+    return float(planes.levels_mm[0]), float(planes.levels_mm[-1])
+
+
+def slab(planes: Planes, level: int, settings: MosaicSettings) -> list[int]:
+    """The levels that a tile averages: one, unless slices are thin."""
+    if planes.slices is None:
+        return [level]
+    return [
+        int(other)
+        for other in np.flatnonzero(np.abs(planes.levels_mm - planes.levels_mm[level]) <= settings.slab_mm / 2)
+    ]
+
+
+def cut(
+    result: Result, planes: Planes, crop: Crop, level: int, width: int, volume_mm3: float, settings: MosaicSettings
+) -> Tile:
+    """The tile at a level, `width` pixels wide."""
+    pixel = crop.width / width
+    height = round(crop.height / pixel)
+    across = crop.left + (np.arange(width) + 0.5) * pixel
+    down = crop.top + (np.arange(height) + 0.5) * pixel
+    plane = across[None, :, None] * planes.right + down[:, None, None] * planes.down
+    levels = planes.levels_mm[slab(planes, level, settings)]
+    hu = np.zeros((height, width), dtype=np.float32)
+    labels = np.zeros((height, width), dtype=np.int32)
+    for at in levels:
+        index = np.moveaxis(result.scan.geometry.to_index(plane + at * planes.up), -1, 0).round(5)
+        hu += ndimage.map_coordinates(result.scan.hu, index, np.float32, order=1, cval=AIR_HU) / len(levels)
+        if result.lesions is not None:
+            np.maximum(labels, ndimage.map_coordinates(result.lesions.labels, index, order=0), out=labels)
+    return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
+
+
+def _caption(planes: Planes, level: int) -> str:
+    if planes.slices is None:
+        return f"z {planes.levels_mm[level]:+.0f} mm"
+    return f"slice {planes.slices[level] + 1} of {len(planes.slices)}"

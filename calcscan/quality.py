@@ -73,9 +73,9 @@ def judge_quality(flags: Iterable[Flag]) -> Quality:
     Examples
     --------
     >>> tilt = Flag(code="gantry_tilt", message="tilted by 18.5 degrees", value=18.5)
-    >>> judge([tilt, tilt])
+    >>> judge_quality([tilt, tilt])
     Quality(state='ok', flags=(Flag(code='gantry_tilt', message='tilted by 18.5 degrees', value=18.5, limit=None),))
-    >>> judge([tilt, Flag(code="contrast", message="the header names a contrast agent")]).state
+    >>> judge_quality([tilt, Flag(code="contrast", message="the header names a contrast agent")]).state
     'abstain'
     """
     once = tuple(dict.fromkeys(flags))

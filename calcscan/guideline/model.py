@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from calcscan.guideline.told import Value
+from calcscan.guideline.facts.statements import Value
 
 KINDS = (
     "workup_laboratory",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calcscan.guideline.cards import citation, reason
+from calcscan.guideline.export.cds_hooks import citation, reason
 from calcscan.guideline.model import DISCLAIMER, Guidance, NeedsInput, Recommendation
 
 Resource = dict[str, Any]

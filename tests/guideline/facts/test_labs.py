@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from calcscan.guideline import recommend
-from calcscan.guideline.told import read_told
-from calcscan.guideline.units import analytes, judge, read_result
+from calcscan.guideline.facts.labs import analytes, classify, read_result
+from calcscan.guideline.facts.statements import read_statements
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_same_amount_in_two_units(name: str, first: tuple[float, str], secon
 
 def level(name: str, value: float, unit: str, **more: Any) -> str | None:
     result = read_result(name, {"value": value, "unit": unit, **more}, "x")
-    return judge({name: result}, 40)[name][0]
+    return classify({name: result}, 40)[name][0]
 
 
 @pytest.mark.parametrize("name", sorted(analytes()))
@@ -68,11 +68,11 @@ def test_ranges_for_adults_are_not_used_for_children() -> None:
 def test_calcium_is_adjusted_for_albumin() -> None:
     calcium = read_result("calcium", "2.05 mmol/L", "x")
     low, normal = (read_result("albumin", {"value": v, "unit": "g/L"}, "x") for v in (25, 40))
-    assert judge({"calcium": calcium, "albumin": normal}, None)["calcium"][0] == "low"
-    adjusted, detail = judge({"calcium": calcium, "albumin": low}, None)["calcium"]
+    assert classify({"calcium": calcium, "albumin": normal}, None)["calcium"][0] == "low"
+    adjusted, detail = classify({"calcium": calcium, "albumin": low}, None)["calcium"]
     assert adjusted == "normal"
     assert "albumin-adjusted calcium 2.35 mmol/L" in detail
-    assert judge({"calcium": calcium, "albumin": read_result("albumin", "low", "x")}, None)["calcium"][0] == "low"
+    assert classify({"calcium": calcium, "albumin": read_result("albumin", "low", "x")}, None)["calcium"][0] == "low"
 
 
 def test_ionised_calcium_stands_in_for_total_and_a_difference_is_shown() -> None:
@@ -85,7 +85,7 @@ def test_ionised_calcium_stands_in_for_total_and_a_difference_is_shown() -> None
 
 
 def test_several_findings_at_one_site_are_put_together() -> None:
-    told = read_told(
+    told = read_statements(
         {
             "findings": [
                 {"site": "skin", "present": True, "volume_mm3": 10, "diameter_mm": 4, "progression": "stable"},

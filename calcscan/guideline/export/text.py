@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Sequence
 
 from calcscan.guideline.explain import Explained, Explanation
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.model import DISCLAIMER, Conflict, Guidance, NeedsInput, Recommendation
-from calcscan.guideline.vocabulary import vocabulary
 
 _HEADINGS = {
     "workup_laboratory": "Laboratory",

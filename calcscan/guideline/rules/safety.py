@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import Leaf, Node, leaves, sites_of
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of
 
 _WORKS_ON_THE_DEPOSIT = re.compile(
     r"remov|excis|surg|operat|shock|lithotr|calcitonin|physiotherap|physical therap|nsaid|"
@@ -35,7 +35,7 @@ def _without_stated_body(node: Node) -> Truth:
     return negate(parts[0]) if node.op == "not" else at_least(node.count, parts)
 
 
-def check_guard(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
+def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
     """Raises `RulesetError` if a rule that works on a deposit could hold without a finding stated in the body."""
     if intervention in _ALLOWED:
         if not any(leaf.key.startswith("conditions.") for leaf in leaves(when)):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import parse, truth
 from calcscan.guideline.engine import build_case
-from calcscan.guideline.rules import Document, Rule, load_toml, parse_document, parse_rule
-from calcscan.guideline.ruleset import SEED_FILES, parse_context, parse_divergences, read_text
-from calcscan.guideline.vocabulary import knowledge_text, vocabulary
-from calcscan.guideline.witness import witnesses
+from calcscan.guideline.facts.vocabulary import knowledge_text, vocabulary
+from calcscan.guideline.rules.conditions import parse, truth
+from calcscan.guideline.rules.examples import examples
+from calcscan.guideline.rules.read import Rule, SourceDocument, load_toml, parse_rule, parse_source_document
+from calcscan.guideline.rules.ruleset import SEED_FILES, parse_context, parse_divergences, read_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def _problem(error: RulesetError) -> Problem:
 
 
 def _comes_out(rule: Rule, wanted: bool) -> bool:
-    return any(truth(rule.when, build_case(facts).values) is wanted for facts in witnesses(rule.when, wanted))
+    return any(truth(rule.when, build_case(facts).values) is wanted for facts in examples(rule.when, wanted))
 
 
 def _reach(rule: Rule) -> Iterator[Problem]:
@@ -44,7 +44,7 @@ def _reach(rule: Rule) -> Iterator[Problem]:
         yield Problem(where=f"{rule.where}.when", what="never fails: it holds whatever the facts are")
 
 
-def _coverage(document: Document, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
+def _coverage(document: SourceDocument, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
     covered = Counter(fact for rule in rules for fact in rule.covers)
     for fact in document.facts:
         told = covered[fact] + (fact in context)
@@ -73,7 +73,7 @@ def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule],
     problems: list[Problem] = []
     try:
         table = load_toml(text, name)
-        document = parse_document(table.get("document"), f"{name}: document")
+        document = parse_source_document(table.get("document"), f"{name}: document")
     except RulesetError as error:
         return [], [_problem(error)]
     given = table.get("rule", [])

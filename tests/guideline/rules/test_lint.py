@@ -8,9 +8,9 @@ import pytest
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import load_ruleset, recommend
-from calcscan.guideline.guards import check_guard
-from calcscan.guideline.lint import lint
-from calcscan.guideline.rules import parse_rules
+from calcscan.guideline.rules.lint import lint
+from calcscan.guideline.rules.read import parse_rules
+from calcscan.guideline.rules.safety import check_safety
 
 RULES = load_ruleset()
 
@@ -65,9 +65,9 @@ def test_such_a_rule_is_taken_where_a_person_stated_a_deposit_outside() -> None:
 
 def test_an_intervention_for_a_disorder_has_to_ask_for_the_disorder() -> None:
     rule = RULES.rule("dura-fistula-treatment")
-    check_guard(rule.when, rule.text, "the disorder", rule.sites, "here")
+    check_safety(rule.when, rule.text, "the disorder", rule.sites, "here")
     with pytest.raises(RulesetError, match="no disorder"):
-        check_guard(RULES.rule("BG-20").when, "Consider an operation.", "the disorder", ("dura",), "here")
+        check_safety(RULES.rule("BG-20").when, "Consider an operation.", "the disorder", ("dura",), "here")
 
 
 def test_the_shipped_rules_are_clean() -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
 
 LEVELS = ("low", "normal", "high")
 _LARGEST = 1e9
@@ -33,7 +33,7 @@ class Analyte:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class LabResult:
     """A laboratory result: a level in words, or a value in the analyte's own unit (and whose range). `given` is the
     entry of the facts that it was read from."""
 
@@ -129,29 +129,29 @@ def _in_reach(analyte: Analyte, value: float, written: str, where: str) -> None:
         )
 
 
-def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> Result:
+def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
     for key in given:
         if key not in ("value", "unit", "range"):
             hint = nearest(str(key), ("value", "unit", "range"))
             raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=hint)
     if given.get("value") is None or given["value"] == "unknown":
-        return Result()
+        return LabResult()
     factor = _factor(analyte, given.get("unit"), f"{where}.unit")
     value = _number(given["value"], f"{where}.value")
     written = f"{value:g} {str(given['unit']).strip()}"
     _in_reach(analyte, value * factor, written, f"{where}.value")
     limits = given.get("range")
     if limits is None:
-        return Result(value=value * factor, written=written)
+        return LabResult(value=value * factor, written=written)
     if not isinstance(limits, list | tuple) or len(limits) != 2:
         raise FactsError("a laboratory's range is two numbers", where=f"{where}.range", hint="such as [2.2, 2.6]")
     low, high = (_number(limit, f"{where}.range[{n}]") for n, limit in enumerate(limits))
     if low >= high:
         raise FactsError(f"a range from {low:g} to {high:g}", where=f"{where}.range", hint="give the lower limit first")
-    return Result(value=value * factor, range=(low * factor, high * factor), written=written)
+    return LabResult(value=value * factor, range=(low * factor, high * factor), written=written)
 
 
-def read_result(name: str, given: object, where: str) -> Result:
+def read_result(name: str, given: object, where: str) -> LabResult:
     """A laboratory result as it stands in a facts file: a level, `{value, unit, range?}`, or text such as "1.9 mmol/L".
 
     Raises `FactsError` for a unit that does not fit the quantity and for a value that no person has.
@@ -165,16 +165,16 @@ def read_result(name: str, given: object, where: str) -> Result:
     if isinstance(given, str):
         word = given.strip().lower()
         if word == "unknown":
-            return Result()
+            return LabResult()
         if word in LEVELS:
-            return Result(level=word)
+            return LabResult(level=word)
         if match := _WRITTEN.fullmatch(given):
             return _from_table(analyte, {"value": float(match[1]), "unit": match[2]}, where)
     what = f"{given!r} says nothing about {analyte.label}"
     raise FactsError(what, where=where, hint="write low, normal or high, or {value: 1.9, unit: mmol/L}")
 
 
-def _judge(analyte: Analyte, result: Result, value: float, label: str, adult: bool) -> tuple[str | None, str]:
+def _classify(analyte: Analyte, result: LabResult, value: float, label: str, adult: bool) -> tuple[str | None, str]:
     if result.range is None and not adult:
         hint = "give low, normal or high, or the laboratory's own range"
         return None, f"{result.written}: the ranges known here are for adults; {hint}"
@@ -186,10 +186,10 @@ def _judge(analyte: Analyte, result: Result, value: float, label: str, adult: bo
     return level, f"{shown}, {whose} {low:.4g} to {high:.4g} {analyte.unit}{source}"
 
 
-def judge(results: Mapping[str, Result], age_years: float | None) -> dict[str, tuple[str | None, str]]:
+def classify(results: Mapping[str, LabResult], age_years: float | None) -> dict[str, tuple[str | None, str]]:
     """Low, normal, high or None for every result, with how it was judged. Calcium is adjusted where albumin is given.
 
-    >>> judge({"calcium": Result(value=1.9, written="1.9 mmol/L")}, 52)["calcium"][0]
+    >>> classify({"calcium": LabResult(value=1.9, written="1.9 mmol/L")}, 52)["calcium"][0]
     'low'
     """
     adult = age_years is None or age_years >= adult_from_years()
@@ -204,5 +204,5 @@ def judge(results: Mapping[str, Result], age_years: float | None) -> dict[str, t
             if rule.analyte == name and by is not None and by.value is not None:
                 value += rule.per_unit * (rule.reference - by.value)
                 label = f"{result.written}, {rule.label}"
-        judged[name] = _judge(analytes()[name], result, value, label, adult)
+        judged[name] = _classify(analytes()[name], result, value, label, adult)
     return judged

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import Node, parse
-from calcscan.guideline.program import Program
-from calcscan.guideline.rules import Document, Rule, RulesFile, load_toml, parse_rules
-from calcscan.guideline.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
+from calcscan.guideline.rules.compiled import CompiledConditions
+from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.read import Rule, RulesFile, SourceDocument, load_toml, parse_rules
 
 SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
 _MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class DivergenceSide:
     """One side of a conflict between sources."""
 
     text: str
@@ -33,7 +33,7 @@ class Divergence:
 
     id: str
     text: str
-    sides: tuple[Side, ...]
+    sides: tuple[DivergenceSide, ...]
     handling: str
     when: Node
 
@@ -45,15 +45,15 @@ class Ruleset:
     name: str
     version: str
     sha256: str
-    documents: tuple[Document, ...]
+    documents: tuple[SourceDocument, ...]
     rules: tuple[Rule, ...]
     divergences: tuple[Divergence, ...]
     context: Mapping[str, str]
 
     @cached_property
-    def program(self) -> Program:
+    def compiled(self) -> CompiledConditions:
         """The rules' conditions, then the divergences'."""
-        return Program([rule.when for rule in self.rules] + [item.when for item in self.divergences])
+        return CompiledConditions([rule.when for rule in self.rules] + [item.when for item in self.divergences])
 
     def rule(self, name: str) -> Rule:
         """The rule of that id, or the first one that covers the fact of that id."""
@@ -105,7 +105,9 @@ def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
         Divergence(
             id=item["id"],
             text=item["text"],
-            sides=tuple(Side(text=side["text"], covers=tuple(side.get("covers", ()))) for side in item["sides"]),
+            sides=tuple(
+                DivergenceSide(text=side["text"], covers=tuple(side.get("covers", ()))) for side in item["sides"]
+            ),
             handling=item["handling"],
             when=parse(item["when"], f"{name}: conflict[{n}] {item['id']}.when"),
         )

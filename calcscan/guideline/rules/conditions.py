@@ -17,9 +17,9 @@ from typing import Any
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import logic
+from calcscan.guideline.facts.statements import Value
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, nearest, vocabulary
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.told import Value
-from calcscan.guideline.vocabulary import FINDINGS, FactKind, nearest, vocabulary
 
 COMPARISONS = ("below", "at_least", "above")
 
@@ -191,7 +191,7 @@ def parse(given: object, where: str) -> Node:
 
 
 def truth(node: Node, values: Mapping[str, Value]) -> Truth:
-    """The plain meaning of a tree, one node at a time. `program` does the same faster; the tests hold them together."""
+    """The plain meaning of a tree, one node at a time. `compiled` does it faster; the tests compare the two."""
     if isinstance(node, Leaf):
         value = values.get(node.key)
         return None if value is None else node.test(value)

@@ -10,19 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline import units
-from calcscan.guideline.vocabulary import FINDINGS, SECTIONS, FactKind, nearest, vocabulary
+from calcscan.guideline.facts.labs import LabResult, analytes, read_result
+from calcscan.guideline.facts.vocabulary import FINDINGS, SECTIONS, FactKind, nearest, vocabulary
 
 Value = bool | float | str
 _TOP = ("age_years", "sex", "egfr", "family_history", FINDINGS, "labs", *SECTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Statements:
     """What one teller (a person, or the image analysis) said: values by address, laboratory results, sites named."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
-    labs: Mapping[str, units.Result] = field(default_factory=dict)
+    labs: Mapping[str, LabResult] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
 
 
@@ -179,30 +179,30 @@ def _top_level(key: str, value: object, where: str) -> dict[str, Value]:
     return flat
 
 
-def _labs(told: object, where: str) -> dict[str, units.Result]:
+def _labs(told: object, where: str) -> dict[str, LabResult]:
     results = {}
     for name, value in _section(told, where).items():
-        if name not in units.analytes():
-            hint = nearest(name, units.analytes())
+        if name not in analytes():
+            hint = nearest(name, analytes())
             raise FactsError(f"unknown laboratory value {name!r}", where=f"{where}.{name}", hint=hint)
         if _is_unknown(value):
             continue
-        result = units.read_result(name, value, f"{where}.{name}")
+        result = read_result(name, value, f"{where}.{name}")
         if result.level is not None or result.value is not None:
             results[name] = replace(result, given=value)
     return results
 
 
-def read_told(facts: Mapping[str, object], where: str = "") -> Told:
+def read_statements(facts: Mapping[str, object], where: str = "") -> Statements:
     """Checks facts in the words of the contract's section 5 and lays them out flat.
 
     Raises `FactsError` with the address of the first thing that can't be taken, and the nearest known name.
 
-    >>> dict(read_told({"findings": [{"site": "dura", "present": True}]}).values)
+    >>> dict(read_statements({"findings": [{"site": "dura", "present": True}]}).values)
     {'findings.dura.present': True}
     """
     values: dict[str, Value] = {}
-    labs: dict[str, units.Result] = {}
+    labs: dict[str, LabResult] = {}
     sites: frozenset[str] = frozenset()
     for key, value in _section(facts, where or "facts").items():
         if key == FINDINGS:
@@ -214,4 +214,4 @@ def read_told(facts: Mapping[str, object], where: str = "") -> Told:
             values |= _top_level(key, value, _at(where, key))
         else:
             raise FactsError(f"unknown fact {key!r}", where=_at(where, key), hint=nearest(key, _TOP))
-    return Told(values=MappingProxyType(values), labs=MappingProxyType(labs), sites=sites)
+    return Statements(values=MappingProxyType(values), labs=MappingProxyType(labs), sites=sites)

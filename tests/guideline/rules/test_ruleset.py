@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from calcscan.guideline import load_ruleset, recommend
-from calcscan.guideline.conditions import leaves
-from calcscan.guideline.rules import Rule
-from calcscan.guideline.vocabulary import vocabulary
-from calcscan.guideline.witness import witnesses
+from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.rules.conditions import leaves
+from calcscan.guideline.rules.examples import examples
+from calcscan.guideline.rules.read import Rule
 
 RULES = load_ruleset()
 EVERY = load_ruleset(literature=True)
@@ -67,8 +67,8 @@ def test_the_key_rule() -> None:
 
 @pytest.mark.parametrize("rule", rule_ids(EVERY.rules))
 def test_every_rule_can_hold_and_can_fail(rule: Rule) -> None:
-    held = next(facts for facts in witnesses(rule.when, True) if rule.id in suggested(facts))
-    failed = next(facts for facts in witnesses(rule.when, False) if rule.id in excluded(facts))
+    held = next(facts for facts in examples(rule.when, True) if rule.id in suggested(facts))
+    failed = next(facts for facts in examples(rule.when, False) if rule.id in excluded(facts))
     assert rule.id not in suggested(failed)
     assert held != failed
 
@@ -95,8 +95,8 @@ def test_every_conflict_can_be_shown_and_can_stay_away(item: Any) -> None:
     def shown(facts: dict[str, Any]) -> bool:
         return item.id in {conflict.id for conflict in recommend(facts).conflicts}
 
-    assert shown(next(witnesses(item.when, True)))
-    assert not shown(next(witnesses(item.when, False)))
+    assert shown(next(examples(item.when, True)))
+    assert not shown(next(examples(item.when, False)))
     assert len(item.sides) >= 2
     known = {fact for document in RULES.documents for fact in document.facts}
     assert {fact for side in item.sides for fact in side.covers} <= known

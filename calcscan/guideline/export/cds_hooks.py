@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.model import DISCLAIMER, Because, Guidance, Recommendation
-from calcscan.guideline.vocabulary import vocabulary
 
 _SUMMARY_CHARACTERS = 139
 """CDS Hooks asks for a summary of fewer than 140 characters."""

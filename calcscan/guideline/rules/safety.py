@@ -10,8 +10,8 @@ import re
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import vocabulary
-from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
-from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of
+from calcscan.guideline.logic import Truth
+from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of, truth
 
 _WORKS_ON_THE_DEPOSIT = re.compile(
     r"remov|excis|surg|operat|shock|lithotr|calcitonin|physiotherap|physical therap|nsaid|"
@@ -24,15 +24,11 @@ _ALLOWED = ("the disorder",)
 
 def _without_stated_body(node: Node) -> Truth:
     """The truth with no finding stated in the body and everything else unknown; False is a proof."""
-    if isinstance(node, Leaf):
-        in_body = node.key.endswith(".stated") and vocabulary().sites[node.key.split(".")[1]].place == "body"
-        return False if in_body else None
-    parts = [_without_stated_body(part) for part in node.parts]
-    if node.op == "all":
-        return all_of(parts)
-    if node.op == "any":
-        return any_of(parts)
-    return negate(parts[0]) if node.op == "not" else at_least(node.count, parts)
+    return truth(node, {leaf.key: False for leaf in leaves(node) if _stated_in_body(leaf)})
+
+
+def _stated_in_body(leaf: Leaf) -> bool:
+    return leaf.key.endswith(".stated") and vocabulary().sites[leaf.key.split(".")[1]].place == "body"
 
 
 def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:

@@ -23,7 +23,7 @@ from calcscan.guideline.model import (
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Leaf
 from calcscan.guideline.rules.read import Rule
-from calcscan.guideline.rules.ruleset import Divergence, Ruleset, load_ruleset
+from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
 
@@ -33,8 +33,8 @@ def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None =
 
     Raises `FactsError` for facts that can't be taken as they are.
     """
-    seen = None if image is None else read_statements(plain_facts(image), "image")
-    return build(read_statements(plain_facts(facts)), seen)
+    measured = None if image is None else read_statements(plain_facts(image), "image")
+    return build(read_statements(plain_facts(facts)), measured)
 
 
 def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -160,10 +160,8 @@ def recommend(
     >>> guidance.recommendations[0].id
     'bg-mineral-labs'
     """
-    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
-    ruleset = ruleset.without(without)
-    case = build_case(facts, image)
-    return guide(case, ruleset)
+    ruleset = as_ruleset(rulesets, literature=literature).without(without)
+    return guide(build_case(facts, image), ruleset)
 
 
 def guide(case: Case, ruleset: Ruleset) -> Guidance:

@@ -15,7 +15,7 @@ from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Source, source_dict
 from calcscan.guideline.rules.conditions import Leaf, Node, truth
 from calcscan.guideline.rules.read import Rule
-from calcscan.guideline.rules.ruleset import Ruleset, load_ruleset
+from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def explain(
     >>> explain("BG-20", {"findings": [{"site": "basal_ganglia", "present": True}]}).result
     True
     """
-    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
+    ruleset = as_ruleset(rulesets, literature=literature)
     rule: Rule = ruleset.rule(rule_id)
     tree = _explain(rule.when, build_case(facts, image))
     return Explanation(

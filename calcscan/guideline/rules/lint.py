@@ -13,7 +13,7 @@ from calcscan.guideline.facts.vocabulary import knowledge_text, vocabulary
 from calcscan.guideline.rules.conditions import parse, truth
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.read import Rule, SourceDocument, load_toml, parse_rule, parse_source_document
-from calcscan.guideline.rules.ruleset import SEED_FILES, parse_context, parse_divergences, read_text
+from calcscan.guideline.rules.ruleset import parse_context, parse_divergences, read_text, shipped_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,6 @@ def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule],
     return rules, problems
 
 
-def _shipped_texts() -> dict[str, str]:
-    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in (*SEED_FILES, "literature")}
-
-
 def _shared_files() -> Iterator[Problem]:
     """The concepts of the vocabulary, and the conflicts."""
     for name, concept in vocabulary().concepts.items():
@@ -116,9 +112,10 @@ def lint(paths: Iterable[str | Path] = ()) -> list[Problem]:
     problems = [] if files else list(_shared_files())
     context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"))
     rules: list[Rule] = []
-    for name in [str(file) for file in files] or list(_shipped_texts()):
+    texts = {} if files else shipped_texts(literature=True)
+    for name in [str(file) for file in files] or list(texts):
         try:
-            text = read_text(Path(name)) if files else _shipped_texts()[name]
+            text = texts[name] if name in texts else read_text(Path(name))
         except RulesetError as error:
             problems.append(_problem(error))
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,7 @@ class Ruleset:
         dropped = {self.rule(name).id for name in names}
         if not dropped:
             return self
-        kept = tuple(rule for rule in self.rules if rule.id not in dropped)
-        return Ruleset(
-            name=self.name,
-            version=self.version,
-            sha256=self.sha256,
-            documents=self.documents,
-            rules=kept,
-            divergences=self.divergences,
-            context=self.context,
-        )
+        return replace(self, rules=tuple(rule for rule in self.rules if rule.id not in dropped))
 
 
 def read_text(path: Path) -> str:
@@ -151,10 +142,15 @@ def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
     )
 
 
+def shipped_texts(*, literature: bool) -> dict[str, str]:
+    """The rules files that calcscan ships, by file name."""
+    names = (*SEED_FILES, "literature") if literature else SEED_FILES
+    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
+
+
 @cache
 def _shipped(literature: bool) -> Ruleset:
-    names = (*SEED_FILES, "literature") if literature else SEED_FILES
-    return _assemble({f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}, {})
+    return _assemble(shipped_texts(literature=literature), {})
 
 
 def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) -> Ruleset:
@@ -168,6 +164,9 @@ def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) 
     paths = [Path(path) for path in extra]
     if not paths:
         return _shipped(literature)
-    names = (*SEED_FILES, "literature") if literature else SEED_FILES
-    texts = {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
-    return _assemble(texts, {str(path): read_text(path) for path in paths})
+    return _assemble(shipped_texts(literature=literature), {str(path): read_text(path) for path in paths})
+
+
+def as_ruleset(rulesets: Ruleset | Iterable[str | Path] | None, *, literature: bool) -> Ruleset:
+    """A ruleset as it is; of rules files, the shipped rules with them beside."""
+    return rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)

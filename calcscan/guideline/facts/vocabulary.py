@@ -11,6 +11,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from calcscan.knowledge.sites import all_sites
+
 FINDINGS = "findings"
 SECTIONS = ("imaging", "symptoms", "conditions", "medications")
 
@@ -152,7 +154,6 @@ def vocabulary() -> Vocabulary:
     for name, entry in units["analyte"].items():
         path = f"labs.{name}"
         kinds[path] = FactKind(path=path, label=entry["label"], kind="lab", values=("low", "normal", "high"))
-    places = tomllib.loads(knowledge_text("sites.toml"))
     return Vocabulary(
         kinds=MappingProxyType(kinds),
         attributes=MappingProxyType(attributes),
@@ -166,5 +167,5 @@ def vocabulary() -> Vocabulary:
                 for name, t in units["threshold"].items()
             }
         ),
-        site_aliases=MappingProxyType({name: entry["fact"] for name, entry in places.items() if entry.get("fact")}),
+        site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),
     )

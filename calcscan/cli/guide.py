@@ -44,8 +44,8 @@ def main(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
-    from calcscan.guideline.rules.ruleset import load_ruleset
     from calcscan.guideline.export.text import WIDTH, render, render_explanation
+    from calcscan.guideline.rules.ruleset import load_ruleset
 
     width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
     facts = load_facts(args.facts)

@@ -10,15 +10,16 @@ from calcscan.guideline.facts.merge import STATED, Case, build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import (
-    KINDS,
-    URGENCIES,
     Because,
     Conflict,
+    ConflictKind,
     ConflictSide,
     Guidance,
     NeedsInput,
     NotApplicable,
     Recommendation,
+    RuleKind,
+    Urgency,
 )
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Leaf
@@ -83,7 +84,7 @@ def _recommendation(rule: Rule, because: tuple[Because, ...]) -> Recommendation:
 
 
 def _order(item: Recommendation) -> tuple[int, int, str]:
-    return URGENCIES.index(item.urgency), KINDS.index(item.kind), item.id
+    return tuple(Urgency).index(item.urgency), tuple(RuleKind).index(item.kind), item.id
 
 
 _PATTERN = (".symmetric", ".bilateral")
@@ -91,7 +92,7 @@ _PATTERN = (".symmetric", ".bilateral")
 
 def _by_pattern_alone(rule: Rule, reasons: Iterable[Leaf]) -> bool:
     """If only the pattern speaks against a cause: a hint that rules no cause out, so that the rule stays unsaid."""
-    return rule.kind == "cause" and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
+    return rule.kind is RuleKind.CAUSE and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
 
 
 def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
@@ -121,14 +122,14 @@ def _elsewhere(rule: Rule, case: Case) -> bool:
 
 def _divergence(item: Divergence) -> Conflict:
     sides = tuple(ConflictSide(text=side.text, covers=side.covers) for side in item.sides)
-    return Conflict(id=item.id, kind="sources", text=item.text, sides=sides, handling=item.handling)
+    return Conflict(id=item.id, kind=ConflictKind.SOURCES, text=item.text, sides=sides, handling=item.handling)
 
 
 def _disputes(case: Case) -> list[Conflict]:
     return [
         Conflict(
             id=dispute.id,
-            kind="facts",
+            kind=ConflictKind.FACTS,
             text=dispute.text,
             sides=tuple(
                 ConflictSide(text=f"{fact}: {value}", fact=fact, value=value, origin=origin)
@@ -150,8 +151,8 @@ def recommend(
 ) -> Guidance:
     """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
 
-    `facts` are what a person stated, `image` what the scan shows, both in the words of the contract's section 5; what
-    a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
+    `facts` are what a person stated, `image` what the scan shows, both in the words of `calcscan/knowledge/facts.toml`;
+    what a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
     rules files to use beside the shipped ones.
 
     Raises `FactsError` or `RulesetError`.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from calcscan.errors import KnowledgeError
+from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 FILE = "quality.toml"
@@ -100,18 +96,13 @@ def quality_codes() -> Mapping[str, QualityCode]:
     >>> quality_codes()["gantry_tilt"].severity
     <Severity.NOTE: 'note'>
     """
-    return parse_quality_codes(tomllib.loads((files(__package__) / FILE).read_text(encoding="utf-8")))
+    return parse_quality_codes(read_toml(FILE))
 
 
 def parse_quality_codes(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, QualityCode]:
     """Quality codes from the entries of the data file; errors as of `quality_codes`."""
-    codes: dict[str, QualityCode] = {}
-    for name, entry in entries.items():
-        try:
-            codes[name] = msgspec.convert({"code": name, **entry}, QualityCode)
-        except msgspec.ValidationError as error:
-            raise KnowledgeError(f"knowledge/{FILE}: {name}: {error}") from error
+    codes = typed_entries(QualityCode, entries, name_as="code", where=FILE)
     missing = [code for code in FlagCode if code not in codes]
     if missing:
         raise KnowledgeError(f"knowledge/{FILE}: nothing is said of {', '.join(missing)}")
-    return MappingProxyType(codes)
+    return codes

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, Literal
 
-import msgspec
-
 from calcscan.errors import KnowledgeError
+from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 FILE = "sites.toml"
@@ -81,19 +77,13 @@ def all_sites() -> Mapping[str, SiteTraits]:
     >>> [name for name, site in all_sites().items() if site.between_bones]
     ['petroclinoid', 'carotid_siphon', 'vertebral']
     """
-    text = (files(__package__) / FILE).read_text(encoding="utf-8")
-    return parse_sites(tomllib.loads(text))
+    return parse_sites(read_toml(FILE))
 
 
 def parse_sites(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, SiteTraits]:
     """Sites from the entries of the data file; errors as of `all_sites`."""
-    sites: dict[str, SiteTraits] = {}
-    for name, entry in entries.items():
-        try:
-            sites[name] = msgspec.convert({"site": name, **entry}, SiteTraits)
-        except msgspec.ValidationError as error:
-            raise KnowledgeError(f"knowledge/{FILE}: {name}: {error}") from error
+    sites = typed_entries(SiteTraits, entries, name_as="site", where=FILE)
     for name, site in sites.items():
         if site.extent_of and site.extent_of not in sites:
             raise KnowledgeError(f"knowledge/{FILE}: {name}: extent_of names the unknown site {site.extent_of!r}")
-    return MappingProxyType(sites)
+    return sites

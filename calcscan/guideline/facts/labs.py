@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import nearest
+from calcscan.knowledge.entries import read_toml, typed_entries
+from calcscan.knowledge.settings import Table
 
 LEVELS = ("low", "normal", "high")
 _LARGEST = 1e9
 _WRITTEN = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*([^\s\d].*?)\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analyte:
+class Analyte(Table, frozen=True, kw_only=True):
     """One quantity that a laboratory measures; `per` is how much of `unit` is in one of each accepted unit."""
 
     name: str
@@ -29,7 +29,20 @@ class Analyte:
     high: float
     possible: tuple[float, float]
     source: str
+    date: datetime.date
     per: Mapping[str, float]
+
+
+class Adjustment(Table, frozen=True, kw_only=True):
+    """Calcium is adjusted by `per_unit` for each unit that albumin lies below `reference`."""
+
+    analyte: str
+    by: str
+    label: str
+    per_unit: float
+    reference: float
+    source: str
+    date: datetime.date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +57,6 @@ class LabResult:
     given: Any = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustment:
-    """Calcium is adjusted by `per_unit` for each unit that albumin lies under `reference`."""
-
-    analyte: str
-    by: str
-    label: str
-    per_unit: float
-    reference: float
-    source: str
-
-
 @cache
 def analytes() -> Mapping[str, Analyte]:
     """Every analyte by name.
@@ -63,44 +64,19 @@ def analytes() -> Mapping[str, Analyte]:
     >>> analytes()["pth"].unit
     'pg/mL'
     """
-    table = tomllib.loads(knowledge_text("units.toml"))["analyte"]
-    return MappingProxyType(
-        {
-            name: Analyte(
-                name=name,
-                label=entry["label"],
-                unit=entry["unit"],
-                low=float(entry["low"]),
-                high=float(entry["high"]),
-                possible=(float(entry["possible"][0]), float(entry["possible"][1])),
-                source=entry["source"],
-                per=MappingProxyType({unit: float(factor) for unit, factor in entry["per"].items()}),
-            )
-            for name, entry in table.items()
-        }
-    )
+    return typed_entries(Analyte, read_toml("units.toml")["analyte"], name_as="name", where="units.toml: analyte")
 
 
 @cache
 def _adjustments() -> tuple[Adjustment, ...]:
-    table = tomllib.loads(knowledge_text("units.toml"))["adjustment"]
-    return tuple(
-        Adjustment(
-            analyte=name,
-            by=entry["by"],
-            label=entry["label"],
-            per_unit=float(entry["per_unit"]),
-            reference=float(entry["reference"]),
-            source=entry["source"],
-        )
-        for name, entry in table.items()
-    )
+    entries = read_toml("units.toml")["adjustment"]
+    return tuple(typed_entries(Adjustment, entries, name_as="analyte", where="units.toml: adjustment").values())
 
 
 @cache
 def adult_from_years() -> float:
     """The age from which the reference ranges hold."""
-    return float(tomllib.loads(knowledge_text("units.toml"))["settings"]["adult_from_years"])
+    return float(read_toml("units.toml")["settings"]["adult_from_years"])
 
 
 def _factor(analyte: Analyte, unit: object, where: str) -> float:

@@ -1,33 +1,54 @@
-"""The facts that can be told, as declared in `knowledge/facts.toml` and `knowledge/units.toml`."""
+"""Every fact that can be stated or measured, as declared in `knowledge/facts.toml` and `knowledge/units.toml`."""
 
 from __future__ import annotations
 
+import datetime
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
+from calcscan.knowledge.entries import read_toml, typed_entries
+from calcscan.knowledge.settings import Table
 from calcscan.knowledge.sites import all_sites
 
 FINDINGS = "findings"
 SECTIONS = ("imaging", "symptoms", "conditions", "medications")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FactKind:
+class FactType(StrEnum):
+    """What a fact may be."""
+
+    YES_NO = "yes_no"
+    NUMBER = "number"
+    CHOICE = "choice"
+    LAB = "lab"
+
+
+class Region(StrEnum):
+    """Where in the body a site lies."""
+
+    BRAIN = "brain"
+    INTRACRANIAL = "intracranial"
+    VESSEL = "vessel"
+    BODY = "body"
+
+
+class FactKind(Table, frozen=True, kw_only=True):
     """One fact: its address, how a person would name it, and what it may be.
 
-    `kind` is yes_no, number, choice or lab. `values` are the words of a choice or a lab; those of `no_answer` mean
-    unknown.
+    `values` are the words of a choice or a lab; those of `no_answer` mean unknown.
     """
 
     path: str
     label: str
-    kind: str
+    kind: FactType
     unit: str = ""
     low: float = 0.0
     high: float = 0.0
@@ -35,24 +56,23 @@ class FactKind:
     no_answer: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteKind:
-    """A place in the body where a finding can be. `place`: brain, intracranial, vessel or body."""
+class SiteKind(Table, frozen=True, kw_only=True):
+    """A place in the body where a finding can be."""
 
     site: str
     label: str
-    place: str
-    physiological: bool
+    place: Region
+    physiological: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(Table, frozen=True, kw_only=True):
     """A number that rules compare with, with the source that it comes from."""
 
     name: str
     value: float
     unit: str
     source: str
+    date: datetime.date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,29 +107,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return "known here: " + ", ".join(words) if len(words) <= 20 else "the names are in calcscan/knowledge/facts.toml"
 
 
-def _kind(path: str, entry: Mapping[str, Any]) -> FactKind:
-    return FactKind(
-        path=path,
-        label=entry["label"],
-        kind=entry["kind"],
-        unit=entry.get("unit", ""),
-        low=float(entry.get("low", 0)),
-        high=float(entry.get("high", 0)),
-        values=tuple(entry.get("values", ())),
-        no_answer=tuple(entry.get("no_answer", ())),
-    )
+def _kinds(entries: Mapping[str, Mapping[str, Any]], where: str) -> Mapping[str, FactKind]:
+    return typed_entries(FactKind, entries, name_as="path", where=f"facts.toml: {where}")
 
 
 def _plain_kinds(table: Mapping[str, Any]) -> dict[str, FactKind]:
-    kinds = {name: _kind(name, {**entry, "kind": "number"}) for name, entry in table["number"].items()}
-    kinds |= {name: _kind(name, {**entry, "kind": "choice"}) for name, entry in table["choice"].items()}
+    """The facts that belong to no finding."""
+    labels: dict[str, str] = {}
     for name, entry in table["yes_no"].items():
-        if isinstance(entry, str):
-            kinds[name] = FactKind(path=name, label=entry, kind="yes_no")
-            continue
-        for key, label in entry.items():
-            kinds[f"{name}.{key}"] = FactKind(path=f"{name}.{key}", label=label, kind="yes_no")
-    return kinds
+        labels |= {name: entry} if isinstance(entry, str) else {f"{name}.{key}": label for key, label in entry.items()}
+    yes_no = {path: {"label": label, "kind": FactType.YES_NO} for path, label in labels.items()}
+    number = {name: {**entry, "kind": FactType.NUMBER} for name, entry in table["number"].items()}
+    choice = {name: {**entry, "kind": FactType.CHOICE} for name, entry in table["choice"].items()}
+    return {**_kinds(number, "number"), **_kinds(choice, "choice"), **_kinds(yes_no, "yes_no")}
 
 
 def _finding_kinds(attributes: Mapping[str, FactKind], sites: Mapping[str, SiteKind]) -> dict[str, FactKind]:
@@ -118,17 +128,17 @@ def _finding_kinds(attributes: Mapping[str, FactKind], sites: Mapping[str, SiteK
         for name, kind in attributes.items():
             path = f"{FINDINGS}.{site.site}.{name}"
             label = f"{site.label} calcification" if name == "present" else f"{site.label} calcification: {kind.label}"
-            kinds[path] = FactKind(
-                path=path,
-                label=label,
-                kind=kind.kind,
-                unit=kind.unit,
-                low=kind.low,
-                high=kind.high,
-                values=kind.values,
-                no_answer=kind.no_answer,
-            )
+            kinds[path] = msgspec.structs.replace(kind, path=path, label=label)
     return kinds
+
+
+def _lab_kinds(analytes: Mapping[str, Mapping[str, Any]]) -> dict[str, FactKind]:
+    return {
+        f"labs.{name}": FactKind(
+            path=f"labs.{name}", label=entry["label"], kind=FactType.LAB, values=("low", "normal", "high")
+        )
+        for name, entry in analytes.items()
+    }
 
 
 @cache
@@ -138,34 +148,17 @@ def vocabulary() -> Vocabulary:
     >>> vocabulary().kinds["symptoms.headache"].label
     'headache'
     """
-    table = tomllib.loads(knowledge_text("facts.toml"))
-    units = tomllib.loads(knowledge_text("units.toml"))
-    sites = {
-        name: SiteKind(
-            site=name,
-            label=entry["label"],
-            place=entry["place"],
-            physiological=entry.get("physiological", False),
-        )
-        for name, entry in table["site"].items()
-    }
-    attributes = {name: _kind(name, entry) for name, entry in table["finding"].items()}
-    kinds = _plain_kinds(table) | _finding_kinds(attributes, sites)
-    for name, entry in units["analyte"].items():
-        path = f"labs.{name}"
-        kinds[path] = FactKind(path=path, label=entry["label"], kind="lab", values=("low", "normal", "high"))
+    table, units = read_toml("facts.toml"), read_toml("units.toml")
+    sites = typed_entries(SiteKind, table["site"], name_as="site", where="facts.toml: site")
+    attributes = _kinds(table["finding"], "finding")
+    kinds = {**_plain_kinds(table), **_finding_kinds(attributes, sites), **_lab_kinds(units["analyte"])}
     return Vocabulary(
         kinds=MappingProxyType(kinds),
-        attributes=MappingProxyType(attributes),
-        sites=MappingProxyType(sites),
+        attributes=attributes,
+        sites=sites,
         groups=MappingProxyType({name: tuple(members) for name, members in table["group"].items()}),
         concepts=MappingProxyType(table["concept"]),
         implies=tuple(table["implies"].items()),
-        thresholds=MappingProxyType(
-            {
-                name: Threshold(name=name, value=float(t["value"]), unit=t["unit"], source=t["source"])
-                for name, t in units["threshold"].items()
-            }
-        ),
+        thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),
         site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),
     )

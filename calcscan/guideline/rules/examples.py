@@ -7,7 +7,7 @@ from itertools import combinations, islice
 from typing import Any
 
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, vocabulary
 from calcscan.guideline.rules.conditions import Leaf, Node, leaves
 
 FlatFacts = Mapping[str, Value]
@@ -16,9 +16,9 @@ _TRIES = 2000
 
 def _candidates(leaf: Leaf, limits: Mapping[str, Sequence[float]]) -> list[Value]:
     kind = vocabulary().kinds[leaf.fact]
-    if kind.kind == "yes_no":
+    if kind.kind is FactType.YES_NO:
         return [True, False]
-    if kind.kind != "number":
+    if kind.kind is not FactType.NUMBER:
         return [value for value in kind.values if value not in kind.no_answer]
     around = {limit + step for limit in limits[leaf.fact] for step in (-0.5, 0.0, 0.5)}
     return [value for value in sorted(around) if kind.low <= value <= kind.high]
@@ -51,7 +51,7 @@ def _conjunction(
 
 
 def nested(flat: FlatFacts) -> dict[str, Any]:
-    """Flat facts in the words of the contract's section 5.
+    """Flat facts as a facts file holds them (`knowledge/facts.toml`).
 
     >>> nested({"findings.dura.present": True, "symptoms.headache": False})
     {'findings': [{'site': 'dura', 'present': True}], 'symptoms': {'headache': False}}

@@ -47,12 +47,12 @@ def _reach(rule: Rule) -> Iterator[Problem]:
 def _coverage(document: SourceDocument, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
     covered = Counter(fact for rule in rules for fact in rule.covers)
     for fact in document.facts:
-        told = covered[fact] + (fact in context)
-        if told == 0:
+        times = covered[fact] + (fact in context)
+        if times == 0:
             yield Problem(where=f"{name}: document.facts", what=f"{fact} is neither a rule nor context")
-        elif told > 1 and fact not in document.stated_twice:
+        elif times > 1 and fact not in document.stated_twice:
             yield Problem(
-                where=f"{name}: document.facts", what=f"{fact} is covered {told} times", hint="see stated_twice"
+                where=f"{name}: document.facts", what=f"{fact} is covered {times} times", hint="see stated_twice"
             )
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import nearest, vocabulary
-from calcscan.guideline.model import KINDS, URGENCIES, Source
+from calcscan.guideline.facts.vocabulary import Region, nearest, vocabulary
+from calcscan.guideline.model import RuleKind, Source, Urgency
 from calcscan.guideline.rules.conditions import Node, parse, sites_of
 from calcscan.guideline.rules.safety import check_safety
 
@@ -37,8 +37,8 @@ class Rule:
     """One rule, as read. `where` is its file and address."""
 
     id: str
-    kind: str
-    urgency: str
+    kind: RuleKind
+    urgency: Urgency
     text: str
     covers: tuple[str, ...]
     sites: tuple[str, ...]
@@ -139,13 +139,13 @@ def parse_rule(given: object, document: SourceDocument, where: str) -> Rule:
         raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
     rule = Rule(
         id=name,
-        kind=_one_of(table, "kind", KINDS, where),
-        urgency=_one_of(table, "urgency", URGENCIES, where),
+        kind=RuleKind(_one_of(table, "kind", tuple(RuleKind), where)),
+        urgency=Urgency(_one_of(table, "urgency", tuple(Urgency), where)),
         text=text,
         covers=_texts(table, "covers", where),
         sites=sites,
         places=places,
-        body_only=all(vocabulary().sites[place].place == "body" for place in places),
+        body_only=all(vocabulary().sites[place].place is Region.BODY for place in places),
         intervention=str(table.get("intervention", "")),
         when=parse(table["when"], f"{where}.when"),
         source=_cited(table, document, where),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Region, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of, truth
 
@@ -28,7 +28,7 @@ def _without_stated_body(node: Node) -> Truth:
 
 
 def _stated_in_body(leaf: Leaf) -> bool:
-    return leaf.key.endswith(".stated") and vocabulary().sites[leaf.key.split(".")[1]].place == "body"
+    return leaf.key.endswith(".stated") and vocabulary().sites[leaf.key.split(".")[1]].place is Region.BODY
 
 
 def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
@@ -40,7 +40,9 @@ def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...
         return
     if not intervention and not _WORKS_ON_THE_DEPOSIT.search(text):
         return
-    inside = {site for name in sites for site in sites_of(name, where) if vocabulary().sites[site].place != "body"}
+    inside = {
+        site for name in sites for site in sites_of(name, where) if vocabulary().sites[site].place is not Region.BODY
+    }
     if inside:
         hint = "keep it to skin, periarticular, organ, eye or heart_valve"
         raise RulesetError(f"an intervention on {sorted(inside)[0]}", where=f"{where}.sites", hint=hint)

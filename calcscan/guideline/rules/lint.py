@@ -110,7 +110,7 @@ def lint(paths: Iterable[str | Path] = ()) -> list[Problem]:
     """
     files = [Path(path) for path in paths]
     problems = [] if files else list(_shared_files())
-    context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"))
+    context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"), "context.toml")
     rules: list[Rule] = []
     texts = {} if files else shipped_texts(literature=True)
     for name in [str(file) for file in files] or list(texts):

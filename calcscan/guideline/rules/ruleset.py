@@ -7,24 +7,44 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Node, parse
 from calcscan.guideline.rules.read import Rule, RulesFile, SourceDocument, load_toml, parse_rules
+from calcscan.knowledge.settings import Table
 
+E = TypeVar("E", bound=Table)
 SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
 _MAX_BYTES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DivergenceSide:
+class DivergenceSide(Table, frozen=True, kw_only=True):
     """One side of a conflict between sources."""
 
     text: str
+    covers: tuple[str, ...] = ()
+
+
+class ConflictEntry(Table, frozen=True, kw_only=True):
+    """One `[[conflict]]` of `conflicts.toml`."""
+
+    id: str
+    text: str
+    sides: tuple[DivergenceSide, ...]
+    handling: str
+    when: dict[str, Any]
+
+
+class ContextEntry(Table, frozen=True, kw_only=True):
+    """One `[[context]]` of `context.toml`: facts of the documents that are no rules, and why."""
+
     covers: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,24 +111,37 @@ def read_text(path: Path) -> str:
 
 
 def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
-    """The `[[conflict]]` tables of `conflicts.toml`."""
+    """The `[[conflict]]` tables of `conflicts.toml`.
+
+    Raises `RulesetError` with file, number and key.
+    """
+    entries = _entries(load_toml(text, name).get("conflict", []), ConflictEntry, f"{name}: conflict")
     return tuple(
         Divergence(
-            id=item["id"],
-            text=item["text"],
-            sides=tuple(
-                DivergenceSide(text=side["text"], covers=tuple(side.get("covers", ()))) for side in item["sides"]
-            ),
-            handling=item["handling"],
-            when=parse(item["when"], f"{name}: conflict[{n}] {item['id']}.when"),
+            id=entry.id,
+            text=entry.text,
+            sides=entry.sides,
+            handling=entry.handling,
+            when=parse(entry.when, f"{name}: conflict[{n}] {entry.id}.when"),
         )
-        for n, item in enumerate(load_toml(text, name).get("conflict", []))
+        for n, entry in enumerate(entries)
     )
 
 
-def parse_context(table: Mapping[str, Any]) -> dict[str, str]:
-    """Fact id → why it is no rule."""
-    return {fact: item["reason"] for item in table.get("context", []) for fact in item["covers"]}
+def parse_context(table: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Fact id → why it is no rule; errors as of `parse_divergences`."""
+    entries = _entries(table.get("context", []), ContextEntry, f"{name}: context")
+    return {fact: entry.reason for entry in entries for fact in entry.covers}
+
+
+def _entries(given: Iterable[object], kind: type[E], where: str) -> list[E]:
+    entries = []
+    for n, entry in enumerate(given):
+        try:
+            entries.append(msgspec.convert(entry, kind))
+        except msgspec.ValidationError as error:
+            raise RulesetError(str(error), where=f"{where}[{n}]") from error
+    return entries
 
 
 def _unique(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -138,7 +171,7 @@ def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
         documents=tuple(file.document for file in parsed),
         rules=_unique(rule for file in parsed for rule in file.rules),
         divergences=parse_divergences(conflicts, "conflicts.toml"),
-        context=parse_context(about),
+        context=parse_context(about, "context.toml"),
     )
 
 

@@ -17,7 +17,7 @@ _ABNORMAL = tuple(
     f"imaging.{name}" for name in ("white_matter_lesions", "atrophy", "venous_abnormality", "other_abnormality")
 )
 _PERSON = ("age_years", "sex")
-"""What tells whose scan and whose facts they are."""
+"""What shows whose scan and whose facts they are."""
 _AGE_SLACK_YEARS = 1.0
 """Two ages this close are one age, a birthday apart."""
 

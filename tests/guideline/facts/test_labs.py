@@ -41,11 +41,11 @@ def level(name: str, value: float, unit: str, **more: Any) -> str | None:
 def test_low_normal_high_at_the_limits(name: str) -> None:
     analyte = analytes()[name]
     step = (analyte.high - analyte.low) / 100
-    told = [
+    results = [
         level(name, value, analyte.unit)
         for value in (analyte.low - step, analyte.low, analyte.high, analyte.high + step)
     ]
-    assert told == ["low", "normal", "normal", "high"]
+    assert results == ["low", "normal", "normal", "high"]
     assert len(analyte.source) > 20
 
 
@@ -79,13 +79,13 @@ def test_ionised_calcium_stands_in_for_total_and_a_difference_is_shown() -> None
     facts: dict[str, Any] = {"findings": [{"site": "dura", "present": True}], "labs": {"ionised_calcium": "1.0 mmol/L"}}
     assert "calcinosis-low-calcium" in {item.id for item in recommend(facts).recommendations}
     facts["labs"]["calcium"] = "high"
-    told = recommend(facts)
-    assert "calcinosis-high-calcium" in {item.id for item in told.recommendations}
-    assert "facts:labs.calcium" in {item.id for item in told.conflicts}
+    results = recommend(facts)
+    assert "calcinosis-high-calcium" in {item.id for item in results.recommendations}
+    assert "facts:labs.calcium" in {item.id for item in results.conflicts}
 
 
 def test_several_findings_at_one_site_are_put_together() -> None:
-    told = read_statements(
+    results = read_statements(
         {
             "findings": [
                 {"site": "skin", "present": True, "volume_mm3": 10, "diameter_mm": 4, "progression": "stable"},
@@ -93,8 +93,8 @@ def test_several_findings_at_one_site_are_put_together() -> None:
             ]
         }
     ).values
-    assert told["findings.skin.present"] is True
-    assert told["findings.skin.volume_mm3"] == 15
-    assert told["findings.skin.diameter_mm"] == 6
-    assert told["findings.skin.progression"] == "progressive"
-    assert "findings.skin.multiple" not in told
+    assert results["findings.skin.present"] is True
+    assert results["findings.skin.volume_mm3"] == 15
+    assert results["findings.skin.diameter_mm"] == 6
+    assert results["findings.skin.progression"] == "progressive"
+    assert "findings.skin.multiple" not in results

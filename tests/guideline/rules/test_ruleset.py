@@ -108,8 +108,8 @@ def test_there_are_sixteen_conflicts() -> None:
 
 def test_every_fact_that_can_be_told_matters_to_some_rule() -> None:
     asked = {leaf.fact for rule in EVERY.rules for leaf in leaves(rule.when)}
-    told = {path for path, kind in vocabulary().kinds.items() if kind.kind == "yes_no" and path[:9] != "findings."}
-    assert told <= asked
+    yes_no = {path for path, kind in vocabulary().kinds.items() if kind.kind == "yes_no" and path[:9] != "findings."}
+    assert yes_no <= asked
     unused = {"labs.albumin", "labs.ionised_calcium"}  # they serve to judge calcium
     assert {path for path in vocabulary().kinds if path.startswith("labs.")} - unused <= asked
 
@@ -121,11 +121,11 @@ def test_thresholds_and_ranges_name_their_source() -> None:
 def test_literature_is_off_unless_asked_for() -> None:
     facts = {"age_years": 30, "findings": [{"site": "basal_ganglia", "present": True}]}
     assert "lit-young-basal-ganglia" not in {item.id for item in recommend(facts).recommendations}
-    told = recommend(facts, literature=True)
-    item = next(item for item in told.recommendations if item.id == "lit-young-basal-ganglia")
+    guidance = recommend(facts, literature=True)
+    item = next(item for item in guidance.recommendations if item.id == "lit-young-basal-ganglia")
     assert "Cohen" in item.source.document
     assert "literature" in item.source.status
-    assert told.sha256 != recommend(facts).sha256
+    assert guidance.sha256 != recommend(facts).sha256
 
 
 def everything_inside_the_skull() -> dict[str, Any]:

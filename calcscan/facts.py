@@ -1,29 +1,29 @@
-"""What the image says, in the words of the guideline: Scan, Summary, Quality → facts (contract, section 5)."""
+"""What the image shows, in the words of the guideline: Scan, Summary, Quality → facts (`knowledge/facts.toml`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calcscan.knowledge import table
+from calcscan.knowledge.quality import FlagCode, QualityState, quality_codes
 from calcscan.knowledge.sites import all_sites
 from calcscan.measurement.symmetry import compare
 from calcscan.model import Quality, Scan, SiteBurden, Summary
 
-_SEX = {"M": "M", "F": "F", "O": "O"}
+_SEXES = ("M", "F", "O")
 
 
 def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[str, Any]:
     """Age and sex from the header, and a finding for each site as the guideline names it.
 
     `present: false` means that nothing was detected above `summary.detection_floor_mm3`; it never means absent. What
-    was not located, not examined, or made untrustworthy by a quality flag (`knowledge/quality.toml`) is left out, for
-    what is left out is unknown. Nothing is said of progression, nor of whether a finding is isolated.
+    was not located, not examined, or made untrustworthy by a quality flag (`knowledge/quality.toml`) is unknown, and
+    so left out. Nothing is said of progression, nor of whether a finding is isolated.
 
     Parameters
     ----------
     summary
-        None where the scan could not be judged: then only age and sex are told.
+        None where the scan could not be judged: then only age and sex are given.
 
     Returns
     -------
@@ -33,12 +33,12 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
     facts: dict[str, Any] = {}
     if scan.study.age_years is not None:
         facts["age_years"] = scan.study.age_years
-    sex = _SEX.get((scan.study.sex or "").strip().upper())
-    if sex is not None:
+    sex = (scan.study.sex or "").strip().upper()
+    if sex in _SEXES:
         facts["sex"] = sex
-    if any(flag.code == "possible_haemorrhage" for flag in quality.flags):
+    if any(flag.code == FlagCode.POSSIBLE_HAEMORRHAGE for flag in quality.flags):
         facts["imaging"] = {"possible_haemorrhage": True}
-    if summary is not None and quality.state != "abstain":
+    if summary is not None and quality.state != QualityState.ABSTAIN:
         findings = [_trusted(finding, quality) for finding in _findings(summary)]
         findings = [finding for finding in findings if len(finding) > 1]
         if findings:
@@ -48,42 +48,41 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
 
 def _findings(summary: Summary) -> list[dict[str, Any]]:
     """One for each site of the guideline at which something was found, or of which every row is known."""
-    rows: dict[str, list[SiteBurden]] = {}
+    rows_of: dict[str, list[SiteBurden]] = {}
     for row in summary.sites:
-        rows.setdefault(all_sites()[row.site].fact, []).append(row)
-    never_false = table("burden")["never_false"]["facts"]
-    looked_for = summary.detection_floor_mm3 is not None
-    out = []
-    for fact, here in rows.items():
-        wholly = all(row.volume_mm3 is not None for row in here)
-        if fact and any(row.count for row in here):
-            told = _present(fact, here, summary)
-            known = wholly and looked_for
-            out.append({key: value for key, value in told.items() if known or value is not False})
-        elif fact and wholly and looked_for and fact not in never_false:
-            out.append({"site": fact, "present": False})
-    return out
+        rows_of.setdefault(all_sites()[row.site].fact, []).append(row)
+    findings = []
+    for fact, rows in rows_of.items():
+        excludable = summary.detection_floor_mm3 is not None and all(row.volume_mm3 is not None for row in rows)
+        if not fact:
+            continue
+        if any(row.count for row in rows):
+            finding = _present(fact, rows, summary)
+            findings.append({key: value for key, value in finding.items() if excludable or value is not False})
+        elif excludable and all(all_sites()[row.site].image_can_exclude for row in rows):
+            findings.append({"site": fact, "present": False})
+    return findings
 
 
-def _present(fact: str, rows: list[SiteBurden], summary: Summary) -> dict[str, Any]:
+def _present(fact: str, rows: Sequence[SiteBurden], summary: Summary) -> dict[str, Any]:
     volume_mm3 = {side: sum(row.volume_mm3 or 0.0 for row in rows if row.side == side) for side in ("left", "right")}
-    sides = compare(fact, volume_mm3["left"], volume_mm3["right"], summary.detection_floor_mm3)
-    told: dict[str, Any] = {
+    symmetry = compare(fact, volume_mm3["left"], volume_mm3["right"], summary.detection_floor_mm3)
+    finding: dict[str, Any] = {
         "site": fact,
         "present": True,
-        "bilateral": sides.bilateral,
-        "symmetric": sides.symmetric,
+        "bilateral": symmetry.bilateral,
+        "symmetric": symmetry.symmetric,
         "multiple": summary.deposits.get(fact, 0) > 1 if fact in summary.deposits else None,
         "volume_mm3": round(sum(row.volume_mm3 or 0.0 for row in rows), 1),
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in finding.items() if value is not None}
 
 
 def _trusted(finding: Mapping[str, Any], quality: Quality) -> dict[str, Any]:
     """The finding without what a flag makes untrustworthy."""
-    codes = table("quality")
-    drops = {key for flag in quality.flags for key in codes[flag.code].get("drops", ())}
-    drops_false = {key for flag in quality.flags for key in codes[flag.code].get("drops_false", ())}
+    codes = [quality_codes()[flag.code] for flag in quality.flags]
+    drops = {key for code in codes for key in code.drops}
+    drops_false = {key for code in codes for key in code.drops_false}
     return {
         key: value
         for key, value in finding.items()

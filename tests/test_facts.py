@@ -30,24 +30,26 @@ def facts(*lesions, flags=(), floor_mm3=FLOOR_MM3, **study):
     return image_facts(scan(**study), summary, judge_quality(flags))
 
 
-def finding(told, site):
-    found = [f for f in told.get("findings", ()) if f["site"] == site]
+def finding(measured, site):
+    found = [f for f in measured.get("findings", ()) if f["site"] == site]
     return found[0] if found else None
 
 
 def test_basal_ganglia_on_both_sides():
-    told = facts(lesion(1, "pallidum", "left", 300.0), lesion(2, "putamen", "right", 250.0), age_years=52.0, sex="M")
-    assert (told["age_years"], told["sex"]) == (52.0, "M")
-    assert finding(told, "basal_ganglia") == {
+    measured = facts(
+        lesion(1, "pallidum", "left", 300.0), lesion(2, "putamen", "right", 250.0), age_years=52.0, sex="M"
+    )
+    assert (measured["age_years"], measured["sex"]) == (52.0, "M")
+    assert finding(measured, "basal_ganglia") == {
         "site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": True, "multiple": True,
         "volume_mm3": 550.0,
     }  # fmt: skip
-    assert finding(told, "thalamus") == {"site": "thalamus", "present": False}
+    assert finding(measured, "thalamus") == {"site": "thalamus", "present": False}
 
 
 def test_the_dura_is_one_site_of_four():
-    told = facts(lesion(1, "falx", "midline", 90.0), lesion(2, "tentorium", "left", 60.0))
-    assert finding(told, "dura") == {
+    measured = facts(lesion(1, "falx", "midline", 90.0), lesion(2, "tentorium", "left", 60.0))
+    assert finding(measured, "dura") == {
         "site": "dura", "present": True, "bilateral": False, "symmetric": False, "multiple": True, "volume_mm3": 150.0
     }  # fmt: skip
 
@@ -64,39 +66,39 @@ def test_a_long_lesion_over_two_nuclei_is_one_deposit():
 
 
 def test_below_what_can_be_measured_nothing_is_said_of_sides():
-    told = finding(facts(lesion(1, "thalamus", "left", 6.0)), "thalamus")
-    assert told == {"site": "thalamus", "present": True, "multiple": False, "volume_mm3": 6.0}
+    measured = finding(facts(lesion(1, "thalamus", "left", 6.0)), "thalamus")
+    assert measured == {"site": "thalamus", "present": True, "multiple": False, "volume_mm3": 6.0}
 
 
 def test_where_the_threshold_asked_for_lies_above_usual_calcium_nothing_is_called_absent():
     """Of what is fainter nothing was seen: that it is not there is unknown."""
     assert finding(facts(), "basal_ganglia") == {"site": "basal_ganglia", "present": False}
-    told = facts(lesion(1, "pallidum", "left", 300.0), floor_mm3=None)
-    assert [item["site"] for item in told["findings"]] == ["basal_ganglia"]
-    assert told["findings"][0]["present"] is True
-    assert False not in told["findings"][0].values()
+    measured = facts(lesion(1, "pallidum", "left", 300.0), floor_mm3=None)
+    assert [item["site"] for item in measured["findings"]] == ["basal_ganglia"]
+    assert measured["findings"][0]["present"] is True
+    assert False not in measured["findings"][0].values()
 
 
 def test_artery_walls_and_scalp_are_never_absent():
-    told = facts()
-    assert finding(told, "vascular") is None
-    assert finding(told, "skin") is None
+    measured = facts()
+    assert finding(measured, "vascular") is None
+    assert finding(measured, "skin") is None
     assert finding(facts(lesion(1, "carotid_siphon", "left", 50.0)), "vascular")["present"] is True
 
 
 def test_nothing_is_said_that_the_image_cannot_know():
-    told = facts(lesion(1, "pallidum", "left", 300.0))
-    assert not {"isolated", "progression", "dural_thickening"} & set().union(*told["findings"])
-    assert "age_years" not in told
-    assert "sex" not in told
-    assert "imaging" not in told
+    measured = facts(lesion(1, "pallidum", "left", 300.0))
+    assert not {"isolated", "progression", "dural_thickening"} & set().union(*measured["findings"])
+    assert "age_years" not in measured
+    assert "sex" not in measured
+    assert "imaging" not in measured
 
 
 @pytest.mark.parametrize(
-    ("sex", "told"), [("F", "F"), ("m", "M"), ("O", "O"), ("", None), ("unknown", None), (None, None)]
+    ("sex", "measured"), [("F", "F"), ("m", "M"), ("O", "O"), ("", None), ("unknown", None), (None, None)]
 )
-def test_sex(sex, told):
-    assert facts(sex=sex).get("sex") == told
+def test_sex(sex, measured):
+    assert facts(sex=sex).get("sex") == measured
 
 
 def test_abstaining_and_refusing_leave_no_finding():
@@ -125,9 +127,9 @@ def test_every_flag_drops_what_its_data_say_and_never_turns_anything_false(code)
         assert set(after) <= set(before)
 
 
-def test_possible_blood_is_told():
-    told = facts(flags=(Flag(code="possible_haemorrhage", message=""),))
-    assert told["imaging"] == {"possible_haemorrhage": True}
+def test_possible_blood_is_reported():
+    measured = facts(flags=(Flag(code="possible_haemorrhage", message=""),))
+    assert measured["imaging"] == {"possible_haemorrhage": True}
 
 
 def test_every_word_is_in_the_vocabulary():
@@ -144,15 +146,17 @@ def test_every_word_is_in_the_vocabulary():
     ]
     lesions = [lesion(n, s, "left", 200.0) for n, s in enumerate(sites, start=1)]
     lesions += [lesion(20, "pineal", "midline"), lesion(21, "habenula", "midline"), lesion(22, "brainstem", "midline")]
-    told = facts(*lesions, lesion(23, "vertebral", "right"), age_years=70.0, sex="F")
-    assert len(told["findings"]) == 12
-    for one in told["findings"]:
+    measured = facts(*lesions, lesion(23, "vertebral", "right"), age_years=70.0, sex="F")
+    assert len(measured["findings"]) == 12
+    for one in measured["findings"]:
         assert one["site"] in words["site"]
         assert set(one) - {"site"} <= set(words["finding"])
 
 
-def test_the_guideline_takes_them():
+def test_the_guideline_accepts_them():
     from calcscan.guideline import recommend
 
-    told = facts(lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 290.0), age_years=52.0, sex="F")
-    assert recommend({}, image=told).to_dict()["recommendations"]
+    measured = facts(
+        lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 290.0), age_years=52.0, sex="F"
+    )
+    assert recommend({}, image=measured).to_dict()["recommendations"]

@@ -1,60 +1,38 @@
 from __future__ import annotations
 
-import re
+import ast
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calcscan.errors import KnowledgeError
+from calcscan.knowledge import table
+from calcscan.knowledge.quality import parse_quality_codes
 from calcscan.model import Flag
-from calcscan.quality import judge_quality, quality_codes, severity
-
-CONTRACT = {
-    "not_ct",
-    "not_head",
-    "no_brain",
-    "cropped",
-    "contrast",
-    "thick_slices",
-    "missing_slices",
-    "irregular_spacing",
-    "gantry_tilt",
-    "duplicate_slices",
-    "sharp_kernel",
-    "noisy",
-    "metal",
-    "not_hounsfield",
-    "saturated",
-    "possible_haemorrhage",
-    "registration_poor",
-    "laterality_unknown",
-    "child",
-    "unknown_kvp",
-    "left_out",
-    "uncertain_material",
-}
-FINDING = {"present", "bilateral", "symmetric", "multiple", "isolated", "volume_mm3", "progression"}
+from calcscan.quality import FindingKey, FlagCode, Severity, judge_quality, quality_codes, severity
 
 
-def test_every_code_of_the_contract_is_weighed():
-    assert set(quality_codes()) == CONTRACT
+def test_every_code_is_weighed():
+    assert set(quality_codes()) == set(FlagCode)
 
 
-def test_what_becomes_unknown_is_named_as_in_the_contract():
+def test_what_becomes_unknown_is_known_to_the_guideline():
+    attributes = table("facts")["finding"]
+    assert set(FindingKey) <= set(attributes)
     for code in quality_codes().values():
-        assert set(code.drops) | set(code.drops_false) <= FINDING
         assert not set(code.drops) & set(code.drops_false)
         assert code.meaning.endswith(".")
 
 
 def test_where_calcscan_abstains_every_fact_of_the_image_is_unknown():
     for code in quality_codes().values():
-        if code.severity == "abstain":
-            assert set(code.drops) == FINDING, code.code
+        if code.severity is Severity.ABSTAIN:
+            assert set(code.drops) == set(FindingKey), code.code
 
 
-flags = st.lists(st.builds(Flag, code=st.sampled_from(sorted(CONTRACT)), message=st.sampled_from(["a", "b"])))
+flags = st.lists(st.builds(Flag, code=st.sampled_from(FlagCode), message=st.sampled_from(["a", "b"])))
 
 
 @given(flags)
@@ -83,11 +61,43 @@ def test_a_code_that_nobody_knows_is_refused():
         judge_quality([Flag(code="blurry", message="?")])
 
 
-def test_the_package_names_no_other_code():
-    """Every Flag(code="…") in the source is a code of the contract."""
+@pytest.mark.parametrize(
+    ("code", "change", "message"),
+    [
+        ("blurry", {}, "blurry: .*blurry"),
+        ("metal", {"severity": "bad"}, "metal: .*bad.*severity"),
+        ("metal", {"drops": ["size"]}, "metal: .*size.*drops"),
+        ("metal", {"drop": []}, "metal: .*drop"),
+    ],
+)
+def test_a_slip_in_the_file_is_refused_with_code_and_entry(code, change, message):
+    entries = {name: dict(entry) for name, entry in table("quality").items()}
+    entries[code] = {"severity": "note", "meaning": "?", "drops": []} | change
+    with pytest.raises(KnowledgeError, match=f"knowledge/quality.toml: {message}"):
+        parse_quality_codes(entries)
+
+
+def test_a_code_that_the_file_forgets_is_refused():
+    entries = {name: entry for name, entry in table("quality").items() if name != "metal"}
+    with pytest.raises(KnowledgeError, match="nothing is said of metal"):
+        parse_quality_codes(entries)
+
+
+def codes_in_source() -> list[ast.expr]:
+    """What every call of Flag and RefusedError in the package gives as `code`."""
     import calcscan
 
-    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(calcscan.__file__).parent.rglob("*.py"))
-    named = set(re.findall(r"Flag\(\s*code=\"(\w+)\"", source))
+    calls = (
+        node
+        for path in Path(calcscan.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Flag", "RefusedError")
+    )
+    return [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "code"]
+
+
+def test_the_package_names_no_other_code():
+    """Written out as text; a member of FlagCode is checked by mypy."""
+    named = {code.value for code in codes_in_source() if isinstance(code, ast.Constant)}
     assert named
-    assert named <= CONTRACT
+    assert named <= set(FlagCode)

@@ -44,8 +44,8 @@ def main(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
-    from calcscan.guideline.ruleset import load_ruleset
-    from calcscan.guideline.text import WIDTH, render, render_explanation
+    from calcscan.guideline.export.text import WIDTH, render, render_explanation
+    from calcscan.guideline.rules.ruleset import load_ruleset
 
     width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
     facts = load_facts(args.facts)
@@ -58,8 +58,8 @@ def _answer(args: argparse.Namespace) -> str:
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
-        from calcscan.guideline.cards import cards
-        from calcscan.guideline.fhir import fhir
+        from calcscan.guideline.export.cds_hooks import cards
+        from calcscan.guideline.export.fhir import fhir
 
         return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
     return _json(guidance.to_dict()) if args.json else render(guidance, width)
@@ -70,7 +70,7 @@ def _json(plain: object) -> str:
 
 
 def _lint(args: argparse.Namespace) -> int:
-    from calcscan.guideline.lint import lint
+    from calcscan.guideline.rules.lint import lint
 
     problems = lint([Path(args.lint)] if args.lint else [Path(path) for path in args.rules])
     for problem in problems:

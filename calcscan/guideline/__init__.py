@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from calcscan.guideline.engine import merged_facts, recommend
 from calcscan.guideline.explain import Explanation, explain
-from calcscan.guideline.intake import load_facts
+from calcscan.guideline.facts.load import load_facts
+from calcscan.guideline.facts.statements import plain_facts
 from calcscan.guideline.model import DISCLAIMER, Guidance, Recommendation
-from calcscan.guideline.ruleset import Ruleset, load_ruleset
-from calcscan.guideline.told import plain_facts
+from calcscan.guideline.rules.ruleset import Ruleset, load_ruleset
 
 __all__ = [
     "DISCLAIMER",

@@ -6,24 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from calcscan.guideline.case import STATED, Case, build, given_facts
-from calcscan.guideline.conditions import Leaf
+from calcscan.guideline.facts.merge import STATED, Case, build, given_facts
+from calcscan.guideline.facts.statements import plain_facts, read_statements
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import (
-    KINDS,
-    URGENCIES,
     Because,
     Conflict,
+    ConflictKind,
     ConflictSide,
     Guidance,
     NeedsInput,
     NotApplicable,
     Recommendation,
+    RuleKind,
+    Urgency,
 )
-from calcscan.guideline.program import Program
-from calcscan.guideline.rules import Rule
-from calcscan.guideline.ruleset import Divergence, Ruleset, load_ruleset
-from calcscan.guideline.told import plain_facts, read_told
+from calcscan.guideline.rules.compiled import CompiledConditions
+from calcscan.guideline.rules.conditions import Leaf
+from calcscan.guideline.rules.read import Rule
+from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
 
@@ -33,8 +34,8 @@ def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None =
 
     Raises `FactsError` for facts that can't be taken as they are.
     """
-    seen = None if image is None else read_told(plain_facts(image), "image")
-    return build(read_told(plain_facts(facts)), seen)
+    measured = None if image is None else read_statements(plain_facts(image), "image")
+    return build(read_statements(plain_facts(facts)), measured)
 
 
 def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _recommendation(rule: Rule, because: tuple[Because, ...]) -> Recommendation:
 
 
 def _order(item: Recommendation) -> tuple[int, int, str]:
-    return URGENCIES.index(item.urgency), KINDS.index(item.kind), item.id
+    return tuple(Urgency).index(item.urgency), tuple(RuleKind).index(item.kind), item.id
 
 
 _PATTERN = (".symmetric", ".bilateral")
@@ -91,7 +92,7 @@ _PATTERN = (".symmetric", ".bilateral")
 
 def _by_pattern_alone(rule: Rule, reasons: Iterable[Leaf]) -> bool:
     """If only the pattern speaks against a cause: a hint that rules no cause out, so that the rule stays unsaid."""
-    return rule.kind == "cause" and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
+    return rule.kind is RuleKind.CAUSE and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
 
 
 def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
@@ -100,15 +101,17 @@ def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
     return NotApplicable(id=rule.id, because=f"{leaf.fact}: {shown}")
 
 
-def _needs(open_rules: Sequence[tuple[Rule, int]], program: Program, truths: Sequence[Truth]) -> tuple[NeedsInput, ...]:
+def _needs(
+    open_rules: Sequence[tuple[Rule, int]], compiled: CompiledConditions, truths: Sequence[Truth]
+) -> tuple[NeedsInput, ...]:
     wanted: dict[int, list[str]] = {}
-    masks = program.deciders([root for _, root in open_rules], truths)
+    masks = compiled.deciders([root for _, root in open_rules], truths)
     for (rule, _), mask in zip(open_rules, masks, strict=True):
         while mask:
             bit = mask & -mask
             wanted.setdefault(bit, []).append(rule.id)
             mask ^= bit
-    needs = [NeedsInput(fact=program.facts[bit.bit_length() - 1], would_decide=tuple(w)) for bit, w in wanted.items()]
+    needs = [NeedsInput(fact=compiled.facts[bit.bit_length() - 1], would_decide=tuple(w)) for bit, w in wanted.items()]
     return tuple(sorted(needs, key=lambda need: (-len(need.would_decide), need.fact)))
 
 
@@ -119,14 +122,14 @@ def _elsewhere(rule: Rule, case: Case) -> bool:
 
 def _divergence(item: Divergence) -> Conflict:
     sides = tuple(ConflictSide(text=side.text, covers=side.covers) for side in item.sides)
-    return Conflict(id=item.id, kind="sources", text=item.text, sides=sides, handling=item.handling)
+    return Conflict(id=item.id, kind=ConflictKind.SOURCES, text=item.text, sides=sides, handling=item.handling)
 
 
 def _disputes(case: Case) -> list[Conflict]:
     return [
         Conflict(
             id=dispute.id,
-            kind="facts",
+            kind=ConflictKind.FACTS,
             text=dispute.text,
             sides=tuple(
                 ConflictSide(text=f"{fact}: {value}", fact=fact, value=value, origin=origin)
@@ -148,8 +151,8 @@ def recommend(
 ) -> Guidance:
     """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
 
-    `facts` are what a person stated, `image` what the scan shows, both in the words of the contract's section 5; what
-    a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
+    `facts` are what a person stated, `image` what the scan shows, both in the words of `calcscan/knowledge/facts.toml`;
+    what a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
     rules files to use beside the shipped ones.
 
     Raises `FactsError` or `RulesetError`.
@@ -158,36 +161,34 @@ def recommend(
     >>> guidance.recommendations[0].id
     'bg-mineral-labs'
     """
-    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
-    ruleset = ruleset.without(without)
-    case = build_case(facts, image)
-    return guide(case, ruleset)
+    ruleset = as_ruleset(rulesets, literature=literature).without(without)
+    return guide(build_case(facts, image), ruleset)
 
 
 def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
-    program, count = ruleset.program, len(ruleset.rules)
-    truths = program.run(case.values)
+    compiled, count = ruleset.compiled, len(ruleset.rules)
+    truths = compiled.run(case.values)
     reasons = _Reasons(case)
     apply, excluded, undecided = [], [], []
-    for rule, root in zip(ruleset.rules, program.roots, strict=False):
+    for rule, root in zip(ruleset.rules, compiled.roots, strict=False):
         if truths[root] is True:
-            apply.append(_recommendation(rule, reasons(program.reasons(root, truths))))
+            apply.append(_recommendation(rule, reasons(compiled.reasons(root, truths))))
         elif truths[root] is False:
-            against = program.reasons(root, truths)
+            against = compiled.reasons(root, truths)
             if not _by_pattern_alone(rule, against):
                 excluded.append(_not_applicable(rule, against[0], case))
         elif _elsewhere(rule, case):
             excluded.append(NotApplicable(id=rule.id, because=f"no finding was given at {', '.join(rule.sites)}"))
         else:
             undecided.append((rule, root))
-    shown = [item for item, root in zip(ruleset.divergences, program.roots[count:], strict=True) if truths[root]]
+    shown = [item for item, root in zip(ruleset.divergences, compiled.roots[count:], strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,
         version=ruleset.version,
         sha256=ruleset.sha256,
         recommendations=tuple(sorted(apply, key=_order)),
-        needs_input=_needs(undecided, program, truths),
+        needs_input=_needs(undecided, compiled, truths),
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
         not_applicable=tuple(excluded),
     )

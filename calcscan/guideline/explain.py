@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from calcscan.guideline.case import STATED, Case
-from calcscan.guideline.conditions import Leaf, Node, truth
 from calcscan.guideline.engine import build_case
+from calcscan.guideline.facts.merge import STATED, Case
+from calcscan.guideline.facts.statements import Value
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Source, source_dict
-from calcscan.guideline.rules import Rule
-from calcscan.guideline.ruleset import Ruleset, load_ruleset
-from calcscan.guideline.told import Value
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.rules.conditions import Leaf, Node, truth
+from calcscan.guideline.rules.read import Rule
+from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def explain(
     >>> explain("BG-20", {"findings": [{"site": "basal_ganglia", "present": True}]}).result
     True
     """
-    ruleset = rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
+    ruleset = as_ruleset(rulesets, literature=literature)
     rule: Rule = ruleset.rule(rule_id)
     tree = _explain(rule.when, build_case(facts, image))
     return Explanation(

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from calcscan.guideline.told import Value
+from calcscan.guideline.facts.statements import Value
 
-KINDS = (
-    "workup_laboratory",
-    "workup_imaging",
-    "workup_clinical",
-    "referral",
-    "management",
-    "cause",
-    "follow_up",
-    "caveat",
-)
-URGENCIES = ("urgent", "soon", "routine")
+
+class RuleKind(StrEnum):
+    """What a rule suggests, in the order in which recommendations are given."""
+
+    WORKUP_LABORATORY = "workup_laboratory"
+    WORKUP_IMAGING = "workup_imaging"
+    WORKUP_CLINICAL = "workup_clinical"
+    REFERRAL = "referral"
+    MANAGEMENT = "management"
+    CAUSE = "cause"
+    FOLLOW_UP = "follow_up"
+    CAVEAT = "caveat"
+
+
+class Urgency(StrEnum):
+    """How soon, the most urgent first."""
+
+    URGENT = "urgent"
+    SOON = "soon"
+    ROUTINE = "routine"
+
+
+class ConflictKind(StrEnum):
+    """What disagrees: the documents, or facts about the person."""
+
+    SOURCES = "sources"
+    FACTS = "facts"
+
+
 DISCLAIMER = (
     "Research use only, not for diagnosis. Every line is something to consider, drawn from secondary sources that are "
     "not all reviewed; check it against primary sources and clinical judgement."
@@ -50,9 +69,9 @@ class Recommendation:
     """One thing to consider."""
 
     id: str
-    kind: str
+    kind: RuleKind
     text: str
-    urgency: str
+    urgency: Urgency
     covers: tuple[str, ...]
     because: tuple[Because, ...]
     source: Source
@@ -68,7 +87,7 @@ class NeedsInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictSide:
-    """One side of a conflict: what a document says (with its facts), or what somebody told (with fact and value)."""
+    """One side of a conflict: what a document says, with its facts, or what was stated or measured, with its value."""
 
     text: str
     covers: tuple[str, ...] = ()
@@ -79,10 +98,10 @@ class ConflictSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """Two things that don't go together, both shown, and what calcscan does about it. `kind`: sources or facts."""
+    """Two things that don't go together, both shown, and what calcscan does about it."""
 
     id: str
-    kind: str
+    kind: ConflictKind
     text: str
     sides: tuple[ConflictSide, ...]
     handling: str
@@ -119,7 +138,7 @@ class Guidance:
             "conflicts": [
                 {
                     "id": item.id,
-                    "kind": item.kind,
+                    "kind": item.kind.value,
                     "text": item.text,
                     "sides": [_side(side) for side in item.sides],
                     "handling": item.handling,
@@ -131,7 +150,7 @@ class Guidance:
 
 
 def _side(side: ConflictSide) -> dict[str, Any]:
-    """Facts have a teller, sources have facts that they cover."""
+    """A fact with its value and origin; a document with the facts that it covers."""
     if side.fact:
         return {"text": side.text, "fact": side.fact, "value": side.value, "origin": side.origin}
     return {"text": side.text, "covers": list(side.covers)}
@@ -151,9 +170,9 @@ def source_dict(source: Source) -> dict[str, Any]:
 def _recommendation(item: Recommendation) -> dict[str, Any]:
     return {
         "id": item.id,
-        "kind": item.kind,
+        "kind": item.kind.value,
         "text": item.text,
-        "urgency": item.urgency,
+        "urgency": item.urgency.value,
         "covers": list(item.covers),
         "because": [
             {"fact": b.fact, "value": b.value, "origin": b.origin, **({"detail": b.detail} if b.detail else {})}

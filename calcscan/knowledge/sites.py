@@ -1,51 +1,89 @@
-"""The sites of the contract, as declared in `knowledge/sites.toml`."""
+"""The sites that a calcification can be reported at, with their traits, as declared in `knowledge/sites.toml`."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
+from typing import Any, Literal
+
+from calcscan.errors import KnowledgeError
+from calcscan.knowledge.entries import read_toml, typed_entries
+from calcscan.knowledge.settings import Table
+
+FILE = "sites.toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteInfo:
-    """One entry of `sites.toml`."""
+class SiteGroup(StrEnum):
+    """What sites are grouped by in the report."""
+
+    BASAL_GANGLIA = "basal_ganglia"
+    DEEP = "deep"
+    PARENCHYMA = "parenchyma"
+    DURA = "dura"
+    PHYSIOLOGICAL = "physiological"
+    VASCULAR = "vascular"
+    EXTRACRANIAL = "extracranial"
+    UNASSIGNED = "unassigned"
+
+
+class SiteTraits(Table, frozen=True, kw_only=True):
+    """One site. The reason or source of each trait stands at the head of `sites.toml`."""
 
     site: str
-    group: str
-    sides: tuple[str, ...]
+    group: SiteGroup
+    sides: tuple[Literal["left", "right", "midline", ""], ...]
+    """The rows of sites.csv that the site has."""
     fact: str
+    """The site as the guideline names it; empty if it has no such name."""
     colour: str
-    physiological: bool
+    """On the mosaic, sRGB."""
+    physiological: bool = False
+    """Calcified in healthy people as well."""
+    cerebral: bool = False
+    """May border the convexity: what lies there on the inner table belongs to the dura."""
+    parenchyma: bool = False
+    """Brain that may border the skull base: what lies there within the base is bone."""
+    between_bones: bool = False
+    """Lies between bones of the skull base, from which thick slices do not separate it."""
+    drawn: bool = True
+    """Whether the atlas has voxels of it."""
+    extent_of: str = ""
+    """For a site that is not drawn: the site whose share within the scan stands for its own."""
+    examined: bool = True
+    """Whether calcification there is searched for at all."""
+    counts_as_multiple: bool = True
+    """Whether a deposit there counts towards several."""
+    image_can_exclude: bool = True
+    """Whether the image may say that nothing was detected there."""
 
     @property
     def paired(self) -> bool:
+        """Whether there is one on the left and one on the right."""
         return {"left", "right"} <= set(self.sides)
 
 
 @cache
-def all_sites() -> Mapping[str, SiteInfo]:
+def all_sites() -> Mapping[str, SiteTraits]:
     """Every site by name, in the order of the report.
 
+    Raises
+    ------
+    KnowledgeError
+        A site lacks an entry, or has one that is unknown or of another type.
+
     >>> all_sites()["pallidum"].group
-    'basal_ganglia'
-    >>> [name for name, site in all_sites().items() if site.physiological]
-    ['pineal', 'habenula', 'choroid_plexus']
+    <SiteGroup.BASAL_GANGLIA: 'basal_ganglia'>
+    >>> [name for name, site in all_sites().items() if site.between_bones]
+    ['petroclinoid', 'carotid_siphon', 'vertebral']
     """
-    table = tomllib.loads((files("calcscan") / "knowledge" / "sites.toml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {
-            name: SiteInfo(
-                site=name,
-                group=entry["group"],
-                sides=tuple(entry["sides"]),
-                fact=entry["fact"],
-                colour=entry["colour"],
-                physiological=entry.get("physiological", False),
-            )
-            for name, entry in table.items()
-        }
-    )
+    return parse_sites(read_toml(FILE))
+
+
+def parse_sites(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, SiteTraits]:
+    """Sites from the entries of the data file; errors as of `all_sites`."""
+    sites = typed_entries(SiteTraits, entries, name_as="site", where=FILE)
+    for name, site in sites.items():
+        if site.extent_of and site.extent_of not in sites:
+            raise KnowledgeError(f"knowledge/{FILE}: {name}: extent_of names the unknown site {site.extent_of!r}")
+    return sites

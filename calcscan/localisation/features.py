@@ -13,14 +13,12 @@ from calcscan._kernels.touching import touches_outside
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import IsotropicVolume, sample_at
 from calcscan.knowledge import values
+from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.shape import Shape, shape_of
 from calcscan.measurement.air_contact import lines_air, near_air
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Lesion, LesionMap, Registration, Scan, SearchRegion
 
-CEREBRAL = ("cortex", "white_matter", "unassigned")
-PARENCHYMA = (*CEREBRAL, "cerebellum", "brainstem")
-AT_THE_BASE = ("carotid_siphon", "petroclinoid", "vertebral")
 """Sites between the bones of the skull base."""
 
 _AROUND = np.ones((3, 3, 3), dtype=np.bool_)
@@ -117,7 +115,11 @@ def is_bone(evidence: Features, first: Place, share: float, limits: Mapping[str,
     in_base = evidence.base_share >= limits["bone_share"]
     if in_base and (evidence.cut or lines_air(evidence.airy_share)):
         return True
-    if in_base and first[0] in AT_THE_BASE and (evidence.on_bone or evidence.thick or evidence.on_base_peak):
+    if (
+        in_base
+        and all_sites()[first[0]].between_bones
+        and (evidence.on_bone or evidence.thick or evidence.on_base_peak)
+    ):
         least = limits["joined" if evidence.thick else "joined_thin"]
         return evidence.joined >= least or share < limits["known_share"]
     if evidence.on_base_peak:
@@ -125,12 +127,14 @@ def is_bone(evidence: Features, first: Place, share: float, limits: Mapping[str,
     if evidence.on_bone:
         return in_base
     mostly = evidence.base_share >= limits["base_share"]
-    return mostly and (evidence.deepest_mm < limits["base_depth_mm"] or first[0] in PARENCHYMA)
+    return mostly and (evidence.deepest_mm < limits["base_depth_mm"] or all_sites()[first[0]].parenchyma)
 
 
 def is_dura(evidence: Features, site: str, limits: Mapping[str, float]) -> bool:
     """Whether what the atlas calls brain lies on the inner table."""
-    return site in CEREBRAL and (evidence.in_vault_plaque or evidence.deepest_mm <= limits["convexity_depth_mm"])
+    return all_sites()[site].cerebral and (
+        evidence.in_vault_plaque or evidence.deepest_mm <= limits["convexity_depth_mm"]
+    )
 
 
 def _joined(lesion: Lesion, labels: npt.NDArray[np.int32], scan: Scan, intracranial: SearchRegion) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from calcscan.knowledge import table, values
+from calcscan.knowledge import values
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import LocatedLesion, SiteBurden
 
@@ -24,13 +24,12 @@ def site_rows(
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
     site within the scan) is None."""
-    hidden = set(table("burden")["not_examined"]["groups"])
     enough = values("burden")["coverage"]
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
-            seen = site.group not in hidden and covered.get((site.site, side), 1.0) >= enough
+            seen = site.examined and covered.get((site.site, side), 1.0) >= enough
             known = located and (bool(parts) or seen)
             rows.append(_row(site.site, side, site.group, parts) if known else _unknown(site.site, side, site.group))
     return tuple(rows)

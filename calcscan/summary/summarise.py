@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from calcscan.knowledge import table
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
 from calcscan.summary.burden import Place, by_place, site_rows
@@ -69,10 +68,9 @@ def _deposits(places: dict[Place, list[LocatedLesion]]) -> dict[str, int]:
 
 def _multiple(places: dict[Place, list[LocatedLesion]]) -> bool | None:
     """More than one deposit beside those that healthy people have; None where deposits without a site would decide."""
-    excluded = set(table("burden")["multiple"]["not_counted"])
-    group = {name: site.group for name, site in all_sites().items()}
-    counted = {p.deposit for (site, _), parts in places.items() if group[site] not in excluded for p in parts}
-    spread = {place for place, parts in places.items() if group[place[0]] not in excluded and parts}
+    counting = {place: parts for place, parts in places.items() if all_sites()[place[0]].counts_as_multiple}
+    counted = {p.deposit for parts in counting.values() for p in parts}
+    spread = {place for place, parts in counting.items() if parts}
     if len(counted) > 1 or len(spread) > 1:
         return True
     unplaced = {p.deposit for p in places.get(("unassigned", ""), ())}

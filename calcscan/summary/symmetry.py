@@ -10,20 +10,19 @@ from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge import values
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.measurement.symmetry import compare
 from calcscan.model import LocatedLesion, LocatedLesionMap, Registration, Symmetry
 from calcscan.summary.burden import Place
 
-BASAL_GANGLIA = "basal_ganglia"
 _POINTS = 4000
 
 
 def pairs() -> dict[str, tuple[str, ...]]:
     """Each paired site by itself, and the basal ganglia as a whole."""
     sites = all_sites()
-    whole = tuple(name for name, site in sites.items() if site.group == BASAL_GANGLIA)
-    return {**{name: (name,) for name, site in sites.items() if site.paired}, BASAL_GANGLIA: whole}
+    whole = tuple(name for name, site in sites.items() if site.group is SiteGroup.BASAL_GANGLIA)
+    return {**{name: (name,) for name, site in sites.items() if site.paired}, SiteGroup.BASAL_GANGLIA.value: whole}
 
 
 def symmetries(

@@ -28,13 +28,13 @@ def facts_file(tmp_path: Path) -> str:
 
 def test_text_for_people(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(facts_file) == 0
-    told = capsys.readouterr()
-    lines = told.out.splitlines()
-    assert "[BG-20]" in told.out
-    assert "WORTH KNOWING NEXT" in told.out
+    output = capsys.readouterr()
+    lines = output.out.splitlines()
+    assert "[BG-20]" in output.out
+    assert "WORTH KNOWING NEXT" in output.out
     assert "Research use only, not for diagnosis" in " ".join(lines[-3:])
-    assert "What are the implications of basal ganglia calcifications? (2025-05-20" in told.out
-    assert told.err == ""
+    assert "What are the implications of basal ganglia calcifications? (2025-05-20" in output.out
+    assert output.err == ""
     assert max(map(len, lines)) <= 140
 
 
@@ -45,16 +45,16 @@ def test_json_for_machines(facts_file: str, capsys: pytest.CaptureFixture[str]) 
 
 def test_explain_on_the_command_line(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(facts_file, "--explain", "BG-15") == 0
-    told = capsys.readouterr().out
-    assert told.startswith("bg-hypoparathyroidism: applies")
-    assert "yes     tetany = yes (stated)" in told
-    assert "unknown seizures" in told
+    output = capsys.readouterr().out
+    assert output.startswith("bg-hypoparathyroidism: applies")
+    assert "yes     tetany = yes (stated)" in output
+    assert "unknown seizures" in output
     assert run(facts_file, "--explain", "BG-20", "--json") == 0
     assert json.loads(capsys.readouterr().out)["tree"]["value"] is True
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "told"),
+    ("text", "words", "output"),
     [
         ("labs: {calcum: low}", (), "facts.yaml: labs.calcum]: did you mean 'calcium'?"),
         ("age_years: -3", (), "facts.yaml: age_years]"),
@@ -65,11 +65,11 @@ def test_explain_on_the_command_line(facts_file: str, capsys: pytest.CaptureFixt
     ],
 )
 def test_what_can_not_be_taken_ends_with_two(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: tuple[str, ...], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, words: tuple[str, ...], output: str
 ) -> None:
     assert run(str(write(tmp_path, text)), *words) == 2
     seen = capsys.readouterr()
-    assert told in seen.err
+    assert output in seen.err
     assert seen.err.count("\n") == 1
     assert seen.out == ""
 

@@ -10,7 +10,7 @@ import pytest
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import Guidance, explain, recommend
-from calcscan.guideline.conditions import parse
+from calcscan.guideline.rules.conditions import parse
 
 
 def ids(guidance: Guidance) -> set[str]:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calcscan.guideline import Guidance, load_ruleset, merged_facts, recommend
-from calcscan.guideline.conditions import Branch, Leaf, Node, leaves, truth
 from calcscan.guideline.engine import build_case
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import all_of, any_of, at_least, negate
-from calcscan.guideline.program import Program
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.rules.compiled import CompiledConditions
+from calcscan.guideline.rules.conditions import Branch, Leaf, Node, leaves, truth
 
 RULES = load_ruleset(literature=True)
 TRUTHS = (True, False, None)
@@ -135,8 +135,8 @@ def test_order_of_rules_changes_nothing() -> None:
 @given(flat=FLAT, findings=FINDINGS)
 def test_the_compiled_rules_mean_what_the_trees_mean(flat: dict[str, Any], findings: Any) -> None:
     case = build_case(spelt(flat, findings))
-    truths = RULES.program.run(case.values)
-    for rule, root in zip(RULES.rules, RULES.program.roots, strict=False):
+    truths = RULES.compiled.run(case.values)
+    for rule, root in zip(RULES.rules, RULES.compiled.roots, strict=False):
         assert truths[root] is truth(rule.when, case.values), rule.id
 
 
@@ -195,7 +195,7 @@ def test_a_fact_that_could_decide_is_asked_for(tree: Node, known: dict[str, bool
     """Trying out both answers, one fact at a time. Where a fact stands only once, asking is exact."""
     if truth(tree, known) is not None:
         return
-    program = Program([tree])
+    program = CompiledConditions([tree])
     mask = program.deciders(program.roots, program.run(known))[0]
     asked = {fact for n, fact in enumerate(program.facts) if mask >> n & 1}
     tried = {

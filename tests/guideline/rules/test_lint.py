@@ -8,9 +8,10 @@ import pytest
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import load_ruleset, recommend
-from calcscan.guideline.guards import check_guard
-from calcscan.guideline.lint import lint
-from calcscan.guideline.rules import parse_rules
+from calcscan.guideline.rules.lint import lint
+from calcscan.guideline.rules.read import parse_rules
+from calcscan.guideline.rules.ruleset import parse_divergences
+from calcscan.guideline.rules.safety import check_safety
 
 RULES = load_ruleset()
 
@@ -65,9 +66,9 @@ def test_such_a_rule_is_taken_where_a_person_stated_a_deposit_outside() -> None:
 
 def test_an_intervention_for_a_disorder_has_to_ask_for_the_disorder() -> None:
     rule = RULES.rule("dura-fistula-treatment")
-    check_guard(rule.when, rule.text, "the disorder", rule.sites, "here")
+    check_safety(rule.when, rule.text, "the disorder", rule.sites, "here")
     with pytest.raises(RulesetError, match="no disorder"):
-        check_guard(RULES.rule("BG-20").when, "Consider an operation.", "the disorder", ("dura",), "here")
+        check_safety(RULES.rule("BG-20").when, "Consider an operation.", "the disorder", ("dura",), "here")
 
 
 def test_the_shipped_rules_are_clean() -> None:
@@ -165,3 +166,22 @@ def test_a_rule_can_be_left_out() -> None:
     assert "bg-mineral-labs" not in {i.id for i in recommend(facts, without=["bg-mineral-labs"]).recommendations}
     with pytest.raises(RulesetError, match="did you mean 'bg-mineral-labs'"):
         recommend(facts, without=["bg-mineral-lab"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'id = "a"\ntext = "b"\nsides = []\nwhen = { site = "dura" }',
+            r"missing required field `handling`.*conflict\[0\]",
+        ),
+        ('id = "a"\ntext = 1\nsides = []\nhandling = "c"\nwhen = {}', r"text.*conflict\[0\]"),
+        (
+            'id = "a"\ntext = "b"\nsides = []\nhandling = "c"\nwhen = { site = "durra" }',
+            r"durra.*conflict\[0\] a.when.site",
+        ),
+    ],
+)
+def test_a_slip_in_a_conflict_is_refused_with_its_address(text: str, message: str) -> None:
+    with pytest.raises(RulesetError, match=message):
+        parse_divergences(f"[[conflict]]\n{text}\n", "conflicts.toml")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calcscan.guideline.conditions import Leaf, Node
+from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
-from calcscan.guideline.told import Value
+from calcscan.guideline.rules.conditions import Leaf, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Step:
     """For a leaf: which of the program's facts it asks for."""
 
 
-class Program:
+class CompiledConditions:
     """Compiled from trees; `roots[n]` is the step of the n-th tree."""
 
     def __init__(self, trees: Iterable[Node]) -> None:

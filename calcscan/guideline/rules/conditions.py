@@ -17,9 +17,9 @@ from typing import Any
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import logic
+from calcscan.guideline.facts.statements import Value
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, FactType, nearest, vocabulary
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.told import Value
-from calcscan.guideline.vocabulary import FINDINGS, FactKind, nearest, vocabulary
 
 COMPARISONS = ("below", "at_least", "above")
 
@@ -86,7 +86,7 @@ def _kind(path: object, where: str) -> FactKind:
 def _is_leaf(kind: FactKind, wanted: object, where: str, key: str = "") -> Leaf:
     values = tuple(wanted) if isinstance(wanted, list) else (wanted,)
     for value in values:
-        fits = isinstance(value, bool) if kind.kind == "yes_no" else value in kind.values
+        fits = isinstance(value, bool) if kind.kind is FactType.YES_NO else value in kind.values
         if not fits:
             hint = nearest(str(value), kind.values or ("true", "false"))
             raise _refuse(f"{kind.path} is never {value!r}", where, hint)
@@ -101,7 +101,7 @@ def _fact(given: Mapping[str, Any], where: str) -> Leaf:
     if op == "is":
         return _is_leaf(kind, given.get("is", True), f"{where}.is")
     threshold = vocabulary().thresholds.get(given[op])
-    if kind.kind != "number" or threshold is None:
+    if kind.kind is not FactType.NUMBER or threshold is None:
         hint = nearest(str(given[op]), vocabulary().thresholds)
         raise _refuse(f"{kind.path} can't be compared with {given[op]!r}", f"{where}.{op}", hint)
     return Leaf(fact=kind.path, key=kind.path, op=op, limit=threshold.value, threshold=threshold.name)
@@ -191,7 +191,7 @@ def parse(given: object, where: str) -> Node:
 
 
 def truth(node: Node, values: Mapping[str, Value]) -> Truth:
-    """The plain meaning of a tree, one node at a time. `program` does the same faster; the tests hold them together."""
+    """The plain meaning of a tree, one node at a time. `compiled` does it faster; the tests compare the two."""
     if isinstance(node, Leaf):
         value = values.get(node.key)
         return None if value is None else node.test(value)

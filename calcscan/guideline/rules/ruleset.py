@@ -4,27 +4,47 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import Node, parse
-from calcscan.guideline.program import Program
-from calcscan.guideline.rules import Document, Rule, RulesFile, load_toml, parse_rules
-from calcscan.guideline.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
+from calcscan.guideline.rules.compiled import CompiledConditions
+from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.read import Rule, RulesFile, SourceDocument, load_toml, parse_rules
+from calcscan.knowledge.settings import Table
 
+E = TypeVar("E", bound=Table)
 SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
 _MAX_BYTES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class DivergenceSide(Table, frozen=True, kw_only=True):
     """One side of a conflict between sources."""
 
     text: str
+    covers: tuple[str, ...] = ()
+
+
+class ConflictEntry(Table, frozen=True, kw_only=True):
+    """One `[[conflict]]` of `conflicts.toml`."""
+
+    id: str
+    text: str
+    sides: tuple[DivergenceSide, ...]
+    handling: str
+    when: dict[str, Any]
+
+
+class ContextEntry(Table, frozen=True, kw_only=True):
+    """One `[[context]]` of `context.toml`: facts of the documents that are no rules, and why."""
+
     covers: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +53,7 @@ class Divergence:
 
     id: str
     text: str
-    sides: tuple[Side, ...]
+    sides: tuple[DivergenceSide, ...]
     handling: str
     when: Node
 
@@ -45,15 +65,15 @@ class Ruleset:
     name: str
     version: str
     sha256: str
-    documents: tuple[Document, ...]
+    documents: tuple[SourceDocument, ...]
     rules: tuple[Rule, ...]
     divergences: tuple[Divergence, ...]
     context: Mapping[str, str]
 
     @cached_property
-    def program(self) -> Program:
+    def compiled(self) -> CompiledConditions:
         """The rules' conditions, then the divergences'."""
-        return Program([rule.when for rule in self.rules] + [item.when for item in self.divergences])
+        return CompiledConditions([rule.when for rule in self.rules] + [item.when for item in self.divergences])
 
     def rule(self, name: str) -> Rule:
         """The rule of that id, or the first one that covers the fact of that id."""
@@ -73,16 +93,7 @@ class Ruleset:
         dropped = {self.rule(name).id for name in names}
         if not dropped:
             return self
-        kept = tuple(rule for rule in self.rules if rule.id not in dropped)
-        return Ruleset(
-            name=self.name,
-            version=self.version,
-            sha256=self.sha256,
-            documents=self.documents,
-            rules=kept,
-            divergences=self.divergences,
-            context=self.context,
-        )
+        return replace(self, rules=tuple(rule for rule in self.rules if rule.id not in dropped))
 
 
 def read_text(path: Path) -> str:
@@ -100,22 +111,37 @@ def read_text(path: Path) -> str:
 
 
 def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
-    """The `[[conflict]]` tables of `conflicts.toml`."""
+    """The `[[conflict]]` tables of `conflicts.toml`.
+
+    Raises `RulesetError` with file, number and key.
+    """
+    entries = _entries(load_toml(text, name).get("conflict", []), ConflictEntry, f"{name}: conflict")
     return tuple(
         Divergence(
-            id=item["id"],
-            text=item["text"],
-            sides=tuple(Side(text=side["text"], covers=tuple(side.get("covers", ()))) for side in item["sides"]),
-            handling=item["handling"],
-            when=parse(item["when"], f"{name}: conflict[{n}] {item['id']}.when"),
+            id=entry.id,
+            text=entry.text,
+            sides=entry.sides,
+            handling=entry.handling,
+            when=parse(entry.when, f"{name}: conflict[{n}] {entry.id}.when"),
         )
-        for n, item in enumerate(load_toml(text, name).get("conflict", []))
+        for n, entry in enumerate(entries)
     )
 
 
-def parse_context(table: Mapping[str, Any]) -> dict[str, str]:
-    """Fact id → why it is no rule."""
-    return {fact: item["reason"] for item in table.get("context", []) for fact in item["covers"]}
+def parse_context(table: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Fact id → why it is no rule; errors as of `parse_divergences`."""
+    entries = _entries(table.get("context", []), ContextEntry, f"{name}: context")
+    return {fact: entry.reason for entry in entries for fact in entry.covers}
+
+
+def _entries(given: Iterable[object], kind: type[E], where: str) -> list[E]:
+    entries = []
+    for n, entry in enumerate(given):
+        try:
+            entries.append(msgspec.convert(entry, kind))
+        except msgspec.ValidationError as error:
+            raise RulesetError(str(error), where=f"{where}[{n}]") from error
+    return entries
 
 
 def _unique(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -145,14 +171,19 @@ def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
         documents=tuple(file.document for file in parsed),
         rules=_unique(rule for file in parsed for rule in file.rules),
         divergences=parse_divergences(conflicts, "conflicts.toml"),
-        context=parse_context(about),
+        context=parse_context(about, "context.toml"),
     )
+
+
+def shipped_texts(*, literature: bool) -> dict[str, str]:
+    """The rules files that calcscan ships, by file name."""
+    names = (*SEED_FILES, "literature") if literature else SEED_FILES
+    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
 
 
 @cache
 def _shipped(literature: bool) -> Ruleset:
-    names = (*SEED_FILES, "literature") if literature else SEED_FILES
-    return _assemble({f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}, {})
+    return _assemble(shipped_texts(literature=literature), {})
 
 
 def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) -> Ruleset:
@@ -166,6 +197,9 @@ def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) 
     paths = [Path(path) for path in extra]
     if not paths:
         return _shipped(literature)
-    names = (*SEED_FILES, "literature") if literature else SEED_FILES
-    texts = {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
-    return _assemble(texts, {str(path): read_text(path) for path in paths})
+    return _assemble(shipped_texts(literature=literature), {str(path): read_text(path) for path in paths})
+
+
+def as_ruleset(rulesets: Ruleset | Iterable[str | Path] | None, *, literature: bool) -> Ruleset:
+    """A ruleset as it is; of rules files, the shipped rules with them beside."""
+    return rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)

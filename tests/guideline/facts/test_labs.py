@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from calcscan.guideline import recommend
-from calcscan.guideline.told import read_told
-from calcscan.guideline.units import analytes, judge, read_result
+from calcscan.guideline.facts.labs import analytes, classify, read_result
+from calcscan.guideline.facts.statements import read_statements
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def test_the_same_amount_in_two_units(name: str, first: tuple[float, str], secon
 
 def level(name: str, value: float, unit: str, **more: Any) -> str | None:
     result = read_result(name, {"value": value, "unit": unit, **more}, "x")
-    return judge({name: result}, 40)[name][0]
+    return classify({name: result}, 40)[name][0]
 
 
 @pytest.mark.parametrize("name", sorted(analytes()))
 def test_low_normal_high_at_the_limits(name: str) -> None:
     analyte = analytes()[name]
     step = (analyte.high - analyte.low) / 100
-    told = [
+    results = [
         level(name, value, analyte.unit)
         for value in (analyte.low - step, analyte.low, analyte.high, analyte.high + step)
     ]
-    assert told == ["low", "normal", "normal", "high"]
+    assert results == ["low", "normal", "normal", "high"]
     assert len(analyte.source) > 20
 
 
@@ -68,24 +68,24 @@ def test_ranges_for_adults_are_not_used_for_children() -> None:
 def test_calcium_is_adjusted_for_albumin() -> None:
     calcium = read_result("calcium", "2.05 mmol/L", "x")
     low, normal = (read_result("albumin", {"value": v, "unit": "g/L"}, "x") for v in (25, 40))
-    assert judge({"calcium": calcium, "albumin": normal}, None)["calcium"][0] == "low"
-    adjusted, detail = judge({"calcium": calcium, "albumin": low}, None)["calcium"]
+    assert classify({"calcium": calcium, "albumin": normal}, None)["calcium"][0] == "low"
+    adjusted, detail = classify({"calcium": calcium, "albumin": low}, None)["calcium"]
     assert adjusted == "normal"
     assert "albumin-adjusted calcium 2.35 mmol/L" in detail
-    assert judge({"calcium": calcium, "albumin": read_result("albumin", "low", "x")}, None)["calcium"][0] == "low"
+    assert classify({"calcium": calcium, "albumin": read_result("albumin", "low", "x")}, None)["calcium"][0] == "low"
 
 
 def test_ionised_calcium_stands_in_for_total_and_a_difference_is_shown() -> None:
     facts: dict[str, Any] = {"findings": [{"site": "dura", "present": True}], "labs": {"ionised_calcium": "1.0 mmol/L"}}
     assert "calcinosis-low-calcium" in {item.id for item in recommend(facts).recommendations}
     facts["labs"]["calcium"] = "high"
-    told = recommend(facts)
-    assert "calcinosis-high-calcium" in {item.id for item in told.recommendations}
-    assert "facts:labs.calcium" in {item.id for item in told.conflicts}
+    results = recommend(facts)
+    assert "calcinosis-high-calcium" in {item.id for item in results.recommendations}
+    assert "facts:labs.calcium" in {item.id for item in results.conflicts}
 
 
 def test_several_findings_at_one_site_are_put_together() -> None:
-    told = read_told(
+    results = read_statements(
         {
             "findings": [
                 {"site": "skin", "present": True, "volume_mm3": 10, "diameter_mm": 4, "progression": "stable"},
@@ -93,8 +93,8 @@ def test_several_findings_at_one_site_are_put_together() -> None:
             ]
         }
     ).values
-    assert told["findings.skin.present"] is True
-    assert told["findings.skin.volume_mm3"] == 15
-    assert told["findings.skin.diameter_mm"] == 6
-    assert told["findings.skin.progression"] == "progressive"
-    assert "findings.skin.multiple" not in told
+    assert results["findings.skin.present"] is True
+    assert results["findings.skin.volume_mm3"] == 15
+    assert results["findings.skin.diameter_mm"] == 6
+    assert results["findings.skin.progression"] == "progressive"
+    assert "findings.skin.multiple" not in results

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calcscan.guideline.cards import citation, reason
-from calcscan.guideline.model import DISCLAIMER, Guidance, NeedsInput, Recommendation
+from calcscan.guideline.export.cds_hooks import citation, reason
+from calcscan.guideline.model import DISCLAIMER, Guidance, NeedsInput, Recommendation, RuleKind, Urgency
 
 Resource = dict[str, Any]
 
-_PRIORITIES = {"urgent": "urgent", "soon": "asap", "routine": "routine"}
+_PRIORITIES = {Urgency.URGENT: "urgent", Urgency.SOON: "asap", Urgency.ROUTINE: "routine"}
 _MODULE = "urn:calcscan:guideline:{name}|{version}"
 _SUBJECT = {"display": "the person examined"}
 _UCUM = "http://unitsofmeasure.org"
-_TOLD = {
+_COMPONENTS = {
     "bilateral": "on both sides",
     "symmetric": "symmetric",
     "multiple": "more than one deposit",
@@ -106,9 +106,9 @@ def _observation(finding: Mapping[str, Any]) -> Resource:
         out["valueQuantity"] = {"value": volume_mm3, "unit": "mm3", "system": _UCUM, "code": "mm3"}
     else:
         out["valueString"] = {True: "present", False: "none detected"}.get(finding["present"], "unknown")
-    told = [(words, finding[key]) for key, words in _TOLD.items() if isinstance(finding.get(key), bool)]
-    if told:
-        out["component"] = [{"code": {"text": words}, "valueBoolean": value} for words, value in told]
+    stated = [(words, finding[key]) for key, words in _COMPONENTS.items() if isinstance(finding.get(key), bool)]
+    if stated:
+        out["component"] = [{"code": {"text": words}, "valueBoolean": value} for words, value in stated]
     return out
 
 
@@ -125,7 +125,7 @@ def _report(observations: list[Resource], guidance: Guidance) -> Resource:
 
 
 def _asks_for_service(item: Recommendation) -> bool:
-    return item.kind in ("workup_laboratory", "workup_imaging", "referral")
+    return item.kind in (RuleKind.WORKUP_LABORATORY, RuleKind.WORKUP_IMAGING, RuleKind.REFERRAL)
 
 
 def _service_request(item: Recommendation) -> Resource:

@@ -74,7 +74,7 @@ def test_what_is_refused_is_named_with_its_address(facts: dict[Any, Any], addres
 
 
 def test_none_and_unknown_are_the_same_as_nothing() -> None:
-    told = {
+    guidance = {
         "age_years": None,
         "sex": "unknown",
         "egfr": "Unknown",
@@ -83,7 +83,7 @@ def test_none_and_unknown_are_the_same_as_nothing() -> None:
         "labs": {"calcium": "unknown", "pth": None, "phosphate": {"value": None, "unit": "mmol/L"}},
         "conditions": {"dialysis": "unknown"},
     }
-    assert recommend(told) == recommend({})
+    assert recommend(guidance) == recommend({})
 
 
 def test_the_contracts_example_is_taken() -> None:

@@ -9,8 +9,8 @@ from fhir.resources.R4B.bundle import Bundle
 from support.guideline_facts import FACTS
 
 from calcscan.guideline import recommend
-from calcscan.guideline.cards import cards
-from calcscan.guideline.fhir import fhir
+from calcscan.guideline.export.cds_hooks import cards
+from calcscan.guideline.export.fhir import fhir
 
 GUIDANCE = recommend({**FACTS, "conditions": {"venous_thrombosis": True}, "age_years": 60})
 

@@ -6,20 +6,29 @@ import textwrap
 from collections.abc import Sequence
 
 from calcscan.guideline.explain import Explained, Explanation
-from calcscan.guideline.model import DISCLAIMER, Conflict, Guidance, NeedsInput, Recommendation
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.model import (
+    DISCLAIMER,
+    Conflict,
+    ConflictKind,
+    Guidance,
+    NeedsInput,
+    Recommendation,
+    RuleKind,
+    Urgency,
+)
 
 _HEADINGS = {
-    "workup_laboratory": "Laboratory",
-    "workup_imaging": "Imaging",
-    "workup_clinical": "History and examination",
-    "referral": "Referral",
-    "management": "Management",
-    "cause": "Possible causes",
-    "follow_up": "Follow-up",
-    "caveat": "Keep in mind",
+    RuleKind.WORKUP_LABORATORY: "Laboratory",
+    RuleKind.WORKUP_IMAGING: "Imaging",
+    RuleKind.WORKUP_CLINICAL: "History and examination",
+    RuleKind.REFERRAL: "Referral",
+    RuleKind.MANAGEMENT: "Management",
+    RuleKind.CAUSE: "Possible causes",
+    RuleKind.FOLLOW_UP: "Follow-up",
+    RuleKind.CAVEAT: "Keep in mind",
 }
-_MARKS = {"urgent": "!!", "soon": "! ", "routine": "- "}
+_MARKS = {Urgency.URGENT: "!!", Urgency.SOON: "! ", Urgency.ROUTINE: "- "}
 _RESULTS = {True: "yes", False: "no", None: "unknown"}
 _ASKED = 8
 WIDTH = 120
@@ -74,7 +83,7 @@ def _asked(needs: Sequence[NeedsInput], width: int) -> list[str]:
 def _disagree(conflicts: Sequence[Conflict], width: int) -> list[str]:
     lines = ["WHERE FACTS OR SOURCES DISAGREE"] if conflicts else []
     for conflict in conflicts:
-        if conflict.kind == "facts":
+        if conflict.kind is ConflictKind.FACTS:
             sides = " / ".join(f"{side.text} ({side.origin})" for side in conflict.sides)
         else:
             sides = " / ".join(side.text + _ids(side.covers) for side in conflict.sides)
@@ -115,8 +124,8 @@ def _branches(node: Explained, depth: int, width: int) -> list[str]:
     shown = ""
     if node.fact:
         shown = f" = {_RESULTS[node.value] if isinstance(node.value, bool) else node.value}" if node.origin else ""
-        told = ", ".join(part for part in (node.origin, node.detail) if part)
-        shown += f" ({told})" if told else ""
+        said_by = ", ".join(part for part in (node.origin, node.detail) if part)
+        shown += f" ({said_by})" if said_by else ""
     pad = "  " * depth
     line = _fold(f"{node.question}{shown}", f"{pad}{_RESULTS[node.result]:8}", pad + " " * 8, width)
     return [line, *(inner for part in node.parts for inner in _branches(part, depth + 1, width))]

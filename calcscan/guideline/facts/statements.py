@@ -1,4 +1,4 @@
-"""Facts as one teller gave them, checked and laid out flat."""
+"""Facts as a person stated them, or as the image analysis measured them, checked and laid out flat."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline import units
-from calcscan.guideline.vocabulary import FINDINGS, SECTIONS, FactKind, nearest, vocabulary
+from calcscan.guideline.facts.labs import LabResult, analytes, read_result
+from calcscan.guideline.facts.vocabulary import FINDINGS, SECTIONS, FactKind, FactType, nearest, vocabulary
 
 Value = bool | float | str
 _TOP = ("age_years", "sex", "egfr", "family_history", FINDINGS, "labs", *SECTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What one teller (a person, or the image analysis) said: values by address, laboratory results, sites named."""
+class Statements:
+    """What a person stated, or the image analysis measured: values by address, laboratory results, sites named."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
-    labs: Mapping[str, units.Result] = field(default_factory=dict)
+    labs: Mapping[str, LabResult] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
 
 
@@ -58,11 +58,11 @@ def read_value(kind: FactKind, value: object, where: str) -> Value | None:
     """One value, checked against what the fact may be; None is unknown."""
     if _is_unknown(value):
         return None
-    if kind.kind == "yes_no":
+    if kind.kind is FactType.YES_NO:
         if isinstance(value, bool):
             return value
         raise FactsError(f"{value!r} is neither true nor false", where=where, hint="write true, false or unknown")
-    if kind.kind == "number":
+    if kind.kind is FactType.NUMBER:
         return _read_number(kind, value, where)
     if not isinstance(value, str):
         raise FactsError(f"{value!r} is not a word", where=where, hint="known: " + ", ".join(kind.values))
@@ -87,19 +87,19 @@ def _at(base: str, key: str) -> str:
     return f"{base}.{key}" if base else key
 
 
-def _section(told: object, where: str) -> Mapping[str, object]:
-    if told is None:
+def _section(given: object, where: str) -> Mapping[str, object]:
+    if given is None:
         return {}
-    if not isinstance(told, Mapping):
-        raise FactsError(f"{told!r} is not a table of facts", where=where, hint="write name: value lines")
-    for key in told:
+    if not isinstance(given, Mapping):
+        raise FactsError(f"{given!r} is not a table of facts", where=where, hint="write name: value lines")
+    for key in given:
         if not isinstance(key, str):
             raise FactsError(f"the name {key!r} is not text", where=where, hint="write name: value lines")
-    return told
+    return given
 
 
-def _site(told: Mapping[str, object], where: str) -> str:
-    site, words = told.get("site"), vocabulary()
+def _site(given: Mapping[str, object], where: str) -> str:
+    site, words = given.get("site"), vocabulary()
     if not isinstance(site, str):
         raise FactsError("a finding without its site", where=f"{where}.site", hint="known: " + ", ".join(words.sites))
     name = site.strip().lower()
@@ -110,8 +110,8 @@ def _site(told: Mapping[str, object], where: str) -> str:
     raise FactsError(f"unknown site {site!r}", where=f"{where}.site", hint=hint)
 
 
-def _one_finding(told: object, where: str) -> tuple[str, dict[str, Value]]:
-    table, words = _section(told, where), vocabulary()
+def _one_finding(given: object, where: str) -> tuple[str, dict[str, Value]]:
+    table, words = _section(given, where), vocabulary()
     site = _site(table, where)
     values: dict[str, Value] = {}
     for key, value in table.items():
@@ -132,25 +132,25 @@ def _join(values: list[dict[str, Value]]) -> Iterator[tuple[str, Value]]:
         held = [v[name] for v in values if name in v]
         if not held:
             continue
-        if kind.kind == "yes_no":
+        if kind.kind is FactType.YES_NO:
             each_on_one_side = name == "bilateral" and len(values) > 1  # which may be one on either side
             if True in held or (len(held) == len(values) and not each_on_one_side):
                 yield name, True in held
-        elif kind.kind == "choice":
+        elif kind.kind is FactType.CHOICE:
             yield name, "progressive" if "progressive" in held else held[0]
         else:
             numbers = [float(v) for v in held]
             yield name, sum(sorted(numbers)) if name == "volume_mm3" else max(numbers)
 
 
-def _findings(told: object, where: str) -> tuple[dict[str, Value], frozenset[str]]:
-    if _is_unknown(told):
+def _findings(given: object, where: str) -> tuple[dict[str, Value], frozenset[str]]:
+    if _is_unknown(given):
         return {}, frozenset()
-    if not isinstance(told, list | tuple):
+    if not isinstance(given, list | tuple):
         hint = "write a list: `- site: dura`"
         raise FactsError("findings are not a list", where=where, hint=hint)
     by_site: dict[str, list[dict[str, Value]]] = {}
-    for number, entry in enumerate(told):
+    for number, entry in enumerate(given):
         site, values = _one_finding(entry, f"{where}[{number}]")
         by_site.setdefault(site, []).append(values)
     flat: dict[str, Value] = {}
@@ -179,30 +179,30 @@ def _top_level(key: str, value: object, where: str) -> dict[str, Value]:
     return flat
 
 
-def _labs(told: object, where: str) -> dict[str, units.Result]:
+def _labs(given: object, where: str) -> dict[str, LabResult]:
     results = {}
-    for name, value in _section(told, where).items():
-        if name not in units.analytes():
-            hint = nearest(name, units.analytes())
+    for name, value in _section(given, where).items():
+        if name not in analytes():
+            hint = nearest(name, analytes())
             raise FactsError(f"unknown laboratory value {name!r}", where=f"{where}.{name}", hint=hint)
         if _is_unknown(value):
             continue
-        result = units.read_result(name, value, f"{where}.{name}")
+        result = read_result(name, value, f"{where}.{name}")
         if result.level is not None or result.value is not None:
             results[name] = replace(result, given=value)
     return results
 
 
-def read_told(facts: Mapping[str, object], where: str = "") -> Told:
-    """Checks facts in the words of the contract's section 5 and lays them out flat.
+def read_statements(facts: Mapping[str, object], where: str = "") -> Statements:
+    """Checks facts in the words of `knowledge/facts.toml` and lays them out flat.
 
     Raises `FactsError` with the address of the first thing that can't be taken, and the nearest known name.
 
-    >>> dict(read_told({"findings": [{"site": "dura", "present": True}]}).values)
+    >>> dict(read_statements({"findings": [{"site": "dura", "present": True}]}).values)
     {'findings.dura.present': True}
     """
     values: dict[str, Value] = {}
-    labs: dict[str, units.Result] = {}
+    labs: dict[str, LabResult] = {}
     sites: frozenset[str] = frozenset()
     for key, value in _section(facts, where or "facts").items():
         if key == FINDINGS:
@@ -214,4 +214,4 @@ def read_told(facts: Mapping[str, object], where: str = "") -> Told:
             values |= _top_level(key, value, _at(where, key))
         else:
             raise FactsError(f"unknown fact {key!r}", where=_at(where, key), hint=nearest(key, _TOP))
-    return Told(values=MappingProxyType(values), labs=MappingProxyType(labs), sites=sites)
+    return Statements(values=MappingProxyType(values), labs=MappingProxyType(labs), sites=sites)

@@ -1,4 +1,4 @@
-"""Facts that make a condition true, or false: for the linter and the tests."""
+"""FlatFacts that make a condition true, or false: for the linter and the tests."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any
 
-from calcscan.guideline.conditions import Leaf, Node, leaves
-from calcscan.guideline.told import Value
-from calcscan.guideline.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.facts.statements import Value
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, vocabulary
+from calcscan.guideline.rules.conditions import Leaf, Node, leaves
 
-Facts = Mapping[str, Value]
+FlatFacts = Mapping[str, Value]
 _TRIES = 2000
 
 
 def _candidates(leaf: Leaf, limits: Mapping[str, Sequence[float]]) -> list[Value]:
     kind = vocabulary().kinds[leaf.fact]
-    if kind.kind == "yes_no":
+    if kind.kind is FactType.YES_NO:
         return [True, False]
-    if kind.kind != "number":
+    if kind.kind is not FactType.NUMBER:
         return [value for value in kind.values if value not in kind.no_answer]
     around = {limit + step for limit in limits[leaf.fact] for step in (-0.5, 0.0, 0.5)}
     return [value for value in sorted(around) if kind.low <= value <= kind.high]
 
 
-def _solve(node: Node, wanted: bool, given: Facts, limits: Mapping[str, Sequence[float]]) -> Iterator[Facts]:
+def _solve(node: Node, wanted: bool, given: FlatFacts, limits: Mapping[str, Sequence[float]]) -> Iterator[FlatFacts]:
     if isinstance(node, Leaf):
         held = given.get(node.fact)
         for value in [held] if held is not None else _candidates(node, limits):
@@ -41,8 +41,8 @@ def _solve(node: Node, wanted: bool, given: Facts, limits: Mapping[str, Sequence
 
 
 def _conjunction(
-    parts: Sequence[Node], wanted: bool, given: Facts, limits: Mapping[str, Sequence[float]]
-) -> Iterator[Facts]:
+    parts: Sequence[Node], wanted: bool, given: FlatFacts, limits: Mapping[str, Sequence[float]]
+) -> Iterator[FlatFacts]:
     if not parts:
         yield given
         return
@@ -50,8 +50,8 @@ def _conjunction(
         yield from _conjunction(parts[1:], wanted, found, limits)
 
 
-def nested(flat: Facts) -> dict[str, Any]:
-    """Flat facts in the words of the contract's section 5.
+def nested(flat: FlatFacts) -> dict[str, Any]:
+    """Flat facts as a facts file holds them (`knowledge/facts.toml`).
 
     >>> nested({"findings.dura.present": True, "symptoms.headache": False})
     {'findings': [{'site': 'dura', 'present': True}], 'symptoms': {'headache': False}}
@@ -71,10 +71,10 @@ def nested(flat: Facts) -> dict[str, Any]:
     return facts
 
 
-def witnesses(node: Node, wanted: bool) -> Iterator[dict[str, Any]]:
-    """Facts files, as few words as possible in each, that make `node` come out as `wanted`; none if none does.
+def examples(node: Node, wanted: bool) -> Iterator[dict[str, Any]]:
+    """FlatFacts files, as few words as possible in each, that make `node` come out as `wanted`; none if none does.
 
-    >>> next(witnesses(Leaf(fact="symptoms.headache", key="symptoms.headache", op="is", values=(True,)), True))
+    >>> next(examples(Leaf(fact="symptoms.headache", key="symptoms.headache", op="is", values=(True,)), True))
     {'symptoms': {'headache': True}}
     """
     limits: dict[str, list[float]] = {}

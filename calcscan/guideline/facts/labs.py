@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import nearest
+from calcscan.knowledge.entries import read_toml, typed_entries
+from calcscan.knowledge.settings import Table
 
 LEVELS = ("low", "normal", "high")
 _LARGEST = 1e9
 _WRITTEN = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*([^\s\d].*?)\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analyte:
+class Analyte(Table, frozen=True, kw_only=True):
     """One quantity that a laboratory measures; `per` is how much of `unit` is in one of each accepted unit."""
 
     name: str
@@ -29,11 +29,24 @@ class Analyte:
     high: float
     possible: tuple[float, float]
     source: str
+    date: datetime.date
     per: Mapping[str, float]
 
 
+class Adjustment(Table, frozen=True, kw_only=True):
+    """Calcium is adjusted by `per_unit` for each unit that albumin lies below `reference`."""
+
+    analyte: str
+    by: str
+    label: str
+    per_unit: float
+    reference: float
+    source: str
+    date: datetime.date
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class LabResult:
     """A laboratory result: a level in words, or a value in the analyte's own unit (and whose range). `given` is the
     entry of the facts that it was read from."""
 
@@ -44,18 +57,6 @@ class Result:
     given: Any = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustment:
-    """Calcium is adjusted by `per_unit` for each unit that albumin lies under `reference`."""
-
-    analyte: str
-    by: str
-    label: str
-    per_unit: float
-    reference: float
-    source: str
-
-
 @cache
 def analytes() -> Mapping[str, Analyte]:
     """Every analyte by name.
@@ -63,44 +64,19 @@ def analytes() -> Mapping[str, Analyte]:
     >>> analytes()["pth"].unit
     'pg/mL'
     """
-    table = tomllib.loads(knowledge_text("units.toml"))["analyte"]
-    return MappingProxyType(
-        {
-            name: Analyte(
-                name=name,
-                label=entry["label"],
-                unit=entry["unit"],
-                low=float(entry["low"]),
-                high=float(entry["high"]),
-                possible=(float(entry["possible"][0]), float(entry["possible"][1])),
-                source=entry["source"],
-                per=MappingProxyType({unit: float(factor) for unit, factor in entry["per"].items()}),
-            )
-            for name, entry in table.items()
-        }
-    )
+    return typed_entries(Analyte, read_toml("units.toml")["analyte"], name_as="name", where="units.toml: analyte")
 
 
 @cache
 def _adjustments() -> tuple[Adjustment, ...]:
-    table = tomllib.loads(knowledge_text("units.toml"))["adjustment"]
-    return tuple(
-        Adjustment(
-            analyte=name,
-            by=entry["by"],
-            label=entry["label"],
-            per_unit=float(entry["per_unit"]),
-            reference=float(entry["reference"]),
-            source=entry["source"],
-        )
-        for name, entry in table.items()
-    )
+    entries = read_toml("units.toml")["adjustment"]
+    return tuple(typed_entries(Adjustment, entries, name_as="analyte", where="units.toml: adjustment").values())
 
 
 @cache
 def adult_from_years() -> float:
     """The age from which the reference ranges hold."""
-    return float(tomllib.loads(knowledge_text("units.toml"))["settings"]["adult_from_years"])
+    return float(read_toml("units.toml")["settings"]["adult_from_years"])
 
 
 def _factor(analyte: Analyte, unit: object, where: str) -> float:
@@ -129,29 +105,29 @@ def _in_reach(analyte: Analyte, value: float, written: str, where: str) -> None:
         )
 
 
-def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> Result:
+def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
     for key in given:
         if key not in ("value", "unit", "range"):
             hint = nearest(str(key), ("value", "unit", "range"))
             raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=hint)
     if given.get("value") is None or given["value"] == "unknown":
-        return Result()
+        return LabResult()
     factor = _factor(analyte, given.get("unit"), f"{where}.unit")
     value = _number(given["value"], f"{where}.value")
     written = f"{value:g} {str(given['unit']).strip()}"
     _in_reach(analyte, value * factor, written, f"{where}.value")
     limits = given.get("range")
     if limits is None:
-        return Result(value=value * factor, written=written)
+        return LabResult(value=value * factor, written=written)
     if not isinstance(limits, list | tuple) or len(limits) != 2:
         raise FactsError("a laboratory's range is two numbers", where=f"{where}.range", hint="such as [2.2, 2.6]")
     low, high = (_number(limit, f"{where}.range[{n}]") for n, limit in enumerate(limits))
     if low >= high:
         raise FactsError(f"a range from {low:g} to {high:g}", where=f"{where}.range", hint="give the lower limit first")
-    return Result(value=value * factor, range=(low * factor, high * factor), written=written)
+    return LabResult(value=value * factor, range=(low * factor, high * factor), written=written)
 
 
-def read_result(name: str, given: object, where: str) -> Result:
+def read_result(name: str, given: object, where: str) -> LabResult:
     """A laboratory result as it stands in a facts file: a level, `{value, unit, range?}`, or text such as "1.9 mmol/L".
 
     Raises `FactsError` for a unit that does not fit the quantity and for a value that no person has.
@@ -165,16 +141,16 @@ def read_result(name: str, given: object, where: str) -> Result:
     if isinstance(given, str):
         word = given.strip().lower()
         if word == "unknown":
-            return Result()
+            return LabResult()
         if word in LEVELS:
-            return Result(level=word)
+            return LabResult(level=word)
         if match := _WRITTEN.fullmatch(given):
             return _from_table(analyte, {"value": float(match[1]), "unit": match[2]}, where)
     what = f"{given!r} says nothing about {analyte.label}"
     raise FactsError(what, where=where, hint="write low, normal or high, or {value: 1.9, unit: mmol/L}")
 
 
-def _judge(analyte: Analyte, result: Result, value: float, label: str, adult: bool) -> tuple[str | None, str]:
+def _classify(analyte: Analyte, result: LabResult, value: float, label: str, adult: bool) -> tuple[str | None, str]:
     if result.range is None and not adult:
         hint = "give low, normal or high, or the laboratory's own range"
         return None, f"{result.written}: the ranges known here are for adults; {hint}"
@@ -186,10 +162,10 @@ def _judge(analyte: Analyte, result: Result, value: float, label: str, adult: bo
     return level, f"{shown}, {whose} {low:.4g} to {high:.4g} {analyte.unit}{source}"
 
 
-def judge(results: Mapping[str, Result], age_years: float | None) -> dict[str, tuple[str | None, str]]:
+def classify(results: Mapping[str, LabResult], age_years: float | None) -> dict[str, tuple[str | None, str]]:
     """Low, normal, high or None for every result, with how it was judged. Calcium is adjusted where albumin is given.
 
-    >>> judge({"calcium": Result(value=1.9, written="1.9 mmol/L")}, 52)["calcium"][0]
+    >>> classify({"calcium": LabResult(value=1.9, written="1.9 mmol/L")}, 52)["calcium"][0]
     'low'
     """
     adult = age_years is None or age_years >= adult_from_years()
@@ -204,5 +180,5 @@ def judge(results: Mapping[str, Result], age_years: float | None) -> dict[str, t
             if rule.analyte == name and by is not None and by.value is not None:
                 value += rule.per_unit * (rule.reference - by.value)
                 label = f"{result.written}, {rule.label}"
-        judged[name] = _judge(analytes()[name], result, value, label, adult)
+        judged[name] = _classify(analytes()[name], result, value, label, adult)
     return judged

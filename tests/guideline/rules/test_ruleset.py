@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from calcscan.guideline import load_ruleset, recommend
-from calcscan.guideline.conditions import leaves
-from calcscan.guideline.rules import Rule
-from calcscan.guideline.vocabulary import vocabulary
-from calcscan.guideline.witness import witnesses
+from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.rules.conditions import leaves
+from calcscan.guideline.rules.examples import examples
+from calcscan.guideline.rules.read import Rule
 
 RULES = load_ruleset()
 EVERY = load_ruleset(literature=True)
@@ -67,8 +67,8 @@ def test_the_key_rule() -> None:
 
 @pytest.mark.parametrize("rule", rule_ids(EVERY.rules))
 def test_every_rule_can_hold_and_can_fail(rule: Rule) -> None:
-    held = next(facts for facts in witnesses(rule.when, True) if rule.id in suggested(facts))
-    failed = next(facts for facts in witnesses(rule.when, False) if rule.id in excluded(facts))
+    held = next(facts for facts in examples(rule.when, True) if rule.id in suggested(facts))
+    failed = next(facts for facts in examples(rule.when, False) if rule.id in excluded(facts))
     assert rule.id not in suggested(failed)
     assert held != failed
 
@@ -95,8 +95,8 @@ def test_every_conflict_can_be_shown_and_can_stay_away(item: Any) -> None:
     def shown(facts: dict[str, Any]) -> bool:
         return item.id in {conflict.id for conflict in recommend(facts).conflicts}
 
-    assert shown(next(witnesses(item.when, True)))
-    assert not shown(next(witnesses(item.when, False)))
+    assert shown(next(examples(item.when, True)))
+    assert not shown(next(examples(item.when, False)))
     assert len(item.sides) >= 2
     known = {fact for document in RULES.documents for fact in document.facts}
     assert {fact for side in item.sides for fact in side.covers} <= known
@@ -108,8 +108,8 @@ def test_there_are_sixteen_conflicts() -> None:
 
 def test_every_fact_that_can_be_told_matters_to_some_rule() -> None:
     asked = {leaf.fact for rule in EVERY.rules for leaf in leaves(rule.when)}
-    told = {path for path, kind in vocabulary().kinds.items() if kind.kind == "yes_no" and path[:9] != "findings."}
-    assert told <= asked
+    yes_no = {path for path, kind in vocabulary().kinds.items() if kind.kind == "yes_no" and path[:9] != "findings."}
+    assert yes_no <= asked
     unused = {"labs.albumin", "labs.ionised_calcium"}  # they serve to judge calcium
     assert {path for path in vocabulary().kinds if path.startswith("labs.")} - unused <= asked
 
@@ -121,11 +121,11 @@ def test_thresholds_and_ranges_name_their_source() -> None:
 def test_literature_is_off_unless_asked_for() -> None:
     facts = {"age_years": 30, "findings": [{"site": "basal_ganglia", "present": True}]}
     assert "lit-young-basal-ganglia" not in {item.id for item in recommend(facts).recommendations}
-    told = recommend(facts, literature=True)
-    item = next(item for item in told.recommendations if item.id == "lit-young-basal-ganglia")
+    guidance = recommend(facts, literature=True)
+    item = next(item for item in guidance.recommendations if item.id == "lit-young-basal-ganglia")
     assert "Cohen" in item.source.document
     assert "literature" in item.source.status
-    assert told.sha256 != recommend(facts).sha256
+    assert guidance.sha256 != recommend(facts).sha256
 
 
 def everything_inside_the_skull() -> dict[str, Any]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import parse, truth
 from calcscan.guideline.engine import build_case
-from calcscan.guideline.rules import Document, Rule, load_toml, parse_document, parse_rule
-from calcscan.guideline.ruleset import SEED_FILES, parse_context, parse_divergences, read_text
-from calcscan.guideline.vocabulary import knowledge_text, vocabulary
-from calcscan.guideline.witness import witnesses
+from calcscan.guideline.facts.vocabulary import knowledge_text, vocabulary
+from calcscan.guideline.rules.conditions import parse, truth
+from calcscan.guideline.rules.examples import examples
+from calcscan.guideline.rules.read import Rule, SourceDocument, load_toml, parse_rule, parse_source_document
+from calcscan.guideline.rules.ruleset import parse_context, parse_divergences, read_text, shipped_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def _problem(error: RulesetError) -> Problem:
 
 
 def _comes_out(rule: Rule, wanted: bool) -> bool:
-    return any(truth(rule.when, build_case(facts).values) is wanted for facts in witnesses(rule.when, wanted))
+    return any(truth(rule.when, build_case(facts).values) is wanted for facts in examples(rule.when, wanted))
 
 
 def _reach(rule: Rule) -> Iterator[Problem]:
@@ -44,15 +44,15 @@ def _reach(rule: Rule) -> Iterator[Problem]:
         yield Problem(where=f"{rule.where}.when", what="never fails: it holds whatever the facts are")
 
 
-def _coverage(document: Document, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
+def _coverage(document: SourceDocument, rules: Iterable[Rule], context: Iterable[str], name: str) -> Iterator[Problem]:
     covered = Counter(fact for rule in rules for fact in rule.covers)
     for fact in document.facts:
-        told = covered[fact] + (fact in context)
-        if told == 0:
+        times = covered[fact] + (fact in context)
+        if times == 0:
             yield Problem(where=f"{name}: document.facts", what=f"{fact} is neither a rule nor context")
-        elif told > 1 and fact not in document.stated_twice:
+        elif times > 1 and fact not in document.stated_twice:
             yield Problem(
-                where=f"{name}: document.facts", what=f"{fact} is covered {told} times", hint="see stated_twice"
+                where=f"{name}: document.facts", what=f"{fact} is covered {times} times", hint="see stated_twice"
             )
 
 
@@ -73,7 +73,7 @@ def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule],
     problems: list[Problem] = []
     try:
         table = load_toml(text, name)
-        document = parse_document(table.get("document"), f"{name}: document")
+        document = parse_source_document(table.get("document"), f"{name}: document")
     except RulesetError as error:
         return [], [_problem(error)]
     given = table.get("rule", [])
@@ -86,10 +86,6 @@ def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule],
     if not problems:
         problems += _coverage(document, rules, context, name)
     return rules, problems
-
-
-def _shipped_texts() -> dict[str, str]:
-    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in (*SEED_FILES, "literature")}
 
 
 def _shared_files() -> Iterator[Problem]:
@@ -114,11 +110,12 @@ def lint(paths: Iterable[str | Path] = ()) -> list[Problem]:
     """
     files = [Path(path) for path in paths]
     problems = [] if files else list(_shared_files())
-    context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"))
+    context = parse_context(load_toml(knowledge_text("rules/context.toml"), "context.toml"), "context.toml")
     rules: list[Rule] = []
-    for name in [str(file) for file in files] or list(_shipped_texts()):
+    texts = {} if files else shipped_texts(literature=True)
+    for name in [str(file) for file in files] or list(texts):
         try:
-            text = read_text(Path(name)) if files else _shipped_texts()[name]
+            text = texts[name] if name in texts else read_text(Path(name))
         except RulesetError as error:
             problems.append(_problem(error))
             continue

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from calcscan.guideline import units
-from calcscan.guideline.told import Told, Value
-from calcscan.guideline.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.facts.labs import LabResult, classify
+from calcscan.guideline.facts.statements import Statements, Value
+from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
 
 STATED, MEASURED, DERIVED = "stated", "image", "derived"
 _ASYMPTOMATIC = "symptoms.asymptomatic"
@@ -17,7 +17,7 @@ _ABNORMAL = tuple(
     f"imaging.{name}" for name in ("white_matter_lesions", "atrophy", "venous_abnormality", "other_abnormality")
 )
 _PERSON = ("age_years", "sex")
-"""What tells whose scan and whose facts they are."""
+"""What shows whose scan and whose facts they are."""
 _AGE_SLACK_YEARS = 1.0
 """Two ages this close are one age, a birthday apart."""
 
@@ -42,7 +42,7 @@ class Case:
     disputes: list[Dispute] = field(default_factory=list)
     sites: frozenset[str] = frozenset()
     """The sites that somebody said something about."""
-    labs: Mapping[str, units.Result] = field(default_factory=dict)
+    labs: Mapping[str, LabResult] = field(default_factory=dict)
     """The laboratory results that `values` holds the levels of."""
 
     def put(self, path: str, value: Value, origin: str, detail: str = "") -> None:
@@ -56,9 +56,9 @@ class Case:
         self.disputes.append(Dispute(id=f"facts:{first}", text=text, sides=sides))
 
 
-def build(stated: Told, measured: Told | None = None) -> Case:
+def build(stated: Statements, measured: Statements | None = None) -> Case:
     """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
-    image = measured or Told()
+    image = measured or Statements()
     case = Case(sites=stated.sites | image.sites, labs={**image.labs, **stated.labs})
     for path, value in image.values.items():
         case.put(path, value, MEASURED)
@@ -124,7 +124,7 @@ def _put_labs(case: Case, stated: Iterable[str]) -> None:
     if not case.labs:
         return
     age = case.values.get("age_years")
-    for name, (level, detail) in units.judge(case.labs, float(age) if age is not None else None).items():
+    for name, (level, detail) in classify(case.labs, float(age) if age is not None else None).items():
         path = f"labs.{name}"
         if level is not None:
             case.put(path, level, STATED if name in stated else MEASURED, detail)

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import Node, parse, sites_of
-from calcscan.guideline.guards import check_guard
-from calcscan.guideline.model import KINDS, URGENCIES, Source
-from calcscan.guideline.vocabulary import nearest, vocabulary
+from calcscan.guideline.facts.vocabulary import Region, nearest, vocabulary
+from calcscan.guideline.model import RuleKind, Source, Urgency
+from calcscan.guideline.rules.conditions import Node, parse, sites_of
+from calcscan.guideline.rules.safety import check_safety
 
 _DOCUMENT_KEYS = ("key", "title", "date", "status", "version", "facts", "origin", "stated_twice")
 _RULE_KEYS = ("id", "kind", "urgency", "covers", "section", "sites", "text", "when", "intervention", "citation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class SourceDocument:
     """A source document and the ids of the facts in it. `origin` is `seed`, `literature` or `local`."""
 
     key: str
@@ -37,8 +37,8 @@ class Rule:
     """One rule, as read. `where` is its file and address."""
 
     id: str
-    kind: str
-    urgency: str
+    kind: RuleKind
+    urgency: Urgency
     text: str
     covers: tuple[str, ...]
     sites: tuple[str, ...]
@@ -56,7 +56,7 @@ class Rule:
 class RulesFile:
     """One rules file, as read."""
 
-    document: Document
+    document: SourceDocument
     rules: tuple[Rule, ...]
 
 
@@ -90,10 +90,10 @@ def _one_of(table: Mapping[str, Any], key: str, known: tuple[str, ...], where: s
     return word
 
 
-def parse_document(given: object, where: str) -> Document:
+def parse_source_document(given: object, where: str) -> SourceDocument:
     """The `[document]` table of a rules file."""
     table = _known_keys(given, _DOCUMENT_KEYS, where)
-    return Document(
+    return SourceDocument(
         key=_text(table, "key", where),
         title=_text(table, "title", where),
         date=str(table.get("date", "")),
@@ -105,7 +105,7 @@ def parse_document(given: object, where: str) -> Document:
     )
 
 
-def _cited(rule: Mapping[str, Any], document: Document, where: str) -> Source:
+def _cited(rule: Mapping[str, Any], document: SourceDocument, where: str) -> Source:
     covers = _texts(rule, "covers", where)
     citation = rule.get("citation", "")
     if not covers and not citation:
@@ -120,7 +120,7 @@ def _cited(rule: Mapping[str, Any], document: Document, where: str) -> Source:
     return Source(document=title, section=section, facts=covers, date=document.date, status=document.status)
 
 
-def parse_rule(given: object, document: Document, where: str) -> Rule:
+def parse_rule(given: object, document: SourceDocument, where: str) -> Rule:
     """One `[[rule]]` of a rules file.
 
     Raises `RulesetError`, with the address, for what is unknown, missing, without a source, or past a guard.
@@ -139,19 +139,19 @@ def parse_rule(given: object, document: Document, where: str) -> Rule:
         raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
     rule = Rule(
         id=name,
-        kind=_one_of(table, "kind", KINDS, where),
-        urgency=_one_of(table, "urgency", URGENCIES, where),
+        kind=RuleKind(_one_of(table, "kind", tuple(RuleKind), where)),
+        urgency=Urgency(_one_of(table, "urgency", tuple(Urgency), where)),
         text=text,
         covers=_texts(table, "covers", where),
         sites=sites,
         places=places,
-        body_only=all(vocabulary().sites[place].place == "body" for place in places),
+        body_only=all(vocabulary().sites[place].place is Region.BODY for place in places),
         intervention=str(table.get("intervention", "")),
         when=parse(table["when"], f"{where}.when"),
         source=_cited(table, document, where),
         where=where,
     )
-    check_guard(rule.when, rule.text, rule.intervention, sites, where)
+    check_safety(rule.when, rule.text, rule.intervention, sites, where)
     return rule
 
 
@@ -169,7 +169,7 @@ def parse_rules(text: str, name: str) -> RulesFile:
     Raises `RulesetError` at the first problem; `lint` lists all of them.
     """
     table = load_toml(text, name)
-    document = parse_document(table.get("document"), f"{name}: document")
+    document = parse_source_document(table.get("document"), f"{name}: document")
     given = table.get("rule", [])
     if not isinstance(given, list):
         raise RulesetError("'rule' is not a list of tables", where=name, hint="write [[rule]]")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.conditions import Leaf, Node, leaves, sites_of
-from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Region, vocabulary
+from calcscan.guideline.logic import Truth
+from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of, truth
 
 _WORKS_ON_THE_DEPOSIT = re.compile(
     r"remov|excis|surg|operat|shock|lithotr|calcitonin|physiotherap|physical therap|nsaid|"
@@ -24,18 +24,14 @@ _ALLOWED = ("the disorder",)
 
 def _without_stated_body(node: Node) -> Truth:
     """The truth with no finding stated in the body and everything else unknown; False is a proof."""
-    if isinstance(node, Leaf):
-        in_body = node.key.endswith(".stated") and vocabulary().sites[node.key.split(".")[1]].place == "body"
-        return False if in_body else None
-    parts = [_without_stated_body(part) for part in node.parts]
-    if node.op == "all":
-        return all_of(parts)
-    if node.op == "any":
-        return any_of(parts)
-    return negate(parts[0]) if node.op == "not" else at_least(node.count, parts)
+    return truth(node, {leaf.key: False for leaf in leaves(node) if _stated_in_body(leaf)})
 
 
-def check_guard(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
+def _stated_in_body(leaf: Leaf) -> bool:
+    return leaf.key.endswith(".stated") and vocabulary().sites[leaf.key.split(".")[1]].place is Region.BODY
+
+
+def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
     """Raises `RulesetError` if a rule that works on a deposit could hold without a finding stated in the body."""
     if intervention in _ALLOWED:
         if not any(leaf.key.startswith("conditions.") for leaf in leaves(when)):
@@ -44,7 +40,9 @@ def check_guard(when: Node, text: str, intervention: str, sites: tuple[str, ...]
         return
     if not intervention and not _WORKS_ON_THE_DEPOSIT.search(text):
         return
-    inside = {site for name in sites for site in sites_of(name, where) if vocabulary().sites[site].place != "body"}
+    inside = {
+        site for name in sites for site in sites_of(name, where) if vocabulary().sites[site].place is not Region.BODY
+    }
     if inside:
         hint = "keep it to skin, periarticular, organ, eye or heart_valve"
         raise RulesetError(f"an intervention on {sorted(inside)[0]}", where=f"{where}.sites", hint=hint)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from calcscan.guideline.model import DISCLAIMER, Because, Guidance, Recommendation
-from calcscan.guideline.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.model import DISCLAIMER, Because, Guidance, Recommendation, Urgency
 
 _SUMMARY_CHARACTERS = 139
 """CDS Hooks asks for a summary of fewer than 140 characters."""
-_INDICATORS = {"urgent": "critical", "soon": "warning", "routine": "info"}
+_INDICATORS = {Urgency.URGENT: "critical", Urgency.SOON: "warning", Urgency.ROUTINE: "info"}
 
 
 def reason(because: Because) -> str:

@@ -1,0 +1,1 @@
+"""Guidance for people and for other systems: text for a terminal, CDS Hooks cards, FHIR resources."""

@@ -1,0 +1,1 @@
+"""What is known of one person: stated facts and measured ones, read, checked and merged."""

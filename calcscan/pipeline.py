@@ -201,7 +201,7 @@ def _summarised(examination: Examination, scan: Scan, atlas: Atlas, *, located: 
         scan,
         examination.registration,
         atlas,
-        intracranial=examination.intracranial,
+        region=examination.intracranial,
         located=located,
     )
 

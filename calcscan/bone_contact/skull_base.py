@@ -17,6 +17,8 @@ from scipy import ndimage
 from calcscan._kernels.prominence import stands_out
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import on_native, sample_at
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.settings import load
 from calcscan.measurement.air_contact import lines_air, near_air
 from calcscan.model import Intracranial, Scan
 
@@ -50,12 +52,19 @@ def with_skull_base_peaks(
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji + first))
     counted_mm3 = scan.geometry.voxel_mm3[kji[:, 0] + first[0]] * (scan.hu[box][tuple(kji.T)] >= limits["attached_hu"])
     clear = depth >= limits["edge_mm"] + limits["blur_share"] * thick_mm[kji[:, 0]]
+    air = load(AirContactSettings)
     size, within, deep, airy, held = (
         np.bincount(owner, counted_mm3 * which, minlength=int(numbers.max(initial=0)) + 1)
-        for which in (True, depth > 0.0, clear, near_air(scan, kji + first), block[tuple(kji.T)])
+        for which in (
+            True,
+            depth > 0.0,
+            clear,
+            near_air(scan, kji + first, load(AirContactSettings)),
+            block[tuple(kji.T)],
+        )
     )
     chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"])
-    chosen &= ~lines_air(airy / np.maximum(size, 1e-6))
+    chosen &= ~lines_air(airy / np.maximum(size, 1e-6), air)
     knots = chosen[numbers]
     beside = ndimage.binary_dilation(knots, _AROUND) & ~knots & (scan.hu[box] >= limits["rim_hu"])
     block[beside] = False

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.slice_thickness import SliceThicknessSettings
 
 
 def slice_thickness_mm(slab_mm: Array, stated_mm: float | None) -> Array:
@@ -18,10 +19,10 @@ def slice_thickness_mm(slab_mm: Array, stated_mm: float | None) -> Array:
     >>> slice_thickness_mm(np.full(3, 4.0), 2.0).tolist(), slice_thickness_mm(np.full(3, 4.0), None).tolist()
     ([2.0, 2.0, 2.0], [4.0, 4.0, 4.0])
     """
-    limits = values("slice_thickness")
+    settings = load(SliceThicknessSettings)
     median_mm = float(np.median(slab_mm))
-    uneven = np.percentile(slab_mm, 90) - np.percentile(slab_mm, 10) > limits["even_share"] * median_mm
-    if uneven or stated_mm is None or not limits["thinnest"] <= stated_mm / median_mm <= limits["thickest"]:
+    uneven = np.percentile(slab_mm, 90) - np.percentile(slab_mm, 10) > settings.even_share * median_mm
+    if uneven or stated_mm is None or not settings.thinnest <= stated_mm / median_mm <= settings.thickest:
         return np.asarray(ndimage.median_filter(slab_mm, size=3, mode="nearest"))
     return np.full_like(slab_mm, stated_mm)
 

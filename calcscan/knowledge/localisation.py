@@ -25,11 +25,11 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     part_sure: float
     also_share: float
     thick_mm: float
-    joined: float
-    joined_thin: float
+    saddle_thick: float
+    saddle_thin: float
     known_share: float
-    joined_mm: float
-    joined_step_hu: int
+    saddle_mm: float
+    saddle_step_hu: int
     surely_bone_hu: int
     fluid_hu: int
     shell_inner_mm: float

@@ -1,119 +1,98 @@
-"""Say where each calcification lies: LesionMap, Scan, SearchRegion, Registration, Atlas → LesionMap with sites.
+"""Say where each calcification lies: LesionMap, Scan, SearchRegion, Registration, Atlas → LocatedLesionMap.
 
-Each voxel of a lesion votes for the sites around its place in the atlas, spread by the registration's uncertainty and
-weighted by how often each site calcifies. What the anatomy of this head says comes first: dense tissue that hangs on
-the skull base is bone and no lesion; what lies flat under the vault is dura; plexus lies in fluid; a plate is likelier
-dura, a lump is likelier brain. What is large enough to reach over several sites is divided along their borders.
+A lesion's way: its features in this head → the atlas's vote, weighted by them → bone, or a lesion → on the dura of the
+vault, or at the site with most votes → divided along the borders of the sites it reaches over. What the anatomy of this
+head says comes first: dense tissue attached to the skull base is bone and no lesion; what lies flat under the vault is
+dura; plexus lies in fluid; a plate is more likely dura, a lump more likely brain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from calcscan.grid.geometry import Array
-from calcscan.knowledge import table, values
-from calcscan.localisation.atlas_vote import AtlasVote, Shares, ranked
-from calcscan.localisation.features import FeatureExtractor, Features, is_bone, is_dura
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.localisation import LocalisationSettings
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
+from calcscan.localisation.bone_or_lesion import is_bone, is_convexity_dura, may_be_bone
+from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.split import Part, split_lesion
-from calcscan.model import Atlas, Lesion, LesionMap, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
-
-UNDIVIDED = ("unassigned", "convexity_dura")
-"""Sites that are not drawn: what lies there has no borders in the atlas."""
+from calcscan.model import Atlas, LesionMap, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
 
 
 def locate_lesions(
-    lesions: LesionMap, scan: Scan, intracranial: SearchRegion, registration: Registration, atlas: Atlas
+    lesions: LesionMap,
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration,
+    atlas: Atlas,
+    *,
+    settings: LocalisationSettings | None = None,
+    intracranial: IntracranialSettings | None = None,
+    air: AirContactSettings | None = None,
+    thresholds: ThresholdSettings | None = None,
 ) -> LocatedLesionMap:
-    """Give every lesion its site, side and share, and drop what is skull.
+    """Give every lesion its site, side and share, and drop what is bone.
 
-    Lesions of an unaccepted fit come back `unassigned`, and all that touches the skull or lies close under it is
-    dropped. Dropped bone is told by the setting `bone_dropped_mm3`.
+    Where the registration was not accepted, lesions come back `unassigned`, and those that touch the skull or lie close
+    under it are dropped. The setting `bone_dropped_mm3` says how much was dropped as bone.
+
+    Parameters
+    ----------
+    lesions, scan, region, registration, atlas
+        As the stages before left them.
+    settings, intracranial, air, thresholds
+        Instead of the settings in `calcscan/knowledge`.
     """
-    limits = values("localisation")
-    evidences = FeatureExtractor(lesions, scan, intracranial)
-    ballot = AtlasVote(atlas, registration, table("localisation")["prior"], float(limits["uncertainty_mm"]))
-    kept: list[Part] = []
+    settings, air = settings or load(LocalisationSettings), air or load(AirContactSettings)
+    thresholds = thresholds or load(ThresholdSettings)
+    contacts = bone_contacts(lesions, scan, region, intracranial or load(IntracranialSettings))
+    parts: list[Part] = []
     dropped_mm3 = 0.0
     for lesion in lesions.lesions:
-        kji = lesions.voxels_kji(lesion.id)
-        world = lesions.geometry.to_world(kji)
-        weights: Mapping[str, float] = {}
+        contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
-            told = _unplaced(lesion, world, evidences, limits)
-        else:
-            evidence = evidences.of(lesion, kji, registration, atlas)
-            weights = _weights(evidence, limits)
-            told = _placed(lesion, ballot.shares(world), weights, evidence, limits)
-        if told is None:
+            if may_be_bone(contact, settings):
+                dropped_mm3 += lesion.volume_130_mm3
+            else:
+                parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
+            continue
+        features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings, air)
+        weights = site_weights(features, settings)
+        votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
+        (site, side), share = votes[0]
+        if is_bone(features, site, share, settings):
             dropped_mm3 += lesion.volume_130_mm3
-        elif told.site in UNDIVIDED or lesion.diameter_mm < limits["divided_from_mm"]:
-            kept.append(Part(lesion=told, kji=kji))
+            continue
+        also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
+        if is_convexity_dura(features, site, settings):
+            side = "left" if features.atlas_x_mm > 0 else "right"
+            located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
         else:
-            kept += split_lesion(told, kji, scan, registration, atlas, weights, limits)
-    return _renumbered(lesions, kept, dropped_mm3)
+            located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
+        if all_sites()[located.site].drawn and lesion.diameter_mm >= settings.divided_from_mm:
+            parts += split_lesion(located, kji, scan, registration, atlas, weights, settings, thresholds)
+        else:
+            parts.append(Part(lesion=located, kji=kji))
+    return _renumbered(lesions, parts, dropped_mm3)
 
 
-def _placed(
-    lesion: Lesion, shares: Shares, weights: Mapping[str, float], evidence: Features, limits: Mapping[str, float]
-) -> LocatedLesion | None:
-    """The lesion with its site; None if it is bone."""
-    weighed = {place: share * weights.get(place[0], 1.0) for place, share in shares.items()}
-    order = ranked({place: share / sum(weighed.values()) for place, share in weighed.items()})
-    first, share = order[0]
-    if is_bone(evidence, first, share, limits):
-        return None
-    also = tuple((site, side, round(part, 3)) for (site, side), part in order if part >= limits["also_share"])
-    if is_dura(evidence, first[0], limits):
-        side = "left" if evidence.atlas_x_mm > 0 else "right"
-        return LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
-    return LocatedLesion.of(lesion, site=first[0], side=first[1], site_share=round(share, 3), also=also[1:])
-
-
-def _weights(evidence: Features, limits: Mapping[str, float]) -> Mapping[str, float]:
-    """How much a site is heard above or below its vote: the plexus louder where fluid lies around the lesion, the dura
-    by the lesion's shape: louder for a plate, softer for a lump. A plate whose thin side looks up or back lies in no
-    falx; and the farther the lesion's middle lies beside the falx the softer that counts, for what reaches it with its
-    near side only lies in brain."""
-    weights: dict[str, float] = {}
-    if evidence.fluid_share >= limits["fluid_share"]:
-        weights["choroid_plexus"] = limits["fluid_weight"]
-    if evidence.shape.flat or evidence.shape.compact:
-        weight = limits["shape_weight"] if evidence.shape.flat else 1.0 / limits["shape_weight"]
-        lying = evidence.shape.flat and evidence.upright < limits["falx_upright"]
-        weights |= {"tentorium": weight, "falx": 1.0 / weight if lying else weight}
-    beside_mm = max(abs(evidence.atlas_x_mm) - limits["falx_half_mm"], 0.0)
-    weights["falx"] = weights.get("falx", 1.0) * float(np.exp(-0.5 * (beside_mm / limits["uncertainty_mm"]) ** 2))
-    return weights
-
-
-def _unplaced(
-    lesion: Lesion, world: Array, evidences: FeatureExtractor, limits: Mapping[str, float]
-) -> LocatedLesion | None:
-    """The lesion where no atlas can be believed; None if it touches the skull or lies close under it."""
-    if (
-        evidences.on_bone(lesion)
-        or evidences.on_base_peak(lesion)
-        or evidences.deepest_mm(world) < limits["base_depth_mm"]
-    ):
-        return None
-    return LocatedLesion.of(lesion)
-
-
-def _renumbered(lesions: LesionMap, kept: list[Part], dropped_mm3: float) -> LocatedLesionMap:
-    """Only the lesions kept, numbered 1…n again, in the label map too."""
+def _renumbered(lesions: LesionMap, parts: Sequence[Part], dropped_mm3: float) -> LocatedLesionMap:
+    """The lesions that were kept, numbered from 1 again, in the label map too."""
     labels = np.zeros_like(lesions.labels)
-    out = []
-    for new, part in enumerate(kept, start=1):
-        labels[tuple(part.kji.T)] = new
-        out.append(replace(part.lesion, id=new))
+    for number, part in enumerate(parts, start=1):
+        labels[tuple(part.kji.T)] = number
     labels.flags.writeable = False
     return LocatedLesionMap(
         labels=labels,
         geometry=lesions.geometry,
-        lesions=tuple(out),
+        lesions=tuple(replace(part.lesion, id=number) for number, part in enumerate(parts, start=1)),
         threshold_hu=lesions.threshold_hu,
         settings={**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)},
         flags=lesions.flags,

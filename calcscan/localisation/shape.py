@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from calcscan.grid.geometry import Array, Geometry
+from calcscan.knowledge.localisation import LocalisationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A plate, a lump, or neither; both are False where it can't be told."""
+    """A plate, a lump, or neither; both are False where it can't be resolved."""
 
     flat: bool
     compact: bool
@@ -20,20 +20,22 @@ class Shape:
     """Unit vector across it, where it is thinnest, LPS."""
 
 
-def shape_of(world: Array, slices: tuple[int, int], geometry: Geometry, limits: Mapping[str, float]) -> Shape:
+def shape_of(world: Array, slices: tuple[int, int], geometry: Geometry, settings: LocalisationSettings) -> Shape:
     """The shape of voxels `world` (n, 3) that lie in the slices first … last.
 
-    A thick slab can make a plate that lies in the slice look like a lump but no lump look like a plate: so a plate is
-    told in any scan, a lump only where the slab is small beside it.
+    A thick slab can make a plate that lies in the slice look like a lump, but never a lump like a plate: so a plate is
+    recognised in any scan, a lump only where the slab is small beside it.
     """
     slab_mm = float(geometry.slab_mm[slice(*slices)].max())
-    own = np.outer(geometry.normal, geometry.normal) * slab_mm**2
-    own += np.outer(geometry.step_j_mm, geometry.step_j_mm) + np.outer(geometry.step_i_mm, geometry.step_i_mm)
-    spread, axes = np.linalg.eigh(np.cov(world.T, bias=True) + own / 12.0)
+    voxel_covariance = np.outer(geometry.normal, geometry.normal) * slab_mm**2
+    voxel_covariance += np.outer(geometry.step_j_mm, geometry.step_j_mm) + np.outer(
+        geometry.step_i_mm, geometry.step_i_mm
+    )
+    spread, axes = np.linalg.eigh(np.cov(world.T, bias=True) + voxel_covariance / 12.0)
     thin_mm, wide_mm, long_mm = np.sqrt(12.0 * spread)
-    told = wide_mm >= max(slab_mm / limits["shape_slab_share"], limits["shape_least_mm"])
+    resolved = wide_mm >= max(slab_mm / settings.shape_slab_share, settings.shape_least_mm)
     return Shape(
-        flat=bool(thin_mm <= limits["flat_ratio"] * wide_mm),
-        compact=bool(told and thin_mm >= limits["compact_ratio"] * long_mm),
+        flat=bool(thin_mm <= settings.flat_ratio * wide_mm),
+        compact=bool(resolved and thin_mm >= settings.compact_ratio * long_mm),
         across=axes[:, 0],
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from calcscan.knowledge.mosaic import MosaicSettings
-from calcscan.knowledge.sites import SiteInfo, all_sites
+from calcscan.knowledge.sites import SiteTraits, all_sites
 from calcscan.model import Result, Summary
 from calcscan.report.drawing import LINE, MUTED, PANEL, TEXT, Canvas
 from calcscan.report.quantities import Side, State
@@ -26,7 +26,7 @@ _GROUP_NAMES = {
 class SiteVolumes:
     """A site with calcification, and its volume on each side."""
 
-    info: SiteInfo
+    info: SiteTraits
     mm3_by_side: Mapping[Side, float]
 
 

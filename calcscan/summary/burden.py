@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from calcscan.knowledge import values
+from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import LocatedLesion, SiteBurden
 
@@ -20,18 +20,23 @@ def by_place(lesions: Sequence[LocatedLesion]) -> dict[Place, list[LocatedLesion
 
 
 def site_rows(
-    places: Mapping[Place, Sequence[LocatedLesion]], *, located: bool, covered: Mapping[Place, float]
+    places: Mapping[Place, Sequence[LocatedLesion]],
+    *,
+    located: bool,
+    covered: Mapping[Place, float],
+    settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
     site within the scan) is None."""
-    enough = values("burden")["coverage"]
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
-            seen = site.examined and covered.get((site.site, side), 1.0) >= enough
-            known = located and (bool(parts) or seen)
-            rows.append(_row(site.site, side, site.group, parts) if known else _unknown(site.site, side, site.group))
+            examined = site.examined and covered.get((site.site, side), 1.0) >= settings.coverage
+            known = located and (bool(parts) or examined)
+            rows.append(
+                _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)
+            )
     return tuple(rows)
 
 
@@ -51,7 +56,7 @@ def _unknown(site: str, side: str, group: str) -> SiteBurden:
     )
 
 
-def _row(site: str, side: str, group: str, parts: Sequence[LocatedLesion]) -> SiteBurden:
+def _row(site: str, side: str, group: str, parts: Sequence[LocatedLesion], settings: BurdenSettings) -> SiteBurden:
     counted_mm3 = sum(p.volume_130_mm3 for p in parts)
     weights = [p.mass_hu_mm3 / p.mean_hu for p in parts]
     return SiteBurden(
@@ -65,23 +70,23 @@ def _row(site: str, side: str, group: str, parts: Sequence[LocatedLesion]) -> Si
         count=len(parts),
         max_hu=max((p.max_hu for p in parts), default=None),
         mean_hu=sum(w * p.mean_hu for w, p in zip(weights, parts, strict=True)) / sum(weights) if parts else None,
-        grade=grade(parts),
+        grade=grade(parts, settings),
     )
 
 
-def grade(parts: Sequence[LocatedLesion]) -> str:
+def grade(parts: Sequence[LocatedLesion], settings: BurdenSettings) -> str:
     """The Utrecht scale by count, diameter and volume (`knowledge/burden.toml`).
 
-    >>> grade([])
+    >>> from calcscan.knowledge.settings import load
+    >>> grade([], load(BurdenSettings))
     'none_detected'
     """
-    limits = values("burden")
     if not parts:
         return "none_detected"
     if any(
-        p.diameter_mm >= limits["grade_confluent_mm"] and p.volume_mm3 >= limits["grade_confluent_mm3"] for p in parts
+        p.diameter_mm >= settings.grade_confluent_mm and p.volume_mm3 >= settings.grade_confluent_mm3 for p in parts
     ):
         return "severe"
-    if len(parts) == 1 and parts[0].diameter_mm <= limits["grade_dot_mm"]:
+    if len(parts) == 1 and parts[0].diameter_mm <= settings.grade_dot_mm:
         return "mild"
     return "moderate"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from calcscan.grid.geometry import apply
-from calcscan.knowledge import values
+from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, Registration, Scan, SearchRegion
 from calcscan.summary.burden import Place
@@ -16,21 +16,21 @@ _STEP = 3
 
 
 def coverage(
-    scan: Scan, registration: Registration, atlas: Atlas, intracranial: SearchRegion | None = None
+    scan: Scan, registration: Registration, atlas: Atlas, region: SearchRegion | None, settings: BurdenSettings
 ) -> Mapping[Place, float]:
     """The share of each drawn site that lies within the scan, 0 to 1, judged on every third atlas voxel along each
-    axis. What lies between bones counts only in slices thin enough to part it from them. The dura of the convexity is
-    not drawn: it takes the share of the vault that was judged for plaques, or without a `head` that knows it, the share
-    of the site named as `extent_of` in `knowledge/sites.toml`."""
+    axis. What lies between bones counts only in slices thin enough to separate it from them. The dura of the convexity
+    is not drawn: it takes the share of the vault in which a plaque would have been detected, or where that is not known
+    (no `region`), the share of the site named as `extent_of` in `knowledge/sites.toml`."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
-    there = apply(atlas.affine, kji * _STEP)
-    index = scan.geometry.to_index(registration.to_scan(there))
+    atlas_mm = apply(atlas.affine, kji * _STEP)
+    index = scan.geometry.to_index(registration.to_scan(atlas_mm))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
     between = np.isin(owner, [n for n, s in atlas.sites.items() if all_sites()[s.site].between_bones])
     nearest = np.clip(np.rint(index[:, 0]).astype(np.int64), 0, scan.geometry.shape[0] - 1)
-    within &= ~(between & (scan.slice_thickness_mm[nearest] > values("burden")["between_bones_thickest_mm"]))
+    within &= ~(between & (scan.slice_thickness_mm[nearest] > settings.between_bones_thickest_mm))
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)
     out = {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}
@@ -39,6 +39,6 @@ def coverage(
             out.update(
                 {(site.site, side): out[site.extent_of, side] for side in site.sides if (site.extent_of, side) in out}
             )
-    if intracranial is not None:
-        out.update({("convexity_dura", side): share for side, share in intracranial.vault_assessable.items()})
+    if region is not None:
+        out.update({("convexity_dura", side): share for side, share in region.vault_assessable.items()})
     return out

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from calcscan.knowledge import table
+from calcscan.knowledge.burden import TotalCalcificationScore
 from calcscan.model import LocatedLesion, LocatedLesionMap, Registration
 from calcscan.summary.burden import Place
 
@@ -18,10 +17,11 @@ def scores(
     registration: Registration | None,
     *,
     located: bool,
+    settings: TotalCalcificationScore,
 ) -> dict[str, object]:
     """`agatston` and `tcs_estimate`; the latter None where nothing was located."""
-    told = located and registration is not None
-    return {"agatston": _agatston(lesions), "tcs_estimate": _tcs(places, registration) if told else None}
+    tcs = _tcs(places, registration, settings) if located and registration is not None else None
+    return {"agatston": _agatston(lesions), "tcs_estimate": tcs}
 
 
 def _agatston(lesions: LocatedLesionMap) -> dict[str, object]:
@@ -33,39 +33,38 @@ def _agatston(lesions: LocatedLesionMap) -> dict[str, object]:
     }
 
 
-def _tcs(places: Mapping[Place, Sequence[LocatedLesion]], registration: Registration | None) -> dict[str, object]:
+def _tcs(
+    places: Mapping[Place, Sequence[LocatedLesion]], registration: Registration, settings: TotalCalcificationScore
+) -> dict[str, object]:
     """Nicolas 2013's sixteen cells of 0 to 5, by volume."""
-    data = table("burden")["tcs"]
-    volume = dict.fromkeys(data["cells"], 0.0)
+    volume = dict.fromkeys(settings.cells, 0.0)
     for (site, side), parts in places.items():
         for part in parts:
-            cell = _cell(site, side, part, registration, data)
+            cell = _cell(site, side, part, registration, settings)
             if cell is not None:
                 volume[cell] += part.volume_mm3
-    cells = {name: _points(mm3, data["from_mm3"]) for name, mm3 in volume.items()}
+    cells = {name: _points(mm3, settings.from_mm3) for name, mm3 in volume.items()}
     return {
         "cells": cells,
         "total": sum(cells.values()),
         "approximation": True,
         "age_threshold": None,
-        "note": data["note"],
+        "note": settings.note,
     }
 
 
 def _cell(
-    site: str, side: str, part: LocatedLesion, registration: Registration | None, data: Mapping[str, Any]
+    site: str, side: str, part: LocatedLesion, registration: Registration, settings: TotalCalcificationScore
 ) -> str | None:
     """The cell that a lesion counts into; None for one that the score leaves out."""
-    if registration is None:
-        return None
     x, _, z = registration.to_atlas(part.centroid_lps_mm)
     if site == "brainstem":
-        if z > data["midbrain_above_z_mm"]:
+        if z > settings.midbrain_above_z_mm:
             return "midbrain"
-        return "medulla" if z < data["medulla_below_z_mm"] else "pons"
-    if site == "cerebellum" and abs(x) <= data["vermis_within_x_mm"]:
+        return "medulla" if z < settings.medulla_below_z_mm else "pons"
+    if site == "cerebellum" and abs(x) <= settings.vermis_within_x_mm:
         return "vermis"
-    region = data["cell_of"].get(site)
+    region = settings.cell_of.get(site)
     return f"{region}_{side}" if region else None
 
 

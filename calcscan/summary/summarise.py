@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from calcscan.knowledge.burden import BurdenSettings
+from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
 from calcscan.summary.burden import Place, by_place, site_rows
@@ -16,8 +20,9 @@ def summarise_lesions(
     registration: Registration | None = None,
     atlas: Atlas | None = None,
     *,
-    intracranial: SearchRegion | None = None,
+    region: SearchRegion | None = None,
     located: bool | None = None,
+    settings: BurdenSettings | None = None,
 ) -> Summary:
     """What the lesions add up to, site by site and side by side.
 
@@ -26,13 +31,15 @@ def summarise_lesions(
     lesions
         With their sites, if they were located.
     scan, atlas
-        With `fit`, to tell which sites the scan reaches; without them all count as scanned.
-    fit
+        With `registration`, to find which sites the scan reaches; without them all count as scanned.
+    registration
         For the mirror overlap too; where it was not accepted nothing counts as located.
-    head
-        From `recover_bone_contact`, to tell how much of the vault was judged for plaques.
+    region
+        From `recover_bone_contact`, for how much of the vault could be assessed for plaques.
     located
-        Whether sites may be told; else as `fit` says.
+        Whether sites may be stated; otherwise as `registration` says.
+    settings
+        Instead of the settings in `calcscan/knowledge`.
 
     Returns
     -------
@@ -40,21 +47,21 @@ def summarise_lesions(
         `sites` holds a row for every site and side of `calcscan.knowledge.sites`: volume 0 and grade `none_detected`
         where nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned.
     """
-    told = located if located is not None else registration is not None and registration.accepted
+    settings = settings or load(BurdenSettings)
+    if located is None:
+        located = registration is not None and registration.accepted
     places = by_place(lesions.lesions)
     floor_mm3 = lesions.settings["detection_floor_mm3"]
-    covered = (
-        coverage(scan, registration, atlas, intracranial)
-        if told and scan is not None and registration is not None and atlas is not None
-        else {}
-    )
+    covered: Mapping[Place, float] = {}
+    if located and scan is not None and registration is not None and atlas is not None:
+        covered = coverage(scan, registration, atlas, region, settings)
     return Summary(
-        sites=site_rows(places, located=told, covered=covered),
-        symmetry=symmetries(places, lesions, registration, floor_mm3, located=told),
-        scores=scores(lesions, places, registration, located=told),
-        multiple=_multiple(places) if told else None,
+        sites=site_rows(places, located=located, covered=covered, settings=settings),
+        symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
+        scores=scores(lesions, places, registration, located=located, settings=settings.tcs),
+        multiple=_multiple(places) if located else None,
         detection_floor_mm3=floor_mm3,
-        deposits=_deposits(places) if told else {},
+        deposits=_deposits(places) if located else {},
     )
 
 

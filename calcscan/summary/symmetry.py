@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
-from calcscan.knowledge import values
+from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.measurement.symmetry import compare
 from calcscan.model import LocatedLesion, LocatedLesionMap, Registration, Symmetry
@@ -32,6 +32,7 @@ def symmetries(
     floor_mm3: float | None,
     *,
     located: bool,
+    settings: BurdenSettings,
 ) -> tuple[Symmetry, ...]:
     """One row for each of `pairs()`."""
     if not located:
@@ -46,13 +47,13 @@ def symmetries(
             numbers = tuple(
                 {p.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
             )
-            overlap = _mirror_overlap(lesions, registration, numbers[0], numbers[1])
-        out.append(compare(pair, float(left), float(right), floor_mm3, overlap))
+            overlap = _mirror_overlap(lesions, registration, numbers[0], numbers[1], settings)
+        out.append(compare(pair, float(left), float(right), floor_mm3, overlap, settings=settings))
     return tuple(out)
 
 
 def _mirror_overlap(
-    lesions: LocatedLesionMap, registration: Registration, left: set[int], right: set[int]
+    lesions: LocatedLesionMap, registration: Registration, left: set[int], right: set[int], settings: BurdenSettings
 ) -> float | None:
     """Dice of the left lesions with the mirror image of the right ones about x = 0 of the atlas: the share of the
     voxels of both that have one of the other within the tolerance. None if either has no voxel in the label map."""
@@ -60,10 +61,10 @@ def _mirror_overlap(
     if len(one) == 0 or len(other) == 0:
         return None
     other[:, 0] *= -1.0
-    near_mm = values("burden")["mirror_tolerance_mm"]
+    near_mm = settings.mirror_tolerance_mm
     met = sum(
-        int(np.isfinite(cKDTree(there).query(here, distance_upper_bound=near_mm)[0]).sum())
-        for here, there in ((one, other), (other, one))
+        int(np.isfinite(cKDTree(theirs).query(ours, distance_upper_bound=near_mm)[0]).sum())
+        for ours, theirs in ((one, other), (other, one))
     )
     return met / (len(one) + len(other))
 
@@ -73,8 +74,7 @@ def _points(lesions: LocatedLesionMap, registration: Registration, numbers: set[
     where: list[npt.NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
     for lesion in lesions.lesions:
         if lesion.id in numbers:
-            box = tuple(slice(a, b) for a, b in lesion.bbox_kji)
-            where.append(np.argwhere(lesions.labels[box] == lesion.id) + np.array([a for a, _ in lesion.bbox_kji]))
+            where.append(lesions.voxels_kji(lesion.id))
     kji = np.concatenate(where)
     world = lesions.geometry.to_world(kji[:: max(1, len(kji) // _POINTS)])
     return registration.to_atlas(world)

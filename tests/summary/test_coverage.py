@@ -33,7 +33,7 @@ def summary(
         threshold_hu=130.0,
         settings={"detection_floor_mm3": FLOOR_MM3},
     )
-    return summarise_lesions(found, scan, FIT, load_atlas(), intracranial=intracranial), scan
+    return summarise_lesions(found, scan, FIT, load_atlas(), region=intracranial), scan
 
 
 def rows(told: Summary) -> dict[tuple[str, str], float | None]:

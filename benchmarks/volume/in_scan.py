@@ -22,7 +22,7 @@ from benchmarks.volume.synthetic import HEADING, Array, row
 from calcscan.detection import detect_lesions
 from calcscan.grid.geometry import Geometry
 from calcscan.intracranial import segment_intracranial
-from calcscan.model import Flag, Intracranial, Scan
+from calcscan.model import Intracranial, Scan
 from calcscan.read import read_scan
 from calcscan.verification.blur import Blur, find_blur
 from calcscan.verification.deposits import SHAPES, Deposit, make_deposit
@@ -51,12 +51,13 @@ PROTOCOLS = (
 def seen_as(scan: Scan, protocol: Protocol) -> Scan:
     """The scan as the protocol would have shown it."""
     hu = scan.hu.astype(np.float32)
-    flags = scan.flags
     if protocol.sharp:
         pixel = scan.geometry.spacing_mm[1:]
         hu += 1.0 * (hu - ndimage.gaussian_filter(hu, (0, 0.9 / pixel[0], 0.9 / pixel[1])))
-        flags += (Flag(code="sharp_kernel", message="made sharp"),)
-    grid, acquisition = scan.geometry, scan.acquisition
+    grid, acquisition = (
+        scan.geometry,
+        replace(scan.acquisition, sharp_kernel=protocol.sharp or scan.acquisition.sharp_kernel),
+    )
     if protocol.slab_mm is not None:
         weight, grid = _thicker(grid, protocol.slab_mm)
         hu = np.tensordot(weight, hu, axes=1)
@@ -64,7 +65,7 @@ def seen_as(scan: Scan, protocol: Protocol) -> Scan:
         thickness = protocol.slab_mm + max(0.0, stated - float(np.median(scan.geometry.slab_mm)))
         acquisition = replace(acquisition, slice_thickness_mm=thickness)
     rounded = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
-    return Scan(hu=rounded, geometry=grid, acquisition=acquisition, flags=flags)
+    return Scan(hu=rounded, geometry=grid, acquisition=acquisition, flags=scan.flags)
 
 
 def _thicker(grid: Geometry, slab_mm: float) -> tuple[npt.NDArray[np.float32], Geometry]:

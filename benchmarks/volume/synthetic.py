@@ -19,7 +19,6 @@ import numpy.typing as npt
 from support.phantoms import Region, phantom, stack
 
 from calcscan.detection import detect_lesions
-from calcscan.model import Flag
 
 Array = npt.NDArray[np.float64]
 
@@ -121,7 +120,7 @@ def one(rng: np.random.Generator, protocol: Protocol, shape: str) -> Array | Non
         overshoot=0.25 if protocol.sharp else 0.0,
         texture_hu=4.0,
         noise_hu=protocol.noise_hu,
-        flags=(Flag(code="sharp_kernel", message=""),) if protocol.sharp else (),
+        sharp_kernel=protocol.sharp,
         seed=int(rng.integers(1 << 31)),
     )
     found = detect_lesions(scan, intracranial).lesions

@@ -6,7 +6,7 @@ ones each runs within its slice from the line through that point across the slic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
@@ -95,18 +97,26 @@ class Rays:
         return far_mm, _places(offset / far_mm[:, None], kji[:, 0], self.radius_mm, self.radial)
 
 
-def cast(scan: Scan, intracranial: Intracranial, own: Callable[[Array], Array], limits: Mapping[str, float]) -> Rays:
+def cast(
+    scan: Scan,
+    intracranial: Intracranial,
+    to_head_axes: Callable[[Array], Array],
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
+) -> Rays:
     """Rays to the vault and somewhat beyond, and what they meet; where they see nothing, what the nearest sees.
-    `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
-    radial = float(np.median(scan.slice_reach_mm)) <= limits["fine_mm"]
+    `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes."""
+    radial = float(np.median(scan.slice_reach_mm)) <= settings.fine_mm
     centres, radius_mm, ways, slices, cell = (
-        _everywhere(scan, intracranial, own, limits) if radial else _within_slices(scan, intracranial, limits)
+        _everywhere(scan, intracranial, to_head_axes, settings)
+        if radial
+        else _within_slices(scan, intracranial, settings)
     )
     start_mm, upright, reaches = _starts(centres[slices], ways, intracranial)
     at_mm = start_mm[:, None] + _ALONG_MM / upright[:, None]
     index = scan.geometry.to_index(centres[slices][:, None] + ways[:, None] * at_mm[..., None])
     hu = ndimage.map_coordinates(scan.hu, np.moveaxis(index, -1, 0), order=1, output=np.float32, mode="nearest")
-    dense_mm, table_mm, meets = _edges(hu, at_mm, limits)
+    dense_mm, table_mm, meets = _edges(hu, at_mm, settings, space)
     scanned = ((index[..., 0] >= -0.5) & (index[..., 0] <= len(centres) - 0.5)).all(axis=1)
     seen = reaches & meets & scanned
     if radial:
@@ -115,7 +125,7 @@ def cast(scan: Scan, intracranial: Intracranial, own: Callable[[Array], Array], 
     if seen.any():
         nearest = np.flatnonzero(seen)[cKDTree(places[seen]).query(places)[1]]
         dense_mm, table_mm = dense_mm[nearest], table_mm[nearest]
-    count = int(limits["rays_beside"]) if radial else 3
+    count = int(settings.rays_beside) if radial else 3
     beside = np.asarray(cKDTree(places).query(places, count)[1], dtype=np.int64)
     return Rays(
         radial=radial,
@@ -166,19 +176,19 @@ def directions(apart_mm: float) -> Array:
 
 
 def _everywhere(
-    scan: Scan, intracranial: Intracranial, own: Callable[[Array], Array], limits: Mapping[str, float]
+    scan: Scan, intracranial: Intracranial, to_head_axes: Callable[[Array], Array], settings: BoneContactSettings
 ) -> tuple[Array, Array, Array, Numbers, Array]:
     """Centres, radii, ways, slices (yet unknown) and cells of rays from the middle of the head."""
     centres = np.tile(_middle(intracranial), (scan.geometry.shape[0], 1))
-    ways = directions(limits["ray_mm"])
+    ways = directions(settings.ray_mm)
     solid = 4.0 * np.pi / len(ways)
-    ways = ways[from_vertex_deg(own(centres[0] + RADIUS_MM * ways)) <= limits["vault_deg"] + _MARGIN_DEG]
+    ways = ways[from_vertex_deg(to_head_axes(centres[0] + RADIUS_MM * ways)) <= settings.vault_deg + _MARGIN_DEG]
     none = np.zeros(len(ways), dtype=np.int64)
     return centres, np.full(len(centres), RADIUS_MM), ways, none, np.full(len(ways), solid)
 
 
 def _within_slices(
-    scan: Scan, intracranial: Intracranial, limits: Mapping[str, float]
+    scan: Scan, intracranial: Intracranial, settings: BoneContactSettings
 ) -> tuple[Array, Array, Array, Numbers, Array]:
     """The same of rays at even angles in each slice, as many as its size asks for."""
     geometry, middle = scan.geometry, _middle(intracranial)
@@ -188,7 +198,7 @@ def _within_slices(
         np.repeat(centres, few, axis=0), np.tile(_ways(geometry, few), (len(centres), 1)), intracranial
     )
     radius_mm = np.median(start_mm.reshape(-1, few), axis=1)
-    counts = np.rint(2.0 * np.pi * radius_mm / limits["ray_mm"]).astype(np.int64)
+    counts = np.rint(2.0 * np.pi * radius_mm / settings.ray_mm).astype(np.int64)
     slices = np.repeat(np.arange(len(counts)), counts)
     ways = np.concatenate([_ways(geometry, int(count)) for count in counts])
     return centres, radius_mm, ways, slices, (2.0 * np.pi / counts * geometry.slab_mm)[slices]
@@ -220,15 +230,17 @@ def _starts(centres: Array, ways: Array, intracranial: Intracranial) -> tuple[Ar
     return _OUT_MM[last], np.clip(upright, _LEAST_UPRIGHT, 1.0), reaches
 
 
-def _edges(hu: Values, at_mm: Array, limits: Mapping[str, float]) -> tuple[Array, Array, Mask]:
+def _edges(
+    hu: Values, at_mm: Array, settings: BoneContactSettings, space: IntracranialSettings
+) -> tuple[Array, Array, Mask]:
     """Where each ray's dense surface begins and where its table does, between the samples; and whether it meets one."""
     top = hu.max(axis=-1)
-    hard_hu = limits["table_share"] * top
+    hard_hu = settings.table_share * top
     first = np.argmax(hu >= hard_hu[:, None], axis=-1)
-    soft = (hu < limits["attached_hu"]) & (np.arange(hu.shape[-1]) < first[:, None])
+    soft = (hu < space.attached_hu) & (np.arange(hu.shape[-1]) < first[:, None])
     begin = np.where(soft.any(axis=-1), hu.shape[-1] - np.argmax(soft[:, ::-1], axis=-1), 0)
-    edges = [_crossing(hu, at_mm, at, level) for at, level in ((begin, limits["attached_hu"]), (first, hard_hu))]
-    return edges[0], edges[1], top >= limits["table_hu"]
+    edges = [_crossing(hu, at_mm, at, level) for at, level in ((begin, space.attached_hu), (first, hard_hu))]
+    return edges[0], edges[1], top >= settings.table_hu
 
 
 def _crossing(hu: Values, at_mm: Array, at: Numbers, level: Values | float) -> Array:

@@ -1,13 +1,11 @@
 """Calcification in contact with bone: Scan, Intracranial, Registration, Atlas → SearchRegion.
 
-After registration, for where the vault ends and where arteries and dural folds run between the bones of the base is
-known only in the head's own axes: a head lies turned in the scanner, or is cut off. Without a fit to be believed the
-head stays as it is.
+This follows registration, for where the vault ends and where arteries and dural folds run between the bones of the base
+is known only in the head's own axes: a head may lie rotated in the scanner, or be cut off. Without an accepted
+registration the intracranial space stays as it is.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -16,53 +14,69 @@ from calcscan.bone_contact.rays import RADIUS_MM, Mask, directions, from_vertex_
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array, apply
-from calcscan.knowledge import values
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import BRAIN_ZONE, Atlas, Intracranial, Registration, Scan, SearchRegion
 
 
 def recover_bone_contact(
-    scan: Scan, intracranial: Intracranial, registration: Registration, atlas: Atlas
+    scan: Scan,
+    intracranial: Intracranial,
+    registration: Registration,
+    atlas: Atlas,
+    *,
+    settings: BoneContactSettings | None = None,
+    space: IntracranialSettings | None = None,
+    air: AirContactSettings | None = None,
 ) -> SearchRegion:
-    """The intracranial space with plaques of the vault, and what stands out from the bones of the base, inside.
+    """The intracranial space with plaques of the vault, and what stands out from the bones of the base, in its mask.
 
     Parameters
     ----------
-    scan, head
-        As `segment_intracranial` left them: everything that hangs on bone lies outside.
-    fit, atlas
-        From `register_atlas`. A fit that was not accepted changes nothing.
+    scan, intracranial
+        As `segment_intracranial` left them: everything attached to bone lies outside the mask.
+    registration, atlas
+        From `register_atlas`. A registration that was not accepted changes nothing.
+    settings, space, air
+        Instead of the settings in `calcscan/knowledge` of this stage, of the intracranial space and of air contact.
     """
     if not registration.accepted:
         return SearchRegion.of(intracranial)
-    limits = {**values("intracranial"), **values("bone_contact")}
-    middle = _middle_mm(atlas)
+    settings, space = settings or load(BoneContactSettings), space or load(IntracranialSettings)
+    centre_mm = _brain_centre_mm(atlas)
 
-    def own(points: Array) -> Array:
-        return registration.to_atlas(points) - middle
+    def to_head_axes(points: Array) -> Array:
+        return registration.to_atlas(points) - centre_mm
 
-    inside, knots = with_skull_base_peaks(scan, intracranial, own, limits)
-    plaques = detect_vault_plaques(scan, intracranial, own, limits)
-    inside[tuple(plaques.kji.T)] = True
-    judged = _judged_share(own(plaques.judged), limits)
+    air = air or load(AirContactSettings)
+    mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
+    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
+    mask[tuple(plaques.kji.T)] = True
     return SearchRegion.of(
-        intracranial, mask=inside, vault_plaques_kji=plaques.kji, base_peaks_kji=knots, vault_assessable=judged
+        intracranial,
+        mask=mask,
+        vault_plaques_kji=plaques.kji,
+        base_peaks_kji=base_peaks_kji,
+        vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
     )
 
 
-def _judged_share(there: Array, limits: Mapping[str, float]) -> dict[str, float]:
-    """The share of the vault, left and right, that lies near one of the points `there`, mm from the middle of the brain
-    in the head's own axes: of directions from the middle."""
-    ways = directions(limits["judged_mm"])
-    ways = ways[from_vertex_deg(ways) <= limits["vault_deg"]]
-    near: Mask = np.zeros(len(ways), dtype=np.bool_)
-    if len(there):
-        seen = there / np.linalg.norm(there, axis=1)[:, None]
-        near = np.asarray(cKDTree(seen).query(ways)[0] <= limits["judged_mm"] / RADIUS_MM)
-    return {side: float(near[ways[:, 0] * way > 0].mean()) for side, way in (("left", 1.0), ("right", -1.0))}
+def _assessable_share(points_mm: Array, settings: BoneContactSettings) -> dict[str, float]:
+    """The share of the vault, left and right, that lies near one of these points, mm from the centre of the brain in
+    the head's own axes: a share of the directions from the centre."""
+    rays = directions(settings.judged_mm)
+    rays = rays[from_vertex_deg(rays) <= settings.vault_deg]
+    near: Mask = np.zeros(len(rays), dtype=np.bool_)
+    if len(points_mm):
+        assessed = points_mm / np.linalg.norm(points_mm, axis=1)[:, None]
+        near = np.asarray(cKDTree(assessed).query(rays)[0] <= settings.judged_mm / RADIUS_MM)
+    return {side: float(near[rays[:, 0] * sign > 0].mean()) for side, sign in (("left", 1.0), ("right", -1.0))}
 
 
-def _middle_mm(atlas: Atlas) -> Array:
-    """The middle of the template's brain, LPS mm."""
+def _brain_centre_mm(atlas: Atlas) -> Array:
+    """The centre of the template's brain, LPS mm."""
     step = 4
     brain = np.argwhere((atlas.zones[::step, ::step, ::step] & BRAIN_ZONE) > 0) * step
     return np.asarray(apply(atlas.affine, brain).mean(axis=0))

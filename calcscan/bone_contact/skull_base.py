@@ -2,13 +2,14 @@
 
 Arteries and dural folds run within a millimetre or two of bone there. A deposit that touches bone only through the
 scanner's blur keeps a peak of its own, with a valley of density between; a spur of bone rises evenly into its bone.
-So the density is flooded from its peaks down: what meets bone only low down on its own flank is a knot, and the
-valley parts the two. In slices thicker than a deposit no valley shows where it lies above bone: then it stays bone.
+So the density is flooded from its peaks down: what meets bone only low on its own flank has prominence of its own, and
+the valley separates the two. In slices thicker than a deposit no valley shows where it lies above bone: then it stays
+bone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ from calcscan._kernels.prominence import stands_out
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import on_native, sample_at
 from calcscan.knowledge.air_contact import AirContactSettings
-from calcscan.knowledge.settings import load
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.measurement.air_contact import lines_air, near_air
 from calcscan.model import Intracranial, Scan
 
@@ -30,59 +32,63 @@ _AROUND = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 def with_skull_base_peaks(
-    scan: Scan, intracranial: Intracranial, own: Callable[[Array], Array], limits: Mapping[str, float]
+    scan: Scan,
+    intracranial: Intracranial,
+    to_head_axes: Callable[[Array], Array],
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
+    air: AirContactSettings,
 ) -> tuple[Mask, Voxels]:
-    """A copy of `head.mask` with every knot in it and parted from bone by a voxel, and the (k, j, i) of those that
-    were not in it.
+    """A copy of `intracranial.mask` that holds every peak, separated from bone by a voxel, and the (k, j, i) of the
+    peaks that it did not hold.
 
-    `own` takes LPS mm to mm from the middle of the brain in the head's own axes. A knot lies mostly within the inner
-    table, reaches deeper than the blur of its edge, as any island must, and lines no air.
+    `to_head_axes` takes LPS mm to mm from the centre of the brain in the head's own axes. A peak that counts lies
+    mostly within the inner table, reaches deeper than the blur of its edge, as any island must, and lines no air.
     """
     out = intracranial.mask.copy()
     depth_mm, affine = intracranial.depth_mm, intracranial.isotropic_hu.affine
-    box = _middle_of_the_base(scan.geometry, depth_mm, affine, own, limits)
+    box = _base_box(scan.geometry, depth_mm, affine, to_head_axes, settings)
     if box is None:
         return out, np.empty((0, 3), dtype=np.int64)
     thick_mm = scan.slice_thickness_mm[box[0]]
-    numbers = _numbered(scan, box, thick_mm, depth_mm, affine, float(intracranial.brain_hu or 0.0), limits)
+    numbers = _peak_numbers(scan, box, thick_mm, depth_mm, affine, float(intracranial.brain_hu or 0.0), settings, space)
     block = out[box]
     kji = np.argwhere(numbers > 0)
     owner = numbers[tuple(kji.T)]
     first = np.array([part.start for part in box])
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji + first))
-    counted_mm3 = scan.geometry.voxel_mm3[kji[:, 0] + first[0]] * (scan.hu[box][tuple(kji.T)] >= limits["attached_hu"])
-    clear = depth >= limits["edge_mm"] + limits["blur_share"] * thick_mm[kji[:, 0]]
-    air = load(AirContactSettings)
+    counted_mm3 = scan.geometry.voxel_mm3[kji[:, 0] + first[0]] * (scan.hu[box][tuple(kji.T)] >= space.attached_hu)
+    clear = depth >= space.edge_mm + space.blur_share * thick_mm[kji[:, 0]]
     size, within, deep, airy, held = (
         np.bincount(owner, counted_mm3 * which, minlength=int(numbers.max(initial=0)) + 1)
         for which in (
             True,
             depth > 0.0,
             clear,
-            near_air(scan, kji + first, load(AirContactSettings)),
+            near_air(scan, kji + first, air),
             block[tuple(kji.T)],
         )
     )
-    chosen = (2 * within > size) & (deep > 0) & (size <= limits["knot_most_mm3"])
+    chosen = (2 * within > size) & (deep > 0) & (size <= settings.peak_most_mm3)
     chosen &= ~lines_air(airy / np.maximum(size, 1e-6), air)
-    knots = chosen[numbers]
-    beside = ndimage.binary_dilation(knots, _AROUND) & ~knots & (scan.hu[box] >= limits["rim_hu"])
+    peaks = chosen[numbers]
+    beside = ndimage.binary_dilation(peaks, _AROUND) & ~peaks & (scan.hu[box] >= settings.rim_hu)
     block[beside] = False
-    block[knots] = True
+    block[peaks] = True
     return out, kji[(chosen & (2 * held < size))[owner]] + first
 
 
-def _middle_of_the_base(
+def _base_box(
     grid: Geometry,
     depth_mm: Field,
     affine: Array,
-    own: Callable[[Array], Array],
-    limits: Mapping[str, float],
+    to_head_axes: Callable[[Array], Array],
+    settings: BoneContactSettings,
 ) -> tuple[slice, slice, slice] | None:
     """The part of the scan in which the arteries and folds at the base run; None where it was cut off."""
     points = apply(affine, np.argwhere(depth_mm > 0.0))
-    there = own(points)
-    near = (np.abs(there[:, 0]) <= limits["base_wide_mm"]) & (there[:, 2] <= -limits["base_below_mm"])
+    head_mm = to_head_axes(points)
+    near = (np.abs(head_mm[:, 0]) <= settings.base_wide_mm) & (head_mm[:, 2] <= -settings.base_below_mm)
     if not near.any():
         return None
     index = grid.to_index(points[near])
@@ -94,27 +100,28 @@ def _middle_of_the_base(
     return (k, j, i)
 
 
-def _numbered(
+def _peak_numbers(
     scan: Scan,
     box: tuple[slice, slice, slice],
     thick_mm: Array,
     depth_mm: Field,
     affine: Array,
     brain_hu: float,
-    limits: Mapping[str, float],
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
 ) -> npt.NDArray[np.int32]:
-    """The number of each voxel's knot, in the box; 0 for none. Bone is what is dense farther out than the reach."""
+    """The number of each voxel's peak, in the box; 0 for none. Bone is what is dense farther out than the reach."""
     grid = _part(scan.geometry, box)
     hu = np.ascontiguousarray(scan.hu[box])
-    reach_mm = limits["knot_reach_mm"]
-    looked_at = on_native(depth_mm, affine, grid, -reach_mm - limits["grid_mm"]) & (hu >= limits["rim_hu"])
+    reach_mm = settings.peak_reach_mm
+    looked_at = on_native(depth_mm, affine, grid, -reach_mm - space.grid_mm) & (hu >= settings.rim_hu)
     kji = np.argwhere(looked_at)
     kji = np.ascontiguousarray(kji[np.argsort(-hu[looked_at].astype(np.int32), kind="stable")])
     bone = ~on_native(depth_mm, affine, grid, -reach_mm)[tuple(kji.T)]
     owner = np.zeros(len(kji), np.int32)
     numbers = np.zeros(hu.shape, np.int32)
-    ratio = limits["knot_ratio_thick" if thick_mm.max() > limits["knot_thick_mm"] else "knot_ratio"]
-    stands_out(hu, kji, bone, brain_hu, ratio, limits["rim_hu"], numbers, owner)
+    ratio = settings.peak_ratio_thick if thick_mm.max() > settings.peak_thick_mm else settings.peak_ratio
+    stands_out(hu, kji, bone, brain_hu, ratio, settings.rim_hu, numbers, owner)
     numbers[tuple(kji.T)] = owner
     return numbers
 

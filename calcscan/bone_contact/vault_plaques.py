@@ -1,16 +1,16 @@
-"""Calcified plaques that hang on the inner table of the vault.
+"""Calcified plaques on the inner table of the vault.
 
-Seen along rays from the middle of the head. A plaque is a rise of the dense surface narrower than the vault's own
-curves, and a layer less dense than the table behind it, thicker than the table's own blur around it. A bump of cortical
-density (impressions, osteoma, hyperostosis) stays bone, and so does what is broad.
+They are sought along rays from the centre of the head. A plaque is a rise of the dense surface narrower than the
+vault's own curves, and a layer less dense than the table behind it, thicker than the table's own blur around it.
+A bump of cortical density (impressions, osteoma, hyperostosis) stays bone, and so does what is broad.
 
-A slab through which the table runs aslant smears its edge over slab times slope. A plaque must show more than that; and
-where it comes near a plaque's own thickness, in thick slices towards the vertex, nothing is told.
+A slab that the table crosses obliquely smears its edge over slab times slope. A plaque must show more than that; and
+where that approaches a plaque's own thickness, in thick slices towards the vertex, none is detected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,8 @@ from scipy.spatial import cKDTree
 from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast, from_vertex_deg
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.bone_contact import BoneContactSettings, PlaqueLimits
+from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Intracranial, Scan
 
 _DEEP_MM, _SLOPE_MM = 12.0, 6.0
@@ -32,12 +34,12 @@ _SAMPLES = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plaques:
-    """What was told of the vault."""
+    """What was found on the vault."""
 
     kji: Numbers
     """Every voxel of a plaque, (n, 3)."""
     judged: Array
-    """Points of the vault at which a plaque would have been told, LPS mm."""
+    """Points of the vault at which a plaque would have been detected, LPS mm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,64 +57,70 @@ class _Seen:
     smear_mm: Array
     """How wide the slab smears the table's edge, across it."""
     clear: Mask
-    """Whether a plaque would be told there."""
+    """Whether a plaque would be detected there."""
 
 
 def detect_vault_plaques(
-    scan: Scan, intracranial: Intracranial, own: Callable[[Array], Array], limits: Mapping[str, float]
+    scan: Scan,
+    intracranial: Intracranial,
+    to_head_axes: Callable[[Array], Array],
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
 ) -> Plaques:
-    """Plaques of the vault. `own` takes LPS mm to mm from the middle of the brain in the head's own axes."""
-    rays = cast(scan, intracranial, own, limits)
-    if not rays.radial:
-        thick = "_thick"
-        limits = {**limits, **{name[: -len(thick)]: value for name, value in limits.items() if name.endswith(thick)}}
-    seen = _seen(scan, intracranial, rays, own, limits)
+    """Plaques of the vault. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes."""
+    rays = cast(scan, intracranial, to_head_axes, settings, space)
+    plaque = settings.plaque_limits(thick_slices=not rays.radial)
+    seen = _seen(scan, intracranial, rays, to_head_axes, settings)
     high_mm = seen.rise_mm * seen.upright
-    high = np.flatnonzero(seen.clear & (high_mm >= limits["bump_mm"]))
+    high = np.flatnonzero(seen.clear & (high_mm >= plaque.bump_mm))
     blur_mm = np.full_like(seen.layer_mm, np.inf)
-    blur_mm[high] = _median_around(rays, seen.layer_mm, high, limits)
-    course_mm, off_mm = seen.surface_mm + seen.rise_mm, limits["table_off_mm"] + seen.smear_mm
+    blur_mm[high] = _median_around(rays, seen.layer_mm, high, settings)
+    course_mm, off_mm = seen.surface_mm + seen.rise_mm, settings.table_off_mm + seen.smear_mm
     layer_mm = (seen.layer_mm - blur_mm) * seen.upright
-    told = seen.clear & (high_mm >= np.maximum(limits["plaque_mm"], seen.smear_mm))
-    told &= layer_mm >= np.maximum(limits["plaque_layer_mm"], seen.smear_mm)
+    told = seen.clear & (high_mm >= np.maximum(plaque.plaque_mm, seen.smear_mm))
+    told &= layer_mm >= np.maximum(plaque.plaque_layer_mm, seen.smear_mm)
     told &= rays.table_mm - blur_mm <= course_mm + off_mm
-    base = np.isfinite(blur_mm) & (layer_mm >= limits["plaque_layer_mm"] / 2.0)
-    plaques = _large_enough(scan, rays, seen, np.flatnonzero(base), told, limits)
-    reach = [np.unique(rays.around[rays.around[plaque]]) for plaque in plaques]
+    base = np.isfinite(blur_mm) & (layer_mm >= plaque.plaque_layer_mm / 2.0)
+    plaques = _large_enough(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
+    reach = [np.unique(rays.around[rays.around[rise]]) for rise in plaques]
     every = np.unique(np.concatenate([high[:0], *reach]))
-    blur_mm[every] = _median_around(rays, seen.layer_mm, every, limits)
+    blur_mm[every] = _median_around(rays, seen.layer_mm, every, settings)
     blur_mm[np.isinf(blur_mm)] = 0.0
     pulled_mm = np.zeros_like(blur_mm)
-    pulled_mm[base] = _pulled(rays, intracranial, seen, blur_mm, base, limits)
+    pulled_mm[base] = _pulled(rays, intracranial, seen, blur_mm, base, settings, space)
     edge_mm = np.minimum(rays.table_mm - blur_mm + pulled_mm, course_mm + off_mm)
     bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
-    bone_mm[~base] = np.minimum(bone_mm, course_mm - limits["rim_mm"])[~base]
-    return Plaques(kji=_voxels(scan, rays, reach, bone_mm, limits), judged=rays.points(seen.surface_mm)[seen.clear])
+    bone_mm[~base] = np.minimum(bone_mm, course_mm - settings.rim_mm)[~base]
+    return Plaques(kji=_voxels(scan, rays, reach, bone_mm, settings), judged=rays.points(seen.surface_mm)[seen.clear])
 
 
 def _seen(
-    scan: Scan, intracranial: Intracranial, rays: Rays, own: Callable[[Array], Array], limits: Mapping[str, float]
+    scan: Scan,
+    intracranial: Intracranial,
+    rays: Rays,
+    to_head_axes: Callable[[Array], Array],
+    settings: BoneContactSettings,
 ) -> _Seen:
     surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
-    rise_mm = _course(rays, surface_mm, limits) - surface_mm
-    upright, smear_mm = _slopes(scan, intracranial, rays, surface_mm + rise_mm, limits)
-    there = own(rays.points(surface_mm))
-    down_deg = from_vertex_deg(there)
-    crest = (np.abs(there[:, 0]) <= limits["crest_wide_mm"]) & (down_deg > limits["crest_deg"])
-    vault = (down_deg <= limits["vault_deg"]) & ~crest
+    rise_mm = _course(rays, surface_mm, settings) - surface_mm
+    upright, smear_mm = _slopes(scan, intracranial, rays, surface_mm + rise_mm, settings)
+    head_mm = to_head_axes(rays.points(surface_mm))
+    down_deg = from_vertex_deg(head_mm)
+    crest = (np.abs(head_mm[:, 0]) <= settings.crest_wide_mm) & (down_deg > settings.crest_deg)
+    vault = (down_deg <= settings.vault_deg) & ~crest
     return _Seen(
         surface_mm=surface_mm,
         rise_mm=rise_mm,
         layer_mm=np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1),
         upright=upright,
         smear_mm=smear_mm,
-        clear=vault & _surrounded(scan, rays, limits) & (smear_mm <= limits["plaque_smear_mm"]),
+        clear=vault & _surrounded(scan, rays, settings) & (smear_mm <= settings.plaque_smear_mm),
     )
 
 
-def _course(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array:
+def _course(rays: Rays, surface_mm: Array, settings: BoneContactSettings) -> Array:
     """The table's smooth course: the surface closed over rises narrower than `plaque_wide_mm`, slopes taken out."""
-    half_mm = limits["plaque_wide_mm"] / 2.0
+    half_mm = settings.plaque_wide_mm / 2.0
     places = rays.places()
     apart_mm = np.linalg.norm(places[rays.beside] - places[:, None], axis=2)
     steps = max(1, round(half_mm / float(np.median(apart_mm.max(axis=1)))))
@@ -132,7 +140,7 @@ def _course(rays: Rays, surface_mm: Array, limits: Mapping[str, float]) -> Array
 
 
 def _slopes(
-    scan: Scan, intracranial: Intracranial, rays: Rays, course_mm: Array, limits: Mapping[str, float]
+    scan: Scan, intracranial: Intracranial, rays: Rays, course_mm: Array, settings: BoneContactSettings
 ) -> tuple[Array, Array]:
     """`_Seen.upright` and `_Seen.smear_mm`."""
     points = rays.points(course_mm - _DEEP_MM)
@@ -143,12 +151,12 @@ def _slopes(
     slope = depth[:, 1] - depth[:, 0]
     slope /= np.maximum(np.linalg.norm(slope, axis=1), 1e-6)[:, None]
     upright = np.clip((slope * rays.ways).sum(axis=1), _LEAST_UPRIGHT, 1.0)
-    return upright, limits["table_share"] * scan.slice_reach_mm[rays.slices] * np.abs(slope @ scan.geometry.normal)
+    return upright, settings.table_share * scan.slice_reach_mm[rays.slices] * np.abs(slope @ scan.geometry.normal)
 
 
-def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
+def _surrounded(scan: Scan, rays: Rays, settings: BoneContactSettings) -> Mask:
     """Where bone is seen all around, and the course of the table over long enough a way."""
-    wide = np.pi * rays.radius_mm >= limits["course_mm"]
+    wide = np.pi * rays.radius_mm >= settings.course_mm
     out = rays.seen & np.asarray(wide)[rays.slices]
     if not rays.radial:
         out &= (rays.slices > 0) & (rays.slices < scan.geometry.shape[0] - 1)
@@ -156,9 +164,9 @@ def _surrounded(scan: Scan, rays: Rays, limits: Mapping[str, float]) -> Mask:
     return np.asarray(out[rays.beside].all(axis=1))
 
 
-def _median_around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[str, float]) -> Array:
+def _median_around(rays: Rays, field_mm: Array, which: Numbers, settings: BoneContactSettings) -> Array:
     """The median over `course_mm` around each ray."""
-    across = limits["course_mm"] / limits["ray_mm"]
+    across = settings.course_mm / settings.ray_mm
     count = round(np.pi / 4 * across**2) if rays.radial else round(across)
     every = max(1, count // _SAMPLES)
     places = rays.places()
@@ -169,21 +177,33 @@ def _median_around(rays: Rays, field_mm: Array, which: Numbers, limits: Mapping[
 
 
 def _pulled(
-    rays: Rays, intracranial: Intracranial, seen: _Seen, blur_mm: Array, base: Mask, limits: Mapping[str, float]
+    rays: Rays,
+    intracranial: Intracranial,
+    seen: _Seen,
+    blur_mm: Array,
+    base: Mask,
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
 ) -> Array:
     """How much sooner than without a plaque the rays of `base` reach the density at which the table begins: there the
     plaque fills the bone's part of the blur. The table's blur is taken to rise evenly with bone's share."""
     brain_hu, top_hu = float(intracranial.brain_hu or 0.0), rays.top_hu[base].astype(np.float64)
     middle_mm = (rays.dense_mm + rays.table_mm - blur_mm)[base] / 2.0
-    plaque_hu = np.minimum(rays.hu_at(middle_mm, base), limits["table_share"] * top_hu)
-    begins_hu = limits["table_share"] * top_hu
+    plaque_hu = np.minimum(rays.hu_at(middle_mm, base), settings.table_share * top_hu)
+    begins_hu = settings.table_share * top_hu
     alone, filled = ((begins_hu - under) / (top_hu - under) for under in (brain_hu, plaque_hu))
-    first = (limits["attached_hu"] - brain_hu) / (top_hu - brain_hu)
+    first = (space.attached_hu - brain_hu) / (top_hu - brain_hu)
     return np.asarray(blur_mm[base] * np.clip((alone - filled) / (alone - first), 0.0, 1.0))
 
 
 def _large_enough(
-    scan: Scan, rays: Rays, seen: _Seen, base: Numbers, told: Mask, limits: Mapping[str, float]
+    scan: Scan,
+    rays: Rays,
+    seen: _Seen,
+    base: Numbers,
+    told: Mask,
+    settings: BoneContactSettings,
+    limits: PlaqueLimits,
 ) -> list[Numbers]:
     """The rays of each plaque: those of `base` that hang together, with enough area told, and not too broad. What is no
     higher than slab and interpolation smear a step of bone is none."""
@@ -198,11 +218,11 @@ def _large_enough(
     ray_mm2 = (rays.cell_mm2(seen.surface_mm) / seen.upright)[base]
     told_mm2 = np.bincount(bump, ray_mm2 * told[base], minlength=count)
     base_mm2 = np.bincount(bump, ray_mm2, minlength=count)
-    plaque = (told_mm2 >= limits["plaque_mm2"]) & (base_mm2 <= np.pi / 4 * limits["plaque_wide_mm"] ** 2)
+    plaque = (told_mm2 >= limits.plaque_mm2) & (base_mm2 <= np.pi / 4 * settings.plaque_wide_mm**2)
     bumps = [base[bump == number] for number in np.flatnonzero(plaque)]
     at = rays.points(seen.surface_mm)
     return [
-        rise for rise in bumps if not rays.radial or _slabs(scan, rays, rise[told[rise]], at) >= limits["step_slabs"]
+        rise for rise in bumps if not rays.radial or _slabs(scan, rays, rise[told[rise]], at) >= settings.step_slabs
     ]
 
 
@@ -214,7 +234,7 @@ def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
     return float(np.ptp(at[which] @ normal)) / max(aslant * slab_mm, 1e-6)
 
 
-def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, limits: Mapping[str, float]) -> Numbers:
+def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, settings: BoneContactSettings) -> Numbers:
     """Native voxels between the dense surface and `bone_mm`, along the rays that meet a plaque and their neighbours."""
     out = [np.empty((0, 3), dtype=np.int64)]
     low_mm = rays.dense_mm[rays.beside].min(axis=1) - 1.0
@@ -224,7 +244,7 @@ def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, limi
         first = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
         last = np.ceil(ends.max(axis=0)).astype(int) + 2
         box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-        kji = np.argwhere(scan.hu[box] >= limits["rim_hu"]) + first
+        kji = np.argwhere(scan.hu[box] >= settings.rim_hu) + first
         far_mm, places = rays.along(scan.geometry, kji)
         _, ray = tree.query(places)
         out.append(kji[np.isin(ray, reach) & (far_mm >= low_mm[ray]) & (far_mm <= bone_mm[ray])])

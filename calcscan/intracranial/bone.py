@@ -7,7 +7,6 @@ Islands that lie on the surface itself are its blur.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +16,14 @@ from calcscan._kernels.touching import touches_outside
 from calcscan.components import lesion_table
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Scan
 
 Mask = npt.NDArray[np.bool_]
 
 
 def without_bone(
-    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, limits: Mapping[str, float]
+    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, settings: IntracranialSettings
 ) -> Mask:
     """`inside` less every voxel that belongs to the skull; `depth_mm` on the grid `affine` is the distance to the
     inner table.
@@ -31,14 +31,14 @@ def without_bone(
     Twice: cutting the roots lets a large piece of the skull base fall into small ones, which are then judged alone.
     What then stays gets its own root back, as wide as itself.
     """
-    first = _cut(scan, inside, depth_mm, affine, limits)
-    second = _cut(scan, first.inside, depth_mm, affine, limits)
+    first = _cut(scan, inside, depth_mm, affine, settings)
+    second = _cut(scan, first.inside, depth_mm, affine, settings)
     roots = np.concatenate([first.roots_kji, second.roots_kji])
-    return _with_roots(scan, second.inside, roots, depth_mm, affine, limits)
+    return _with_roots(scan, second.inside, roots, depth_mm, affine, settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
+class _Cut:
     """What a cut leaves; `roots_kji` (n, 3) are the voxels cut off deep pieces."""
 
     inside: Mask
@@ -46,12 +46,12 @@ class _Left:
 
 
 def _cut(
-    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, limits: Mapping[str, float]
-) -> _Left:
-    dense_hu = int(limits["attached_hu"])
+    scan: Scan, inside: Mask, depth_mm: npt.NDArray[np.float32], affine: Array, settings: IntracranialSettings
+) -> _Cut:
+    dense_hu = int(settings.attached_hu)
     labels, table = lesion_table(scan.hu, dense_hu, mask=inside)
     if len(table) == 0:
-        return _Left(inside=inside, roots_kji=np.empty((0, 3), dtype=np.int64))
+        return _Cut(inside=inside, roots_kji=np.empty((0, 3), dtype=np.int64))
     attached = np.zeros(len(table) + 1, dtype=np.bool_)
     touches_outside(scan.hu, inside, labels, dense_hu, attached)
     kji = np.argwhere(labels > 0)
@@ -61,12 +61,12 @@ def _cut(
     np.maximum.at(deepest, owner, depth)
     thickest = np.zeros(len(table) + 1)
     np.maximum.at(thickest, owner, scan.geometry.slab_mm[kji[:, 0]])
-    blur_mm = limits["blur_share"] * thickest
-    shallow = deepest < np.where(attached, limits["protrusion_mm"], limits["edge_mm"]) + blur_mm
-    root = attached[owner] & (depth < limits["root_mm"])
+    blur_mm = settings.blur_share * thickest
+    shallow = deepest < np.where(attached, settings.protrusion_mm, settings.edge_mm) + blur_mm
+    root = attached[owner] & (depth < settings.root_mm)
     out = inside.copy()
     out[tuple(kji[shallow[owner] | root].T)] = False
-    return _Left(inside=out, roots_kji=kji[root & ~shallow[owner]])
+    return _Cut(inside=out, roots_kji=kji[root & ~shallow[owner]])
 
 
 def _with_roots(
@@ -75,13 +75,13 @@ def _with_roots(
     roots_kji: npt.NDArray[np.int64],
     depth_mm: npt.NDArray[np.float32],
     affine: Array,
-    limits: Mapping[str, float],
+    settings: IntracranialSettings,
 ) -> Mask:
     """Give back every root voxel from whose place the way straight inwards meets tissue that stayed, about as dense:
     bone grows denser towards its root."""
     world = scan.geometry.to_world(roots_kji)
     depth = sample_at(depth_mm, affine, world)
-    keep = depth >= limits["stump_mm"]
+    keep = depth >= settings.stump_mm
     world, kji, depth = world[keep], roots_kji[keep], depth[keep]
     step_mm = float(affine[0, 2])
     inwards = np.stack(
@@ -92,13 +92,13 @@ def _with_roots(
         axis=-1,
     )
     inwards /= np.maximum(np.linalg.norm(inwards, axis=1), 1e-6)[:, None]
-    beyond = world + inwards * (limits["root_mm"] - depth + step_mm / 2)[:, None]
+    beyond = world + inwards * (settings.root_mm - depth + step_mm / 2)[:, None]
     there = np.rint(scan.geometry.to_index(beyond)).astype(np.int64)
     there = np.clip(there, 0, np.array(inside.shape) - 1)
     tip_hu = scan.hu[tuple(there.T)]
-    meets = inside[tuple(there.T)] & (tip_hu >= limits["attached_hu"])
+    meets = inside[tuple(there.T)] & (tip_hu >= settings.attached_hu)
     root_hu = scan.hu[tuple(kji.T)]
-    meets &= (root_hu <= limits["root_ratio"] * tip_hu) & (root_hu < limits["cortical_hu"])
+    meets &= (root_hu <= settings.root_ratio * tip_hu) & (root_hu < settings.cortical_hu)
     out = inside.copy()
     out[tuple(kji[meets].T)] = True
     return out

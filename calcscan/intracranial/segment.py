@@ -22,63 +22,73 @@ from calcscan.errors import RefusedError
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
 from calcscan.intracranial.bone import without_bone
-from calcscan.knowledge import values
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import AIR_HU, Flag, Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 
 
-def segment_intracranial(scan: Scan) -> Intracranial:
-    """Find the inside of the skull.
+def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = None) -> Intracranial:
+    """Segment the intracranial space.
+
+    Parameters
+    ----------
+    scan
+        A head CT on any grid.
+    settings
+        Instead of the settings in `calcscan/knowledge`.
 
     Raises
     ------
     RefusedError
         `not_head` where there is no skull around soft tissue, `no_brain` where what it holds is not brain.
     """
-    limits = values("intracranial")
-    spacing_mm = float(limits["grid_mm"])
+    settings = settings or load(IntracranialSettings)
+    spacing_mm = float(settings.grid_mm)
     coarse = resample_isotropic(scan.hu, scan.geometry, spacing_mm, outside_hu=AIR_HU)
-    bone = _largest(coarse.values > limits["bone_hu"])
+    bone = _largest(coarse.values > settings.bone_hu)
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
     coarse, bone = _around_bone(coarse, bone)
-    bone = _with_flaps(coarse, bone, limits)
-    core, to_bone_mm = _core(coarse.values, bone, spacing_mm)
-    if to_bone_mm.max() < limits["deepest_mm"]:
+    bone = _with_flaps(coarse, bone, settings)
+    core, to_bone_mm = _core(coarse.values, bone, spacing_mm, settings)
+    if to_bone_mm.max() < settings.deepest_mm:
         raise RefusedError(
             f"nothing like brain lies more than {to_bone_mm.max():.0f} mm from bone, air and fat",
             code="no_brain",
             hint="calcscan reads CTs of a living head only",
         )
     brain_hu = float(np.median(coarse.values[core]))
-    if not limits["brain_low_hu"] <= brain_hu <= limits["brain_high_hu"]:
+    if not settings.brain_low_hu <= brain_hu <= settings.brain_high_hu:
         raise RefusedError(
             f"what the skull holds is no brain: {brain_hu:.0f} HU in the middle, not "
-            f"{limits['brain_low_hu']}-{limits['brain_high_hu']}",
+            f"{settings.brain_low_hu}-{settings.brain_high_hu}",
             code="no_brain",
             hint="calcscan reads CTs of a living head only",
         )
-    inside = _close(_grow(core, to_bone_mm, spacing_mm), spacing_mm, float(limits["closing_mm"]))
+    inside = _close(_grow(core, to_bone_mm, spacing_mm, settings), spacing_mm, float(settings.closing_mm))
     intracranial_ml = float(inside.sum()) * spacing_mm**3 / 1000.0
-    if intracranial_ml < limits["smallest_ml"]:
+    if intracranial_ml < settings.smallest_ml:
         raise RefusedError(
             f"the inside of the skull is only {intracranial_ml:.0f} ml",
             code="not_head",
-            hint=f"a head holds at least {limits['smallest_ml']} ml; is this a whole head?",
+            hint=f"a head holds at least {settings.smallest_ml:g} ml; is this a whole head?",
         )
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
-    native = without_bone(scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, limits)
+    native = without_bone(
+        scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, settings
+    )
     return Intracranial(
         mask=native,
         isotropic_hu=coarse,
         isotropic_mask=inside,
         depth_mm=depth_mm,
         intracranial_ml=intracranial_ml,
-        noise_hu=_noise(scan, coarse.affine, to_bone_mm),
+        noise_hu=_noise(scan, coarse.affine, to_bone_mm, settings),
         brain_hu=brain_hu,
-        flags=_flags(scan, coarse.affine, inside, intracranial_ml, limits),
+        flags=_flags(scan, coarse.affine, inside, intracranial_ml, settings),
     )
 
 
@@ -96,43 +106,41 @@ def _around_bone(coarse: IsotropicVolume, bone: Mask) -> tuple[IsotropicVolume, 
     return IsotropicVolume(values=values, covered=covered, affine=affine, spacing_mm=coarse.spacing_mm), bone[box]
 
 
-def _with_flaps(coarse: IsotropicVolume, skull: Mask, limits: Any) -> Mask:
+def _with_flaps(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSettings) -> Mask:
     """The skull and every other large piece of bone with no skull behind it: the flap of a craniotomy, the jaw. What
     has skull behind it lies inside."""
-    pieces, _ = ndimage.label((coarse.values > limits["bone_hu"]) & ~skull)
+    pieces, _ = ndimage.label((coarse.values > settings.bone_hu) & ~skull)
     voxels = np.bincount(pieces.ravel())
     voxels[0] = 0
     middle = np.argwhere(skull).mean(axis=0)
     out = skull.copy()
-    for number in np.flatnonzero(voxels * coarse.spacing_mm**3 >= 1000.0 * limits["flap_ml"]):
+    for number in np.flatnonzero(voxels * coarse.spacing_mm**3 >= 1000.0 * settings.flap_ml):
         kji = np.argwhere(pieces == number)
         way = (kji - middle) / np.maximum(np.linalg.norm(kji - middle, axis=1), 1e-6)[:, None]
-        steps = np.arange(1.0, limits["behind_mm"] / coarse.spacing_mm)
+        steps = np.arange(1.0, settings.behind_mm / coarse.spacing_mm)
         beyond = np.rint(kji[:, None] + way[:, None] * steps[:, None]).astype(np.int64)
         beyond = np.clip(beyond, 0, np.array(skull.shape) - 1)
-        if skull[tuple(np.moveaxis(beyond, -1, 0))].any(axis=1).mean() < limits["behind_share"]:
+        if skull[tuple(np.moveaxis(beyond, -1, 0))].any(axis=1).mean() < settings.behind_share:
             out |= pieces == number
     return out
 
 
-def _core(hu: Field, bone: Mask, spacing_mm: float) -> tuple[Mask, Field]:
+def _core(hu: Field, bone: Mask, spacing_mm: float, settings: IntracranialSettings) -> tuple[Mask, Field]:
     """The middle of the brain, and the distance of every voxel from bone and air, negative within them."""
-    limits = values("intracranial")
-    barrier = np.pad(bone | (hu < limits["fat_hu"]), 1, constant_values=True)
+    barrier = np.pad(bone | (hu < settings.fat_hu), 1, constant_values=True)
     to_bone_mm = _distance(barrier, spacing_mm)[1:-1, 1:-1, 1:-1]
     deepest = np.unravel_index(int(to_bone_mm.argmax()), to_bone_mm.shape)
-    radius_mm = min(float(limits["core_mm"]), float(limits["core_share"]) * float(to_bone_mm[deepest]))
+    radius_mm = min(float(settings.core_mm), float(settings.core_share) * float(to_bone_mm[deepest]))
     pieces, _ = ndimage.label(to_bone_mm > radius_mm)
     core: Mask = pieces == pieces[deepest]
     return core, to_bone_mm
 
 
-def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float) -> Mask:
-    limits = values("intracranial")
+def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float, settings: IntracranialSettings) -> Mask:
     inside, admitted_mm = core, float(to_bone_mm[core].min())
     while admitted_mm > 0.0:
-        following_mm = admitted_mm * limits["step"] if admitted_mm > 2.0 * spacing_mm / 1.5 else 0.0
-        reach_mm = (admitted_mm - following_mm) * limits["reach"] + 0.5 * spacing_mm
+        following_mm = admitted_mm * settings.step if admitted_mm > 2.0 * spacing_mm / 1.5 else 0.0
+        reach_mm = (admitted_mm - following_mm) * settings.reach + 0.5 * spacing_mm
         inside = (_distance(inside, spacing_mm) <= reach_mm) & (to_bone_mm > following_mm)
         admitted_mm = following_mm
     return np.asarray(ndimage.binary_fill_holes(inside))
@@ -163,13 +171,15 @@ def _largest(mask: Mask) -> Mask:
     return np.asarray(pieces == sizes.argmax())
 
 
-def _noise(scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field) -> float | None:
+def _noise(
+    scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field, settings: IntracranialSettings
+) -> float | None:
     """Standard deviation of the noise in HU, from differences of voxels four columns apart deep in the brain.
 
     Differences cancel anatomy; the median makes edges and calcifications harmless. Points of the coarse grid are taken
     to their nearest voxels. None where there is too little to say.
     """
-    deep = apply(affine, np.argwhere(to_bone_mm > values("intracranial")["noise_depth_mm"]))
+    deep = apply(affine, np.argwhere(to_bone_mm > settings.noise_depth_mm))
     kji = np.rint(scan.geometry.to_index(deep)).astype(np.int64)
     kji = kji[((kji >= 0) & (kji < np.array(scan.geometry.shape) - (0, 0, 4))).all(axis=1)]
     if len(kji) < 1000:
@@ -180,22 +190,22 @@ def _noise(scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field) -> fl
 
 
 def _flags(
-    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, intracranial_ml: float, limits: Any
+    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, intracranial_ml: float, settings: IntracranialSettings
 ) -> tuple[Flag, ...]:
     flags = []
-    if intracranial_ml > limits["largest_ml"]:
+    if intracranial_ml > settings.largest_ml:
         flags.append(
             Flag(
                 code="not_head",
                 message="the inside of the skull could not be told from the outside",
                 value=round(intracranial_ml),
-                limit=limits["largest_ml"],
+                limit=settings.largest_ml,
             )
         )
     index = np.argwhere(inside & ~ndimage.binary_erosion(inside))
     world = apply(affine, index)
     kji = scan.geometry.to_index(world)
-    step = np.array([1.0, limits["grid_mm"], limits["grid_mm"]]) / np.array([1.0, *scan.geometry.spacing_mm[1:]])
+    step = np.array([1.0, settings.grid_mm, settings.grid_mm]) / np.array([1.0, *scan.geometry.spacing_mm[1:]])
     for edge, name in (
         (kji[:, 0] < step[0] * 0.75, "first slice"),
         (kji[:, 0] > scan.geometry.shape[0] - 1 - step[0] * 0.75, "last slice"),
@@ -206,13 +216,13 @@ def _flags(
         ),
     ):
         share = float(edge.mean())
-        if share > limits["cropped_share"]:
+        if share > settings.cropped_share:
             flags.append(
                 Flag(
                     code="cropped",
                     message=f"the head is cut off at the {name}",
                     value=round(share, 3),
-                    limit=limits["cropped_share"],
+                    limit=settings.cropped_share,
                 )
             )
     return tuple(flags)

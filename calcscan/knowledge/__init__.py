@@ -22,16 +22,6 @@ def table(name: str) -> Mapping[str, Any]:
     return MappingProxyType(tomllib.loads(text))
 
 
-@cache
-def values(name: str) -> Mapping[str, float]:
-    """The `value` of every entry of a data file.
-
-    >>> values("intracranial")["bone_hu"]
-    180
-    """
-    return MappingProxyType({key: entry["value"] for key, entry in table(name).items() if "value" in entry})
-
-
 def asked_threshold(value: object, *, name: str = "threshold_hu") -> float | None:
     """A threshold in HU that somebody asks for, as a float; None stays None. Numbers of numpy will do.
 
@@ -45,8 +35,11 @@ def asked_threshold(value: object, *, name: str = "threshold_hu") -> float | Non
     """
     if value is None:
         return None
-    limits = values("thresholds")
-    low, high = limits["asked_above_hu"], limits["asked_below_hu"]
+    from calcscan.knowledge.settings import load
+    from calcscan.knowledge.thresholds import ThresholdSettings
+
+    settings = load(ThresholdSettings)
+    low, high = settings.asked_above_hu, settings.asked_below_hu
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not low < float(value) < high:  # type: ignore[arg-type]  # NaN is in no range
         raise ValueError(f"{name} must be a number of HU above {low:g} and below {high:g}, not {value!r}")

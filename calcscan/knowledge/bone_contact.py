@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from calcscan.knowledge.settings import Settings
+
+
+class PlaqueLimits(NamedTuple):
+    """What a rise of the dense surface must show to be a plaque."""
+
+    plaque_mm: float
+    plaque_layer_mm: float
+    plaque_mm2: float
+    bump_mm: float
 
 
 class BoneContactSettings(Settings, frozen=True, kw_only=True):
@@ -38,8 +47,24 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     rim_hu: int
     base_wide_mm: float
     base_below_mm: float
-    knot_reach_mm: float
-    knot_ratio: float
-    knot_ratio_thick: float
-    knot_thick_mm: float
-    knot_most_mm3: float
+    peak_reach_mm: float
+    peak_ratio: float
+    peak_ratio_thick: float
+    peak_thick_mm: float
+    peak_most_mm3: float
+
+    def plaque_limits(self, *, thick_slices: bool) -> PlaqueLimits:
+        """The limits for fine slices, or for slices so thick that each is assessed alone."""
+        if thick_slices:
+            return PlaqueLimits(
+                plaque_mm=self.plaque_mm_thick,
+                plaque_layer_mm=self.plaque_layer_mm_thick,
+                plaque_mm2=self.plaque_mm2_thick,
+                bump_mm=self.bump_mm_thick,
+            )
+        return PlaqueLimits(
+            plaque_mm=self.plaque_mm,
+            plaque_layer_mm=self.plaque_layer_mm,
+            plaque_mm2=self.plaque_mm2,
+            bump_mm=self.bump_mm,
+        )

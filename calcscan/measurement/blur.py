@@ -8,5 +8,5 @@ from calcscan.model import Scan
 
 def assumed_psf_mm(scan: Scan, settings: VolumeSettings) -> float:
     """Standard deviation of the in-plane blur, mm: less for a sharp kernel."""
-    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
+    sharp = scan.acquisition.sharp_kernel
     return settings.psf_sharp_mm if sharp else settings.psf_soft_mm

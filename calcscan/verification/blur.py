@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy import ndimage, special
 
 from calcscan.grid.geometry import Array
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Scan
 
 _STEP_MM = 0.1
@@ -38,28 +39,28 @@ def find_blur(scan: Scan) -> Blur:
     Overshoot can't be read off an edge of air (it lies below what many scanners store): it is assumed where the kernel
     is sharp.
     """
-    limits = values("verification")
-    sharp = any(flag.code == "sharp_kernel" for flag in scan.flags)
-    overshoot = float(limits["overshoot_sharp"]) if sharp else 0.0
+    settings = load(VerificationSettings)
+    sharp = scan.acquisition.sharp_kernel
+    overshoot = float(settings.overshoot_sharp) if sharp else 0.0
     widths = edge_widths_mm(scan, overshoot)
-    if len(widths) >= limits["fewest_profiles"]:
+    if len(widths) >= settings.fewest_profiles:
         psf_mm = float(np.median(widths))
         spread = float(np.subtract(*np.percentile(widths, [75, 25]))) / psf_mm
-        least_mm = max(limits["least_psf_mm"], limits["least_psf_pixels"] * max(scan.geometry.spacing_mm[1:]))
-        if least_mm <= psf_mm <= limits["most_psf_mm"] and spread <= limits["most_spread"]:
+        least_mm = max(settings.least_psf_mm, settings.least_psf_pixels * max(scan.geometry.spacing_mm[1:]))
+        if least_mm <= psf_mm <= settings.most_psf_mm and spread <= settings.most_spread:
             why = f"measured on {len(widths)} edges of skin and air"
             return Blur(psf_mm=psf_mm, overshoot=overshoot, measured=True, profiles=len(widths), why=why)
         trouble = f"edges of skin and air said {psf_mm:.2f} mm with a spread of {spread:.0%}"
     else:
         trouble = f"only {len(widths)} edges of skin and air could be read"
-    assumed = float(limits["psf_sharp_mm" if sharp else "psf_soft_mm"])
+    assumed = settings.psf_sharp_mm if sharp else settings.psf_soft_mm
     kernel = "sharp" if sharp else "soft"
     return Blur(psf_mm=assumed, overshoot=overshoot, why=f"assumed for a {kernel} kernel: {trouble}")
 
 
 def edge_widths_mm(scan: Scan, overshoot: float = 0.0) -> Array:
     """The blur as each usable edge profile shows it, standard deviation in mm, shape (profiles,)."""
-    chosen = np.linspace(0, scan.geometry.shape[0] - 1, int(values("verification")["edge_slices"])).round().astype(int)
+    chosen = np.linspace(0, scan.geometry.shape[0] - 1, int(load(VerificationSettings).edge_slices)).round().astype(int)
     thick_mm = scan.slice_thickness_mm
     found = [_slice_widths(scan, int(k), float(thick_mm[k]), overshoot) for k in np.unique(chosen)]
     return np.concatenate(found) if found else np.empty(0)
@@ -67,20 +68,20 @@ def edge_widths_mm(scan: Scan, overshoot: float = 0.0) -> Array:
 
 def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float) -> Array:
     """Profiles of one slice, outwards along its gradient."""
-    limits = values("verification")
+    settings = load(VerificationSettings)
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
     hu = scan.hu[k].astype(np.float64)
-    smooth = ndimage.gaussian_filter(hu, limits["edge_smooth_mm"] / pixel_mm)
+    smooth = ndimage.gaussian_filter(hu, settings.edge_smooth_mm / pixel_mm)
     down, right = np.gradient(smooth, *pixel_mm)
     steep = np.hypot(down, right)
-    edge = (np.abs(smooth - limits["edge_hu"]) < limits["edge_near_hu"]) & (steep > limits["edge_steep_hu_mm"])
+    edge = (np.abs(smooth - settings.edge_hu) < settings.edge_near_hu) & (steep > settings.edge_steep_hu_mm)
     edge &= _upright(scan, k, thick_mm, steep)
     at = np.argwhere(edge)
-    at = at[:: max(1, len(at) // int(limits["edges_a_slice"]))]
+    at = at[:: max(1, len(at) // int(settings.edges_a_slice))]
     if len(at) == 0:
         return np.empty(0)
     outwards = -np.stack([down, right], axis=-1)[tuple(at.T)] / steep[tuple(at.T)][:, None]
-    along_mm = np.arange(-limits["profile_mm"], limits["profile_mm"] + _STEP_MM, _STEP_MM)
+    along_mm = np.arange(-settings.profile_mm, settings.profile_mm + _STEP_MM, _STEP_MM)
     points = at[:, None, :] + along_mm[:, None] * outwards[:, None, :] / pixel_mm
     profiles = ndimage.map_coordinates(hu, np.moveaxis(points, -1, 0), order=3, mode="nearest")
     widths = [_width_mm(profile, along_mm, overshoot) for profile in profiles]
@@ -89,17 +90,17 @@ def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float) -> Arra
 
 def _upright(scan: Scan, k: int, thick_mm: float, steep: Array) -> npt.NDArray[np.bool_]:
     """Where the surface leans so little that averaging over the slice's thickness hardly widens its edge."""
-    limits, count = values("verification"), scan.geometry.shape[0]
+    settings, count = load(VerificationSettings), scan.geometry.shape[0]
     below, above = max(k - 1, 0), min(k + 1, count - 1)
     if below == above:
         return np.zeros(steep.shape, np.bool_)
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
     smooth = [
-        ndimage.gaussian_filter(_unsheared(scan, n, k), limits["edge_smooth_mm"] / pixel_mm) for n in (below, above)
+        ndimage.gaussian_filter(_unsheared(scan, n, k), settings.edge_smooth_mm / pixel_mm) for n in (below, above)
     ]
     between_mm = scan.geometry.positions_mm[above] - scan.geometry.positions_mm[below]
     lean = np.abs(smooth[1] - smooth[0]) / between_mm / np.maximum(steep, 1e-6)
-    return np.asarray(lean * thick_mm <= limits["most_lean_mm"])
+    return np.asarray(lean * thick_mm <= settings.most_lean_mm)
 
 
 def _unsheared(scan: Scan, n: int, k: int) -> Array:
@@ -112,14 +113,14 @@ def _unsheared(scan: Scan, n: int, k: int) -> Array:
 
 def _width_mm(profile: Array, along_mm: Array, overshoot: float) -> float | None:
     """The blur of one profile from tissue (first) to air; None if it is no clean edge of skin and air."""
-    limits = values("verification")
-    air = profile[along_mm >= limits["profile_mm"] - limits["air_mm"]]
+    settings = load(VerificationSettings)
+    air = profile[along_mm >= settings.profile_mm - settings.air_mm]
     air_hu = float(np.median(air))
-    if air_hu > limits["air_hu"] or air.max() > limits["air_hu"]:
+    if air_hu > settings.air_hu or air.max() > settings.air_hu:
         return None
-    inside = profile[(along_mm < 0) & (along_mm > -limits["profile_mm"])]
+    inside = profile[(along_mm < 0) & (along_mm > -settings.profile_mm)]
     tissue_hu = float(inside.max())
-    if not limits["skin_low_hu"] <= tissue_hu <= limits["skin_high_hu"]:
+    if not settings.skin_low_hu <= tissue_hu <= settings.skin_high_hu:
         return None
     level = (profile - air_hu) / (tissue_hu - air_hu)
     last = np.flatnonzero(level >= 0.5)
@@ -132,13 +133,13 @@ def _width_mm(profile: Array, along_mm: Array, overshoot: float) -> float | None
 
 def _fit_mm(out_mm: Array, level: Array, overshoot: float) -> float | None:
     """The blur that best explains how the level falls from 0.5 outwards."""
-    limits = values("verification")
-    widths = np.arange(limits["least_psf_mm"] / 2, 2 * limits["most_psf_mm"], 0.02)
-    near = out_mm <= limits["fit_mm"]
+    settings = load(VerificationSettings)
+    widths = np.arange(settings.least_psf_mm / 2, 2 * settings.most_psf_mm, 0.02)
+    near = out_mm <= settings.fit_mm
     wanted = _fall(out_mm[near][None, :] / widths[:, None], overshoot)
     misfit = ((wanted - level[near]) ** 2).mean(axis=1)
     best = int(misfit.argmin())
-    if not 0 < best < len(widths) - 1 or misfit[best] > limits["most_misfit"] ** 2:
+    if not 0 < best < len(widths) - 1 or misfit[best] > settings.most_misfit**2:
         return None
     return float(widths[best])
 

@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.knowledge import table, values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Atlas, Intracranial, LesionMap, Registration, Scan, Site
 
 
@@ -38,11 +39,11 @@ class SitePlace:
 def find_room(scan: Scan, intracranial: Intracranial, lesions: LesionMap) -> Room:
     """Every point of the coarse grid that lies inside the skull and well within the scan. `lesions` are those found,
     whether or not they are kept later."""
-    limits = values("verification")
+    settings = load(VerificationSettings)
     kji = np.argwhere(intracranial.isotropic_mask & intracranial.isotropic_hu.covered)
     points = apply(intracranial.isotropic_hu.affine, kji)
     at = scan.geometry.to_index(points)
-    margin = limits["rim_mm"] / np.array(scan.geometry.spacing_mm)
+    margin = settings.rim_mm / np.array(scan.geometry.spacing_mm)
     whole = ((at >= margin) & (at <= np.array(scan.geometry.shape) - 1 - margin)).all(axis=1)
     points = points[whole]
     dense = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
@@ -83,7 +84,7 @@ def _within(
     room: Room, there: Array, own: npt.NDArray[np.intp], box: tuple[slice, ...], atlas: Atlas, number: int
 ) -> SitePlace | str:
     """As deep in the site as can be; `own` are the points of the room that lie in it."""
-    limits = values("verification")
+    settings = load(VerificationSettings)
     if len(own) == 0:
         return "the scan does not reach it"
     steps_mm = np.linalg.norm(atlas.affine[:3, :3], axis=0)
@@ -92,25 +93,25 @@ def _within(
     affine = atlas.affine.copy()
     affine[:3, 3] = apply(atlas.affine, [part.start - 1 for part in box])
     own_mm = sample_at(deep_mm, affine, there[own])
-    radius = np.clip(own_mm, limits["site_least_mm"] / 2, limits["site_most_mm"] / 2)
-    free = room.clear_mm[own] >= radius + limits["site_apart_mm"]
-    if not free.any() or own_mm[free].max() < limits["site_middle"] * own_mm.max():
+    radius = np.clip(own_mm, settings.site_least_mm / 2, settings.site_most_mm / 2)
+    free = room.clear_mm[own] >= radius + settings.site_apart_mm
+    if not free.any() or own_mm[free].max() < settings.site_middle * own_mm.max():
         return "calcified already"
     return _place(atlas.sites[number], room.points_mm[own[free]], own_mm[free])
 
 
 def _on_vault(room: Room, there: Array, site: Site) -> SitePlace | str:
     """For dura of the convexity, which the atlas does not draw: just under the vault."""
-    vault = table("verification")["vault"]
-    if site.site != vault["site"]:
+    vault = load(VerificationSettings).vault
+    if site.site != vault.site:
         return "calcscan does not look at it"
     sign = 1.0 if site.side == "left" else -1.0
-    away = np.linalg.norm(there - np.array(vault["atlas_mm"]) * [sign, 1.0, 1.0], axis=1)
-    near = (np.abs(room.depth_mm - vault["depth_mm"]) <= vault["give_mm"]) & (away <= vault["reach_mm"])
-    near &= room.clear_mm >= vault["reach_mm"] / 2
+    away = np.linalg.norm(there - np.array(vault.atlas_mm) * [sign, 1.0, 1.0], axis=1)
+    near = (np.abs(room.depth_mm - vault.depth_mm) <= vault.give_mm) & (away <= vault.reach_mm)
+    near &= room.clear_mm >= vault.reach_mm / 2
     if not near.any():
         return "the scan does not reach it"
-    return _place(site, room.points_mm[near], -away[near], radius_mm=float(vault["diameter_mm"]) / 2)
+    return _place(site, room.points_mm[near], -away[near], radius_mm=float(vault.diameter_mm) / 2)
 
 
 def _place(site: Site, points: Array, rank: Array, *, radius_mm: float | None = None) -> SitePlace:

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report
 from calcscan.report.outputs import VERIFY
@@ -37,7 +38,7 @@ def document(verification: Verification) -> dict[str, Any]:
     """The whole of verify.json."""
     report = msgspec.to_builtins(build_report(verification.baseline))
     cells = detection(verification.trials)
-    large_mm3 = float(values("verification")["large_mm3"])
+    large_mm3 = float(load(VerificationSettings).large_mm3)
     tried = bool(verification.trials)
     scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, least_mm3=large_mm3)}
     whole = {

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, Geometry
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Scan
 from calcscan.verification.blur import Blur
 from calcscan.verification.deposits import Deposit
@@ -78,19 +79,19 @@ def _slab_maps(
 ) -> tuple[Array, float, npt.NDArray[np.intp]]:
     """The deposit averaged over each slice that it reaches and blurred in its plane, on a fine grid about its centroid:
     (slices, n, n), the grid's step in mm, and the numbers of the slices."""
-    limits = values("verification")
+    settings = load(VerificationSettings)
     between = grid.positions_mm - np.array(deposit.centre_mm) @ axes[0]
     slices = np.flatnonzero(np.abs(between) < deposit.reach_mm + thick_mm / 2)
     if len(slices) == 0:
         raise ValueError(f"the deposit at {deposit.centre_mm} lies outside the scan")
-    fine_mm = float(np.clip(deposit.reach_mm / limits["fine_parts"], limits["finest_mm"], blur.psf_mm / 2))
+    fine_mm = float(np.clip(deposit.reach_mm / settings.fine_parts, settings.finest_mm, blur.psf_mm / 2))
     reach = int(np.ceil(deposit.reach_mm / fine_mm)) + 1
     steps = fine_mm * np.arange(-reach, reach + 1, dtype=np.float64)
     solid = _solid(deposit, steps, fine_mm, axes)
     first, last = between[slices] - thick_mm[slices] / 2, between[slices] + thick_mm[slices] / 2
     common = np.minimum(last[:, None], steps + fine_mm / 2) - np.maximum(first[:, None], steps - fine_mm / 2)
     maps = np.tensordot(np.maximum(common, 0.0) / thick_mm[slices][:, None], solid, axes=1)
-    margin = int(np.ceil(limits["blur_reach"] * blur.psf_mm * (2.0 if blur.overshoot else 1.0) / fine_mm))
+    margin = int(np.ceil(settings.blur_reach * blur.psf_mm * (2.0 if blur.overshoot else 1.0) / fine_mm))
     maps = np.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
     return _blurred(maps, blur, fine_mm), fine_mm, slices
 
@@ -135,17 +136,17 @@ def _box(grid: Geometry, slices: npt.NDArray[np.intp], centre: Array, reach_mm: 
 
 def _tissue_hu(hu: npt.NDArray[np.int16], box: Box, grid: Geometry) -> Array:
     """What the deposit takes the place of: the mean of the tissue around each voxel of the box, free of noise."""
-    limits = values("verification")
-    reach = limits["tissue_reach_mm"] / np.array(grid.spacing_mm)
+    settings = load(VerificationSettings)
+    reach = settings.tissue_reach_mm / np.array(grid.spacing_mm)
     margin = np.ceil(2.0 * reach).astype(int)
     wide = tuple(
         slice(max(part.start - m, 0), min(part.stop + m, n)) for part, m, n in zip(box, margin, hu.shape, strict=True)
     )
     seen = hu[wide].astype(np.float64)
-    tissue = (seen >= limits["tissue_low_hu"]) & (seen <= limits["tissue_high_hu"])
+    tissue = (seen >= settings.tissue_low_hu) & (seen <= settings.tissue_high_hu)
     if not tissue.any():
         return hu[box].astype(np.float64)
-    few = limits["tissue_faint"]
+    few = settings.tissue_faint
     weight = ndimage.gaussian_filter(tissue.astype(np.float64), reach, mode="constant", truncate=2.0)
     total = ndimage.gaussian_filter(np.where(tissue, seen, 0.0), reach, mode="constant", truncate=2.0)
     smooth = (total + few * float(np.median(seen[tissue]))) / (weight + few)

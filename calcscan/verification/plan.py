@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from calcscan.knowledge import table, values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.verification.candidate_sites import Room, SitePlace
 from calcscan.verification.deposits import SHAPES, Deposit, make_deposit
 from calcscan.verification.model import SITE, SIZE, VOLUME, Planned
@@ -18,11 +19,11 @@ _CENTRE = (0.0, 0.0, 0.0)
 
 def site_passes(places: list[SitePlace]) -> list[Pass]:
     """A ball at every place, as large as the site up to a limit, in as few passes as come of it."""
-    limits = values("verification")
+    settings = load(VerificationSettings)
     passes: list[list[Planned]] = []
     for place in places:
-        diameter = float(np.clip(2.0 * place.radius_mm, limits["site_least_mm"], limits["site_most_mm"]))
-        deposit = make_deposit("ball", place.centre_mm, np.pi / 6.0 * diameter**3, limits["site_hu"])
+        diameter = float(np.clip(2.0 * place.radius_mm, settings.site_least_mm, settings.site_most_mm))
+        deposit = make_deposit("ball", place.centre_mm, np.pi / 6.0 * diameter**3, settings.site_hu)
         planned = Planned(series=SITE, deposit=deposit, site=place.site, side=place.side)
         for one in passes:
             if all(_apart(deposit, other.deposit) for other in one):
@@ -35,8 +36,8 @@ def site_passes(places: list[SitePlace]) -> list[Pass]:
 
 def size_series(count: int) -> Iterator[tuple[float, float]]:
     """Diameter and density, in mm and HU, of about `count` deposits: as many of each pair."""
-    asked = table("verification")["size_series"]
-    pairs = [(float(mm), float(hu)) for mm in asked["diameters_mm"] for hu in asked["densities_hu"]]
+    asked = load(VerificationSettings).size_series
+    pairs = [(float(mm), float(hu)) for mm in asked.diameters_mm for hu in asked.densities_hu]
     for _ in range(max(1, round(count / len(pairs)))):
         yield from pairs
 
@@ -44,25 +45,25 @@ def size_series(count: int) -> Iterator[tuple[float, float]]:
 def random_passes(room: Room, count: int, rng: np.random.Generator) -> list[Pass]:
     """The series of sizes, of about `count` balls, and that of volumes, of a quarter as many of every shape, at random
     places in the brain. Empty where the head has no room."""
-    asked = table("verification")["volume_series"]
+    asked = load(VerificationSettings).volume_series
     unplaced = [(SIZE, make_deposit("ball", _CENTRE, np.pi / 6.0 * mm**3, hu)) for mm, hu in size_series(count)]
     for number in range(max(len(SHAPES), count // 4)):
-        volume_mm3 = float(np.exp(rng.uniform(*np.log([asked["least_mm3"], asked["most_mm3"]]))))
-        hu = float(rng.uniform(asked["least_hu"], asked["most_hu"]))
+        volume_mm3 = float(np.exp(rng.uniform(*np.log([asked.least_mm3, asked.most_mm3]))))
+        hu = float(rng.uniform(asked.least_hu, asked.most_hu))
         unplaced.append((VOLUME, make_deposit(SHAPES[number % len(SHAPES)], _CENTRE, volume_mm3, hu, rng=rng)))
     return _packed(room, unplaced, rng)
 
 
 def _packed(room: Room, unplaced: list[tuple[str, Deposit]], rng: np.random.Generator) -> list[Pass]:
     """One series after the other, each pass filled until the next deposit finds no place in it."""
-    limits, every = values("verification"), int(values("verification")["tried_share"])
+    settings, every = load(VerificationSettings), int(load(VerificationSettings).tried_share)
     room = Room(points_mm=room.points_mm[::every], depth_mm=room.depth_mm[::every], clear_mm=room.clear_mm[::every])
     passes: list[list[Planned]] = []
     series_now, gap = "", np.empty(0)
     for series, deposit in unplaced:
         reach = deposit.reach_mm
-        deep = room.depth_mm >= limits["bone_apart_mm"] + reach
-        clear = room.clear_mm >= limits["apart_mm"] + reach
+        deep = room.depth_mm >= settings.bone_apart_mm + reach
+        clear = room.clear_mm >= settings.apart_mm + reach
         if not (deep & clear).any():
             continue
         free = deep & clear & (gap >= _least_gap(reach)) if series == series_now else np.zeros(len(deep), np.bool_)
@@ -80,8 +81,8 @@ def _packed(room: Room, unplaced: list[tuple[str, Deposit]], rng: np.random.Gene
 
 def _least_gap(reach_mm: float) -> float:
     """From a new centre to the surface of any other deposit."""
-    limits = values("verification")
-    return float(max(limits["centres_apart_mm"], limits["apart_mm"] + reach_mm))
+    settings = load(VerificationSettings)
+    return float(max(settings.centres_apart_mm, settings.apart_mm + reach_mm))
 
 
 def _apart(one: Deposit, other: Deposit) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcscan.grid.geometry import apply
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
 from calcscan.pipeline import examine, search
 from calcscan.verification.blur import Blur
@@ -71,7 +72,7 @@ def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: b
 def _taken_for(share: Share, lesions: LocatedLesionMap) -> tuple[LocatedLesion, ...]:
     """The lesions that lie where the deposit shows, the largest part first."""
     box, filled = share
-    seen = lesions.labels[box][filled >= values("verification")["core_share"] * filled.max()]
+    seen = lesions.labels[box][filled >= load(VerificationSettings).core_share * filled.max()]
     numbers, counts = np.unique(seen[seen > 0], return_counts=True)
     return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
 
@@ -80,7 +81,7 @@ def _strange(before: Before, lesions: LocatedLesionMap, shares: list[Share]) -> 
     """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
     known = set(np.unique(lesions.labels[before.lesions.labels > 0]).tolist())
     for box, filled in shares:
-        known |= set(np.unique(lesions.labels[box][np.abs(filled) > values("verification")["rim_share"]]).tolist())
+        known |= set(np.unique(lesions.labels[box][np.abs(filled) > load(VerificationSettings).rim_share]).tolist())
     return [lesion.id for lesion in lesions.lesions if lesion.id not in known]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Trial, VolumeScore
 
 WITHIN = (0.15, 0.2, 0.3)
@@ -35,7 +36,7 @@ def smallest_reliable_mm(cells: Iterable[Cell]) -> dict[float, float | None]:
     failed: set[float] = set()
     for cell in sorted(cells, key=lambda cell: (cell.hu, -cell.diameter_mm)):
         out.setdefault(cell.hu, None)
-        if cell.found < values("verification")["reliable"] * cell.put_in:
+        if cell.found < load(VerificationSettings).reliable * cell.put_in:
             failed.add(cell.hu)
         elif cell.hu not in failed:
             out[cell.hu] = cell.diameter_mm

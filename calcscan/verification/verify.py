@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from calcscan.detection import detect_lesions
-from calcscan.knowledge import values
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Result, Scan
 from calcscan.pipeline import analyse, analyse_scan
 from calcscan.quality import severity
@@ -66,7 +67,7 @@ def verify_scan(
         if isinstance(source, Scan)
         else analyse(source, series_uid=series_uid, progress=progress)
     )
-    wanted = int(values("verification")["size_count"]) if deposits is None else deposits
+    wanted = int(load(VerificationSettings).size_count) if deposits is None else deposits
     settings = {"seed": float(seed), "deposits": float(wanted)}
     blur = find_blur(baseline.scan)
     taken_s = {"baseline": time.perf_counter() - begin}

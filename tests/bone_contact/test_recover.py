@@ -32,7 +32,9 @@ from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.bone_contact.rays import Rays, cast
 from calcscan.intracranial import segment_intracranial
-from calcscan.knowledge import values
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Intracranial, Scan
 from calcscan.registration import register_atlas
 
@@ -95,10 +97,11 @@ def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str,
 
 def of_an_egg(spacing_mm: float) -> tuple[Scan, Rays]:
     scan = averaged(box_scan(egg()), round(spacing_mm / 2.0))
-    limits = {**values("intracranial"), **values("bone_contact")}
     intracranial = segment_intracranial(scan)
     middle = scan.geometry.to_world((np.array(scan.hu.shape) - 1) / 2)
-    return scan, cast(scan, intracranial, lambda points: points - middle, limits)
+    return scan, cast(
+        scan, intracranial, lambda points: points - middle, load(BoneContactSettings), load(IntracranialSettings)
+    )
 
 
 def test_in_fine_slices_rays_meet_the_table_of_an_egg_everywhere() -> None:
@@ -195,7 +198,9 @@ def test_a_fit_that_is_not_believed_adds_nothing() -> None:
     scan, _ = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
     intracranial, atlas = segment_intracranial(scan), load_atlas()
     registration = replace(register_atlas(intracranial, atlas), accepted=False)
-    assert recover_bone_contact(scan, intracranial, registration, atlas) is intracranial
+    region = recover_bone_contact(scan, intracranial, registration, atlas)
+    assert region.mask is intracranial.mask
+    assert not region.vault_assessable
 
 
 def test_a_falx_calcified_from_the_bone_on_is_inside_but_for_a_millimetre() -> None:

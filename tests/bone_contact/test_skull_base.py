@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import ndimage
 from support.heads import ball, box_scan, edited, moved
 from support.naive import stands_out as naive_stands_out
@@ -17,7 +18,10 @@ from calcscan.bone_contact import recover_bone_contact
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.intracranial import segment_intracranial
-from calcscan.knowledge import values
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Intracranial, Scan
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
@@ -45,7 +49,9 @@ def test_the_flood_against_its_naive_twin(seed: int) -> None:
     assert len(pairs) == len(set(out.tolist())) == len(set(slow.tolist()))
 
 
-LIMITS = {**values("intracranial"), **values("bone_contact"), "base_below_mm": 0.0, "grid_mm": 1.0}
+SETTINGS = replace(load(BoneContactSettings), base_below_mm=0.0)
+SPACE = replace(load(IntracranialSettings), grid_mm=1.0)
+AIR = load(AirContactSettings)
 
 
 def from_middle(points: np.ndarray) -> np.ndarray:
@@ -100,7 +106,7 @@ def test_a_deposit_is_told_from_a_spur_the_wall_of_a_sinus_and_a_bone(thing: str
     scan, place, intracranial = head_with(thing)
     dense = place & (scan.hu >= 130)
     assert not intracranial.mask[dense].any()
-    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, LIMITS)
+    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, SETTINGS, SPACE, AIR)
     assert out[dense].mean() > 0.9 if kept else not out[dense].any()
     assert len(knots) > 0.9 * dense.sum() if kept else len(knots) == 0
     assert not (out & ~intracranial.mask & ~ndimage.binary_dilation(place, iterations=2)).any()
@@ -108,7 +114,7 @@ def test_a_deposit_is_told_from_a_spur_the_wall_of_a_sinus_and_a_bone(thing: str
 
 def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> None:
     scan, _, intracranial = head_with("deposit")
-    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, LIMITS)
+    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, SETTINGS, SPACE, AIR)
     alone = np.zeros(out.shape, np.bool_)
     alone[tuple(knots.T)] = True
     around = ndimage.binary_dilation(alone, np.ones((3, 3, 3), np.bool_)) & ~alone
@@ -117,7 +123,9 @@ def test_a_deposit_as_near_to_bone_as_that_is_parted_from_it_by_a_voxel() -> Non
 
 def test_a_scan_without_the_base_has_no_knots() -> None:
     scan, _, intracranial = head_with("deposit")
-    out, knots = with_skull_base_peaks(scan, intracranial, from_middle, {**LIMITS, "base_below_mm": 200.0})
+    out, knots = with_skull_base_peaks(
+        scan, intracranial, from_middle, replace(SETTINGS, base_below_mm=200.0), SPACE, AIR
+    )
     assert len(knots) == 0
     np.testing.assert_array_equal(out, intracranial.mask)
 

@@ -14,7 +14,6 @@ from calcscan.detection.threshold import nominal_hu
 from calcscan.grid.geometry import Geometry
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
-from calcscan.model import Flag
 from calcscan.verification.blur import Blur
 from calcscan.verification.deposits import make_deposit
 from calcscan.verification.inserted import insert
@@ -366,7 +365,7 @@ def test_detection_floor_grows_with_the_slab():
 
 def test_sharp_kernel_means_less_blur():
     scan, intracranial = phantom([Ball(centre_mm=CENTRE, volume_mm3=20, hu=400)], psf_mm=0.3)
-    sharp = replace(scan, flags=(Flag(code="sharp_kernel", message=""),))
+    sharp = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
     assert (
         detect_lesions(sharp, intracranial).lesions[0].volume_mm3
         > detect_lesions(scan, intracranial).lesions[0].volume_mm3

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Geometry
 from calcscan.grid.isotropic import resample_isotropic
-from calcscan.model import AIR_HU, Acquisition, Flag, Intracranial, Scan
+from calcscan.model import AIR_HU, Acquisition, Intracranial, Scan
 
 BRAIN_HU = 34.0
 _SPLIT = (8, 4, 4)
@@ -82,7 +82,7 @@ def phantom(
     noise_hu: float = 4.0,
     kvp_kv: float | None = 120.0,
     inside: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] | None = None,
-    flags: tuple[Flag, ...] = (),
+    sharp_kernel: bool = False,
     seed: int = 0,
 ) -> tuple[Scan, Intracranial]:
     """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given.
@@ -102,8 +102,7 @@ def phantom(
     scan = Scan(
         hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
         geometry=grid,
-        acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=thickness_mm),
-        flags=flags,
+        acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=thickness_mm, sharp_kernel=sharp_kernel),
     )
     return scan, head_of(scan, noise_hu, inside)
 

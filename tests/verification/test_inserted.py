@@ -8,7 +8,7 @@ from support.heads import moved
 from support.phantoms import stack
 
 from calcscan.grid.geometry import Geometry
-from calcscan.model import Acquisition, Flag, Scan
+from calcscan.model import Acquisition, Scan
 from calcscan.verification.blur import Blur, find_blur
 from calcscan.verification.deposits import SHAPES, make_deposit
 from calcscan.verification.inserted import filled_share, insert
@@ -142,7 +142,7 @@ def cylinder(psf_mm: float, *, overshoot: float = 0.0, noise_hu: float = 8.0, se
     return Scan(
         hu=np.rint(hu).astype(np.int16),
         geometry=Geometry.regular(shape=hu.shape, spacing_mm=(2.0, pixel_mm, pixel_mm)),
-        flags=(Flag(code="sharp_kernel", message=""),) if overshoot else (),
+        acquisition=Acquisition(sharp_kernel=overshoot > 0),
     )
 
 

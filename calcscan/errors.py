@@ -49,7 +49,7 @@ class GeometryError(InputError):
 
 
 class RefusedError(CalcscanError):
-    """A CT, but not one that calcscan can judge: `code` is a quality code of the contract."""
+    """A CT, but not one that calcscan can judge: `code` is one of `knowledge/quality.toml`."""
 
     def __init__(self, what: str, *, code: str, where: str = "", hint: str = "") -> None:
         self.code = code

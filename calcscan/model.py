@@ -46,7 +46,7 @@ def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """A doubt or a repair, by a quality code of the contract, with the value seen and the limit it crossed."""
+    """A doubt or a repair, by a code of `knowledge/quality.toml`, with the value seen and the limit it crossed."""
 
     code: str
     message: str

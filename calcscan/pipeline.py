@@ -22,14 +22,54 @@ from calcscan.facts import image_facts
 from calcscan.guideline import merged_facts, plain_facts, recommend
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.burden import BurdenSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.localisation import LocalisationSettings
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
-from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion, Summary
+from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """The settings of every stage, read and checked before the work begins, and handed down."""
+
+    reading: ReadingSettings
+    intracranial: IntracranialSettings
+    registration: RegistrationSettings
+    bone_contact: BoneContactSettings
+    air_contact: AirContactSettings
+    thresholds: ThresholdSettings
+    volume: VolumeSettings
+    localisation: LocalisationSettings
+    burden: BurdenSettings
+
+    @classmethod
+    def load(cls) -> StageSettings:
+        """Those of `calcscan/knowledge`. Raises `KnowledgeError`."""
+        return cls(
+            reading=load(ReadingSettings),
+            intracranial=load(IntracranialSettings),
+            registration=load(RegistrationSettings),
+            bone_contact=load(BoneContactSettings),
+            air_contact=load(AirContactSettings),
+            thresholds=load(ThresholdSettings),
+            volume=load(VolumeSettings),
+            localisation=load(LocalisationSettings),
+            burden=load(BurdenSettings),
+        )
 
 
 def analyse(
@@ -71,11 +111,11 @@ def analyse(
         `threshold_hu` is no number or out of range, or `context` no mapping.
     """
     stated, threshold_hu = _checked(context, threshold_hu)
-    stage = Stages(progress)
+    settings, stage = StageSettings.load(), Stages(progress)
     with stage("read"):
-        scan = read_scan(Path(path), series_uid=series_uid)
+        scan = read_scan(Path(path), series_uid=series_uid, settings=settings.reading)
         atlas = load_atlas()
-    return _analysed(scan, atlas, stated, threshold_hu, stage)
+    return _analysed(scan, atlas, stated, threshold_hu, settings, stage)
 
 
 def analyse_scan(
@@ -87,7 +127,7 @@ def analyse_scan(
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
     stated, threshold_hu = _checked(context, threshold_hu)
-    return _analysed(scan, load_atlas(), stated, threshold_hu, Stages(progress))
+    return _analysed(scan, load_atlas(), stated, threshold_hu, StageSettings.load(), Stages(progress))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +155,14 @@ class Examination:
         return replace(self, lesions=replace(self.lesions, lesions=lesions))
 
 
-def examine(scan: Scan, atlas: Atlas, *, threshold_hu: float | None = None, stage: Stages | None = None) -> Examination:
+def examine(
+    scan: Scan,
+    atlas: Atlas,
+    *,
+    threshold_hu: float | None = None,
+    settings: StageSettings | None = None,
+    stage: Stages | None = None,
+) -> Examination:
     """Every calcification of a scan, measured and located.
 
     Raises
@@ -123,14 +170,22 @@ def examine(scan: Scan, atlas: Atlas, *, threshold_hu: float | None = None, stag
     RefusedError
         The scan is no head that calcscan can judge.
     """
-    stage = stage or Stages()
+    settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("segment"):
-        intracranial = segment_intracranial(scan)
+        intracranial = segment_intracranial(scan, settings=settings.intracranial)
     with stage("register"):
-        registration = register_atlas(intracranial, atlas)
+        registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
-        region = recover_bone_contact(scan, intracranial, registration, atlas)
-    lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, stage=stage)
+        region = recover_bone_contact(
+            scan,
+            intracranial,
+            registration,
+            atlas,
+            settings=settings.bone_contact,
+            space=settings.intracranial,
+            air=settings.air_contact,
+        )
+    lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
     return Examination(intracranial=region, registration=registration, lesions=lesions)
 
 
@@ -141,14 +196,27 @@ def search(
     atlas: Atlas,
     *,
     threshold_hu: float | None = None,
+    settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> LocatedLesionMap:
     """Every calcification of a region that is known already, measured and located."""
-    stage = stage or Stages()
+    settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("detect"):
-        lesions = detect_lesions(scan, region, threshold_hu=threshold_hu)
+        lesions = detect_lesions(
+            scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
+        )
     with stage("locate"):
-        return locate_lesions(lesions, scan, region, registration, atlas)
+        return locate_lesions(
+            lesions,
+            scan,
+            region,
+            registration,
+            atlas,
+            settings=settings.localisation,
+            intracranial=settings.intracranial,
+            air=settings.air_contact,
+            thresholds=settings.thresholds,
+        )
 
 
 def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:
@@ -165,10 +233,17 @@ def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> t
     return stated, threshold
 
 
-def _analysed(scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu: float | None, stage: Stages) -> Result:
+def _analysed(
+    scan: Scan,
+    atlas: Atlas,
+    stated: Mapping[str, Any],
+    threshold_hu: float | None,
+    settings: StageSettings,
+    stage: Stages,
+) -> Result:
     examination, summary = None, None
     try:
-        examination = examine(scan, atlas, threshold_hu=threshold_hu, stage=stage)
+        examination = examine(scan, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
         quality = judge_quality(scan.flags + examination.flags)
     except RefusedError as refused:
         quality = judge_quality((*scan.flags, Flag(code=refused.code, message=str(refused))))
@@ -176,7 +251,15 @@ def _analysed(scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu:
         located = quality.state != "abstain"
         examination = examination if located else examination.without_sites()
         with stage("summarise"):
-            summary = _summarised(examination, scan, atlas, located=located)
+            summary = summarise_lesions(
+                examination.lesions,
+                scan,
+                examination.registration,
+                atlas,
+                region=examination.intracranial,
+                located=located,
+                settings=settings.burden,
+            )
     with stage("advise"):
         measured = image_facts(scan, summary, quality)
         guidance = recommend(stated, image=measured)
@@ -192,17 +275,6 @@ def _analysed(scan: Scan, atlas: Atlas, stated: Mapping[str, Any], threshold_hu:
         guidance=guidance,
         settings={"threshold_asked_hu": threshold_hu, **(examination.lesions.settings if examination else {})},
         timings_s=stage.timings_s,
-    )
-
-
-def _summarised(examination: Examination, scan: Scan, atlas: Atlas, *, located: bool) -> Summary:
-    return summarise_lesions(
-        examination.lesions,
-        scan,
-        examination.registration,
-        atlas,
-        region=examination.intracranial,
-        located=located,
     )
 
 

@@ -73,8 +73,14 @@ def test_the_stages_run_in_order_and_are_timed(stages):
 def test_what_is_asked_reaches_the_stages(stages):
     pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0)
     named = {name: kwargs for name, _, kwargs in stages[1]}
-    assert named["read_scan"] == {"series_uid": "1.2"}
-    assert named["detect_lesions"] == {"threshold_hu": 100.0}
+    settings = pipeline.StageSettings.load()
+    assert named["read_scan"] == {"series_uid": "1.2", "settings": settings.reading}
+    assert named["detect_lesions"]["threshold_hu"] == 100.0
+    assert named["detect_lesions"]["volume"] is settings.volume
+    stages_with_settings = {
+        name for name, arguments in named.items() if "settings" in arguments or "volume" in arguments
+    }
+    assert stages_with_settings == set(named) - {"load_atlas", "image_facts"}
 
 
 @pytest.mark.parametrize("code", ["not_head", "no_brain"])

@@ -32,8 +32,8 @@ def report(path: str, deposits: int | None, seed: int) -> None:
     large = [lesion for lesion in outcome.baseline.lesions.lesions if lesion.volume_mm3 > LEAST_MM3]
     odd = [lesion for lesion in large if lesion.site not in HARMLESS]
     print(f"unchanged scan: {len(large)} lesions above {LEAST_MM3:g} mm3, {len(odd)} outside the harmless sites")
-    strays = [stray.lesion for stray in outcome.strays if stray.lesion.volume_mm3 > LEAST_MM3]
-    for words, lesions in (("unchanged", odd), ("appeared", strays)):
+    false_positives = [stray.lesion for stray in outcome.false_positives if stray.lesion.volume_mm3 > LEAST_MM3]
+    for words, lesions in (("unchanged", odd), ("appeared", false_positives)):
         for lesion in lesions:
             at = ", ".join(f"{x:.0f}" for x in lesion.centroid_lps_mm)
             print(f"  {words}: {lesion.site} {lesion.side} {lesion.volume_mm3:.0f} mm3 at ({at}) LPS mm")

@@ -55,10 +55,10 @@ def document(verification: Verification) -> dict[str, Any]:
         "large_from_mm3": large_mm3,
         "sites": [_at_site(trial) for trial in at_sites(verification.trials)],
         "sites_untried": dict(verification.untried),
-        "steadiness": asdict(verification.steadiness) if verification.steadiness else None,
+        "steadiness": asdict(verification.stability) if verification.stability else None,
         "strays": [
             {"pass": stray.pass_number, **{name: getattr(stray.lesion, name) for name in _STRAY}}
-            for stray in verification.strays
+            for stray in verification.false_positives
         ] if tried else None,
         "deposits": [_named(deposit_row(trial)) for trial in verification.trials],
         "timings_s": dict(verification.timings_s),

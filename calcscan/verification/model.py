@@ -64,7 +64,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
+class FalsePositive:
     """A lesion that appeared in a pass and belongs to nothing that was put in."""
 
     pass_number: int
@@ -72,7 +72,7 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steadiness:
+class Stability:
     """What the deposits did to everything else, over the passes that look for the skull and the atlas anew.
 
     `kept` of `before` lesions that the scan came with were found again, `moved` of them at another site or side.
@@ -125,8 +125,8 @@ class Verification:
     trials: tuple[Trial, ...]
     untried: Mapping[str, str]
     """Sites (`site side`) where nothing could be put, and why."""
-    strays: tuple[Stray, ...]
-    steadiness: Steadiness | None
+    false_positives: tuple[FalsePositive, ...]
+    stability: Stability | None
     passes: int
     settings: Mapping[str, float]
     timings_s: Mapping[str, float]

@@ -10,12 +10,12 @@ import numpy as np
 from calcscan.model import LocatedLesion, Result
 from calcscan.report.mosaic import mosaic_png
 from calcscan.summary import summarise_lesions
-from calcscan.verification.rerun import After
+from calcscan.verification.rerun import PassResult
 
 TITLE = "calcscan verify: ARTIFICIAL deposits"
 
 
-def all_in_one(baseline: Result, passes: Sequence[After]) -> bytes:
+def all_in_one(baseline: Result, passes: Sequence[PassResult]) -> bytes:
     """A PNG. Where deposits of two passes overlap, the later one is shown."""
     scan, lesions = baseline.scan, baseline.lesions
     if lesions is None or baseline.registration is None:

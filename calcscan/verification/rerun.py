@@ -14,11 +14,11 @@ from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration,
 from calcscan.pipeline import examine, search
 from calcscan.verification.blur import Blur
 from calcscan.verification.inserted import Share, filled_share, with_shares
-from calcscan.verification.model import Planned, Steadiness, Stray, Trial
+from calcscan.verification.model import FalsePositive, Planned, Stability, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Before:
+class Baseline:
     """The scan as it came, and what calcscan made of it."""
 
     scan: Scan
@@ -31,45 +31,46 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class After:
+class PassResult:
     """One pass."""
 
     scan: Scan
     lesions: LocatedLesionMap
     trials: tuple[Trial, ...]
-    strays: tuple[Stray, ...]
-    steadiness: Steadiness | None
+    false_positives: tuple[FalsePositive, ...]
+    stability: Stability | None
 
 
-def run_pass(before: Before, number: int, planned: Iterable[Planned], *, anew: bool) -> After:
-    """Put deposits in and look for them. `anew`: the skull is found and the atlas registered again on the changed scan;
-    else both are those of the scan as it came."""
+def run_pass(before: Baseline, number: int, planned: Iterable[Planned], *, rerun: bool) -> PassResult:
+    """Insert deposits and search for them. `rerun`: the intracranial space is segmented and the atlas registered again
+    on the changed scan; else both are those of the scan as it came."""
     planned = tuple(planned)
     thick_mm = before.scan.slice_thickness_mm
     shares = [filled_share(one.deposit, before.scan.geometry, thick_mm, before.blur) for one in planned]
     scan = with_shares(before.scan, [one.deposit for one in planned], shares)
     intracranial, registration = before.intracranial, before.registration
-    if anew:
+    if rerun:
         examination = examine(scan, before.atlas, threshold_hu=before.threshold_hu)
         intracranial, registration, lesions = examination.intracranial, examination.registration, examination.lesions
     else:
         lesions = search(scan, intracranial, registration, before.atlas, threshold_hu=before.threshold_hu)
     trials = tuple(
-        Trial(planned=one, pass_number=number, lesions=_taken_for(share, lesions))
+        Trial(planned=one, pass_number=number, lesions=_lesions_at(share, lesions))
         for one, share in zip(planned, shares, strict=True)
     )
-    return After(
+    return PassResult(
         scan=scan,
         lesions=lesions,
         trials=trials,
-        strays=tuple(
-            Stray(pass_number=number, lesion=lesions.lesions[n - 1]) for n in _strange(before, lesions, shares)
+        false_positives=tuple(
+            FalsePositive(pass_number=number, lesion=lesions.lesions[n - 1])
+            for n in _new_lesions(before, lesions, shares)
         ),
-        steadiness=_steadiness(before, intracranial, registration, lesions) if anew else None,
+        stability=_stability(before, intracranial, registration, lesions) if rerun else None,
     )
 
 
-def _taken_for(share: Share, lesions: LocatedLesionMap) -> tuple[LocatedLesion, ...]:
+def _lesions_at(share: Share, lesions: LocatedLesionMap) -> tuple[LocatedLesion, ...]:
     """The lesions that lie where the deposit shows, the largest part first."""
     box, filled = share
     seen = lesions.labels[box][filled >= load(VerificationSettings).core_share * filled.max()]
@@ -77,7 +78,7 @@ def _taken_for(share: Share, lesions: LocatedLesionMap) -> tuple[LocatedLesion, 
     return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
 
 
-def _strange(before: Before, lesions: LocatedLesionMap, shares: list[Share]) -> list[int]:
+def _new_lesions(before: Baseline, lesions: LocatedLesionMap, shares: list[Share]) -> list[int]:
     """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
     known = set(np.unique(lesions.labels[before.lesions.labels > 0]).tolist())
     for box, filled in shares:
@@ -85,9 +86,9 @@ def _strange(before: Before, lesions: LocatedLesionMap, shares: list[Share]) -> 
     return [lesion.id for lesion in lesions.lesions if lesion.id not in known]
 
 
-def _steadiness(
-    before: Before, intracranial: SearchRegion, registration: Registration, lesions: LocatedLesionMap
-) -> Steadiness:
+def _stability(
+    before: Baseline, intracranial: SearchRegion, registration: Registration, lesions: LocatedLesionMap
+) -> Stability:
     kept = moved = 0
     for lesion in before.lesions.lesions:
         numbers = lesions.labels[before.lesions.labels == lesion.id]
@@ -100,7 +101,7 @@ def _steadiness(
     kji = np.argwhere(before.intracranial.isotropic_mask)[::97]
     points = apply(before.intracranial.isotropic_hu.affine, kji)
     shift = registration.to_atlas(points) - before.registration.to_atlas(points)
-    return Steadiness(
+    return Stability(
         passes=1,
         before=len(before.lesions.lesions),
         kept=kept,
@@ -111,12 +112,12 @@ def _steadiness(
     )
 
 
-def together(parts: Iterable[Steadiness]) -> Steadiness | None:
+def worst_of(parts: Iterable[Stability]) -> Stability | None:
     """The worst of several passes; counts are sums."""
     all_parts = list(parts)
     if not all_parts:
         return None
-    return Steadiness(
+    return Stability(
         passes=len(all_parts),
         before=sum(part.before for part in all_parts),
         kept=sum(part.kept for part in all_parts),

@@ -21,9 +21,11 @@ def summary_text(document: Mapping[str, Any]) -> str:
             + "\n"
         )
     lines += ["", *_detection(document), "", *_volume(document), "", *_places(document)]
-    strays = document["strays"]
-    worst = f", the largest {max(s['volume_mm3'] for s in strays):.0f} mm3" if strays else ""
-    lines.append(f"Lesions that appeared and were not put in: {len(strays)} in {document['passes']} passes{worst}.")
+    false_positives = document["strays"]
+    worst = f", the largest {max(s['volume_mm3'] for s in false_positives):.0f} mm3" if false_positives else ""
+    lines.append(
+        f"Lesions that appeared and were not put in: {len(false_positives)} in {document['passes']} passes{worst}."
+    )
     return "\n".join(lines) + "\n"
 
 

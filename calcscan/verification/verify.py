@@ -19,7 +19,7 @@ from calcscan.verification.candidate_sites import SitePlace, find_room, site_pla
 from calcscan.verification.model import Verification
 from calcscan.verification.picture import all_in_one
 from calcscan.verification.plan import random_passes, site_passes
-from calcscan.verification.rerun import After, Before, run_pass, together
+from calcscan.verification.rerun import Baseline, PassResult, run_pass, worst_of
 
 Progress = Callable[[str], None]
 PLACELESS = frozenset({"registration_poor", "laterality_unknown"})
@@ -74,7 +74,7 @@ def verify_scan(
     why_not = _unsound(baseline)
     if why_not or baseline.intracranial is None or baseline.lesions is None or baseline.registration is None:
         return _verification(baseline, blur, (), {}, settings, taken_s, why_not=why_not)
-    before = Before(
+    before = Baseline(
         scan=baseline.scan,
         intracranial=baseline.intracranial,
         registration=baseline.registration,
@@ -89,13 +89,13 @@ def verify_scan(
         places, untried = site_places(room, before.registration, before.atlas)
     plan = [(one, True) for one in site_passes(places)]
     plan += [(one, False) for one in random_passes(room, wanted, np.random.default_rng(seed))]
-    done: list[After] = []
-    for number, (planned, anew) in enumerate(plan, start=1):
+    done: list[PassResult] = []
+    for number, (planned, rerun) in enumerate(plan, start=1):
         tell(f"pass {number} of {len(plan)}")
-        done.append(run_pass(before, number, planned, anew=anew))
+        done.append(run_pass(before, number, planned, rerun=rerun))
     taken_s["passes"] = time.perf_counter() - begin - taken_s["baseline"]
     tell("draw")
-    at_sites = [after for after in done if after.steadiness is not None]
+    at_sites = [after for after in done if after.stability is not None]
     picture = all_in_one(baseline, at_sites) if at_sites else None
     return _verification(baseline, blur, tuple(done), untried, settings, taken_s, picture=picture)
 
@@ -109,7 +109,7 @@ def _unsound(baseline: Result) -> str:
 def _verification(
     baseline: Result,
     blur: Blur,
-    done: tuple[After, ...],
+    done: tuple[PassResult, ...],
     untried: Mapping[str, str],
     settings: Mapping[str, float],
     taken_s: Mapping[str, float],
@@ -122,8 +122,8 @@ def _verification(
         blur=blur,
         trials=tuple(trial for after in done for trial in after.trials),
         untried=untried,
-        strays=tuple(stray for after in done for stray in after.strays),
-        steadiness=together(after.steadiness for after in done if after.steadiness is not None),
+        false_positives=tuple(stray for after in done for stray in after.false_positives),
+        stability=worst_of(after.stability for after in done if after.stability is not None),
         passes=len(done),
         settings=settings,
         timings_s={name: round(seconds, 3) for name, seconds in taken_s.items()},

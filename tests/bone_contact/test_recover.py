@@ -35,25 +35,36 @@ from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import Intracranial, Scan
+from calcscan.model import Registration, Scan, SearchRegion
 from calcscan.registration import register_atlas
 
 
-def attached(scan: Scan) -> Intracranial:
+def recovered(scan: Scan) -> SearchRegion:
+    """The scan's own segmentation and registration, and what lies in contact with bone."""
     intracranial, atlas = segment_intracranial(scan), load_atlas()
     return recover_bone_contact(scan, intracranial, register_atlas(intracranial, atlas), atlas)
 
 
 @cache
-def sample_attached(name: str) -> Intracranial:
-    return attached(sample(name))
+def pallidum_registration() -> Registration:
+    return register_atlas(sample_head(PALLIDUM), load_atlas())
+
+
+def recovered_in_place(scan: Scan) -> SearchRegion:
+    """The same for a copy of the sample PALLIDUM that was edited where it lies: its registration is known."""
+    return recover_bone_contact(scan, segment_intracranial(scan), pallidum_registration(), load_atlas())
+
+
+@cache
+def sample_recovered(name: str, slices: int = 1) -> SearchRegion:
+    return recovered(averaged(sample(name), slices))
 
 
 @pytest.mark.parametrize(("hu", "side"), [(600, 1.0), (350, -1.0)])
 def test_a_plaque_on_the_vault_is_inside_as_far_as_the_tables_blur(hu: int, side: float) -> None:
-    whole = sample_attached(PALLIDUM)
+    whole = sample_recovered(PALLIDUM)
     scan, plaque = with_plaque(sample(PALLIDUM), whole, hu=hu, side=side)
-    intracranial = attached(scan)
+    intracranial = recovered_in_place(scan)
     assert intracranial.mask[plaque].mean() > 0.8
     added = intracranial.mask & ~whole.mask
     assert (added & ~plaque).sum() < 0.2 * plaque.sum()
@@ -66,7 +77,7 @@ def test_bumps_of_cortical_bone_and_a_plaque_as_dense_as_that_stay_bone() -> Non
         with_hyperostosis(sample(PALLIDUM), whole),
         with_plaque(sample(PALLIDUM), whole, hu=1250)[0],
     ):
-        intracranial = attached(scan)
+        intracranial = recovered_in_place(scan)
         assert len(intracranial.vault_plaques_kji) == 0
         assert dense_ml(scan, intracranial) == pytest.approx(dense_ml(sample(PALLIDUM), whole), abs=0.02)
 
@@ -77,22 +88,22 @@ def test_thick_slices_show_a_plaque_where_the_table_stands_upright(slices: int, 
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, side=side, up=0.2)
     thick = averaged(scan, slices)
     whole = averaged(edited(scan, np.where(plaque, 1000, 0)), slices).hu > 900
-    intracranial = attached(thick)
+    intracranial = recovered_in_place(thick)
     assert whole.any()
     assert intracranial.mask[whole].mean() > 0.9
-    assert len(attached(averaged(sample(PALLIDUM), slices)).vault_plaques_kji) == 0
+    assert len(sample_recovered(PALLIDUM, slices).vault_plaques_kji) == 0
 
 
 def test_thick_slices_tell_nothing_where_their_slab_smears_the_table() -> None:
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600, up=1.2)
     assert plaque.any()
-    assert len(attached(averaged(scan, 3)).vault_plaques_kji) == 0
+    assert len(recovered_in_place(averaged(scan, 3)).vault_plaques_kji) == 0
 
 
 @pytest.mark.parametrize("slices", [1, 2, 3])
 @pytest.mark.parametrize("name", [PALLIDUM, FALX, CLEAN])
 def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str, slices: int) -> None:
-    assert len(attached(averaged(sample(name), slices)).vault_plaques_kji) == 0
+    assert len(sample_recovered(name, slices).vault_plaques_kji) == 0
 
 
 def of_an_egg(spacing_mm: float) -> tuple[Scan, Rays]:
@@ -136,10 +147,10 @@ def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, u
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
     plaque = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
-    intracranial = attached(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
+    intracranial = recovered_in_place(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
     assert plaque.sum() * scan.geometry.voxel_mm3[0] < 300.0
     assert intracranial.mask[plaque].mean() > 0.6
-    assert (intracranial.mask & ~sample_attached(PALLIDUM).mask & ~plaque).sum() < 0.5 * plaque.sum()
+    assert (intracranial.mask & ~sample_recovered(PALLIDUM).mask & ~plaque).sum() < 0.5 * plaque.sum()
 
 
 def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
@@ -152,7 +163,7 @@ def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
     ledge = whole.mask & (to_bone_mm <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
     hu = np.where(ledge, np.where(k == lowest, 600, 1250), scan.hu)
     assert (ledge & (k == lowest)).any()
-    assert len(attached(edited(scan, hu)).vault_plaques_kji) == 0
+    assert len(recovered_in_place(edited(scan, hu)).vault_plaques_kji) == 0
 
 
 @pytest.mark.parametrize(("side", "told"), [(0.0, False), (0.8, True)])
@@ -162,13 +173,13 @@ def test_low_in_the_midline_where_the_crests_stand_up_nothing_is_told(side: floa
     bone = ndimage.binary_opening(scan.hu > 400)
     to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
     ridge = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
-    intracranial = attached(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
+    intracranial = recovered_in_place(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
     assert (len(intracranial.vault_plaques_kji) > 0) is told
 
 
 @pytest.mark.parametrize(("slices", "least", "most"), [(1, 0.95, 1.0), (2, 0.5, 0.9), (3, 0.2, 0.7)])
 def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, most: float) -> None:
-    judged = attached(averaged(sample(PALLIDUM), slices)).vault_assessable
+    judged = sample_recovered(PALLIDUM, slices).vault_assessable
     assert set(judged) == {"left", "right"}
     assert all(least <= share <= most for share in judged.values())
 
@@ -176,8 +187,8 @@ def test_how_much_of_the_vault_was_judged_is_told(slices: int, least: float, mos
 def test_what_was_cut_off_or_cut_out_was_not_judged() -> None:
     scan = sample(PALLIDUM)
     top = cropped(scan, 0, len(scan.hu) - 16)
-    assert max(attached(top).vault_assessable.values()) < 0.9
-    hole = attached(without_a_piece_of_vault(scan, sample_head(PALLIDUM), flap=False)).vault_assessable
+    assert max(recovered(top).vault_assessable.values()) < 0.9
+    hole = recovered_in_place(without_a_piece_of_vault(scan, sample_head(PALLIDUM), flap=False)).vault_assessable
     assert hole["left"] < 0.95
     assert hole["right"] > 0.98
 
@@ -185,11 +196,11 @@ def test_what_was_cut_off_or_cut_out_was_not_judged() -> None:
 def test_where_the_vault_ends_is_known_in_a_turned_head_too() -> None:
     scan, plaque = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
     turned = moved(scan, angles_deg=(25.0, -28.0, 20.0), shift_mm=(30.0, -20.0, 50.0))
-    upright, leaning = attached(scan), attached(turned)
+    upright, leaning = recovered_in_place(scan), recovered(turned)
     assert upright.mask[plaque].mean() > 0.8
     assert leaning.mask[plaque].mean() > 0.8
     assert (
-        len(attached(moved(sample(PALLIDUM), angles_deg=(25.0, -28.0, 20.0), shift_mm=(0, 0, 0))).vault_plaques_kji)
+        len(recovered(moved(sample(PALLIDUM), angles_deg=(25.0, -28.0, 20.0), shift_mm=(0, 0, 0))).vault_plaques_kji)
         == 0
     )
 
@@ -197,7 +208,7 @@ def test_where_the_vault_ends_is_known_in_a_turned_head_too() -> None:
 def test_a_fit_that_is_not_believed_adds_nothing() -> None:
     scan, _ = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
     intracranial, atlas = segment_intracranial(scan), load_atlas()
-    registration = replace(register_atlas(intracranial, atlas), accepted=False)
+    registration = replace(pallidum_registration(), accepted=False)
     region = recover_bone_contact(scan, intracranial, registration, atlas)
     assert region.mask is intracranial.mask
     assert not region.vault_assessable
@@ -208,5 +219,5 @@ def test_a_falx_calcified_from_the_bone_on_is_inside_but_for_a_millimetre() -> N
     point = vault_point(scan, whole, forward=1.0, up=0.8, side=0.0)
     across_mm = np.abs(scan.geometry.to_world(np.indices((1, 1, scan.hu.shape[2])).reshape(3, -1).T)[:, 0] - point[0])
     falx = whole.mask & (away_mm(scan, point) < 16.0) & (across_mm < 1.6)
-    intracranial = attached(edited(scan, np.where(falx, np.maximum(scan.hu, 500), scan.hu)))
+    intracranial = recovered_in_place(edited(scan, np.where(falx, np.maximum(scan.hu, 500), scan.hu)))
     assert intracranial.mask[falx].mean() > 0.9

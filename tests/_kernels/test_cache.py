@@ -243,7 +243,7 @@ FORK = textwrap.dedent(
     from calcscan.grid.isotropic import on_native, resample_isotropic
     from calcscan.components import lesion_table
     from calcscan.grid.geometry import Geometry
-    from calcscan.model import Scan
+    from calcscan.model import AIR_HU
 
     hu = np.random.default_rng(1).integers(-50, 300, (40, 64, 64)).astype(np.int16)
     heights = np.arange(40.0)

@@ -28,6 +28,7 @@ from skimage.morphology import convex_hull_image
 
 import calcscan
 from benchmarks import ROOT
+from calcscan import pipeline
 from calcscan.grid.geometry import apply
 from calcscan.model import Atlas, LesionMap, Registration, Scan
 
@@ -234,12 +235,9 @@ def off_mm(place: Place, registration: Registration, atlas: Atlas) -> float | No
 
 
 def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, Registration]:
-    """The stages from skull to sites, run on this scan."""
-    intracranial = calcscan.segment_intracranial(scan)
-    registration = calcscan.register_atlas(intracranial, atlas)
-    intracranial = calcscan.recover_bone_contact(scan, intracranial, registration, atlas)
-    lesions = calcscan.detect_lesions(scan, intracranial)
-    return calcscan.locate_lesions(lesions, scan, intracranial, registration, atlas), registration
+    """The stages from the intracranial space to sites, run on this scan."""
+    examination = pipeline.examine(scan, atlas)
+    return examination.lesions, examination.registration
 
 
 def examine(

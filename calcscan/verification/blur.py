@@ -33,16 +33,16 @@ class Blur:
     why: str = ""
 
 
-def find_blur(scan: Scan) -> Blur:
+def find_blur(scan: Scan, *, settings: VerificationSettings | None = None) -> Blur:
     """The scan's blur, measured if it can be, else assumed by its kernel; `why` says which.
 
     Overshoot can't be read off an edge of air (it lies below what many scanners store): it is assumed where the kernel
     is sharp.
     """
-    settings = load(VerificationSettings)
+    settings = settings or load(VerificationSettings)
     sharp = scan.acquisition.sharp_kernel
     overshoot = float(settings.overshoot_sharp) if sharp else 0.0
-    widths = edge_widths_mm(scan, overshoot)
+    widths = _edge_widths_mm(scan, overshoot, settings)
     if len(widths) >= settings.fewest_profiles:
         psf_mm = float(np.median(widths))
         spread = float(np.subtract(*np.percentile(widths, [75, 25]))) / psf_mm
@@ -58,40 +58,40 @@ def find_blur(scan: Scan) -> Blur:
     return Blur(psf_mm=assumed, overshoot=overshoot, why=f"assumed for a {kernel} kernel: {trouble}")
 
 
-def edge_widths_mm(scan: Scan, overshoot: float = 0.0) -> Array:
+def _edge_widths_mm(scan: Scan, overshoot: float, settings: VerificationSettings) -> Array:
     """The blur as each usable edge profile shows it, standard deviation in mm, shape (profiles,)."""
-    chosen = np.linspace(0, scan.geometry.shape[0] - 1, int(load(VerificationSettings).edge_slices)).round().astype(int)
+    chosen = np.linspace(0, scan.geometry.shape[0] - 1, settings.edge_slices).round().astype(int)
     thick_mm = scan.slice_thickness_mm
-    found = [_slice_widths(scan, int(k), float(thick_mm[k]), overshoot) for k in np.unique(chosen)]
+    found = [_slice_widths(scan, int(k), float(thick_mm[k]), overshoot, settings) for k in np.unique(chosen)]
     return np.concatenate(found) if found else np.empty(0)
 
 
-def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float) -> Array:
+def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float, settings: VerificationSettings) -> Array:
     """Profiles of one slice, outwards along its gradient."""
-    settings = load(VerificationSettings)
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
     hu = scan.hu[k].astype(np.float64)
     smooth = ndimage.gaussian_filter(hu, settings.edge_smooth_mm / pixel_mm)
     down, right = np.gradient(smooth, *pixel_mm)
     steep = np.hypot(down, right)
     edge = (np.abs(smooth - settings.edge_hu) < settings.edge_near_hu) & (steep > settings.edge_steep_hu_mm)
-    edge &= _upright(scan, k, thick_mm, steep)
+    edge &= _upright(scan, k, thick_mm, steep, settings)
     at = np.argwhere(edge)
-    at = at[:: max(1, len(at) // int(settings.edges_a_slice))]
+    at = at[:: max(1, len(at) // settings.edges_a_slice)]
     if len(at) == 0:
         return np.empty(0)
     outwards = -np.stack([down, right], axis=-1)[tuple(at.T)] / steep[tuple(at.T)][:, None]
     along_mm = np.arange(-settings.profile_mm, settings.profile_mm + _STEP_MM, _STEP_MM)
     points = at[:, None, :] + along_mm[:, None] * outwards[:, None, :] / pixel_mm
     profiles = ndimage.map_coordinates(hu, np.moveaxis(points, -1, 0), order=3, mode="nearest")
-    widths = [_width_mm(profile, along_mm, overshoot) for profile in profiles]
+    widths = [_width_mm(profile, along_mm, overshoot, settings) for profile in profiles]
     return np.array([width for width in widths if width is not None])
 
 
-def _upright(scan: Scan, k: int, thick_mm: float, steep: Array) -> npt.NDArray[np.bool_]:
+def _upright(
+    scan: Scan, k: int, thick_mm: float, steep: Array, settings: VerificationSettings
+) -> npt.NDArray[np.bool_]:
     """Where the surface leans so little that averaging over the slice's thickness hardly widens its edge."""
-    settings, count = load(VerificationSettings), scan.geometry.shape[0]
-    below, above = max(k - 1, 0), min(k + 1, count - 1)
+    below, above = max(k - 1, 0), min(k + 1, scan.geometry.shape[0] - 1)
     if below == above:
         return np.zeros(steep.shape, np.bool_)
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
@@ -111,9 +111,8 @@ def _unsheared(scan: Scan, n: int, k: int) -> Array:
     return np.asarray(ndimage.shift(scan.hu[n].astype(np.float64), -shift, order=1, mode="nearest"))
 
 
-def _width_mm(profile: Array, along_mm: Array, overshoot: float) -> float | None:
+def _width_mm(profile: Array, along_mm: Array, overshoot: float, settings: VerificationSettings) -> float | None:
     """The blur of one profile from tissue (first) to air; None if it is no clean edge of skin and air."""
-    settings = load(VerificationSettings)
     air = profile[along_mm >= settings.profile_mm - settings.air_mm]
     air_hu = float(np.median(air))
     if air_hu > settings.air_hu or air.max() > settings.air_hu:
@@ -128,12 +127,11 @@ def _width_mm(profile: Array, along_mm: Array, overshoot: float) -> float | None
         return None
     n = int(last[-1])
     half_mm = along_mm[n] + _STEP_MM * (level[n] - 0.5) / (level[n] - level[n + 1])
-    return _fit_mm(along_mm[n + 1 :] - half_mm, level[n + 1 :], overshoot)
+    return _fit_mm(along_mm[n + 1 :] - half_mm, level[n + 1 :], overshoot, settings)
 
 
-def _fit_mm(out_mm: Array, level: Array, overshoot: float) -> float | None:
+def _fit_mm(out_mm: Array, level: Array, overshoot: float, settings: VerificationSettings) -> float | None:
     """The blur that best explains how the level falls from 0.5 outwards."""
-    settings = load(VerificationSettings)
     widths = np.arange(settings.least_psf_mm / 2, 2 * settings.most_psf_mm, 0.02)
     near = out_mm <= settings.fit_mm
     wanted = _fall(out_mm[near][None, :] / widths[:, None], overshoot)

@@ -36,10 +36,12 @@ class SitePlace:
     radius_mm: float
 
 
-def find_room(scan: Scan, intracranial: Intracranial, lesions: LesionMap) -> Room:
+def find_room(
+    scan: Scan, intracranial: Intracranial, lesions: LesionMap, *, settings: VerificationSettings | None = None
+) -> Room:
     """Every point of the coarse grid that lies inside the skull and well within the scan. `lesions` are those found,
     whether or not they are kept later."""
-    settings = load(VerificationSettings)
+    settings = settings or load(VerificationSettings)
     kji = np.argwhere(intracranial.isotropic_mask & intracranial.isotropic_hu.covered)
     points = apply(intracranial.isotropic_hu.affine, kji)
     at = scan.geometry.to_index(points)
@@ -62,7 +64,9 @@ def find_room(scan: Scan, intracranial: Intracranial, lesions: LesionMap) -> Roo
     )
 
 
-def site_places(room: Room, registration: Registration, atlas: Atlas) -> tuple[list[SitePlace], dict[str, str]]:
+def site_places(
+    room: Room, registration: Registration, atlas: Atlas, settings: VerificationSettings
+) -> tuple[list[SitePlace], dict[str, str]]:
     """A place for each site and side, and why there is none for the others."""
     there = registration.to_atlas(room.points_mm)
     boxes = ndimage.find_objects(atlas.labels)
@@ -72,7 +76,10 @@ def site_places(room: Room, registration: Registration, atlas: Atlas) -> tuple[l
         name = f"{site.site} {site.side}"
         box = boxes[number - 1] if number <= len(boxes) else None
         own = np.flatnonzero(labels == number)
-        place = _on_vault(room, there, site) if box is None else _within(room, there, own, box, atlas, number)
+        if box is None:
+            place = _on_vault(room, there, site, settings)
+        else:
+            place = _within(room, there, own, box, atlas, number, settings)
         if isinstance(place, str):
             missing[name] = place
         else:
@@ -81,10 +88,15 @@ def site_places(room: Room, registration: Registration, atlas: Atlas) -> tuple[l
 
 
 def _within(
-    room: Room, there: Array, own: npt.NDArray[np.intp], box: tuple[slice, ...], atlas: Atlas, number: int
+    room: Room,
+    there: Array,
+    own: npt.NDArray[np.intp],
+    box: tuple[slice, ...],
+    atlas: Atlas,
+    number: int,
+    settings: VerificationSettings,
 ) -> SitePlace | str:
     """As deep in the site as can be; `own` are the points of the room that lie in it."""
-    settings = load(VerificationSettings)
     if len(own) == 0:
         return "the scan does not reach it"
     steps_mm = np.linalg.norm(atlas.affine[:3, :3], axis=0)
@@ -100,9 +112,9 @@ def _within(
     return _place(atlas.sites[number], room.points_mm[own[free]], own_mm[free])
 
 
-def _on_vault(room: Room, there: Array, site: Site) -> SitePlace | str:
+def _on_vault(room: Room, there: Array, site: Site, settings: VerificationSettings) -> SitePlace | str:
     """For dura of the convexity, which the atlas does not draw: just under the vault."""
-    vault = load(VerificationSettings).vault
+    vault = settings.vault
     if site.site != vault.site:
         return "calcscan does not look at it"
     sign = 1.0 if site.side == "left" else -1.0

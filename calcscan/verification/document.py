@@ -34,25 +34,26 @@ COLUMNS = DepositRow.__struct_encode_fields__
 """Of verify.csv."""
 
 
-def document(verification: Verification) -> dict[str, Any]:
+def document(verification: Verification, *, settings: VerificationSettings | None = None) -> dict[str, Any]:
     """The whole of verify.json."""
+    settings = settings or load(VerificationSettings)
     report = msgspec.to_builtins(build_report(verification.baseline))
     cells = detection(verification.trials)
-    large_mm3 = float(load(VerificationSettings).large_mm3)
+    reliable_mm = smallest_reliable_mm(cells, settings.reliable)
     tried = bool(verification.trials)
-    scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, least_mm3=large_mm3)}
+    scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, least_mm3=settings.large_mm3)}
     whole = {
         "schema": SCHEMA,
         **{name: report[name] for name in _SAME},
-        "settings": {**report["settings"], **verification.settings},
+        "settings": {**report["settings"], "seed": float(verification.seed), "deposits": float(verification.requested)},
         "truth": TRUTH,
         "why_not": verification.why_not or None,
         "blur": asdict(verification.blur),
         "passes": verification.passes,
         "detection": [{**asdict(cell), "recall": cell.found / cell.put_in} for cell in cells] if tried else None,
-        "reliable_from": [{"hu": hu, "diameter_mm": mm} for hu, mm in smallest_reliable_mm(cells).items()],
+        "reliable_from": [{"hu": hu, "diameter_mm": mm} for hu, mm in reliable_mm.items()],
         "volume": {name: asdict(score) if score else None for name, score in scores.items()},
-        "large_from_mm3": large_mm3,
+        "large_from_mm3": settings.large_mm3,
         "sites": [_at_site(trial) for trial in at_sites(verification.trials)],
         "sites_untried": dict(verification.untried),
         "steadiness": asdict(verification.stability) if verification.stability else None,
@@ -106,7 +107,13 @@ def _named(row: DepositRow) -> dict[str, Any]:
     return dict(zip(COLUMNS, msgspec.structs.astuple(row), strict=True))
 
 
-def write_verification(verification: Verification, out: str | Path, *, replaces: str | None = None) -> str:
+def write_verification(
+    verification: Verification,
+    out: str | Path,
+    *,
+    replaces: str | None = None,
+    settings: VerificationSettings | None = None,
+) -> str:
     """Write verify.json, verify.csv and, where there is one, verify.png to the folder `out`: all or none. Returns
     verify.json, as it was written; `replaces` as for `write_report`.
 
@@ -115,7 +122,7 @@ def write_verification(verification: Verification, out: str | Path, *, replaces:
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    content = document(verification)
+    content = document(verification, settings=settings)
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -28,7 +28,9 @@ _MOST_HU, _LEAST_HU = 3071, -1024
 _SPLIT = 3
 
 
-def insert(scan: Scan, deposits: Iterable[Deposit], blur: Blur) -> Scan:
+def insert(
+    scan: Scan, deposits: Iterable[Deposit], blur: Blur, *, settings: VerificationSettings | None = None
+) -> Scan:
     """A copy of the scan with the deposits in it.
 
     Raises
@@ -36,22 +38,27 @@ def insert(scan: Scan, deposits: Iterable[Deposit], blur: Blur) -> Scan:
     ValueError
         A deposit lies outside the scan.
     """
+    settings = settings or load(VerificationSettings)
     deposits, thick_mm = tuple(deposits), scan.slice_thickness_mm
-    shares = [filled_share(deposit, scan.geometry, thick_mm, blur) for deposit in deposits]
-    return with_shares(scan, deposits, shares)
+    shares = [filled_share(deposit, scan.geometry, thick_mm, blur, settings) for deposit in deposits]
+    return with_shares(scan, deposits, shares, settings)
 
 
-def with_shares(scan: Scan, deposits: Iterable[Deposit], shares: Iterable[Share]) -> Scan:
+def with_shares(
+    scan: Scan, deposits: Iterable[Deposit], shares: Iterable[Share], settings: VerificationSettings
+) -> Scan:
     """As `insert`, where it is known already how each deposit fills the voxels."""
     hu = np.array(scan.hu)
     for deposit, (box, share) in zip(deposits, shares, strict=True):
         seen = hu[box].astype(np.float64)
-        changed = seen + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry))
+        changed = seen + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry, settings))
         hu[box] = np.clip(np.rint(changed), _LEAST_HU, _MOST_HU).astype(np.int16)
     return replace(scan, hu=hu)
 
 
-def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) -> Share:
+def filled_share(
+    deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur, settings: VerificationSettings
+) -> Share:
     """How much of each voxel the deposit fills as the scanner shows it, and where: a box of voxels and the shares
     (k, j, i). Overshoot makes shares negative around it, and above 1 within a large one.
 
@@ -63,7 +70,7 @@ def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) 
     centre, normal = np.array(deposit.centre_mm), grid.normal
     columns = grid.step_i_mm / np.linalg.norm(grid.step_i_mm)
     rows = np.cross(normal, columns)
-    maps, fine_mm, slices = _slab_maps(deposit, np.stack([normal, rows, columns]), grid, thick_mm, blur)
+    maps, fine_mm, slices = _slab_maps(deposit, np.stack([normal, rows, columns]), grid, thick_mm, blur, settings)
     box = _box(grid, slices, centre, fine_mm * (maps.shape[1] // 2))
     share = np.zeros(tuple(part.stop - part.start for part in box))
     j, i = np.meshgrid(*(np.arange(part.start, part.stop) for part in box[1:]), indexing="ij")
@@ -75,11 +82,10 @@ def filled_share(deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur) 
 
 
 def _slab_maps(
-    deposit: Deposit, axes: Array, grid: Geometry, thick_mm: Array, blur: Blur
+    deposit: Deposit, axes: Array, grid: Geometry, thick_mm: Array, blur: Blur, settings: VerificationSettings
 ) -> tuple[Array, float, npt.NDArray[np.intp]]:
     """The deposit averaged over each slice that it reaches and blurred in its plane, on a fine grid about its centroid:
     (slices, n, n), the grid's step in mm, and the numbers of the slices."""
-    settings = load(VerificationSettings)
     between = grid.positions_mm - np.array(deposit.centre_mm) @ axes[0]
     slices = np.flatnonzero(np.abs(between) < deposit.reach_mm + thick_mm / 2)
     if len(slices) == 0:
@@ -134,9 +140,8 @@ def _box(grid: Geometry, slices: npt.NDArray[np.intp], centre: Array, reach_mm: 
     return slice(int(slices[0]), int(slices[-1]) + 1), slice(low[0], high[0]), slice(low[1], high[1])
 
 
-def _tissue_hu(hu: npt.NDArray[np.int16], box: Box, grid: Geometry) -> Array:
+def _tissue_hu(hu: npt.NDArray[np.int16], box: Box, grid: Geometry, settings: VerificationSettings) -> Array:
     """What the deposit takes the place of: the mean of the tissue around each voxel of the box, free of noise."""
-    settings = load(VerificationSettings)
     reach = settings.tissue_reach_mm / np.array(grid.spacing_mm)
     margin = np.ceil(2.0 * reach).astype(int)
     wide = tuple(

@@ -128,7 +128,9 @@ class Verification:
     false_positives: tuple[FalsePositive, ...]
     stability: Stability | None
     passes: int
-    settings: Mapping[str, float]
+    seed: int
+    requested: int
+    """How many deposits were asked for in the series of sizes."""
     timings_s: Mapping[str, float]
     why_not: str = ""
     picture: bytes | None = None

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from calcscan.knowledge.settings import load
-from calcscan.knowledge.verification import VerificationSettings
 from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Trial, VolumeScore
 
 WITHIN = (0.15, 0.2, 0.3)
@@ -25,18 +23,19 @@ def detection(trials: Iterable[Trial]) -> tuple[Cell, ...]:
     )
 
 
-def smallest_reliable_mm(cells: Iterable[Cell]) -> dict[float, float | None]:
-    """By density in HU: the diameter from which on every size tried was found reliably; None where none was.
+def smallest_reliable_mm(cells: Iterable[Cell], reliable: float) -> dict[float, float | None]:
+    """By density in HU: the diameter from which on every size tried was found with a recall of at least `reliable`;
+    None where none was.
 
     >>> cells = [Cell(diameter_mm=mm, hu=200.0, put_in=10, found=n) for mm, n in ((2.0, 10), (3.0, 9), (4.0, 10))]
-    >>> smallest_reliable_mm(cells)
+    >>> smallest_reliable_mm(cells, 0.95)
     {200.0: 4.0}
     """
     out: dict[float, float | None] = {}
     failed: set[float] = set()
     for cell in sorted(cells, key=lambda cell: (cell.hu, -cell.diameter_mm)):
         out.setdefault(cell.hu, None)
-        if cell.found < load(VerificationSettings).reliable * cell.put_in:
+        if cell.found < reliable * cell.put_in:
             failed.add(cell.hu)
         elif cell.hu not in failed:
             out[cell.hu] = cell.diameter_mm

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from support.heads import moved
 from support.phantoms import stack
 
 from calcscan.grid.geometry import Geometry
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Acquisition, Scan
 from calcscan.verification.blur import Blur, find_blur
 from calcscan.verification.deposits import SHAPES, make_deposit
 from calcscan.verification.inserted import filled_share, insert
 
+SETTINGS = load(VerificationSettings)
 SOFT, SHARP = Blur(psf_mm=0.5), Blur(psf_mm=0.35, overshoot=0.25)
 UNEVEN_MM = (*np.arange(-24.0, 0.0, 2.0), *np.arange(0.5, 30.0, 3.5))
 GRIDS = {
@@ -56,7 +60,7 @@ def test_no_signal_is_lost_and_it_lies_where_it_was_put(name, blur, shape):
     centre = (1.3, -2.1, -9.0 if name == "uneven" else 0.7)
     deposit = make_deposit(shape, centre, 150.0, 400.0, rng=np.random.default_rng(2))
     thick = brain(grid, thick_mm).slice_thickness_mm
-    box, share = filled_share(deposit, grid, thick, blur)
+    box, share = filled_share(deposit, grid, thick, blur, SETTINGS)
     assert (share * grid.voxel_mm3[box[0]][:, None, None]).sum() == pytest.approx(150.0, rel=0.002)
     assert centroid_mm(share, box, grid) == pytest.approx(centre, abs=0.02)
 
@@ -64,7 +68,7 @@ def test_no_signal_is_lost_and_it_lies_where_it_was_put(name, blur, shape):
 def test_a_large_ball_is_full_in_the_middle_and_half_full_at_its_edge():
     grid = stack((0.5, 0.25, 0.25), (20.0, 20.0, 20.0))
     deposit = make_deposit("ball", grid.to_world([20, 40, 40]), 4.0 / 3.0 * np.pi * 6.0**3, 400.0)
-    box, share = filled_share(deposit, grid, grid.slab_mm, Blur(psf_mm=0.4))
+    box, share = filled_share(deposit, grid, grid.slab_mm, Blur(psf_mm=0.4), SETTINGS)
     k, j, i = (at - part.start for at, part in zip((20, 40, 40), box, strict=True))
     assert share[k, j, i] == pytest.approx(1.0, abs=3e-3)
     assert share[k, j, i + 24] == pytest.approx(0.5, abs=0.04)
@@ -75,7 +79,7 @@ def test_a_large_ball_is_full_in_the_middle_and_half_full_at_its_edge():
 def test_a_thick_slice_dilutes_by_its_own_thickness_not_by_the_increment():
     grid = stack((1.0, 0.5, 0.5))
     deposit = make_deposit("ball", tuple(grid.to_world([20, 44, 44])), 14.14, 300.0)
-    peak = [filled_share(deposit, grid, np.full(grid.shape[0], t), SOFT)[1].max() for t in (1.0, 5.0)]
+    peak = [filled_share(deposit, grid, np.full(grid.shape[0], t), SOFT, SETTINGS)[1].max() for t in (1.0, 5.0)]
     assert peak[0] / peak[1] == pytest.approx(5.0 / 3.0 / 0.95, rel=0.2)
 
 
@@ -85,7 +89,7 @@ def test_the_deposit_takes_the_place_of_tissue_and_leaves_the_noise():
     scan = Scan(hu=np.rint(noisy).astype(np.int16), geometry=grid)
     deposit = make_deposit("ball", (0.0, 0.0, 0.0), 900.0, 500.0)
     made = insert(scan, [deposit], SOFT)
-    box, share = filled_share(deposit, grid, scan.slice_thickness_mm, SOFT)
+    box, share = filled_share(deposit, grid, scan.slice_thickness_mm, SOFT, SETTINGS)
     full = share > 0.999
     assert full.sum() > 500
     assert made.hu[box][full].mean() == pytest.approx(500.0, abs=3.0)
@@ -167,3 +171,18 @@ def test_where_the_air_has_been_cut_away_the_blur_is_assumed_and_says_so():
     assert not blur.measured
     assert blur.why.startswith("assumed for a soft kernel")
     assert not find_blur(brain(stack())).measured
+
+
+def test_the_settings_handed_over_are_the_ones_used():
+    scan = cylinder(0.5)
+    assert not find_blur(scan, settings=replace(SETTINGS, fewest_profiles=10**6)).measured
+    # noise stays where the surround counts as tissue, and goes where none does
+    grid = stack((1.0, 0.5, 0.5))
+    noisy = np.random.default_rng(0).normal(-200.0, 15.0, grid.shape)
+    fat = Scan(hu=np.rint(noisy).astype(np.int16), geometry=grid)
+    deposit = make_deposit("ball", (0.0, 0.0, 0.0), 900.0, 500.0)
+    box, share = filled_share(deposit, grid, fat.slice_thickness_mm, SOFT, SETTINGS)
+    full = share > 0.999
+    assert insert(fat, [deposit], SOFT).hu[box][full].std() < 1.0
+    as_tissue = insert(fat, [deposit], SOFT, settings=replace(SETTINGS, tissue_low_hu=-300))
+    assert as_tissue.hu[box][full].std() == pytest.approx(15.0, rel=0.1)

@@ -13,6 +13,8 @@ from support.heads import PALLIDUM, SAMPLES, box_scan, sample
 
 import calcscan
 from calcscan.cli import main
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Flag, LocatedLesion
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.outputs import VERIFY
@@ -21,6 +23,8 @@ from calcscan.verification.deposits import make_deposit
 from calcscan.verification.model import SITE, SIZE, VOLUME, Cell, Planned, Trial, Verification
 from calcscan.verification.plan import random_passes
 from calcscan.verification.score import detection, located, smallest_reliable_mm, volumes
+
+SETTINGS = load(VerificationSettings)
 
 
 def lesion(volume_mm3: float = 10.0, site: str = "pallidum", side: str = "left", n: int = 1) -> LocatedLesion:
@@ -47,8 +51,8 @@ def test_recall_is_counted_by_size_and_density():
 def test_a_size_is_reliable_only_if_all_larger_ones_are():
     found = {1.0: 10, 2.0: 10, 3.0: 9, 4.0: 10, 6.0: 10}
     cells = [Cell(diameter_mm=mm, hu=200.0, put_in=10, found=n) for mm, n in found.items()]
-    assert smallest_reliable_mm(cells) == {200.0: 4.0}
-    assert smallest_reliable_mm([Cell(diameter_mm=6.0, hu=150.0, put_in=10, found=9)]) == {150.0: None}
+    assert smallest_reliable_mm(cells, 0.95) == {200.0: 4.0}
+    assert smallest_reliable_mm([Cell(diameter_mm=6.0, hu=150.0, put_in=10, found=9)], 0.95) == {150.0: None}
 
 
 def test_volumes_are_scored_by_what_was_found():
@@ -79,7 +83,7 @@ def test_random_places_keep_clear_of_bone_of_what_is_there_and_of_each_other():
     depth = 60.0 - np.linalg.norm(points, axis=1)
     clear = np.linalg.norm(points - [20.0, 0.0, 0.0], axis=1)
     room = Room(points_mm=points, depth_mm=depth, clear_mm=clear)
-    passes = random_passes(room, 40, np.random.default_rng(3))
+    passes = random_passes(room, 40, np.random.default_rng(3), SETTINGS)
     assert sum(len(one) for one in passes) == 50
     for one in passes:
         centres = np.array([planned.deposit.centre_mm for planned in one])
@@ -88,7 +92,7 @@ def test_random_places_keep_clear_of_bone_of_what_is_there_and_of_each_other():
         assert (np.linalg.norm(centres - [20.0, 0.0, 0.0], axis=1) - reach > 10.0 - 1.3).all()
         away = np.linalg.norm(centres[:, None] - centres, axis=-1)
         assert away[~np.eye(len(one), dtype=bool)].min() > 15.0
-    again = random_passes(room, 40, np.random.default_rng(3))
+    again = random_passes(room, 40, np.random.default_rng(3), SETTINGS)
     assert [p.deposit.centre_mm for one in again for p in one] == [p.deposit.centre_mm for one in passes for p in one]
 
 

@@ -12,17 +12,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+from calcscan.processors import processor_count
+
 SLICES_A_PART = 16
 
 
 def thread_count() -> int:
     """`NUMBA_NUM_THREADS` if that is a number, else the processors this process may use."""
     named = os.environ.get("NUMBA_NUM_THREADS", "").strip()
-    return max(1, int(named)) if named.isdecimal() else _processors()
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(named)) if named.isdecimal() else processor_count()
 
 
 def in_parts(slices: int, work: Callable[[int, int], None], *, threads: int | None = None) -> None:

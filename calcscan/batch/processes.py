@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from calcscan.batch.model import FAILED, Outcome, Runner, Task, Work
+from calcscan.processors import processor_count
 
 _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -28,11 +29,6 @@ _LONGEST_PAUSE_S = 86400.0
 """A system waits no longer than it can count to; whoever waits just waits again."""
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def local_processes(jobs: int, timeout_s: float | None) -> Runner:
     """A runner with at most `jobs` processes at once, each stopped after `timeout_s`."""
 
@@ -40,7 +36,7 @@ def local_processes(jobs: int, timeout_s: float | None) -> Runner:
         waiting, active = iter(tasks), list[_Running]()
         try:
             while True:
-                with _threads(max(1, cores() // jobs)):
+                with _threads(max(1, processor_count() // jobs)):
                     while len(active) < jobs and (task := next(waiting, None)) is not None:
                         active.append(_start(task, work, timeout_s))
                 if not active:

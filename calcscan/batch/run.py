@@ -8,11 +8,12 @@ from pathlib import Path
 
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
-from calcscan.batch.processes import cores, local_processes
+from calcscan.batch.processes import local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
 from calcscan.batch.table import check_tables, is_odd, same_series, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
+from calcscan.processors import processor_count
 from calcscan.read.headers.probe import probe
 from calcscan.report.atomic_folder import check_output
 from calcscan.report.earlier import put_aside
@@ -85,7 +86,7 @@ def run_batch(
     tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
     outcomes, todo = _sorted_out(tasks)
     skipped = tuple(outcomes)
-    run = runner or local_processes(jobs or min(cores(), MOST_JOBS, max(1, len(todo))), timeout_s)
+    run = runner or local_processes(jobs or min(processor_count(), MOST_JOBS, max(1, len(todo))), timeout_s)
     listed = write_left_out(out, found.left_out)
     try:
         _do(run, todo, outcomes, len(tasks), progress)

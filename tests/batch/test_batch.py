@@ -16,11 +16,12 @@ from calcscan.batch import run as run_module
 from calcscan.batch import run_batch
 from calcscan.batch.discover import find_studies
 from calcscan.batch.model import DONE, FAILED, Outcome, Settings, Study, Task, Work
-from calcscan.batch.processes import cores, local_processes
+from calcscan.batch.processes import local_processes
 from calcscan.batch.status import fingerprint, input_digest, is_finished, read_status, write_status
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
+from calcscan.processors import processor_count
 from calcscan.read.headers.image import Person
 from calcscan.read.headers.probe import Probe
 from calcscan.report.outputs import state_of
@@ -357,7 +358,7 @@ def test_a_crash_costs_one_study_only(tmp_path, capfd):
     assert {name for name, outcome in outcomes.items() if outcome.state == FAILED} == {"crash", "exit"}
     assert "SIGSEGV" in outcomes["crash"].error
     assert "exit status 7" in outcomes["exit"].error
-    assert outcomes["threads"].error == " ".join([str(max(1, cores() // 2))] * 2)
+    assert outcomes["threads"].error == " ".join([str(max(1, processor_count() // 2))] * 2)
     assert (tmp_path / "good" / "results").exists()
     assert capfd.readouterr() == ("", "")
     assert "NUMBA_NUM_THREADS" not in os.environ

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "skimage", "SimpleITK", "numba", "pydicom", "nibabel", "PIL", "tqdm", "yaml")
+HEAVY = ("numpy", "scipy", "skimage", "SimpleITK", "numba", "pydicom", "nibabel", "PIL", "rich", "yaml")
 
 
 def loaded(code: str) -> set[str]:

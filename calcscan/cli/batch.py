@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from calcscan.cli import terminal
 
@@ -43,25 +43,20 @@ def main(args: argparse.Namespace) -> int:
     from calcscan.batch.model import Settings
 
     terminal.quieten_libraries()
-    looking = _Looking(shown=sys.stderr.isatty() and not args.quiet)
     if args.dry_run:
-        return _dry_run(args, looking)
+        return _dry_run(args)
     terminal.load_kernels(quiet=args.quiet)
     settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids)
-    bar = _Bar(shown=sys.stderr.isatty() and not args.quiet, before=looking)
-    try:
+    with _Watch(quiet=args.quiet) as watch:
         result = run_batch(
             args.root,
             args.out,
             jobs=args.jobs,
             timeout_s=args.timeout,
             settings=settings,
-            progress=bar,
-            looking=looking,
+            progress=watch.finished,
+            looking=watch.looking,
         )
-    finally:
-        looking.close()
-        bar.close()
     for name, outcome in result.outcomes.items():
         if outcome.error:
             sys.stderr.write(terminal.shown(f"calcscan: {outcome.error} [{name}]") + "\n")
@@ -85,13 +80,11 @@ def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
     return [f"{len(same)} of them measure a series that another does too, see same_series_as ({example})"]
 
 
-def _dry_run(args: argparse.Namespace, looking: _Looking) -> int:
+def _dry_run(args: argparse.Namespace) -> int:
     from calcscan.batch.run import find
 
-    try:
-        found = find(args.root, args.out, looking=looking)
-    finally:
-        looking.close()
+    with _Watch(quiet=args.quiet) as watch:
+        found = find(args.root, args.out, looking=watch.looking)
     lines = [f"{study.name}: {_size(study)} in {study.place}" for study in found.studies]
     lines += [f"left out: {row.path} {row.reason}" for row in found.left_out]
     lines += [_many(len(found.studies), "study", "studies"), *_accounts(found.studies, found.left_out)]
@@ -121,47 +114,26 @@ def _many(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
 
 
-class _Looking:
-    """How many files have been looked at, on a line of stderr that is cleared at the end."""
+class _Watch:
+    """What a batch does, on stderr where that is a terminal: files looked at, then studies finished."""
 
-    def __init__(self, *, shown: bool) -> None:
-        self._shown = shown
-        self._last = 0.0
+    def __init__(self, *, quiet: bool) -> None:
+        self._search = terminal.Progress(quiet=quiet)
+        self._bar = terminal.Bar(quiet=quiet)
 
-    def __call__(self, files: int) -> None:
-        if self._shown and time.monotonic() - self._last > 0.2:
-            self._last = time.monotonic()
-            sys.stderr.write(f"\r\033[Kcalcscan: looking for studies, {files:,} files ...")
-            sys.stderr.flush()
+    def __enter__(self) -> _Watch:
+        return self
 
-    def close(self) -> None:
-        if self._shown and self._last:
-            self._last = 0.0
-            sys.stderr.write("\r\033[K")
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._search.close()
+        self._bar.close()
 
+    def looking(self, files: int) -> None:
+        self._search.update(f"looking for studies, {files:,} files")
 
-class _Bar:
-    """A progress bar on stderr, where that is a terminal."""
-
-    def __init__(self, *, shown: bool, before: _Looking) -> None:
-        self._shown = shown
-        self._before = before
-        self._bar: Any = None
-
-    def __call__(self, finished: int, total: int, name: str, state: str) -> None:
-        if not self._shown:
-            return
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._before.close()
-            self._bar = tqdm(total=total, unit="study", file=sys.stderr, dynamic_ncols=True)
-        self._bar.n = finished
-        self._bar.set_postfix_str(terminal.shown(f"{name} {state}".strip()))
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+    def finished(self, finished: int, total: int, name: str, state: str) -> None:
+        self._search.close()
+        self._bar(finished, total, name, state)
 
 
 def _count(text: str) -> int:

@@ -9,8 +9,13 @@ import sys
 import warnings
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from calcscan.errors import SettingError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Display
+    from rich.progress import ProgressColumn
 
 
 def load_kernels(*, quiet: bool) -> None:
@@ -36,15 +41,34 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self.shown = sys.stderr.isatty() and not quiet
         self._note = ""
+        self._display: Display | None = None
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._write("")
+        self.close()
 
     def __call__(self, stage: str) -> None:
-        self._write(f"calcscan: {stage} ...{self._note}")
+        self.update(stage)
+        if self._display is not None:
+            self._display.refresh()  # at once: the stage may hold the interpreter for seconds
+
+    def update(self, stage: str) -> None:
+        """As a call, but shown when the line is next drawn: for what changes a thousand times a second."""
+        if not self.shown:
+            return
+        if self._display is None:
+            self._display = _display("{task.description}", transient=True)
+            self._display.add_task("", total=None)
+            self._display.start()
+        self._display.update(self._display.task_ids[0], description=shown(f"calcscan: {stage} ...{self._note}"))
+
+    def close(self) -> None:
+        """Clears the line; a later stage begins a new one."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
 
     def tell_compiling(self) -> None:
         """Says that the first run takes longer, if it is the first run."""
@@ -55,10 +79,53 @@ class Progress:
         if not is_compiled():
             self._note = "  (first run on this machine: compiling, once)"
 
-    def _write(self, text: str) -> None:
-        if self.shown:
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()
+
+class Bar:
+    """A bar of finished studies on stderr, if that is a terminal. Stays on the screen at the end."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.shown = sys.stderr.isatty() and not quiet
+        self._display: Display | None = None
+
+    def __call__(self, finished: int, total: int, name: str, state: str) -> None:
+        if not self.shown:
+            return
+        if self._display is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
+
+            self._display = _display(
+                BarColumn(), MofNCompleteColumn(), "studies", TimeElapsedColumn(), "{task.description}"
+            )
+            self._display.add_task("", total=total)
+            self._display.start()
+        self._display.update(
+            self._display.task_ids[0], completed=finished, description=shown(f"{name} {state}".strip()), refresh=True
+        )
+
+    def close(self) -> None:
+        """Leaves the bar as it is."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
+
+
+def _display(*columns: str | ProgressColumn, transient: bool = False) -> Display:
+    """Rich is loaded only where something is shown. Names are no markup, and nothing else is sent through it."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+    from rich.table import Column
+
+    one_line = Column(no_wrap=True, overflow="ellipsis")
+    return Progress(
+        *(
+            TextColumn(column, markup=False, table_column=one_line.copy()) if isinstance(column, str) else column
+            for column in columns
+        ),
+        console=Console(stderr=True),
+        transient=transient,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def quieten_libraries() -> None:

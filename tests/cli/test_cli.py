@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import types
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.results import SMALL, make_result
 
 from calcscan.cli import COMMANDS, main
-from calcscan.cli.terminal import Progress, write_text
+from calcscan.cli.terminal import Bar, Progress, write_text
 from calcscan.errors import NoCTError, RefusedError
 
 
@@ -184,44 +186,65 @@ def test_a_closed_pipe_is_no_traceback():
 
 
 class Screen:
-    """A terminal that remembers."""
+    """A terminal in the place of stderr, and what was written to it."""
 
-    def __init__(self):
-        self.text = ""
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self._far, near = os.openpty()
+        self.stderr = os.fdopen(near, "w")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stderr", self.stderr)
 
-    def isatty(self):
-        return True
+    def text(self) -> str:
+        """All of it; the terminal is closed."""
+        self.stderr.flush()
+        os.set_blocking(self._far, False)
+        written = b""
+        with suppress(BlockingIOError):
+            while part := os.read(self._far, 4096):
+                written += part
+        self.stderr.close()
+        os.close(self._far)
+        return written.decode()
 
-    def write(self, text):
-        self.text += text
 
-    def flush(self):
-        pass
+ERASE_LINE = "\x1b[2K"
 
 
 def test_progress_is_shown_on_a_terminal_and_cleared(monkeypatch):
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
+    screen = Screen(monkeypatch)
     with Progress() as progress:
         progress("register")
-    assert "calcscan: register ..." in screen.text
-    assert screen.text.endswith("\r\033[K")
-    quiet = Screen()
-    monkeypatch.setattr(sys, "stderr", quiet)
+    text = screen.text()
+    assert "calcscan: register ..." in text
+    assert ERASE_LINE in text.rpartition("calcscan: register ...")[2]
+
+
+def test_quiet_progress_writes_nothing_to_a_terminal(monkeypatch):
+    screen = Screen(monkeypatch)
     with Progress(quiet=True) as progress:
         progress("register")
-    assert quiet.text == ""
+    Bar(quiet=True)(1, 2, "anna", "done")
+    assert screen.text() == ""
+
+
+def test_the_bar_counts_studies_and_shows_names_as_they_are(monkeypatch):
+    screen = Screen(monkeypatch)
+    bar = Bar()
+    bar(1, 3, "[red]anna\x1b[31m", "done")
+    bar.close()
+    text = screen.text()
+    assert "1/3" in text
+    assert "[red]anna?[31m done" in text
 
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_first_run_says_that_it_compiles(monkeypatch, compiled):
+    screen = Screen(monkeypatch)
     monkeypatch.setitem(sys.modules, "calcscan._kernels.warm", types.SimpleNamespace(is_compiled=lambda: compiled))
-    screen = Screen()
-    monkeypatch.setattr(sys, "stderr", screen)
     with Progress() as progress:
         progress.tell_compiling()
         progress("find")
-    assert ("compiling" in screen.text) == (not compiled)
+    assert ("compiling" in screen.text()) == (not compiled)
 
 
 def test_a_poor_terminal_gets_what_it_can_show(monkeypatch):

@@ -13,7 +13,7 @@ class Vault(Table, frozen=True, kw_only=True):
     site: str
     atlas_mm: tuple[float, float, float]
     depth_mm: float
-    give_mm: float
+    depth_tolerance_mm: float
     reach_mm: float
     diameter_mm: float
 
@@ -28,10 +28,10 @@ class SizeSeries(Table, frozen=True, kw_only=True):
 class VolumeSeries(Table, frozen=True, kw_only=True):
     """Ranges of the deposits by which volume is scored."""
 
-    least_mm3: float
-    most_mm3: float
-    least_hu: float
-    most_hu: float
+    min_mm3: float
+    max_mm3: float
+    min_hu: float
+    max_hu: float
 
 
 class VerificationSettings(Settings, frozen=True, kw_only=True):
@@ -45,39 +45,39 @@ class VerificationSettings(Settings, frozen=True, kw_only=True):
     tissue_reach_mm: float
     tissue_low_hu: int
     tissue_high_hu: int
-    tissue_faint: float
+    tissue_median_weight: float
     psf_soft_mm: float
     psf_sharp_mm: float
     overshoot_sharp: float
     edge_slices: int
-    edges_a_slice: int
+    edges_per_slice: int
     edge_smooth_mm: float
     edge_hu: int
     edge_near_hu: int
-    edge_steep_hu_mm: float
-    most_lean_mm: float
+    edge_gradient_hu_mm: float
+    max_slant_mm: float
     profile_mm: float
     air_mm: float
     air_hu: int
     skin_low_hu: int
     skin_high_hu: int
     fit_mm: float
-    most_misfit: float
-    fewest_profiles: int
-    least_psf_mm: float
-    least_psf_pixels: float
-    most_psf_mm: float
-    most_spread: float
-    rim_mm: float
-    bone_apart_mm: float
-    apart_mm: float
-    site_apart_mm: float
-    centres_apart_mm: float
-    site_least_mm: float
-    site_most_mm: float
+    max_misfit: float
+    min_profiles: int
+    min_psf_mm: float
+    min_psf_pixels: float
+    max_psf_mm: float
+    max_spread: float
+    border_mm: float
+    bone_distance_mm: float
+    surface_distance_mm: float
+    site_distance_mm: float
+    centre_distance_mm: float
+    site_min_mm: float
+    site_max_mm: float
     site_hu: int
-    site_middle: float
-    tried_share: int
+    site_depth_share: float
+    candidate_stride: int
     vault: Vault
     size_series: SizeSeries
     size_count: int

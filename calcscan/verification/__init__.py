@@ -1,5 +1,5 @@
-"""A site's own acceptance test: calcifications of known size, density and place put into the user's own scan, and how
-well they are found, measured and located."""
+"""An acceptance test on the user's own scan: calcifications of known size, density and site are inserted, and scored by
+how well they are found, measured and located."""
 
 from calcscan.verification.verify import verify_scan
 

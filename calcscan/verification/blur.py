@@ -1,8 +1,8 @@
-"""How much a scanner blurs within a slice, read off the scan itself: how steeply skin gives way to air.
+"""The in-plane blur of a scan, measured on the scan itself: how steeply skin gives way to air.
 
-Profiles across the outline of the head, where the surface stands upright on the slice. Only the air's half of an edge
-is used, since what lies behind the skin differs from place to place. The median over many profiles makes hair, ears
-and cushions harmless.
+Profiles are taken across the outline of the head, where the surface is perpendicular to the slice. Only the half of an
+edge that lies in air is used, since the tissue behind the skin varies. The median over many profiles is robust to hair,
+ears and cushions.
 """
 
 from __future__ import annotations
@@ -29,37 +29,41 @@ class Blur:
     overshoot: float = 0.0
     measured: bool = False
     profiles: int = 0
-    """How many edges the measurement rests on; 0 where it is assumed."""
+    """Number of edges measured; 0 where the blur is assumed."""
     why: str = ""
 
 
 def find_blur(scan: Scan, *, settings: VerificationSettings | None = None) -> Blur:
-    """The scan's blur, measured if it can be, else assumed by its kernel; `why` says which.
+    """The scan's blur, measured if possible, else assumed from its kernel; `why` says which, and why.
 
-    Overshoot can't be read off an edge of air (it lies below what many scanners store): it is assumed where the kernel
-    is sharp.
+    Overshoot can't be measured at an edge with air, where it falls below the least HU that many scanners store: it is
+    assumed for a sharp kernel.
     """
     settings = settings or load(VerificationSettings)
     sharp = scan.acquisition.sharp_kernel
     overshoot = float(settings.overshoot_sharp) if sharp else 0.0
     widths = _edge_widths_mm(scan, overshoot, settings)
-    if len(widths) >= settings.fewest_profiles:
+    if len(widths) >= settings.min_profiles:
         psf_mm = float(np.median(widths))
         spread = float(np.subtract(*np.percentile(widths, [75, 25]))) / psf_mm
-        least_mm = max(settings.least_psf_mm, settings.least_psf_pixels * max(scan.geometry.spacing_mm[1:]))
-        if least_mm <= psf_mm <= settings.most_psf_mm and spread <= settings.most_spread:
+        least_mm = max(settings.min_psf_mm, settings.min_psf_pixels * max(scan.geometry.spacing_mm[1:]))
+        if not least_mm <= psf_mm <= settings.max_psf_mm:
+            limits = f"{least_mm:.2f} to {settings.max_psf_mm:.2f} mm"
+            problem = f"edges of skin and air gave {psf_mm:.2f} mm, outside the {limits} accepted for this scan"
+        elif spread > settings.max_spread:
+            problem = f"edges of skin and air gave {psf_mm:.2f} mm, but varied by {spread:.0%}"
+        else:
             why = f"measured on {len(widths)} edges of skin and air"
             return Blur(psf_mm=psf_mm, overshoot=overshoot, measured=True, profiles=len(widths), why=why)
-        trouble = f"edges of skin and air said {psf_mm:.2f} mm with a spread of {spread:.0%}"
     else:
-        trouble = f"only {len(widths)} edges of skin and air could be read"
+        problem = f"only {len(widths)} edges of skin and air could be measured"
     assumed = settings.psf_sharp_mm if sharp else settings.psf_soft_mm
     kernel = "sharp" if sharp else "soft"
-    return Blur(psf_mm=assumed, overshoot=overshoot, why=f"assumed for a {kernel} kernel: {trouble}")
+    return Blur(psf_mm=assumed, overshoot=overshoot, why=f"assumed for a {kernel} kernel: {problem}")
 
 
 def _edge_widths_mm(scan: Scan, overshoot: float, settings: VerificationSettings) -> Array:
-    """The blur as each usable edge profile shows it, standard deviation in mm, shape (profiles,)."""
+    """The blur of each usable edge profile, standard deviation in mm, shape (profiles,)."""
     chosen = np.linspace(0, scan.geometry.shape[0] - 1, settings.edge_slices).round().astype(int)
     thick_mm = scan.slice_thickness_mm
     found = [_slice_widths(scan, int(k), float(thick_mm[k]), overshoot, settings) for k in np.unique(chosen)]
@@ -73,10 +77,10 @@ def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float, setting
     smooth = ndimage.gaussian_filter(hu, settings.edge_smooth_mm / pixel_mm)
     down, right = np.gradient(smooth, *pixel_mm)
     steep = np.hypot(down, right)
-    edge = (np.abs(smooth - settings.edge_hu) < settings.edge_near_hu) & (steep > settings.edge_steep_hu_mm)
+    edge = (np.abs(smooth - settings.edge_hu) < settings.edge_near_hu) & (steep > settings.edge_gradient_hu_mm)
     edge &= _upright(scan, k, thick_mm, steep, settings)
     at = np.argwhere(edge)
-    at = at[:: max(1, len(at) // settings.edges_a_slice)]
+    at = at[:: max(1, len(at) // settings.edges_per_slice)]
     if len(at) == 0:
         return np.empty(0)
     outwards = -np.stack([down, right], axis=-1)[tuple(at.T)] / steep[tuple(at.T)][:, None]
@@ -90,7 +94,7 @@ def _slice_widths(scan: Scan, k: int, thick_mm: float, overshoot: float, setting
 def _upright(
     scan: Scan, k: int, thick_mm: float, steep: Array, settings: VerificationSettings
 ) -> npt.NDArray[np.bool_]:
-    """Where the surface leans so little that averaging over the slice's thickness hardly widens its edge."""
+    """Where the surface slants so little that averaging over the slice thickness hardly widens its edge."""
     below, above = max(k - 1, 0), min(k + 1, scan.geometry.shape[0] - 1)
     if below == above:
         return np.zeros(steep.shape, np.bool_)
@@ -99,12 +103,12 @@ def _upright(
         ndimage.gaussian_filter(_unsheared(scan, n, k), settings.edge_smooth_mm / pixel_mm) for n in (below, above)
     ]
     between_mm = scan.geometry.positions_mm[above] - scan.geometry.positions_mm[below]
-    lean = np.abs(smooth[1] - smooth[0]) / between_mm / np.maximum(steep, 1e-6)
-    return np.asarray(lean * thick_mm <= settings.most_lean_mm)
+    slant = np.abs(smooth[1] - smooth[0]) / between_mm / np.maximum(steep, 1e-6)
+    return np.asarray(slant * thick_mm <= settings.max_slant_mm)
 
 
 def _unsheared(scan: Scan, n: int, k: int) -> Array:
-    """Slice n where slice k has its pixels: straight across, whatever the tilt of the stack."""
+    """Slice n resampled at the pixels of slice k, perpendicular to the slices whatever the tilt of the stack."""
     grid = scan.geometry
     plane = np.linalg.pinv(np.column_stack([grid.step_j_mm, grid.step_i_mm]))
     shift = plane @ (grid.origins_mm[k] - grid.origins_mm[n])
@@ -132,12 +136,12 @@ def _width_mm(profile: Array, along_mm: Array, overshoot: float, settings: Verif
 
 def _fit_mm(out_mm: Array, level: Array, overshoot: float, settings: VerificationSettings) -> float | None:
     """The blur that best explains how the level falls from 0.5 outwards."""
-    widths = np.arange(settings.least_psf_mm / 2, 2 * settings.most_psf_mm, 0.02)
+    widths = np.arange(settings.min_psf_mm / 2, 2 * settings.max_psf_mm, 0.02)
     near = out_mm <= settings.fit_mm
     wanted = _fall(out_mm[near][None, :] / widths[:, None], overshoot)
     misfit = ((wanted - level[near]) ** 2).mean(axis=1)
     best = int(misfit.argmin())
-    if not 0 < best < len(widths) - 1 or misfit[best] > settings.most_misfit**2:
+    if not 0 < best < len(widths) - 1 or misfit[best] > settings.max_misfit**2:
         return None
     return float(widths[best])
 

@@ -1,5 +1,5 @@
-"""Where deposits can be put: at the middle of each site, or at random in the brain, away from bone and from what is
-there already."""
+"""Where deposits can be inserted: in the depth of each site, or at random in the brain, away from bone and from
+existing calcifications."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from calcscan.model import Atlas, Intracranial, LesionMap, Registration, Scan, S
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Room:
-    """The points of a head at which a deposit may have its centre: LPS mm (n, 3), how deep each lies below the inner
-    table, and how far from the nearest calcification that the scan came with, mm (n,)."""
+    """Points at which a deposit may be centred: LPS mm (n, 3); depth of each below the inner table, and its distance
+    to the nearest calcification of the original scan, mm (n,)."""
 
     points_mm: Array
     depth_mm: Array
@@ -28,7 +28,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SitePlace:
-    """A place at one site; `radius_mm` is that of the largest ball within the site around it."""
+    """A position in one site; `radius_mm` is that of the largest ball around it within the site."""
 
     site: str
     side: str
@@ -39,13 +39,13 @@ class SitePlace:
 def find_room(
     scan: Scan, intracranial: Intracranial, lesions: LesionMap, *, settings: VerificationSettings | None = None
 ) -> Room:
-    """Every point of the coarse grid that lies inside the skull and well within the scan. `lesions` are those found,
-    whether or not they are kept later."""
+    """Every point of the isotropic grid inside the skull and well within the scan. `lesions` are all those detected,
+    whether or not locating keeps them."""
     settings = settings or load(VerificationSettings)
     kji = np.argwhere(intracranial.isotropic_mask & intracranial.isotropic_hu.covered)
     points = apply(intracranial.isotropic_hu.affine, kji)
     at = scan.geometry.to_index(points)
-    margin = settings.rim_mm / np.array(scan.geometry.spacing_mm)
+    margin = settings.border_mm / np.array(scan.geometry.spacing_mm)
     whole = ((at >= margin) & (at <= np.array(scan.geometry.shape) - 1 - margin)).all(axis=1)
     points = points[whole]
     dense = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
@@ -53,33 +53,33 @@ def find_room(
         np.linalg.inv(intracranial.isotropic_hu.affine), scan.geometry.to_world(np.argwhere(lesions.labels > 0))
     )
     dense[tuple(np.clip(np.rint(known).astype(int), 0, np.array(dense.shape) - 1).T)] = True
-    away = (
+    distance_mm = (
         ndimage.distance_transform_edt(~dense, sampling=intracranial.isotropic_hu.spacing_mm) if dense.any() else None
     )
-    here = tuple(kji[whole].T)
+    index = tuple(kji[whole].T)
     return Room(
         points_mm=points,
-        depth_mm=intracranial.depth_mm[here].astype(np.float64),
-        clear_mm=np.full(len(points), np.inf) if away is None else np.asarray(away[here]),
+        depth_mm=intracranial.depth_mm[index].astype(np.float64),
+        clear_mm=np.full(len(points), np.inf) if distance_mm is None else np.asarray(distance_mm[index]),
     )
 
 
 def site_places(
     room: Room, registration: Registration, atlas: Atlas, settings: VerificationSettings
 ) -> tuple[list[SitePlace], dict[str, str]]:
-    """A place for each site and side, and why there is none for the others."""
-    there = registration.to_atlas(room.points_mm)
+    """A position for each site and side, and the reason where there is none."""
+    atlas_points = registration.to_atlas(room.points_mm)
     boxes = ndimage.find_objects(atlas.labels)
-    labels = sample_at(atlas.labels, atlas.affine, there, nearest=True).astype(np.uint8)
+    labels = sample_at(atlas.labels, atlas.affine, atlas_points, nearest=True).astype(np.uint8)
     found, missing = [], {}
     for number, site in sorted(atlas.sites.items()):
         name = f"{site.site} {site.side}"
         box = boxes[number - 1] if number <= len(boxes) else None
-        own = np.flatnonzero(labels == number)
+        inside = np.flatnonzero(labels == number)
         if box is None:
-            place = _on_vault(room, there, site, settings)
+            place = _on_vault(room, atlas_points, site, settings)
         else:
-            place = _within(room, there, own, box, atlas, number, settings)
+            place = _within(room, atlas_points, inside, box, atlas, number, settings)
         if isinstance(place, str):
             missing[name] = place
         else:
@@ -89,37 +89,37 @@ def site_places(
 
 def _within(
     room: Room,
-    there: Array,
-    own: npt.NDArray[np.intp],
+    atlas_points: Array,
+    inside: npt.NDArray[np.intp],
     box: tuple[slice, ...],
     atlas: Atlas,
     number: int,
     settings: VerificationSettings,
 ) -> SitePlace | str:
-    """As deep in the site as can be; `own` are the points of the room that lie in it."""
-    if len(own) == 0:
+    """As deep in the site as possible; `inside` are the points of the room that lie in it."""
+    if len(inside) == 0:
         return "the scan does not reach it"
     steps_mm = np.linalg.norm(atlas.affine[:3, :3], axis=0)
     volume = np.pad(atlas.labels[box] == number, 1)
     deep_mm = ndimage.distance_transform_edt(volume, sampling=steps_mm)
     affine = atlas.affine.copy()
     affine[:3, 3] = apply(atlas.affine, [part.start - 1 for part in box])
-    own_mm = sample_at(deep_mm, affine, there[own])
-    radius = np.clip(own_mm, settings.site_least_mm / 2, settings.site_most_mm / 2)
-    free = room.clear_mm[own] >= radius + settings.site_apart_mm
-    if not free.any() or own_mm[free].max() < settings.site_middle * own_mm.max():
+    inside_mm = sample_at(deep_mm, affine, atlas_points[inside])
+    radius = np.clip(inside_mm, settings.site_min_mm / 2, settings.site_max_mm / 2)
+    free = room.clear_mm[inside] >= radius + settings.site_distance_mm
+    if not free.any() or inside_mm[free].max() < settings.site_depth_share * inside_mm.max():
         return "calcified already"
-    return _place(atlas.sites[number], room.points_mm[own[free]], own_mm[free])
+    return _place(atlas.sites[number], room.points_mm[inside[free]], inside_mm[free])
 
 
-def _on_vault(room: Room, there: Array, site: Site, settings: VerificationSettings) -> SitePlace | str:
-    """For dura of the convexity, which the atlas does not draw: just under the vault."""
+def _on_vault(room: Room, atlas_points: Array, site: Site, settings: VerificationSettings) -> SitePlace | str:
+    """For dura of the convexity, which the atlas does not delineate: just under the vault."""
     vault = settings.vault
     if site.site != vault.site:
         return "calcscan does not look at it"
     sign = 1.0 if site.side == "left" else -1.0
-    away = np.linalg.norm(there - np.array(vault.atlas_mm) * [sign, 1.0, 1.0], axis=1)
-    near = (np.abs(room.depth_mm - vault.depth_mm) <= vault.give_mm) & (away <= vault.reach_mm)
+    away = np.linalg.norm(atlas_points - np.array(vault.atlas_mm) * [sign, 1.0, 1.0], axis=1)
+    near = (np.abs(room.depth_mm - vault.depth_mm) <= vault.depth_tolerance_mm) & (away <= vault.reach_mm)
     near &= room.clear_mm >= vault.reach_mm / 2
     if not near.any():
         return "the scan does not reach it"

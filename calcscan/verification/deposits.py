@@ -1,4 +1,4 @@
-"""Calcifications of known shape, volume and density, to be put into a scan."""
+"""Calcifications of known shape, volume and density, to be inserted into a scan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mask = npt.NDArray[np.bool_]
 Test = Callable[[Array], Mask]
 SHAPES = ("ball", "ellipsoid", "uneven", "clump")
 _STEP = 1.0 / 20.0
-"""Of the radius: how finely a shape's own volume, centroid and reach are summed up; good to about 0.1 %."""
+"""Of the radius: the step at which a shape's volume, centroid and reach are integrated; accurate to about 0.1 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,34 +81,34 @@ def _unit_ball(unit: Array) -> Mask:
 
 
 def _ellipsoid(rng: np.random.Generator) -> Test:
-    turn, stretch = _turn(rng), _stretch(rng, 0.3)
+    turn, stretch = _rotation(rng), _stretch(rng, 0.3)
     return lambda unit: _unit_ball(unit @ turn / stretch)
 
 
 def _uneven(rng: np.random.Generator) -> Test:
     """An ellipsoid with a bumpy surface."""
-    turn, stretch = _turn(rng), _stretch(rng, 0.25)
+    turn, stretch = _rotation(rng), _stretch(rng, 0.25)
     waves, phases = rng.normal(size=(6, 3)) * 2.2, rng.uniform(0.0, 2.0 * np.pi, 6)
     roughness = rng.uniform(0.1, 0.3)
 
     def holds(unit: Array) -> Mask:
-        here = unit @ turn / stretch
-        bumps = np.sin(here @ waves.T + phases).sum(axis=-1) / 2.5
-        return np.asarray(np.linalg.norm(here, axis=-1) < 1.0 + roughness * bumps)
+        scaled = unit @ turn / stretch
+        bumps = np.sin(scaled @ waves.T + phases).sum(axis=-1) / 2.5
+        return np.asarray(np.linalg.norm(scaled, axis=-1) < 1.0 + roughness * bumps)
 
     return holds
 
 
 def _clump(rng: np.random.Generator) -> Test:
     """Three balls that touch or overlap."""
-    turn = _turn(rng)
+    turn = _rotation(rng)
     offsets = rng.normal(size=(3, 3))
     offsets *= 0.7 * rng.uniform(0.5, 0.8, (3, 1)) / np.linalg.norm(offsets, axis=1, keepdims=True)
     radii = 0.7 * rng.uniform(0.8, 1.25, 3)
 
     def holds(unit: Array) -> Mask:
-        here = unit @ turn
-        gaps = [np.linalg.norm(here - at, axis=-1) - radius for at, radius in zip(offsets, radii, strict=True)]
+        turned = unit @ turn
+        gaps = [np.linalg.norm(turned - at, axis=-1) - radius for at, radius in zip(offsets, radii, strict=True)]
         return np.asarray(np.minimum.reduce(gaps) < 0.0)
 
     return holds
@@ -121,7 +121,7 @@ _SHAPERS: dict[str, Callable[[np.random.Generator], Test]] = {
 }
 
 
-def _turn(rng: np.random.Generator) -> Array:
+def _rotation(rng: np.random.Generator) -> Array:
     return np.asarray(np.linalg.qr(rng.standard_normal((3, 3)))[0])
 
 

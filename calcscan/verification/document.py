@@ -24,10 +24,10 @@ from calcscan.verification.score import at_sites, detection, located, smallest_r
 
 SCHEMA = "calcscan-verify/1"
 TRUTH = (
-    "Deposits are added to the scan with its own blur, slice thickness and noise, each of one density; beam hardening, "
-    "streaks and motion are not added. Where a deposit lies is said by the atlas as it was fitted to the scan without "
-    "deposits: a wrong fit is not noticed here. Skull and atlas are found anew in the passes at the sites, and taken "
-    "from the scan as it came in the others."
+    "Deposits of uniform density are added to the scan with its own blur, slice thickness and noise; beam hardening, "
+    "streaks and motion are not simulated. The true site of a deposit is that of the atlas as registered to the scan "
+    "without deposits, so a wrong registration goes unnoticed. In the passes at the sites the intracranial space is "
+    "segmented and the atlas registered again; the other passes take both from the original scan."
 )
 _SAME = ("software", "atlas", "grid", "quality", "registration", "detection_floor_mm3", "disclaimer")
 COLUMNS = DepositRow.__struct_encode_fields__
@@ -41,7 +41,7 @@ def document(verification: Verification, *, settings: VerificationSettings | Non
     cells = detection(verification.trials)
     reliable_mm = smallest_reliable_mm(cells, settings.reliable)
     tried = bool(verification.trials)
-    scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, least_mm3=settings.large_mm3)}
+    scores = {"all": volumes(verification.trials), "large": volumes(verification.trials, min_mm3=settings.large_mm3)}
     whole = {
         "schema": SCHEMA,
         **{name: report[name] for name in _SAME},
@@ -58,8 +58,8 @@ def document(verification: Verification, *, settings: VerificationSettings | Non
         "sites_untried": dict(verification.untried),
         "steadiness": asdict(verification.stability) if verification.stability else None,
         "strays": [
-            {"pass": stray.pass_number, **{name: getattr(stray.lesion, name) for name in _STRAY}}
-            for stray in verification.false_positives
+            {"pass": positive.pass_number, **{name: getattr(positive.lesion, name) for name in _FALSE_POSITIVE}}
+            for positive in verification.false_positives
         ] if tried else None,
         "deposits": [_named(deposit_row(trial)) for trial in verification.trials],
         "timings_s": dict(verification.timings_s),
@@ -68,11 +68,11 @@ def document(verification: Verification, *, settings: VerificationSettings | Non
     return rounded
 
 
-_STRAY = ("site", "side", "volume_mm3", "max_hu", "centroid_lps_mm")
+_FALSE_POSITIVE = ("site", "side", "volume_mm3", "max_hu", "centroid_lps_mm")
 
 
 def deposit_row(trial: Trial) -> DepositRow:
-    """One deposit: what is true, and what was found."""
+    """One deposit: its true values, and what calcscan measured."""
     planned, deposit = trial.planned, trial.planned.deposit
     largest = trial.lesions[0] if trial.lesions else None
     low_mm3, high_mm3 = trial.interval_mm3 or (None, None)
@@ -120,7 +120,7 @@ def write_verification(
     Raises
     ------
     OutputError
-        The folder can't be written to, or holds somebody else's files by the same names.
+        The folder can't be written to, or holds files of the same names that are not calcscan's.
     """
     content = document(verification, settings=settings)
     table = io.StringIO()

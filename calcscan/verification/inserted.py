@@ -1,8 +1,8 @@
-"""Put deposits into a scan, as its own scanner would have shown them.
+"""Insert deposits into a scan as its scanner would have imaged them.
 
-A slice shows the mean over its true thickness, blurred within its plane: hu' = hu + share · (deposit − tissue), where
-`share` is how much of a voxel the deposit fills after both, and `tissue` the smooth surround. The scan's own noise and
-anatomy stay as they are. What depends on the whole head (beam hardening, streaks) is not modelled.
+A slice is the mean over its true thickness, blurred in its plane: hu' = hu + share · (deposit − tissue), where `share`
+is the fraction of a voxel that the deposit fills after averaging and blurring, and `tissue` the smoothed surround.
+Noise and anatomy of the scan are kept. Effects of the whole head (beam hardening, streaks) are not modelled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from calcscan.verification.deposits import Deposit
 
 Box = tuple[slice, slice, slice]
 Share = tuple[Box, Array]
-"""A box of voxels and how much of each is filled."""
+"""A box of voxels and the fraction of each that is filled."""
 _MOST_HU, _LEAST_HU = 3071, -1024
 _SPLIT = 3
 
@@ -47,11 +47,11 @@ def insert(
 def with_shares(
     scan: Scan, deposits: Iterable[Deposit], shares: Iterable[Share], settings: VerificationSettings
 ) -> Scan:
-    """As `insert`, where it is known already how each deposit fills the voxels."""
+    """As `insert`, with the filled shares of each deposit given."""
     hu = np.array(scan.hu)
     for deposit, (box, share) in zip(deposits, shares, strict=True):
-        seen = hu[box].astype(np.float64)
-        changed = seen + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry, settings))
+        original = hu[box].astype(np.float64)
+        changed = original + share * (deposit.hu - _tissue_hu(hu, box, scan.geometry, settings))
         hu[box] = np.clip(np.rint(changed), _LEAST_HU, _MOST_HU).astype(np.int16)
     return replace(scan, hu=hu)
 
@@ -59,8 +59,8 @@ def with_shares(
 def filled_share(
     deposit: Deposit, grid: Geometry, thick_mm: Array, blur: Blur, settings: VerificationSettings
 ) -> Share:
-    """How much of each voxel the deposit fills as the scanner shows it, and where: a box of voxels and the shares
-    (k, j, i). Overshoot makes shares negative around it, and above 1 within a large one.
+    """The fraction of each voxel that the deposit fills as imaged: a box of voxels and the shares in it (k, j, i).
+    Overshoot makes shares negative around a deposit, and above 1 within a large one.
 
     Raises
     ------
@@ -103,8 +103,8 @@ def _slab_maps(
 
 
 def _solid(deposit: Deposit, steps: Array, fine_mm: float, axes: Array) -> Array:
-    """How much of each cell of a fine grid the deposit fills; its whole volume is exact. Cells at the surface are
-    looked at more closely, or a round surface would have flat spots."""
+    """The fraction of each cell of a fine grid that the deposit fills, scaled to its exact volume. Cells at the surface
+    are subdivided, or a round surface would have flat spots."""
     cells = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
     held = deposit.holds(cells @ axes)
     around = np.ones((3, 3, 3), dtype=np.bool_)
@@ -129,31 +129,31 @@ def _blurred(maps: Array, blur: Blur, fine_mm: float) -> Array:
 
 
 def _box(grid: Geometry, slices: npt.NDArray[np.intp], centre: Array, reach_mm: float) -> Box:
-    """The voxels of these slices within reach of a point, whatever the slices' shift against each other."""
+    """The voxels of these slices within reach of a point, however the slices are shifted against each other."""
     plane = np.linalg.pinv(np.column_stack([grid.step_j_mm, grid.step_i_mm]))
-    middle = (centre - grid.origins_mm[slices]) @ plane.T
+    centre_ji = (centre - grid.origins_mm[slices]) @ plane.T
     around = reach_mm * np.linalg.norm(plane, axis=1)
-    low = np.maximum(np.floor((middle - around).min(axis=0)), 0).astype(int)
-    high = np.minimum(np.ceil((middle + around).max(axis=0)) + 1, (grid.rows, grid.columns)).astype(int)
+    low = np.maximum(np.floor((centre_ji - around).min(axis=0)), 0).astype(int)
+    high = np.minimum(np.ceil((centre_ji + around).max(axis=0)) + 1, (grid.rows, grid.columns)).astype(int)
     if (low >= high).any():
         raise ValueError(f"the deposit at {tuple(centre)} lies outside the scan")
     return slice(int(slices[0]), int(slices[-1]) + 1), slice(low[0], high[0]), slice(low[1], high[1])
 
 
 def _tissue_hu(hu: npt.NDArray[np.int16], box: Box, grid: Geometry, settings: VerificationSettings) -> Array:
-    """What the deposit takes the place of: the mean of the tissue around each voxel of the box, free of noise."""
+    """What the deposit replaces: the mean of the tissue around each voxel of the box, free of noise."""
     reach = settings.tissue_reach_mm / np.array(grid.spacing_mm)
     margin = np.ceil(2.0 * reach).astype(int)
     wide = tuple(
         slice(max(part.start - m, 0), min(part.stop + m, n)) for part, m, n in zip(box, margin, hu.shape, strict=True)
     )
-    seen = hu[wide].astype(np.float64)
-    tissue = (seen >= settings.tissue_low_hu) & (seen <= settings.tissue_high_hu)
+    original = hu[wide].astype(np.float64)
+    tissue = (original >= settings.tissue_low_hu) & (original <= settings.tissue_high_hu)
     if not tissue.any():
         return hu[box].astype(np.float64)
-    few = settings.tissue_faint
+    few = settings.tissue_median_weight
     weight = ndimage.gaussian_filter(tissue.astype(np.float64), reach, mode="constant", truncate=2.0)
-    total = ndimage.gaussian_filter(np.where(tissue, seen, 0.0), reach, mode="constant", truncate=2.0)
-    smooth = (total + few * float(np.median(seen[tissue]))) / (weight + few)
+    total = ndimage.gaussian_filter(np.where(tissue, original, 0.0), reach, mode="constant", truncate=2.0)
+    smooth = (total + few * float(np.median(original[tissue]))) / (weight + few)
     inner = tuple(slice(part.start - w.start, part.stop - w.start) for part, w in zip(box, wide, strict=True))
     return np.asarray(smooth[inner])

@@ -1,4 +1,4 @@
-"""What `verify_scan` found out. All values are frozen; unknown is None."""
+"""The result of `verify_scan`. All values are frozen; unknown is None."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SITE, SIZE, VOLUME = "site", "size", "volume"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A deposit to put in, and where it is said to lie by the atlas on the scan as it came; None where that is not
-    what is tried."""
+    """A deposit to insert, and the site and side that the atlas gives it on the original scan; None where the series
+    does not test that."""
 
     series: str
     deposit: Deposit
@@ -28,7 +28,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One deposit put in, and the lesions that calcscan took it for, the largest first."""
+    """One inserted deposit, and the lesions found at it, the largest first."""
 
     planned: Planned
     pass_number: int
@@ -65,7 +65,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalsePositive:
-    """A lesion that appeared in a pass and belongs to nothing that was put in."""
+    """A new lesion in a pass that touches no inserted deposit."""
 
     pass_number: int
     lesion: LocatedLesion
@@ -73,10 +73,10 @@ class FalsePositive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stability:
-    """What the deposits did to everything else, over the passes that look for the skull and the atlas anew.
+    """How the deposits affect everything else, over the passes that segment and register again.
 
-    `kept` of `before` lesions that the scan came with were found again, `moved` of them at another site or side.
-    `shift_mm`: the farthest that a point within the head moved in the atlas.
+    `kept` of the `before` lesions of the original scan were found again, `moved` of them at another site or side.
+    `shift_mm`: the largest displacement of an intracranial point in the atlas.
     """
 
     passes: int
@@ -90,7 +90,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """How many deposits of one diameter and density were put in, and found."""
+    """How many deposits of one diameter and density were inserted, and found."""
 
     diameter_mm: float
     hu: float
@@ -100,7 +100,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeScore:
-    """Of the deposits that were found: found over true volume, less one."""
+    """Relative error of volume (measured over true, less one) of the deposits that were found."""
 
     put_in: int
     found: int
@@ -110,21 +110,21 @@ class VolumeScore:
     """Share within 15, 20 and 30 % of the truth, by that number."""
     interval_holds: float
     plain_mean_bias: float
-    """The same of the plain count at 130 HU."""
+    """Mean relative error of the plain voxel count at 130 HU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verification:
-    """The outcome. `trials` is empty where nothing sound could be tried, and `why_not` says why.
+    """The outcome. `trials` is empty where no test would be sound, and `why_not` says why.
 
-    `baseline` is the analysis of the scan as it came; `picture` a PNG of the deposits at the sites.
+    `baseline` is the analysis of the original scan; `picture` a PNG of the deposits at the sites.
     """
 
     baseline: Result
     blur: Blur
     trials: tuple[Trial, ...]
     untried: Mapping[str, str]
-    """Sites (`site side`) where nothing could be put, and why."""
+    """Sites (`site side`) where no deposit could be inserted, and why."""
     false_positives: tuple[FalsePositive, ...]
     stability: Stability | None
     passes: int

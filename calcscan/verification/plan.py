@@ -1,4 +1,4 @@
-"""Which deposits to put in, where, and in how few passes: none of one pass comes near another."""
+"""Which deposits to insert, where, and in as few passes as possible: those of one pass keep their distance."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CENTRE = (0.0, 0.0, 0.0)
 
 
 def site_passes(places: list[SitePlace], settings: VerificationSettings) -> list[Pass]:
-    """A ball at every place, as large as the site up to a limit, in as few passes as come of it."""
+    """A ball at every site, as large as the site up to a limit, each in the first pass with room for it."""
     passes: list[list[Planned]] = []
     for place in places:
-        diameter = float(np.clip(2.0 * place.radius_mm, settings.site_least_mm, settings.site_most_mm))
+        diameter = float(np.clip(2.0 * place.radius_mm, settings.site_min_mm, settings.site_max_mm))
         deposit = make_deposit("ball", place.centre_mm, np.pi / 6.0 * diameter**3, settings.site_hu)
         planned = Planned(series=SITE, deposit=deposit, site=place.site, side=place.side)
         for one in passes:
@@ -33,7 +33,7 @@ def site_passes(places: list[SitePlace], settings: VerificationSettings) -> list
 
 
 def size_series(count: int, settings: VerificationSettings) -> Iterator[tuple[float, float]]:
-    """Diameter and density, in mm and HU, of about `count` deposits: as many of each pair."""
+    """Diameter in mm and density in HU of about `count` deposits, the same number of each pair."""
     asked = settings.size_series
     pairs = [(float(mm), float(hu)) for mm in asked.diameters_mm for hu in asked.densities_hu]
     for _ in range(max(1, round(count / len(pairs)))):
@@ -41,14 +41,14 @@ def size_series(count: int, settings: VerificationSettings) -> Iterator[tuple[fl
 
 
 def random_passes(room: Room, count: int, rng: np.random.Generator, settings: VerificationSettings) -> list[Pass]:
-    """The series of sizes, of about `count` balls, and that of volumes, of a quarter as many of every shape, at random
-    places in the brain. Empty where the head has no room."""
+    """The series by size (about `count` balls) and by volume (a quarter as many, of every shape) at random positions in
+    the brain. Empty where there is no room."""
     asked = settings.volume_series
     sizes = size_series(count, settings)
     unplaced = [(SIZE, make_deposit("ball", _CENTRE, np.pi / 6.0 * mm**3, hu)) for mm, hu in sizes]
     for number in range(max(len(SHAPES), count // 4)):
-        volume_mm3 = float(np.exp(rng.uniform(*np.log([asked.least_mm3, asked.most_mm3]))))
-        hu = float(rng.uniform(asked.least_hu, asked.most_hu))
+        volume_mm3 = float(np.exp(rng.uniform(*np.log([asked.min_mm3, asked.max_mm3]))))
+        hu = float(rng.uniform(asked.min_hu, asked.max_hu))
         unplaced.append((VOLUME, make_deposit(SHAPES[number % len(SHAPES)], _CENTRE, volume_mm3, hu, rng=rng)))
     return _packed(room, unplaced, rng, settings)
 
@@ -56,15 +56,15 @@ def random_passes(room: Room, count: int, rng: np.random.Generator, settings: Ve
 def _packed(
     room: Room, unplaced: list[tuple[str, Deposit]], rng: np.random.Generator, settings: VerificationSettings
 ) -> list[Pass]:
-    """One series after the other, each pass filled until the next deposit finds no place in it."""
-    every = settings.tried_share
+    """One series after the other; a pass is full when the next deposit no longer fits."""
+    every = settings.candidate_stride
     room = Room(points_mm=room.points_mm[::every], depth_mm=room.depth_mm[::every], clear_mm=room.clear_mm[::every])
     passes: list[list[Planned]] = []
     series_now, gap = "", np.empty(0)
     for series, deposit in unplaced:
         reach = deposit.reach_mm
-        deep = room.depth_mm >= settings.bone_apart_mm + reach
-        clear = room.clear_mm >= settings.apart_mm + reach
+        deep = room.depth_mm >= settings.bone_distance_mm + reach
+        clear = room.clear_mm >= settings.surface_distance_mm + reach
         if not (deep & clear).any():
             continue
         free = (
@@ -76,7 +76,7 @@ def _packed(
             passes.append([])
             series_now, gap = series, np.full(len(room.points_mm), np.inf)
             free = deep & clear
-        # a shift of up to half the coarse grid, or every centre would lie alike on the voxels
+        # jitter of up to half the isotropic grid's spacing, or every centre would fall alike on the voxels
         at = room.points_mm[rng.choice(np.flatnonzero(free))] + rng.uniform(-0.7, 0.7, 3)
         placed = replace(deposit, centre_mm=(float(at[0]), float(at[1]), float(at[2])))
         passes[-1].append(Planned(series=series, deposit=placed))
@@ -86,7 +86,7 @@ def _packed(
 
 def _least_gap(reach_mm: float, settings: VerificationSettings) -> float:
     """From a new centre to the surface of any other deposit."""
-    return float(max(settings.centres_apart_mm, settings.apart_mm + reach_mm))
+    return float(max(settings.centre_distance_mm, settings.surface_distance_mm + reach_mm))
 
 
 def _apart(one: Deposit, other: Deposit, settings: VerificationSettings) -> bool:

@@ -1,4 +1,4 @@
-"""One pass: deposits into the scan, the stages over it, and which lesion is which deposit."""
+"""One pass: insert deposits, run the stages, and match lesions to deposits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calcscan.verification.model import FalsePositive, Planned, Stability, Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Baseline:
-    """The scan as it came, and what calcscan made of it."""
+    """The original scan, and what calcscan found in it."""
 
     scan: Scan
     intracranial: SearchRegion
@@ -50,7 +50,7 @@ def run_pass(
     rerun: bool,
 ) -> PassResult:
     """Insert deposits and search for them. `rerun`: the intracranial space is segmented and the atlas registered again
-    on the changed scan; else both are those of the scan as it came."""
+    on the changed scan; else both are those of the original scan."""
     planned = tuple(planned)
     thick_mm = baseline.scan.slice_thickness_mm
     shares = [filled_share(one.deposit, baseline.scan.geometry, thick_mm, baseline.blur, settings) for one in planned]
@@ -80,17 +80,17 @@ def run_pass(
 
 
 def _lesions_at(share: Share, lesions: LocatedLesionMap, settings: VerificationSettings) -> tuple[LocatedLesion, ...]:
-    """The lesions that lie where the deposit shows, the largest part first."""
+    """The lesions that overlap the core of the deposit, the largest overlap first."""
     box, filled = share
-    seen = lesions.labels[box][filled >= settings.core_share * filled.max()]
-    numbers, counts = np.unique(seen[seen > 0], return_counts=True)
+    core = lesions.labels[box][filled >= settings.core_share * filled.max()]
+    numbers, counts = np.unique(core[core > 0], return_counts=True)
     return tuple(lesions.lesions[int(n) - 1] for n in numbers[np.argsort(-counts, kind="stable")])
 
 
 def _new_lesions(
     baseline: Baseline, lesions: LocatedLesionMap, shares: list[Share], settings: VerificationSettings
 ) -> list[int]:
-    """Numbers of the lesions that were not there before and touch no deposit, not even its faint rim."""
+    """Numbers of the lesions that are new and touch no deposit, not even its faint rim."""
     known = set(np.unique(lesions.labels[baseline.lesions.labels > 0]).tolist())
     for box, filled in shares:
         known |= set(np.unique(lesions.labels[box][np.abs(filled) > settings.rim_share]).tolist())

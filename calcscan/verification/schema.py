@@ -23,7 +23,7 @@ from calcscan.report.schema import Part
 class DepositRow(Part, frozen=True, kw_only=True):
     """One inserted deposit: its true values, and what calcscan measured, null where it found nothing."""
 
-    series: Annotated[str, Meta(description="What it tries: `site`, `size` or `volume`.")]
+    series: Annotated[str, Meta(description="What it tests: `site`, `size` or `volume`.")]
     pass_number: Annotated[int, Meta(ge=1, description="The analysis that it was part of.")] = msgspec.field(
         name="pass"
     )

@@ -1,4 +1,4 @@
-"""From single trials to what a reader asks: how small, how exact, at the right place."""
+"""From single trials to scores: the smallest size found, the error of volume, the right site."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def smallest_reliable_mm(cells: Iterable[Cell], reliable: float) -> dict[float, 
     return out
 
 
-def volumes(trials: Iterable[Trial], *, least_mm3: float = 0.0) -> VolumeScore | None:
-    """How exact the volumes of the series of volumes are; None if none was found."""
-    tried = [t for t in trials if t.planned.series == VOLUME and t.planned.deposit.volume_mm3 >= least_mm3]
+def volumes(trials: Iterable[Trial], *, min_mm3: float = 0.0) -> VolumeScore | None:
+    """The error of the series by volume; None if no deposit was found."""
+    tried = [t for t in trials if t.planned.series == VOLUME and t.planned.deposit.volume_mm3 >= min_mm3]
     found = [t for t in tried if t.found]
     if not found:
         return None

@@ -17,27 +17,26 @@ def summary_text(document: Mapping[str, Any]) -> str:
     ]
     if document["why_not"]:
         return (
-            "\n".join([*lines, *_wrapped(f"calcscan ABSTAINS on this scan, nothing was tried: {document['why_not']}")])
+            "\n".join([*lines, *_wrapped(f"calcscan ABSTAINS on this scan, nothing was tested: {document['why_not']}")])
             + "\n"
         )
-    lines += ["", *_detection(document), "", *_volume(document), "", *_places(document)]
+    lines += ["", *_detection(document), "", *_volume(document), "", *_sites(document)]
     false_positives = document["strays"]
     worst = f", the largest {max(s['volume_mm3'] for s in false_positives):.0f} mm3" if false_positives else ""
-    lines.append(
-        f"Lesions that appeared and were not put in: {len(false_positives)} in {document['passes']} passes{worst}."
-    )
+    where = "new lesions away from any deposit"
+    lines.append(f"False positives ({where}): {len(false_positives)} in {document['passes']} passes{worst}.")
     return "\n".join(lines) + "\n"
 
 
 def _detection(document: Mapping[str, Any]) -> list[str]:
     cells = {(cell["diameter_mm"], cell["hu"]): cell for cell in document["detection"] or ()}
     densities = sorted({hu for _, hu in cells})
-    lines = [_row("found of those put in", [f"{hu:.0f} HU" for hu in densities])]
+    lines = [_row("found / inserted", [f"{hu:.0f} HU" for hu in densities])]
     for mm in sorted({mm for mm, _ in cells}):
         row = [cells[mm, hu] for hu in densities]
         lines.append(_row(f"  {mm:g} mm in diameter", [f"{cell['found']}/{cell['put_in']}" for cell in row]))
     reliable = [entry["diameter_mm"] for entry in document["reliable_from"]]
-    return [*lines, _row("reliably from, mm", ["none" if mm is None else f"{mm:g}" for mm in reliable])]
+    return [*lines, _row("reliable from, mm", ["none" if mm is None else f"{mm:g}" for mm in reliable])]
 
 
 def _row(name: str, entries: list[str]) -> str:
@@ -53,37 +52,38 @@ def _volume(document: Mapping[str, Any]) -> list[str]:
         within = " / ".join(f"{100 * share:.0f}" for share in score["within"].values())
         out.append(
             f"{words}: {score['found']} of {score['put_in']} found; bias {_percent(score['mean_bias'])} (median "
-            f"{_percent(score['median_bias'])}; plain count {_percent(score['plain_mean_bias'])})"
+            f"{_percent(score['median_bias'])}; count at 130 HU {_percent(score['plain_mean_bias'])})"
         )
         out.append(
-            f"  within 15 / 20 / 30 %: {within} %; interval holds the truth in {100 * score['interval_holds']:.0f} %"
+            f"  within 15 / 20 / 30 %: {within} %; "
+            f"interval contains the true volume in {100 * score['interval_holds']:.0f} %"
         )
     return out
 
 
-def _places(document: Mapping[str, Any]) -> list[str]:
+def _sites(document: Mapping[str, Any]) -> list[str]:
     sites = document["sites"]
     if not sites:
-        return ["Places were not tried: calcscan attributes nothing to a site on this scan."]
+        return ["Sites were not tested: calcscan attributes nothing to a site on this scan."]
     found = [site for site in sites if site["found"]]
     right = sum(site["site_right"] and site["side_right"] for site in sites)
     lines = [
-        f"places: {len(found)} of {len(sites)} found, {right} at the right site and side "
-        f"({sum(site['side_right'] for site in found)} of {len(found)} at the right side)"
+        f"sites: {len(found)} of {len(sites)} found, {right} attributed to the right site and side "
+        f"(to the right side: {sum(site['side_right'] for site in found)} of {len(found)})"
     ]
     missed = [f"{s['site']} {s['side']}" for s in sites if not s["found"]]
     wrong = [
-        f"{s['site']} {s['side']} (said {s['said_site']} {s['said_side']})"
+        f"{s['site']} {s['side']} (attributed to {s['said_site']} {s['said_side']})"
         for s in found
         if not (s["site_right"] and s["side_right"])
     ]
-    for words, names in (("missed", missed), ("wrong", wrong), ("not tried", list(document["sites_untried"]))):
+    for words, names in (("missed", missed), ("wrong", wrong), ("not tested", list(document["sites_untried"]))):
         if names:
             lines += _wrapped(f"  {words}: {', '.join(names)}")
-    steady = document["steadiness"]
+    stability = document["steadiness"]
     lines.append(
-        f"  what was there: {steady['kept']} of {steady['before']} found again, {steady['moved']} elsewhere; "
-        f"the atlas moved by up to {steady['shift_mm']:.1f} mm"
+        f"  original lesions: {stability['kept']} of {stability['before']} found again, {stability['moved']} of them "
+        f"attributed elsewhere; the registration shifted by up to {stability['shift_mm']:.1f} mm"
     )
     return lines
 

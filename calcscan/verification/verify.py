@@ -1,4 +1,4 @@
-"""The whole of `calcscan verify`: what the scan holds, deposits put in pass by pass, and the score."""
+"""The whole of `calcscan verify`: analyse the scan, insert deposits pass by pass, and score what is found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from calcscan.verification.rerun import Baseline, PassResult, run_pass, worst_of
 
 Progress = Callable[[str], None]
 PLACELESS = frozenset({"registration_poor", "laterality_unknown"})
-"""Reasons to abstain that leave detection and measuring sound."""
+"""Reasons to abstain that leave detection and measurement sound."""
 
 
 def verify_scan(
@@ -35,28 +35,29 @@ def verify_scan(
     progress: Progress | None = None,
     settings: VerificationSettings | None = None,
 ) -> Verification:
-    """Put calcifications of known size, density and place into a scan, and see what calcscan makes of them.
+    """Insert calcifications of known size, density and site into a scan, and test how well calcscan finds, measures and
+    locates them.
 
     Parameters
     ----------
     source
-        A DICOM folder, a ZIP of one, a NIfTI file, or a scan read already.
+        A DICOM folder, a ZIP of one, a NIfTI file, or a scan that has been read.
     deposits
-        How many to put in by size and density; a quarter as many come by shape and volume, and one at every site.
+        How many to insert by size and density; a quarter as many more vary in shape and volume, and each site gets one.
     seed
-        The same seed puts the same deposits at the same places.
+        The same seed gives the same deposits at the same positions.
     series_uid
-        The series to take; else the one that suits best.
+        The series to analyse; by default the most suitable one.
     progress
-        Called with what is done, as it begins.
+        Called with the name of each step as it begins.
     settings
         How deposits are inserted and judged; by default those of `calcscan/knowledge/verification.toml`.
 
     Returns
     -------
     Verification
-        Without trials where calcscan abstains on the scan for a reason that makes any number unsound; without those
-        at the sites where it only can't place anything.
+        Without trials where calcscan abstains for a reason that makes any number unsound; without those at the sites
+        where it abstains only from locating.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def verify_scan(
 
 
 def _unsound(result: Result) -> str:
-    """Why nothing can be tried on this scan; empty where it can."""
+    """Why no test on this scan would be sound; empty where it would."""
     grave = [flag for flag in result.quality.flags if severity(flag) == "abstain" and flag.code not in PLACELESS]
     return "; ".join(f"{flag.code}: {flag.message}" for flag in grave)
 
@@ -127,7 +128,7 @@ def _verification(
         blur=blur,
         trials=tuple(trial for after in done for trial in after.trials),
         untried=untried,
-        false_positives=tuple(stray for after in done for stray in after.false_positives),
+        false_positives=tuple(lesion for after in done for lesion in after.false_positives),
         stability=worst_of(after.stability for after in done if after.stability is not None),
         passes=len(done),
         seed=seed,

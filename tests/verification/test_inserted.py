@@ -1,4 +1,4 @@
-"""Deposits put into a scan: nothing of them is lost, and they lie where they were put, on any grid."""
+"""Inserted deposits: none of their signal is lost, and they lie where they were inserted, on any grid."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_deposit_has_the_volume_and_the_centroid_it_was_asked_for(shape):
 @pytest.mark.parametrize("name", GRIDS)
 @pytest.mark.parametrize("blur", [SOFT, SHARP], ids=["soft", "sharp"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_signal_is_lost_and_it_lies_where_it_was_put(name, blur, shape):
+def test_no_signal_is_lost_and_its_centroid_is_the_deposits(name, blur, shape):
     grid, thick_mm = GRIDS[name]
     # where slices of one thickness touch or overlap evenly, each point counts once
     centre = (1.3, -2.1, -9.0 if name == "uneven" else 0.7)
@@ -83,7 +83,7 @@ def test_a_thick_slice_dilutes_by_its_own_thickness_not_by_the_increment():
     assert peak[0] / peak[1] == pytest.approx(5.0 / 3.0 / 0.95, rel=0.2)
 
 
-def test_the_deposit_takes_the_place_of_tissue_and_leaves_the_noise():
+def test_the_deposit_replaces_tissue_and_keeps_the_noise():
     grid = stack((1.0, 0.5, 0.5))
     noisy = np.random.default_rng(0).normal(34.0, 15.0, grid.shape)
     scan = Scan(hu=np.rint(noisy).astype(np.int16), geometry=grid)
@@ -101,16 +101,16 @@ def test_the_deposit_takes_the_place_of_tissue_and_leaves_the_noise():
     assert not made.hu.flags.writeable
 
 
-def test_turning_the_scan_in_space_changes_nothing():
+def test_rotating_the_scan_in_space_changes_nothing():
     grid = stack((2.0, 0.5, 0.5))
     scan, deposit = brain(grid), make_deposit("ball", (4.0, 2.0, 1.0), 80.0, 400.0)
     turned = moved(scan, angles_deg=(20.0, -35.0, 140.0), shift_mm=(10.0, 60.0, -30.0))
-    there = turned.geometry.to_world(grid.to_index(deposit.centre_mm))
-    same = insert(turned, [make_deposit("ball", there, 80.0, 400.0)], SOFT)
+    centre_mm = turned.geometry.to_world(grid.to_index(deposit.centre_mm))
+    same = insert(turned, [make_deposit("ball", centre_mm, 80.0, 400.0)], SOFT)
     assert np.abs(same.hu.astype(int) - insert(scan, [deposit], SOFT).hu).max() <= 1
 
 
-def test_dense_deposits_stay_within_what_a_scanner_stores():
+def test_dense_deposits_are_clipped_to_the_range_that_scanners_store():
     scan = insert(brain(stack()), [make_deposit("ball", (0.0, 0.0, 0.0), 300.0, 9000.0)], SHARP)
     assert scan.hu.max() == 3071
 
@@ -122,7 +122,7 @@ def test_a_deposit_outside_the_scan_is_refused():
         insert(brain(stack()), [make_deposit("ball", (0.0, 0.0, -90.0), 10.0, 300.0)], SOFT)
 
 
-def test_one_thickness_is_not_believed_of_a_stack_whose_spacing_changes():
+def test_one_stated_thickness_is_ignored_where_spacing_varies():
     uneven = brain(GRIDS["uneven"][0], 3.5)
     assert uneven.slice_thickness_mm[[0, -1]] == pytest.approx([2.0, 3.5])
     assert set(brain(stack((1.0, 0.5, 0.5)), 1.25).slice_thickness_mm) == {1.25}
@@ -151,20 +151,20 @@ def cylinder(psf_mm: float, *, overshoot: float = 0.0, noise_hu: float = 8.0, se
 
 
 @pytest.mark.parametrize("psf_mm", [0.35, 0.5, 0.8])
-def test_the_blur_is_read_off_the_edge_of_the_skin(psf_mm):
+def test_the_blur_is_measured_at_the_edge_of_the_skin(psf_mm):
     blur = find_blur(cylinder(psf_mm))
     assert blur.measured
     assert blur.psf_mm == pytest.approx(psf_mm, rel=0.1)
 
 
-def test_the_blur_of_a_sharp_kernel_is_read_with_its_overshoot():
+def test_the_blur_of_a_sharp_kernel_is_measured_with_its_overshoot():
     blur = find_blur(cylinder(0.35, overshoot=0.25, noise_hu=20.0))
     assert blur.measured
     assert blur.overshoot > 0
     assert blur.psf_mm == pytest.approx(0.35, rel=0.15)
 
 
-def test_where_the_air_has_been_cut_away_the_blur_is_assumed_and_says_so():
+def test_where_air_was_masked_out_the_blur_is_assumed_and_says_so():
     scan = cylinder(0.5)
     masked = Scan(hu=np.where(scan.hu < -500, -1024, scan.hu).astype(np.int16), geometry=scan.geometry)
     blur = find_blur(masked)
@@ -175,7 +175,7 @@ def test_where_the_air_has_been_cut_away_the_blur_is_assumed_and_says_so():
 
 def test_the_settings_handed_over_are_the_ones_used():
     scan = cylinder(0.5)
-    assert not find_blur(scan, settings=replace(SETTINGS, fewest_profiles=10**6)).measured
+    assert not find_blur(scan, settings=replace(SETTINGS, min_profiles=10**6)).measured
     # noise stays where the surround counts as tissue, and goes where none does
     grid = stack((1.0, 0.5, 0.5))
     noisy = np.random.default_rng(0).normal(-200.0, 15.0, grid.shape)

@@ -55,7 +55,7 @@ def test_a_size_is_reliable_only_if_all_larger_ones_are():
     assert smallest_reliable_mm([Cell(diameter_mm=6.0, hu=150.0, put_in=10, found=9)], 0.95) == {150.0: None}
 
 
-def test_volumes_are_scored_by_what_was_found():
+def test_volumes_are_scored_over_the_deposits_found():
     trials = [
         trial(VOLUME, 100.0, lesion(105.0)),
         trial(VOLUME, 100.0, lesion(60.0), lesion(15.0)),
@@ -68,16 +68,16 @@ def test_volumes_are_scored_by_what_was_found():
     assert score.within == {"0.15": 0.5, "0.2": 0.5, "0.3": 1.0}
     assert score.interval_holds == 0.5
     assert score.plain_mean_bias == pytest.approx((0.575 + 0.125) / 2)
-    assert volumes(trials, least_mm3=500.0) is None
+    assert volumes(trials, min_mm3=500.0) is None
 
 
-def test_a_place_is_right_only_with_its_side_and_only_if_found():
+def test_a_site_is_right_only_with_its_side_and_only_if_found():
     assert located(trial(SITE, 9.0, lesion(), site="pallidum", side="left")) == (True, True)
     assert located(trial(SITE, 9.0, lesion(), site="pallidum", side="right")) == (True, False)
     assert located(trial(SITE, 9.0, site="pallidum", side="left")) == (False, False)
 
 
-def test_random_places_keep_clear_of_bone_of_what_is_there_and_of_each_other():
+def test_random_positions_keep_clear_of_bone_of_lesions_and_of_each_other():
     axis = np.arange(-60.0, 61.0, 3.0)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     depth = 60.0 - np.linalg.norm(points, axis=1)
@@ -102,7 +102,7 @@ def test_a_whole_run_of_the_command(tmp_path, capsys):
     assert {path.name for path in out.iterdir()} == {"verify.json", "verify.csv", "verify.png"}
     said = capsys.readouterr().out
     assert len(said.splitlines()) <= 28
-    assert "found of those put in" in said
+    assert "found / inserted" in said
     content = json.loads((out / "verify.json").read_text(encoding="utf-8"))
     assert content["schema"] == "calcscan-verify/1"
     assert content["disclaimer"]
@@ -113,10 +113,10 @@ def test_a_whole_run_of_the_command(tmp_path, capsys):
     assert largest
     assert all(cell["found"] == cell["put_in"] for cell in largest)
     assert abs(content["volume"]["large"]["mean_bias"]) < 0.15
-    # what is calcified in this head is not tried again, and everything deep is said to lie where it was put
+    # what is calcified in this head is not tried again, and everything deep is attributed to where it was inserted
     assert content["sites_untried"]["pallidum right"] == "calcified already"
-    told = {(row["site"], row["side"]): row["site_right"] and row["side_right"] for row in content["sites"]}
-    assert all(told[site, side] for site in ("thalamus", "putamen", "white_matter") for side in ("left", "right"))
+    right = {(row["site"], row["side"]): row["site_right"] and row["side_right"] for row in content["sites"]}
+    assert all(right[site, side] for site in ("thalamus", "putamen", "white_matter") for side in ("left", "right"))
     assert content["steadiness"]["kept"] == content["steadiness"]["before"] > 0
     assert content["steadiness"]["shift_mm"] < 2.0
 
@@ -126,7 +126,7 @@ def with_contrast() -> Verification:
     return calcscan.verify_scan(replace(sample(PALLIDUM), flags=(Flag(code="contrast", message="seen"),)))
 
 
-def test_nothing_is_tried_where_numbers_would_be_unsound():
+def test_nothing_is_tested_where_numbers_would_be_unsound():
     outcome = with_contrast()
     assert outcome.trials == ()
     assert "contrast" in outcome.why_not

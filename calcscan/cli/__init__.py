@@ -1,9 +1,8 @@
 """The command line: arguments → the Python API → text and exit status. Each command is a module beside this one with
-`add_arguments(parser)` and `main(args) -> int`, imported only when it is asked for.
+`add_arguments(parser)` and `main(args) -> int`, imported only when it is needed.
 
 Exit status: 0 done · 1 failed · 2 usage · 3 a batch in which some studies failed · 4 a report was written, but
-calcscan abstained · 130 stopped by the user ·
-128 + n stopped by signal n.
+calcscan abstained · 130 stopped by the user · 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -24,23 +23,24 @@ from calcscan import __version__
 from calcscan.errors import CalcscanError, lacks_memory
 
 COMMANDS = {
-    "run": "one study: calcification found, measured, located, and what to consider",
-    "guide": "the guideline alone, on a file of facts",
-    "batch": "many studies, each on its own; goes on where it stopped",
-    "verify": "puts deposits of known volume into a scan and tells how well they are found, measured and located",
-    "atlas": "which atlas, its sites, licences and checksums",
+    "run": "find, measure and locate calcification in one study, and list what to consider",
+    "guide": "apply the guideline alone to a file of facts",
+    "batch": "analyse many studies, each in its own process; continues where it stopped",
+    "verify": "insert deposits of known volume into a scan, and score how they are found, measured and located",
+    "atlas": "show the atlas: its sites, sources, licences and checksums",
 }
 _IMAGES = ("run", "batch", "verify")
 _LEAST_MEMORY = 640 << 20
-"""Bytes that the libraries for images take to be loaded; with less OpenBLAS tries for ever (1 GiB is too few as well,
-but then something says so)."""
-_NO_MEMORY = "there is not enough memory for this: close other programs, or allow more (2 GB will do)"
+"""Bytes needed to load the image libraries; with less OpenBLAS never returns (1 GiB is too little as well, but then
+an error says so)."""
+_NO_MEMORY = "not enough memory: close other programs, or raise the memory limit (2 GB are enough)"
 _LONGEST = 1000
-"""Of an error's letters: some quote a field or a file that has no end."""
+"""Characters of an error message: some quote a whole field or file."""
 _ABOUT = (
     "Find, measure and locate calcification in a non-contrast head CT, and what to consider, with reasons and sources."
 )
-_NOTE = "Research use only: not a medical device, not for diagnosis. 'calcscan COMMAND --help' tells more."
+_NOTE = "Research use only: not a medical device, not for diagnosis."
+_MORE = "'calcscan COMMAND --help' lists the options of a command."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Stop(KeyboardInterrupt):
-    """A signal asked the program to end; what is under way is undone as for the keyboard."""
+    """A signal asked the program to end; it cleans up as after ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def _stoppable() -> Iterator[None]:
     ours: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in ours:  # once is enough: what is tidied up now isn't to be interrupted
+        for each in ours:  # once is enough: cleaning up must not be interrupted
             signal.signal(each, signal.SIG_IGN)
         raise _Stop(number)
 
@@ -112,8 +112,8 @@ def _stopped(stop: KeyboardInterrupt) -> int:
 
 @contextmanager
 def _streams_open() -> Iterator[None]:
-    """Where a standard stream was closed (`2>&-`) it is open to nowhere: else the next file that is opened would be
-    taken for it, and what libraries say would go into that file."""
+    """A standard stream that was closed (`2>&-`) is opened on the null device: else the next file opened would take its
+    number, and what libraries print would go into that file."""
     missing = []
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -132,14 +132,14 @@ def _streams_open() -> Iterator[None]:
 
 
 def _no_more_output() -> int:
-    """Whoever read our output has gone; Python must not complain of that once more as it ends."""
+    """The reader of our output has gone; Python must not report that once more as it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 
 def _memory_allowed() -> float:
-    """Bytes that this process may have (`ulimit -v`, `ulimit -d`, what a scheduler sets)."""
+    """Bytes that this process may use (`ulimit -v`, `ulimit -d`, a scheduler's limit)."""
     try:
         import resource
     except ImportError:  # Windows
@@ -159,7 +159,7 @@ def _fault(error: BaseException) -> int:
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="calcscan", description=_ABOUT, epilog=_NOTE)
+    parser = argparse.ArgumentParser(prog="calcscan", description=_ABOUT, epilog=f"{_NOTE} {_MORE}")
     parser.add_argument("--version", action="version", version=f"calcscan {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     asked = next((word for word in given if not word.startswith("-")), None)

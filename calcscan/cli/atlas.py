@@ -1,4 +1,4 @@
-"""`calcscan atlas`: which atlas, its sites, what it is made from, checksums."""
+"""`calcscan atlas`: the atlas, its sites, its sources and its checksums."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from calcscan.cli import terminal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan atlas`."""
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Runs it; the atlas is loaded, so that every checksum shown has been checked."""
+    """Print the atlas, which is loaded first, so that every checksum shown has been verified."""
     from msgspec.structs import asdict
 
     from calcscan.atlas import atlas_folder, load_atlas, read_manifest
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _table(about: dict[str, Any]) -> str:
     lines = [f"{name:<10}{about[name]}" for name in ("name", "version", "licence", "sha256")]
-    lines += ["", "files, checked against their sha256"]
+    lines += ["", "files, verified against their sha256"]
     lines += [f"  {name:<20}{digest}" for name, digest in about["files"].items()]
     lines += ["", "made from"]
     for source in about["sources"]:

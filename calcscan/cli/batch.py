@@ -21,21 +21,35 @@ _MOST_REASONS = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "root", type=terminal.path, metavar="ROOT", help="the folder with the studies: DICOM folders, ZIPs, NIfTIs"
+        "root", type=terminal.path, metavar="ROOT", help="folder of studies: DICOM folders, ZIPs or NIfTI files"
     )
     parser.add_argument(
-        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="a folder for each study comes here"
+        "-o",
+        "--out",
+        type=terminal.path,
+        required=True,
+        metavar="OUT",
+        help="folder for the results, with a folder for each study",
     )
-    parser.add_argument("--jobs", type=_count, metavar="N", help="studies at once; default: one a processor, at most 8")
     parser.add_argument(
-        "--timeout", type=_seconds, default=1800.0, metavar="S", help="seconds for a study; default 1800"
+        "--jobs", type=_count, metavar="N", help="studies at once (default: one per processor, at most 8)"
     )
     parser.add_argument(
-        "--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits each scan"
+        "--timeout", type=_seconds, default=1800.0, metavar="S", help="time limit per study in seconds (default: 1800)"
     )
-    parser.add_argument("--keep-ids", action="store_true", help="write names, numbers, dates and UIDs into the results")
-    parser.add_argument("--dry-run", action="store_true", help="only say which studies there are, and what is left out")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument(
+        "--threshold",
+        type=terminal.hounsfield,
+        metavar="HU",
+        help="detection threshold (default: chosen for each scan)",
+    )
+    parser.add_argument(
+        "--keep-ids", action="store_true", help="keep names, patient IDs, dates and UIDs in the results"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the studies found and the files left out, and stop"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -63,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet:
         states = [outcome.state for outcome in result.outcomes.values()]
         counts = ", ".join(f"{states.count(state)} {state}" for state in ("done", "abstained", "failed"))
-        lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished before"]
+        lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished earlier"]
         lines += _accounts(result.studies, result.left_out)
         lines += _doubles(result.same_series)
         lines += [str(result.left_out_table)] * bool(result.left_out) + [str(result.table)]
@@ -72,12 +86,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What is there more than once, as a folder and a ZIP of it."""
+    """Series that were measured more than once, as in a folder and a ZIP of it."""
     if not same:
         return []
     first = next(iter(same))
     example = ", ".join((first, *same[first]))
-    return [f"{len(same)} of them measure a series that another does too, see same_series_as ({example})"]
+    return [f"{len(same)} of them measure the same series as another: see same_series_as in batch.csv ({example})"]
 
 
 def _dry_run(args: argparse.Namespace) -> int:
@@ -93,7 +107,7 @@ def _dry_run(args: argparse.Namespace) -> int:
 
 
 def _accounts(studies: Sequence[Study], left_out: Sequence[LeftOut]) -> list[str]:
-    """Where the files went, in numbers."""
+    """How many files are in studies, and how many are left out for which reason."""
     used = sum(study.files for study in studies)
     reasons: Counter[str] = Counter()
     for row in left_out:

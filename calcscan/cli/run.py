@@ -20,18 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input", type=terminal.path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file"
     )
     parser.add_argument(
-        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="the folder for the results"
+        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="folder to write the results to"
     )
     parser.add_argument(
-        "--context", type=terminal.path, metavar="FILE", help="facts about the person: YAML, TOML or JSON"
+        "--context",
+        type=terminal.path,
+        metavar="FILE",
+        help="facts about the person, in YAML, TOML or JSON; calcscan/knowledge/facts.toml lists them",
     )
-    parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
+    parser.add_argument("--series", metavar="UID", help="series to analyse (default: the most suitable one)")
     parser.add_argument(
-        "--threshold", type=terminal.hounsfield, metavar="HU", help="instead of the one that suits the scan"
+        "--threshold", type=terminal.hounsfield, metavar="HU", help="detection threshold (default: chosen for the scan)"
     )
-    parser.add_argument("--keep-ids", action="store_true", help="write name, number, date and UIDs into the results")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.add_argument("--json", action="store_true", help="report.json on standard output, instead of a summary")
+    parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print report.json instead of a summary; calcscan/knowledge/report.schema.json describes it",
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What the commands share: progress on stderr, text that any terminal can show, arguments with a unit."""
+"""What the commands share: progress on stderr, text that any terminal can display, arguments with a unit."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def load_kernels(*, quiet: bool) -> None:
-    """Load numba and see where compiled code can be kept; says so, once, where that isn't as usual.
+    """Load numba and find where compiled code can be cached; prints a note where that is not the usual folder.
 
     Raises
     ------
     SettingError
-        An environment variable that decides about it can't be taken.
+        An environment variable that configures it is invalid.
     """
     try:
         from calcscan._kernels.cache import note
     except ValueError as error:
-        raise SettingError(str(error), hint="set it so, or leave it out") from error
+        raise SettingError(str(error), hint="correct it, or unset it") from error
     said = note()
     if said and not quiet:
         sys.stderr.write(f"calcscan: {said}\n")
@@ -129,7 +129,7 @@ def _display(*columns: str | ProgressColumn, transient: bool = False) -> Display
 
 
 def quieten_libraries() -> None:
-    """Libraries' own warnings stay off the terminal: they may quote a person's data; calcscan flags what matters."""
+    """Keep libraries' warnings off the terminal: they may quote a person's data, and calcscan flags what matters."""
     if not os.environ.get("CALCSCAN_DEBUG"):
         warnings.simplefilter("ignore")
         logging.getLogger("pydicom").addHandler(logging.NullHandler())
@@ -137,13 +137,13 @@ def quieten_libraries() -> None:
 
 
 def write_text(text: str) -> None:
-    """To stdout, with a `?` for what its encoding can't show and for what would steer the terminal."""
+    """To stdout, with a `?` for what its encoding lacks and for control characters."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(shown(text, lines=True).encode(encoding, "replace").decode(encoding))
 
 
 def shown(text: str, *, lines: bool = False) -> str:
-    """Text that a terminal shows and does not obey: names and headers may hold control characters.
+    """Text without control characters, which names and headers may hold and a terminal would obey.
 
     >>> shown("a\\x1b[31m\\tb\\nc"), shown("a\\nb", lines=True)
     ('a?[31m?b?c', 'a\\nb')
@@ -152,7 +152,7 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 
 def path(text: str) -> Path:
-    """A path; not an empty text, which Python would take for the folder that one is in."""
+    """A path; an empty one is refused, since Python takes it for the current folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty: is a variable not set? (write . for this folder)")
     return Path(text)

@@ -16,15 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input", type=terminal.path, metavar="INPUT", help="a DICOM folder, a ZIP of one, or a NIfTI file"
     )
     parser.add_argument(
-        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="the folder for the results"
+        "-o", "--out", type=terminal.path, required=True, metavar="OUT", help="folder to write the results to"
     )
-    parser.add_argument("--series", metavar="UID", help="the series to take; else the one that suits best")
+    parser.add_argument("--series", metavar="UID", help="series to analyse (default: the most suitable one)")
     parser.add_argument(
-        "--deposits", type=_count, metavar="N", help="how many by size and density; a quarter as many by volume"
+        "--deposits",
+        type=_count,
+        metavar="N",
+        help=(
+            "deposits by size and density, and a quarter as many by volume "
+            "(default: size_count in calcscan/knowledge/verification.toml)"
+        ),
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another seed tries other places; default 1")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.add_argument("--json", action="store_true", help="verify.json on standard output, instead of a summary")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the random positions (default: 1)")
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--json", action="store_true", help="print verify.json instead of a summary")
 
 
 def main(args: argparse.Namespace) -> int:

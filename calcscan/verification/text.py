@@ -11,9 +11,10 @@ _WIDTH = 96
 
 def summary_text(document: Mapping[str, Any]) -> str:
     """The outcome in at most about 25 lines."""
+    blur = document["blur"]
     lines = [
         f"calcscan {document['software']['version']} verify: research use only, not for diagnosis",
-        f"quality: {document['quality']['state']}; blur {document['blur']['psf_mm']:.2f} mm, {document['blur']['why']}",
+        *_wrapped(f"quality: {document['quality']['state']}; blur {blur['psf_mm']:.2f} mm, {blur['why']}"),
     ]
     if document["why_not"]:
         return (

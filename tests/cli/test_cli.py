@@ -46,7 +46,7 @@ def test_run_writes_the_report_and_says_so(analysed, tmp_path, capsys):
     assert said.err == ""
 
 
-def test_run_hands_on_what_it_is_told(analysed, tmp_path, capsys):
+def test_run_hands_on_its_arguments(analysed, tmp_path, capsys):
     facts = tmp_path / "facts.yaml"
     facts.write_text("age_years: 52\n")
     assert (
@@ -119,7 +119,7 @@ def test_an_interrupt_is_clean(analysed, tmp_path, capsys):
     assert capsys.readouterr().err == "calcscan: stopped\n"
 
 
-def test_an_output_that_cannot_be_is_found_out_before_the_work(analysed, tmp_path, capsys):
+def test_an_impossible_output_is_refused_before_the_work(analysed, tmp_path, capsys):
     (tmp_path / "lesions.csv").write_text("mine")
     assert main(["run", "scan", "-o", str(tmp_path)]) == 1
     assert analysed.asked == []
@@ -127,7 +127,7 @@ def test_an_output_that_cannot_be_is_found_out_before_the_work(analysed, tmp_pat
     assert (tmp_path / "lesions.csv").read_text() == "mine"
 
 
-def test_wrong_facts_are_found_out_before_the_work(analysed, tmp_path, capsys):
+def test_wrong_facts_are_refused_before_the_work(analysed, tmp_path, capsys):
     assert main(["run", "scan", "-o", str(tmp_path / "out"), "--context", str(tmp_path / "none.yaml")]) == 1
     assert analysed.asked == []
     assert "none.yaml" in capsys.readouterr().err
@@ -247,7 +247,7 @@ def test_the_first_run_says_that_it_compiles(monkeypatch, compiled):
     assert ("compiling" in screen.text()) == (not compiled)
 
 
-def test_a_poor_terminal_gets_what_it_can_show(monkeypatch):
+def test_a_limited_terminal_gets_what_it_can_display(monkeypatch):
     class Poor:
         encoding = "ascii"
 
@@ -260,7 +260,7 @@ def test_a_poor_terminal_gets_what_it_can_show(monkeypatch):
     assert poor.text == "3 mm?"
 
 
-def test_the_atlas_is_told_with_licences_and_checksums(capsys):
+def test_the_atlas_is_shown_with_licences_and_checksums(capsys):
     assert main(["atlas", "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
     assert about["files"]

@@ -172,6 +172,6 @@ def test_memory_that_the_libraries_can_not_even_be_loaded_into_is_said_at_once(t
     done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stderr == (
-        "calcscan: there is not enough memory for this: close other programs, or allow more (2 GB will do)\n"
+        "calcscan: not enough memory: close other programs, or raise the memory limit (2 GB are enough)\n"
     )
     assert done.stdout == ""

@@ -173,6 +173,12 @@ def test_where_air_was_masked_out_the_blur_is_assumed_and_says_so():
     assert not find_blur(brain(stack())).measured
 
 
+def test_an_assumed_blur_says_which_limit_the_measured_one_failed():
+    scan = cylinder(0.5)
+    assert "outside the 0.70 to 1.50 mm" in find_blur(scan, settings=replace(SETTINGS, min_psf_mm=0.7)).why
+    assert "but varied by" in find_blur(scan, settings=replace(SETTINGS, max_spread=0.0)).why
+
+
 def test_the_settings_handed_over_are_the_ones_used():
     scan = cylinder(0.5)
     assert not find_blur(scan, settings=replace(SETTINGS, min_profiles=10**6)).measured

@@ -1,11 +1,11 @@
-"""Many studies, each in a process of its own, so that what breaks one leaves the others alone.
+"""Many studies, each in its own process, so that a failure affects one study only.
 
-discover  folder → studies, and what is left out (people: whose is whose; names; lists)
-status    what is known of a study's last run, beside its results
+discover  folder → studies, and what is left out (archives, joins, people, names, lists)
+status    how a study's last run ended, stored beside its results
 table     batch.csv and left_out.csv
 work      one study, inside its process
 processes the local runner: starts, watches and ends those processes
-run       run_batch: puts them together, and the table of all
+run       run_batch: all of these in order
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A ZIP that holds several studies: which of its entries are whose."""
+"""A ZIP that holds several studies: which of its entries belong to which."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcscan.batch.people import told_apart
+from calcscan.batch.people import number_persons
+from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Person
 from calcscan.read.headers.probe import probe_archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """Study → its entries, by their number, and with them those that can't be read; and entries that are nobody's."""
+    """Study → the numbers of its entries, unreadable ones included; and the entries of an unclear person."""
 
     studies: dict[str, tuple[int, ...]]
     unclear: tuple[str, ...] = ()
 
 
-def studies_in(path: Path) -> Archive:
-    """The studies in a ZIP; none where it holds one only, or none, or can't be opened: it is then read as it is."""
+def studies_in(path: Path, settings: ReadingSettings) -> Archive:
+    """The studies in a ZIP; none where it holds fewer than two or can't be opened: the reader then takes it whole."""
     entries = probe_archive(path)
     people: dict[str, dict[Person, None]] = defaultdict(dict)
     uids = {seen.study_uid for _, seen in entries if seen.study_uid}
@@ -28,7 +29,7 @@ def studies_in(path: Path) -> Archive:
     for _, seen in entries:
         if seen.dicom and seen.person is not None:
             people[seen.study_uid or usual][seen.person] = None
-    numbers = {uid: told_apart(persons) for uid, persons in people.items()}
+    numbers = {uid: number_persons(persons, settings) for uid, persons in people.items()}
     found: dict[str, list[int]] = defaultdict(list)
     unclear: list[str] = []
     doubtful: list[int] = []

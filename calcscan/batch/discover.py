@@ -1,6 +1,6 @@
 """Folder → studies, and what is left out. A study is a StudyInstanceUID of one person, a ZIP file or a NIfTI file.
 
-Every file is looked at once, and what is found is put together afterwards: time grows with the number of files.
+Every file is examined once and files are grouped afterwards: time is linear in the number of files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from calcscan.batch.joins import Member, joined
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
-from calcscan.batch.people import told_apart
+from calcscan.batch.people import number_persons
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.read.files.source import SourceFile
@@ -27,38 +27,46 @@ from calcscan.report.outputs import OURS, REPORT, is_report
 
 Look = Callable[[Path], Probe]
 Looking = Callable[[int], None]
-"""Told how many files have been looked at."""
+"""Called with the number of files examined so far."""
 
 _ENDINGS = (".nii.gz", ".nii", ".zip")
 _MANY = "\0many"
 _NOBODYS = "does not say whose it is, and its study is of several people"
 
 
-def find_studies(root: Path, out: Path, look: Look, looking: Looking | None = None) -> Found:
+def find_studies(
+    root: Path,
+    out: Path,
+    look: Look,
+    looking: Looking | None = None,
+    *,
+    settings: ReadingSettings | None = None,
+) -> Found:
     """Every study under `root`, by name, and every file that belongs to none, with the reason.
 
-    Nothing of `out` is looked at, nor what calcscan wrote elsewhere.
+    Nothing in `out` is examined, nor results of calcscan elsewhere.
 
     Raises
     ------
     OSError
         The root can't be listed.
     """
+    settings = settings or load(ReadingSettings)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom quotes what it does not like: it may be a name
+        warnings.simplefilter("ignore")  # pydicom quotes the values it warns about, which may be names
         if root.is_dir():
             tree = _looked_at(root, out, look, looking)
-            drafts = _studies(root, tree)
+            drafts = _studies(root, tree, settings)
         else:
             root, file = root.parent, root
             tree = _Tree(left_out=LeftOuts(root))
-            drafts = list(_alone_drafts(root, file, tree))
+            drafts = list(_alone_drafts(root, file, tree, settings))
     return Found(studies=_with_names(root, drafts), left_out=tree.left_out.rows())
 
 
 @dataclass(slots=True, kw_only=True)
 class _Tree:
-    """What was seen, before it is put together."""
+    """What was found, before it is grouped."""
 
     left_out: LeftOuts
     dicom: list[Member] = field(default_factory=list)
@@ -68,7 +76,7 @@ class _Tree:
     locked: list[Path] = field(default_factory=list)
     """Folders that can't be opened."""
     apart: set[Path] = field(default_factory=set)
-    """Folders with something in them that a reader of the whole folder would read too, and must not."""
+    """Folders that hold something else, so that they must not be read as a whole."""
     directories: dict[Path, Path] = field(default_factory=dict)
     """Folder → the DICOMDIR in it."""
 
@@ -135,7 +143,7 @@ def _problem(tree: _Tree, entry: Entry) -> None:
 
 
 def _count(folder: Path) -> int | None:
-    """How many files are below a folder that is not looked into; None for one that ROOT lies in."""
+    """How many files are below a folder that is skipped; 0 for a link, whose files are counted elsewhere."""
     if folder.is_symlink():
         return 0
     return sum(len(names) for _, _, names in os.walk(folder))
@@ -155,16 +163,16 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Probe) -> None:
             tree.directories[folder] = path
 
 
-def _studies(root: Path, tree: _Tree) -> list[_Draft]:
+def _studies(root: Path, tree: _Tree, settings: ReadingSettings) -> list[_Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
-    parts = dict(_by_person(tree))
+    parts = dict(_by_person(tree, settings))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
     whole = {path for draft in drafts if draft.top is None for path in draft.paths}
     with_study = {path.parent for files in parts.values() for path in files}
-    drafts += [draft for path in tree.alone for draft in _alone_drafts(root, path, tree)]
+    drafts += [draft for path in tree.alone for draft in _alone_drafts(root, path, tree, settings)]
     for folder, unread in tree.unread.items():
-        if folder not in with_study and not _within(folder, whole, root) and _is_study(unread):
+        if folder not in with_study and not _within(folder, whole, root) and _is_study(unread, settings):
             paths = tuple(path for path, _ in unread)
             tree.left_out.take(paths)
             key = f"unread in {folder.relative_to(root)}"
@@ -175,20 +183,20 @@ def _studies(root: Path, tree: _Tree) -> list[_Draft]:
     return drafts
 
 
-def _is_study(unread: Iterable[tuple[Path, bool]]) -> bool:
-    """Are files that can't be read a study that failed, or stray ones?"""
+def _is_study(unread: Iterable[tuple[Path, bool]], settings: ReadingSettings) -> bool:
+    """Whether unreadable files are a failed study rather than stray files."""
     claims = [claim for _, claim in unread]
-    return any(claims) or len(claims) >= load(ReadingSettings).min_slices
+    return any(claims) or len(claims) >= settings.min_slices
 
 
 def _within(folder: Path, places: set[Path], root: Path) -> bool:
     return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
 
 
-def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
-    """One study, or those of a ZIP that holds several. Of these the first counts the file as its own."""
+def _alone_drafts(root: Path, path: Path, tree: _Tree, settings: ReadingSettings) -> Iterator[_Draft]:
+    """One study, or those of a ZIP that holds several, of which the first counts the file."""
     key = str(path.relative_to(root))
-    archive = studies_in(path) if path.name.lower().endswith(".zip") else Archive(studies={})
+    archive = studies_in(path, settings) if path.name.lower().endswith(".zip") else Archive(studies={})
     for name in archive.unclear:
         tree.left_out.add(path / name, _NOBODYS, files=0)
     if not archive.studies:
@@ -199,9 +207,9 @@ def _alone_drafts(root: Path, path: Path, tree: _Tree) -> Iterator[_Draft]:
         yield _Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
 
 
-def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
-    for uid, members in joined(tree.dicom).items():
-        numbers = told_apart(dict.fromkeys(member.person for member in members))
+def _by_person(tree: _Tree, settings: ReadingSettings) -> Iterator[tuple[str, list[Path]]]:
+    for uid, members in joined(tree.dicom, settings).items():
+        numbers = number_persons(dict.fromkeys(member.person for member in members), settings)
         several = len(set(numbers.values())) > 1
         together: dict[str, list[Path]] = defaultdict(list)
         for member in members:
@@ -215,7 +223,7 @@ def _by_person(tree: _Tree) -> Iterator[tuple[str, list[Path]]]:
 
 
 def _owners(root: Path, parts: dict[str, list[Path]], apart: set[Path]) -> dict[Path, str]:
-    """Folder → the one study with files in it or below it; `_MANY` where others have, or it isn't to be read whole."""
+    """Folder → the one study with files in or below it; `_MANY` where several have, or it must not be read whole."""
     owner: dict[Path, str] = {}
     marks: dict[Path, set[str]] = defaultdict(set)
     for key, files in parts.items():
@@ -238,8 +246,8 @@ def _owners(root: Path, parts: dict[str, list[Path]], apart: set[Path]) -> dict[
 
 
 def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree: _Tree) -> _Draft:
-    """As one folder, where all below it is of this study; else its files, and those beside them that may be of it.
-    Either way with the DICOMDIR above it, if there is one: it tells what ought to be there."""
+    """As one folder where all below it is of this study; else as its files and those beside them that may be of it.
+    Either way with the DICOMDIR above it, if there is one, which lists the expected files."""
     folders = {path.parent for path in files}
     place = Path(os.path.commonpath(folders)) if len(folders) > 1 else next(iter(folders))
     above = (up for up in (place, *place.parents) if up in tree.directories and up.is_relative_to(root))
@@ -257,7 +265,7 @@ def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree
 
 
 def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
-    """Where two names would be the same, both carry a digest, so that names never depend on what else is there."""
+    """Where two names would be equal, both get a digest, so that neither depends on their order."""
     named = [(study_name(_parts(root, draft)), draft) for draft in drafts]
     met: dict[str, int] = defaultdict(int)
     for name, _ in named:

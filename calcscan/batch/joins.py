@@ -1,6 +1,5 @@
-"""Files that are one study though their study uids differ or are absent: never half a head for want of a uid.
-
-The reader finds out whether they make a series; that they are of one person is seen to after this.
+"""Files that are one study although their study UIDs differ or are missing, so that a head is never split for lack of a
+UID. The reader decides whether they make a series; `people` separates persons afterwards.
 """
 
 from __future__ import annotations
@@ -11,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcscan.knowledge.reading import ReadingSettings
-from calcscan.knowledge.settings import load
 from calcscan.read.headers.image import Person
 
 Place = tuple[Path, str]
-"""Folder and day: nothing is joined across either."""
+"""Folder and day: files are never joined across either."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of a study. `uid` is its study's as the header gives it; empty where it doesn't."""
+    """A file of a study. `uid` is the study UID in its header; empty where it has none."""
 
     path: Path
     uid: str
@@ -33,7 +31,7 @@ class Member:
         return self.path.parent, self.person.study_date
 
 
-def joined(members: Iterable[Member]) -> dict[str, list[Member]]:
+def joined(members: Iterable[Member], settings: ReadingSettings) -> dict[str, list[Member]]:
     """Study → its files.
 
     Files of one uid are one study. So are studies that share a series in one folder, on one day, and slices of one
@@ -46,7 +44,7 @@ def joined(members: Iterable[Member]) -> dict[str, list[Member]]:
         (studies[member.uid] if member.uid else nameless[member.path.parent]).append(member)
     keys = {uid: uid for uid in studies}
     _by_series(studies, keys)
-    _by_slices(studies, keys)
+    _by_slices(studies, keys, settings)
     found: dict[str, list[Member]] = defaultdict(list)
     beside: dict[Path, set[str]] = defaultdict(set)
     for uid, group in studies.items():
@@ -88,11 +86,11 @@ def _root(keys: dict[str, str], uid: str) -> str:
     return uid
 
 
-def _by_slices(studies: dict[str, list[Member]], keys: dict[str, str]) -> None:
+def _by_slices(studies: dict[str, list[Member]], keys: dict[str, str], settings: ReadingSettings) -> None:
     singles: dict[Place, list[Member]] = defaultdict(list)
     for group in studies.values():
         if len(group) == 1 and group[0].slice_number:
             singles[group[0].place].append(group[0])
     for (folder, day), group in singles.items():
-        if len(group) >= load(ReadingSettings).min_slices and _numbers_differ(group):
+        if len(group) >= settings.min_slices and _numbers_differ(group):
             keys |= {member.uid: f"uids that differ in {folder} {day}" for member in group}

@@ -1,4 +1,4 @@
-"""The list of what is left out: a row a file, one row for many of a kind in one folder."""
+"""The list of files left out: a row for each file, or one row for many of a kind in one folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_ROWS = 1000
 
 
 class LeftOuts:
-    """Gathers files and reasons; `rows` tells them."""
+    """Collects files and reasons; `rows` lists them."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

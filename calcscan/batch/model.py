@@ -1,4 +1,4 @@
-"""The values of a batch. All can be sent to another process."""
+"""The values of a batch. All can be pickled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Study:
     members: tuple[int, ...] = ()
     """Of a ZIP that holds several studies: which of its entries, in the order of `source_files`."""
     files: int = 0
-    """How many files are its own."""
+    """How many files belong to it."""
     place: str = ""
     """Where it lies below ROOT."""
 
@@ -46,7 +46,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is asked of every study alike."""
+    """The options, the same for every study."""
 
     threshold_hu: float | None = None
     keep_ids: bool = False
@@ -76,6 +76,6 @@ Work = Callable[[Task], Outcome]
 
 
 class Runner(Protocol):
-    """Does tasks somewhere and hands back each with its outcome as it ends. Must not raise for what happens to one."""
+    """Runs tasks and yields each with its outcome as it ends. A failing task must not raise."""
 
     def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]: ...

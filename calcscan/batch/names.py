@@ -1,4 +1,4 @@
-"""Names of studies and of files, as they can stand in a folder, a table and a terminal, whatever they are made of."""
+"""Names of studies and files that are safe as a folder name, in a table and in a terminal."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def cell(text: object) -> object:
 
 
 def study_name(parts: Sequence[str]) -> str:
-    """The name of a study's folder in OUT: where it lies below ROOT, its parts joined; changed and marked with a digest
-    where that would be no good name.
+    """The name of a study's folder in OUT: where it lies below ROOT, its parts joined; changed, and
+    marked with a digest, where that would be no valid name.
 
     >>> study_name(["anna", "first"]), study_name([".scan"]), len(study_name(["x" * 120, "y" * 120]))
     ('anna__first', '_scan-509052bb', 180)
@@ -65,5 +65,5 @@ def study_name(parts: Sequence[str]) -> str:
 
 
 def digest(text: str) -> str:
-    """Eight letters that stand for a text."""
+    """The first eight hex digits of the SHA-256 of a text."""
     return sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]

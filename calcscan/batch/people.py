@@ -1,28 +1,28 @@
-"""Whose files are whose: two people never make one study, whatever its uid says."""
+"""Which files belong to which person: two people never make one study, even with the same study UID."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from calcscan.knowledge.reading import ReadingSettings
-from calcscan.knowledge.settings import load
 from calcscan.read.headers.identity import Identity, identity_of
 from calcscan.read.headers.image import Person
 
 
-def told_apart(people: Iterable[Person]) -> Mapping[Person, int | None]:
-    """A number for each person: the same for all that may be one, as nothing that both give differs. None for what fits
-    several people and tells too little to say which.
+def number_persons(people: Iterable[Person], settings: ReadingSettings) -> Mapping[Person, int | None]:
+    """A number for each person: the same for descriptions that don't contradict each other. None for one that fits
+    several people and is too sparse to decide between them.
 
+    >>> from calcscan.knowledge.settings import load
+    >>> settings = load(ReadingSettings)
     >>> def person(number: str, name: str, sex: str = "") -> Person:
     ...     return Person(patient_id=number, name=name, age="", birth_date="", sex=sex, study_date="")
-    >>> one, two, three = told_apart([person("1", "Ann"), person("2", "Bob", "M"), person("1", "ANN^", "F")]).values()
-    >>> one == three != two
-    True
-    >>> list(told_apart([person("1", "Ann"), person("2", "Bob"), person("", "")]).values())
+    >>> people = [person("1", "Ann"), person("2", "Bob", "M"), person("1", "ANN^", "F")]
+    >>> list(number_persons(people, settings).values())
+    [1, 0, 1]
+    >>> list(number_persons([person("1", "Ann"), person("2", "Bob"), person("", "")], settings).values())
     [0, 1, None]
     """
-    settings = load(ReadingSettings)
     who = {person: identity_of(person, settings) for person in people}
     groups: list[Identity] = []
     number: dict[Person, int | None] = {}

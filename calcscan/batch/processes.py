@@ -1,6 +1,5 @@
-"""The local runner: one spawned process a task. A crash, a fault in C code, or a task without end costs that task only.
-
-(A pool would not do: when one of its workers is killed, `ProcessPoolExecutor` loses every task.)
+"""The local runner: one spawned process per task, so that a crash, a fault in C code or an endless task costs that task
+only. (Not a pool: when one of its workers is killed, `ProcessPoolExecutor` loses every task.)
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _THREADS = (
 )  # fmt: skip
 
 _LONGEST_PAUSE_S = 86400.0
-"""A system waits no longer than it can count to; whoever waits just waits again."""
+"""The system limits how long one wait may be; the wait is then repeated."""
 
 
 def local_processes(jobs: int, timeout_s: float | None) -> Runner:
@@ -75,7 +74,7 @@ def _start(task: Task, work: Work, timeout_s: float | None) -> _Running:
 
 
 def _in_process(task: Task, work: Work, answer: Connection) -> None:
-    """Runs in the new process. Only the parent minds the keyboard; libraries say nothing."""
+    """Runs in the new process. Only the parent handles ctrl-C; output of libraries is discarded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if not os.environ.get("CALCSCAN_DEBUG"):
@@ -88,7 +87,7 @@ def _in_process(task: Task, work: Work, answer: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """However the parent is stopped, its work ends too: a batch begun again would share OUT with it."""
+    """End with the parent, however it was stopped: a batch that is restarted would share OUT with this process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -96,7 +95,7 @@ def _end_with_parent() -> None:
 
 
 def _ended(active: list[_Running]) -> Iterator[tuple[_Running, Outcome]]:
-    """Waits until something ends or runs out of time, then hands back all that did."""
+    """Waits until a process ends or times out, then yields all that did."""
     deadlines = [running.deadline for running in active if running.deadline is not None]
     pause = min(max(0.0, min(deadlines) - time.monotonic()), _LONGEST_PAUSE_S) if deadlines else None
     ready = wait([running.answer for running in active], pause)
@@ -139,7 +138,7 @@ def _stop(running: _Running) -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """So many threads for the processes started here, unless the user said otherwise; read as libraries load."""
+    """Threads for the processes started here, unless the user has set them; libraries read this as they load."""
     ours = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(ours, str(count)))
     try:

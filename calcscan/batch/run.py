@@ -20,7 +20,7 @@ from calcscan.report.earlier import put_aside
 from calcscan.report.outputs import EARLIER, REPORT
 
 MOST_JOBS = 8
-"""Unless more are asked for: each needs one or two GB."""
+"""By default: each needs one or two GB."""
 
 Report = Callable[[int, int, str, str], None]
 """(how many are finished, of how many, name, state)"""
@@ -28,7 +28,7 @@ Report = Callable[[int, int, str, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """How each study ended, by name; which were finished before and left alone; and what is part of no study."""
+    """How each study ended, by name; which had been finished earlier; and the files that belong to no study."""
 
     outcomes: Mapping[str, Outcome]
     skipped: tuple[str, ...]
@@ -37,7 +37,7 @@ class BatchResult:
     left_out: tuple[LeftOut, ...] = ()
     left_out_table: Path | None = None
     same_series: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Study → the others in which the very same series was measured: a ZIP beside the folder that it was made of."""
+    """Study → others in which the same series was measured, such as a ZIP beside the folder it was made from."""
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -57,18 +57,18 @@ def run_batch(
 ) -> BatchResult:
     """Analyse every study under `root`; results go to `out`/<name>/, a table of all to `out`/batch.csv.
 
-    Studies that were finished earlier, on the same input with the same settings and version, are not done again; those
-    that failed are. One that fails, crashes or takes longer than `timeout_s` leaves the others alone. Every file under
-    `root` is part of one study, or stands with its reason in `out`/left_out.csv.
+    Studies finished earlier, on the same input with the same settings and version, are skipped; failed ones are
+    repeated. A study that fails, crashes or takes longer than `timeout_s` does not affect the others. Every file under
+    `root` is part of one study, or listed with a reason in `out`/left_out.csv.
 
     Parameters
     ----------
     jobs
-        How many at once; by default one for each processor, eight at most.
+        Studies at once; by default one per processor, at most eight.
     runner
-        Where the work is done (`calcscan.batch.model.Runner`); by default in processes on this machine.
+        Runs the work (`calcscan.batch.model.Runner`); by default in processes on this machine.
     looking
-        Called with the number of files looked at, while studies are looked for.
+        Called with the number of files examined, during the search for studies.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def run_batch(
 
 
 def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -> Found:
-    """What `run_batch` would do: every study under `root`, and what belongs to none. Writes nothing.
+    """What `run_batch` would analyse: every study under `root`, and the files in none. Writes nothing.
 
     Raises
     ------
@@ -131,10 +131,10 @@ def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -
 
 
 def _refuse_root(root: Path, out: Path) -> None:
-    """The input is only ever read."""
+    """Refuse an output in which the input would be written to."""
     try:
         at, place = root.resolve(), out.resolve()
-    except (OSError, RuntimeError):  # a link that leads to itself is found out elsewhere
+    except (OSError, RuntimeError):  # a link to itself is reported elsewhere
         return
     if at == place or place in at.parents:
         what = "the output is the input" if at == place else "the output holds the input"
@@ -142,7 +142,7 @@ def _refuse_root(root: Path, out: Path) -> None:
 
 
 def _refuse_study(root: Path, out: Path) -> None:
-    """A folder below `root` may be used for the results, but not one with studies in it: nobody would look at those."""
+    """Refuse an output below `root` that holds studies, which would be missed; any other folder below it is allowed."""
     if not out.is_dir() or out.resolve() == root.resolve() or not out.resolve().is_relative_to(root.resolve()):
         return
     held = [study for study in find_studies(out, out / EARLIER, probe).studies if study.files]
@@ -153,7 +153,7 @@ def _refuse_study(root: Path, out: Path) -> None:
 
 
 def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
-    """What is finished already, and what is still to do."""
+    """Outcomes of finished studies, and the tasks still to run."""
     outcomes: dict[str, Outcome] = {}
     todo: list[Task] = []
     for task in tasks:
@@ -180,7 +180,7 @@ def _do(run: Runner, todo: list[Task], outcomes: dict[str, Outcome], total: int,
 
 
 def _noted(task: Task, outcome: Outcome, marks: dict[str, str]) -> Outcome:
-    """Writes the status down; that it can't be is no reason to leave the other studies undone."""
+    """Writes the status; if that fails, the other studies still run."""
     try:
         if outcome.state == FAILED and has_report(task.out):
             put_aside(task.out)

@@ -1,6 +1,6 @@
-"""status.json beside a study's results: how its last run ended, and on what, so that it need not be done again.
+"""status.json beside a study's results: how its last run ended, and on which input, so that it is not repeated.
 
-What lies in OUT may be damaged in any way: it is then as if it were not there.
+Files in OUT may be damaged in any way; a damaged file counts as missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCHEMA = "calcscan-status/1"
 
 
 def fingerprint(task: Task) -> dict[str, str]:
-    """What decides whether a result is still good: the input, the settings and the version."""
+    """What a result is valid for: the input, the settings and the version."""
     return {
         "input_digest": input_digest(task.study),
         "settings_digest": settings_digest(task.settings),
@@ -35,7 +35,7 @@ def fingerprint(task: Task) -> dict[str, str]:
 
 
 def input_digest(study: Study) -> str:
-    """Of names, sizes and times of change, not of contents: reading those would take as long as the work itself."""
+    """Digest of names, sizes and modification times; contents would take as long to read as the analysis."""
     digest = sha256()
     for path in study.paths:
         for name, file, problem in _files(study, path):
@@ -64,7 +64,7 @@ def settings_digest(settings: Settings) -> str:
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """What status.json says; empty where there is none or it can't be read."""
+    """The content of status.json; empty where there is none or it can't be read."""
     try:
         if not (folder / STATUS).is_file():  # a pipe by that name would never end
             return {}
@@ -110,7 +110,7 @@ def report_files(folder: Path) -> dict[str, int]:
 
 
 def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
-    """In one step, so that nobody ever reads half of it. `marks` is the fingerprint from before the work.
+    """Atomically. `marks` is the fingerprint from before the analysis.
 
     Raises
     ------
@@ -131,8 +131,8 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
 
 
 def clear_remains(task: Task) -> None:
-    """Take away what is left of a report of this study whose report.json is gone or damaged: nobody would then be
-    allowed to write there. What is in a folder without our status.json is never touched."""
+    """Remove the rest of a report of this study whose report.json is missing or damaged: it would block a new one.
+    A folder without our status.json is never touched."""
     with suppress(OSError, CalcscanError):
         check_output(task.out)  # makes whole what a killed run has put aside
     if read_status(task.out).get("study") != task.study.name or has_report(task.out):
@@ -145,7 +145,7 @@ def clear_remains(task: Task) -> None:
 
 
 def has_report(folder: Path) -> bool:
-    """Is there a report.json of calcscan's? It is not opened where it is no file."""
+    """Whether there is a report.json of calcscan's; what is not a regular file is not opened."""
     try:
         return (folder / REPORT).is_file() and is_report(folder / REPORT)
     except (OSError, RecursionError, MemoryError):

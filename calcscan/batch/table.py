@@ -1,4 +1,4 @@
-"""The tables of a batch: batch.csv, a row a study, and left_out.csv, a row for what belongs to none."""
+"""The tables of a batch: batch.csv, a row per study, and left_out.csv, the files that belong to none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_file(path: Path) -> None:
 
 
 def is_odd(path: Path) -> bool:
-    """Does a folder stand in a file's place, or a pipe? To read one of those never ends."""
+    """Whether a folder or a pipe is in a file's place; reading a pipe would never end."""
     try:
         return path.exists() and not path.is_file()
     except OSError:
@@ -41,7 +41,7 @@ def is_odd(path: Path) -> bool:
 
 
 def same_series(tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> dict[str, tuple[str, ...]]:
-    """Study → the others in which the same series was measured, by its UIDs: whoever adds rows up counts it twice."""
+    """Study → the others in which the same series was measured, by its UIDs: a sum over rows would count it twice."""
     together: dict[tuple[str, str], list[str]] = defaultdict(list)
     for task in tasks:
         name = task.study.name
@@ -113,7 +113,7 @@ def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
 
 
 def row_of(folder: Path) -> dict[str, Any] | None:
-    """What batch.csv says of a study, from its report.json; None where there is none that can be used."""
+    """A study's row of batch.csv, from its report.json; None where there is no usable one."""
     try:
         if not (folder / REPORT).is_file():
             return None
@@ -140,7 +140,7 @@ def _named() -> Mapping[tuple[str, str], str]:
 
 
 def _written(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """In one step, so that nobody ever reads half of it."""
+    """Written atomically."""
     part = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from calcscan.errors import CalcscanError, lacks_memory
 
 
 def do_study(task: Task) -> Outcome:
-    """Analyse a study and write its report. Whatever goes wrong is an outcome, not an exception."""
+    """Analyse a study and write its report. Any failure is an outcome, not an exception."""
     begin = time.perf_counter()
     written = ""
     try:
@@ -30,7 +30,7 @@ def do_study(task: Task) -> Outcome:
 
 
 def _outcome(task: Task, path: Path) -> tuple[str, str, str]:
-    """How it ended, what went wrong, and which report.json was written."""
+    """State, error, and the digest of the report.json that was written."""
     try:
         state, written = _analyse(task, path)
         return state, "", written
@@ -58,8 +58,8 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
 
 @contextmanager
 def _one_path(study: Study) -> Iterator[Path]:
-    """A study that lies among others' files, as one folder of links that lie as the files do, or of its entries of an
-    archive."""
+    """One path for the reader: a study among other files as a folder of links in the same layout, one in an
+    archive as a folder of its entries."""
     if study.top is None and not study.members:
         yield study.paths[0]
         return
@@ -76,7 +76,7 @@ def _one_path(study: Study) -> Iterator[Path]:
 
 
 def _unpack(study: Study, folder: Path) -> None:
-    """What can't be unpacked is an empty file: the reader says that a slice may be missing."""
+    """An entry that can't be unpacked becomes an empty file, so that the reader reports a missing slice."""
     from calcscan.read.files.inputs import source_files
 
     with source_files(study.paths[0]) as files:

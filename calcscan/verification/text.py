@@ -82,7 +82,7 @@ def _sites(document: Mapping[str, Any]) -> list[str]:
         if names:
             lines += _wrapped(f"  {words}: {', '.join(names)}")
     stability = document["steadiness"]
-    lines.append(
+    lines += _wrapped(
         f"  original lesions: {stability['kept']} of {stability['before']} found again, {stability['moved']} of them "
         f"attributed elsewhere; the registration shifted by up to {stability['shift_mm']:.1f} mm"
     )

@@ -55,9 +55,9 @@ def places(found: Found) -> dict[str, int]:
 
 
 def reasons(found: Found) -> dict[str, str]:
-    told = {row.path: row.reason for row in found.left_out}
-    assert len(told) == len(found.left_out)
-    return told
+    reasons = {row.path: row.reason for row in found.left_out}
+    assert len(reasons) == len(found.left_out)
+    return reasons
 
 
 class InLine:
@@ -185,20 +185,20 @@ def test_every_file_is_accounted_for_once(everything: Path, tmp_path: Path) -> N
     assert result.failed == tuple(
         sorted(row["study"] for row in table.values() if row["input"] in ("broken", "locked"))
     )
-    told = {path: row["reason"] for path, row in left.items()}
-    assert told["cut/zz.dcm"] == "is truncated within its header"
-    assert told["cut/dead.dcm"] == told["gone"] == "is a broken link"
-    assert "already" in told["linked again"]
-    assert told["pipe.dcm"] == "is a pipe, not a file"
-    assert told["socket"] == "is a socket, not a file"
-    assert "archive" in told["packed/inner.tar"]
-    assert told["spread/a/IM1.dcm.gz"].startswith("is a compressed DICOM file")
-    assert told["packed/sites.nii.gz"] == "is a label map that calcscan wrote"
-    assert told["earlier/s/lesions.nii.gz"] == told["earlier/s/report.json"] == "is a result of calcscan"
-    assert told[".git"] == "is a version-control folder"
-    assert "Permission denied" in told["locked"]
-    assert told["packed/readme"] == "is not a DICOM image"
-    assert sum(path.startswith("flat/") for path in told) == 30
+    reasons = {path: row["reason"] for path, row in left.items()}
+    assert reasons["cut/zz.dcm"] == "is truncated within its header"
+    assert reasons["cut/dead.dcm"] == reasons["gone"] == "is a broken link"
+    assert "already" in reasons["linked again"]
+    assert reasons["pipe.dcm"] == "is a pipe, not a file"
+    assert reasons["socket"] == "is a socket, not a file"
+    assert "archive" in reasons["packed/inner.tar"]
+    assert reasons["spread/a/IM1.dcm.gz"].startswith("is a compressed DICOM file")
+    assert reasons["packed/sites.nii.gz"] == "is a label map that calcscan wrote"
+    assert reasons["earlier/s/lesions.nii.gz"] == reasons["earlier/s/report.json"] == "is a result of calcscan"
+    assert reasons[".git"] == "is a version-control folder"
+    assert "Permission denied" in reasons["locked"]
+    assert reasons["packed/readme"] == "is not a DICOM image"
+    assert sum(path.startswith("flat/") for path in reasons) == 30
     for name in table:
         assert (out / name / "status.json").is_file()
         assert name.isprintable()
@@ -434,10 +434,10 @@ def test_thousands_of_files_of_a_kind_are_one_row(tmp_path: Path) -> None:
         (tmp_path / f"{n}.bin").touch()
     (tmp_path / "0.bin").write_bytes(b"x")  # another reason: the pattern would not tell
     found = found_in(tmp_path)
-    told = {row.path: row.files for row in found.left_out}
-    assert told["*.dll"] == MOST_ROWS + 1
-    assert sum(path.endswith(".bin") for path in told) == MOST_ROWS + 1
-    assert len(told) == MOST_ROWS + 2
+    counts = {row.path: row.files for row in found.left_out}
+    assert counts["*.dll"] == MOST_ROWS + 1
+    assert sum(path.endswith(".bin") for path in counts) == MOST_ROWS + 1
+    assert len(counts) == MOST_ROWS + 2
 
 
 def test_nothing_but_studies_without_ct_is_a_row_for_each(tmp_path: Path) -> None:
@@ -446,7 +446,7 @@ def test_nothing_but_studies_without_ct_is_a_row_for_each(tmp_path: Path) -> Non
     assert places(found_in(tmp_path)) == {"mr": 9, "sr": 1}
 
 
-def test_what_is_read_beside_a_nifti_is_told(tmp_path: Path) -> None:
+def test_files_read_beside_a_nifti_are_listed_as_such(tmp_path: Path) -> None:
     for name in ("head.nii.gz", "head.json", "other.json"):
         (tmp_path / name).write_bytes(b"{}")
     found = found_in(tmp_path)
@@ -488,9 +488,9 @@ def test_values_that_are_no_text_are_not_quoted_to_the_terminal(
 
 def test_names_can_be_got_back(tmp_path: Path) -> None:
     names = [b"\xff.dcm", b"tab\tbell\x07", b"back\\slash", "ä日".encode(), b"=1+1", b"\\xff.dcm", b"\xc2\x9b31m"]
-    told = [shown(os.fsdecode(name)) for name in names]
-    assert len(set(told)) == len(names)
-    for name, text in zip(names, told, strict=True):
+    written = [shown(os.fsdecode(name)) for name in names]
+    assert len(set(written)) == len(names)
+    for name, text in zip(names, written, strict=True):
         assert text.isprintable()
         assert text[0] not in "=+-@"
         escaped = text.removeprefix("./").encode("latin-1", "backslashreplace").decode("unicode_escape")
@@ -507,7 +507,7 @@ def test_study_names_are_good_names() -> None:
     assert cell(1.5) == 1.5
 
 
-def test_names_that_differ_in_case_only_are_told_apart(tmp_path: Path) -> None:
+def test_names_that_differ_only_in_case_stay_distinct(tmp_path: Path) -> None:
     for name in ("Head", "head"):
         series(tmp_path / name)
     names = [study.name for study in found_in(tmp_path).studies]

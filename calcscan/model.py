@@ -26,6 +26,7 @@ from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
+from calcscan.knowledge.left_out import LeftOutReason
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
@@ -244,6 +245,53 @@ class LocatedLesion(Lesion):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LeftOut:
+    """Something dense that was found and is not reported as calcification, and what it was taken for."""
+
+    reason: LeftOutReason
+    kji: npt.NDArray[np.int64]
+    """Its voxels, (n, 3)."""
+    volume_mm3: float
+    """Of its voxels, as they are."""
+    mean_hu: float
+    max_hu: int
+    centroid_lps_mm: tuple[float, float, float]
+    evidence: Mapping[str, float]
+    """The figures that decided, by name with their unit."""
+    sure: bool = False
+    """Beyond doubt what it was taken for, such as bone that is one with the skull: it hides no calcification."""
+    nearest_site: str = ""
+    """The site that it lies in, or nearest to; empty where it is not known."""
+    nearest_side: str = ""
+    distance_mm: float | None = None
+    """How far its voxels stay away from that site: 0 in it; None where it is not known."""
+
+    @classmethod
+    def of(
+        cls,
+        scan: Scan,
+        kji: npt.NDArray[np.int64],
+        reason: LeftOutReason,
+        evidence: Mapping[str, float] | None = None,
+        *,
+        sure: bool = False,
+    ) -> LeftOut:
+        """The voxels (n, 3) of a scan, measured; where they lie among the sites is not known yet."""
+        hu, mm3 = scan.hu[tuple(kji.T)], scan.geometry.voxel_mm3[kji[:, 0]]
+        left, back, up = (mm3 @ scan.geometry.to_world(kji) / mm3.sum()).tolist()
+        return cls(
+            reason=reason,
+            kji=kji,
+            volume_mm3=float(mm3.sum()),
+            mean_hu=float(mm3 @ hu / mm3.sum()),
+            max_hu=int(hu.max()),
+            centroid_lps_mm=(left, back, up),
+            evidence=dict(evidence or {}),
+            sure=sure,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LesionMap:
     """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
 
@@ -253,6 +301,8 @@ class LesionMap:
     threshold_hu: float
     settings: Mapping[str, float | None]
     flags: tuple[Flag, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """What was found and is not calcification, or not surely: never counted."""
 
     def voxels_kji(self, number: int) -> npt.NDArray[np.int64]:
         """The (k, j, i) of the voxels of a lesion, by its `id`: shape (n, 3), in the order of the array."""

@@ -11,14 +11,15 @@ from calcscan.measurement.patch import within_mm
 from calcscan.model import Intracranial, Scan
 
 
-def stands_out(scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64], settings: ThresholdSettings) -> bool:
-    """Whether a lesion near the inner table, voxels (n, 3), is more than the noise of a dense surround; True for all
-    that lies deeper, and where nothing can be said."""
+def contrast_near_table(
+    scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64], settings: ThresholdSettings
+) -> float | None:
+    """The contrast to noise of a lesion near the inner table, voxels (n, 3), where the surround may be dense itself;
+    None for all that lies deeper, and where nothing can be said."""
     depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji))
     if depth_mm.max() > settings.table_mm:
-        return True
-    contrast_to_noise = measure_contrast_to_noise(scan, intracranial, kji, settings)
-    return contrast_to_noise is None or contrast_to_noise >= settings.stands_out_by
+        return None
+    return measure_contrast_to_noise(scan, intracranial, kji, settings)
 
 
 def measure_contrast_to_noise(

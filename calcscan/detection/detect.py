@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.components import Table, lesion_table
-from calcscan.detection.contrast_to_noise import stands_out
+from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
 from calcscan.detection.haemorrhage import flag_possible_haemorrhage
 from calcscan.detection.threshold import Thresholds, choose_thresholds
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
@@ -17,7 +18,7 @@ from calcscan.measurement.blur import assumed_psf_mm
 from calcscan.measurement.patch import cut_patch
 from calcscan.measurement.statistics import plain_measures
 from calcscan.measurement.volume import estimate_volume
-from calcscan.model import AIR_HU, Flag, Intracranial, Lesion, LesionMap, Scan
+from calcscan.model import AIR_HU, Flag, Intracranial, LeftOut, Lesion, LesionMap, Scan
 
 
 def detect_lesions(
@@ -48,7 +49,8 @@ def detect_lesions(
     LesionMap
         `labels` shows the voxels that are counted: 130 HU and more (or the threshold asked for) of every component of
         the rim threshold that reaches `threshold_hu`. `settings` holds every number used, `flags` may hold
-        `noisy`, `metal`, `possible_haemorrhage`, `uncertain_material`.
+        `noisy`, `metal`, `possible_haemorrhage`, `uncertain_material`. `left_out` lists what is metal, and what does
+        not stand out from the noise.
 
     Raises
     ------
@@ -68,9 +70,17 @@ def detect_lesions(
     psf_mm = assumed_psf_mm(scan, volume)
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
+    left_out = [
+        LeftOut.of(scan, _voxels_kji(components, table, n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
+        for n in (np.flatnonzero(metal) + 1).tolist()
+    ]
     for number in (np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1).tolist():
         kji = _counted_kji(scan, components, table, number, levels, smallest_mm3, thresholds)
-        if kji is None or not stands_out(scan, intracranial, kji, thresholds):
+        if kji is None:
+            continue
+        contrast = contrast_near_table(scan, intracranial, kji, thresholds)
+        if contrast is not None and contrast < thresholds.stands_out_by:
+            left_out.append(LeftOut.of(scan, kji, LeftOutReason.NOISE, {"contrast_to_noise": contrast}))
             continue
         patch = cut_patch(
             scan,
@@ -118,6 +128,7 @@ def detect_lesions(
             *_metal_flags(table[metal], metal_from_hu),
             *flag_possible_haemorrhage(intracranial, thresholds),
         ),
+        left_out=tuple(left_out),
     )
 
 
@@ -131,14 +142,19 @@ def _counted_kji(
     settings: ThresholdSettings,
 ) -> npt.NDArray[np.int64] | None:
     """The counted voxels (n, 3) of a component; None if what of it reaches the threshold is too small."""
-    box = tuple(slice(int(first), int(last)) for first, last in table["bbox"][number - 1])
-    corner = np.array([edge.start for edge in box])
-    hu, component = scan.hu[box], components[box] == number
-    reaching = np.argwhere(component & (hu >= levels.found_hu)) + corner
+    kji = _voxels_kji(components, table, number)
+    hu = scan.hu[tuple(kji.T)]
+    reaching = kji[hu >= levels.found_hu]
     reaching_mm3 = float(scan.geometry.voxel_mm3[reaching[:, 0]].sum())
     if reaching_mm3 < smallest_mm3 or len(reaching) < settings.smallest_voxels:
         return None
-    return np.asarray(np.argwhere(component & (hu >= levels.counted_hu)) + corner)
+    return np.asarray(kji[hu >= levels.counted_hu])
+
+
+def _voxels_kji(components: npt.NDArray[np.int32], table: Table, number: int) -> npt.NDArray[np.int64]:
+    """The voxels (n, 3) of a component."""
+    box = tuple(slice(int(first), int(last)) for first, last in table["bbox"][number - 1])
+    return np.asarray(np.argwhere(components[box] == number) + np.array([edge.start for edge in box]))
 
 
 def _metal_from_hu(scan: Scan, settings: ThresholdSettings) -> int:

@@ -32,6 +32,7 @@ class BurdenSettings(Settings, frozen=True, kw_only=True):
     measurable_floors: float
     bilateral_mm3: float
     mirror_tolerance_mm: float
+    hides_mm: float
     tcs: TotalCalcificationScore
     between_bones_thickest_mm: float
     coverage: float

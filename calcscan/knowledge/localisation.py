@@ -31,6 +31,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     saddle_mm: float
     saddle_step_hu: int
     surely_bone_hu: int
+    one_with_bone: float
     fluid_hu: int
     shell_inner_mm: float
     shell_outer_mm: float
@@ -43,4 +44,5 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     shape_weight: float
     falx_upright: float
     falx_half_mm: float
+    nearest_mm: float
     prior: Mapping[str, float]

@@ -15,6 +15,7 @@ import numpy as np
 
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
@@ -22,8 +23,18 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
 from calcscan.localisation.bone_or_lesion import is_bone, is_convexity_dura, may_be_bone
 from calcscan.localisation.features import bone_contacts, measure_features
+from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
-from calcscan.model import Atlas, LesionMap, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
+from calcscan.model import (
+    Atlas,
+    LeftOut,
+    LesionMap,
+    LocatedLesion,
+    LocatedLesionMap,
+    Registration,
+    Scan,
+    SearchRegion,
+)
 
 
 def locate_lesions(
@@ -38,10 +49,11 @@ def locate_lesions(
     air: AirContactSettings | None = None,
     thresholds: ThresholdSettings | None = None,
 ) -> LocatedLesionMap:
-    """Give every lesion its site, side and share, and drop what is bone.
+    """Give every lesion its site, side and share, and leave out what is bone.
 
     Where the registration was not accepted, lesions come back `unassigned`, and those that touch the skull or lie close
-    under it are dropped. The setting `bone_dropped_mm3` says how much was dropped as bone.
+    under it are left out. `left_out` lists what is bone behind what earlier stages left out, each with its nearest
+    site.
 
     Parameters
     ----------
@@ -54,12 +66,12 @@ def locate_lesions(
     thresholds = thresholds or load(ThresholdSettings)
     contacts = bone_contacts(lesions, scan, region, intracranial or load(IntracranialSettings))
     parts: list[Part] = []
-    dropped_mm3 = 0.0
+    bone: list[LeftOut] = []
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
             if may_be_bone(contact, settings):
-                dropped_mm3 += lesion.volume_130_mm3
+                bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"deepest_mm": contact.deepest_mm}))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
@@ -68,7 +80,9 @@ def locate_lesions(
         votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
         (site, side), share = votes[0]
         if is_bone(features, site, share, settings):
-            dropped_mm3 += lesion.volume_130_mm3
+            evidence = {"deepest_mm": features.deepest_mm, "saddle": features.saddle, "in_base": features.base_share}
+            one_with_bone = features.saddle >= settings.one_with_bone
+            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence, sure=one_with_bone))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
         if is_convexity_dura(features, site, settings):
@@ -80,10 +94,13 @@ def locate_lesions(
             parts += split_lesion(located, kji, scan, registration, atlas, weights, settings, thresholds)
         else:
             parts.append(Part(lesion=located, kji=kji))
-    return _renumbered(lesions, parts, dropped_mm3)
+    left_out = tuple(
+        with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
+    )
+    return _renumbered(lesions, parts, left_out)
 
 
-def _renumbered(lesions: LesionMap, parts: Sequence[Part], dropped_mm3: float) -> LocatedLesionMap:
+def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftOut, ...]) -> LocatedLesionMap:
     """The lesions that were kept, numbered from 1 again, in the label map too."""
     labels = np.zeros_like(lesions.labels)
     for number, part in enumerate(parts, start=1):
@@ -94,6 +111,7 @@ def _renumbered(lesions: LesionMap, parts: Sequence[Part], dropped_mm3: float) -
         geometry=lesions.geometry,
         lesions=tuple(replace(part.lesion, id=number) for number, part in enumerate(parts, start=1)),
         threshold_hu=lesions.threshold_hu,
-        settings={**lesions.settings, "bone_dropped_mm3": round(dropped_mm3, 1)},
+        settings=lesions.settings,
         flags=lesions.flags,
+        left_out=left_out,
     )

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from calcscan import __version__
-from calcscan.model import Flag, LocatedLesion, Registration, Result, SeriesChoice, SiteBurden, Study
+from calcscan.knowledge.left_out import left_out_meanings
+from calcscan.model import Flag, LeftOut, LocatedLesion, Registration, Result, SeriesChoice, SiteBurden, Study
 from calcscan.quality import quality_codes, severity
 from calcscan.report.quantities import Grade, Severity, Side, State
 from calcscan.report.schema import (
@@ -29,6 +30,7 @@ from calcscan.report.schema import (
     FlagEntry,
     GridSection,
     GuidelineSection,
+    LeftOutEntry,
     LesionEntry,
     QualitySection,
     RegistrationSection,
@@ -77,6 +79,7 @@ def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, 
         registration=_registration(result.registration, clean) if result.registration else None,
         intracranial_ml=result.intracranial.intracranial_ml if result.intracranial else None,
         lesions=tuple(_lesion(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
+        left_out=tuple(_left_out(item, result) for item in result.lesions.left_out) if result.lesions else None,
         sites=_sites(result),
         site_labels=tuple(site_labels().values()),
         symmetry=tuple(_shared(SymmetryEntry, pair) for pair in summary.symmetry) if summary else None,
@@ -196,6 +199,21 @@ def _lesion(lesion: LocatedLesion) -> LesionEntry:
         side=Side(lesion.side),
         also=tuple(AlsoEntry(site=site, side=Side(side), share=share) for site, side, share in lesion.also),
         slice=round(lesion.centroid_kji[0]) + 1,
+    )
+
+
+def _left_out(item: LeftOut, result: Result) -> LeftOutEntry:
+    """Where calcscan abstains, nothing is said of the site."""
+    located = result.quality.state != State.ABSTAIN
+    return _shared(
+        LeftOutEntry,
+        item,
+        meaning=left_out_meanings()[item.reason].meaning,
+        slice=round(float(item.kji[:, 0].mean())) + 1,
+        nearest_site=(item.nearest_site or None) if located else None,
+        nearest_side=Side(item.nearest_side) if located else Side.NONE,
+        distance_mm=item.distance_mm if located else None,
+        evidence=dict(item.evidence),
     )
 
 

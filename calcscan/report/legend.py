@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.sites import SiteTraits, all_sites
 from calcscan.model import Result, Summary
-from calcscan.report.drawing import LINE, MUTED, PANEL, TEXT, Canvas
+from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PANEL, TEXT, Canvas
 from calcscan.report.quantities import Side, State
 
 PANEL_WIDTH = 470
@@ -60,6 +60,7 @@ def draw_panel(canvas: Canvas, result: Result, left: int, top: int, settings: Mo
         y += _ROW
         _draw_row(canvas, left, y, site)
     y = _draw_total(canvas, result, left, y + 16) if sites else _draw_nothing(canvas, result, left, y + 44)
+    y = _draw_left_out(canvas, result, left, y)
     y = _draw_elsewhere(canvas, result, left, y)
     _draw_notes(canvas, notes(result, settings), left, y, bottom)
 
@@ -92,8 +93,34 @@ def _draw_total(canvas: Canvas, result: Result, left: int, y: int) -> int:
     return y + 40
 
 
+def _draw_left_out(canvas: Canvas, result: Result, left: int, y: int) -> int:
+    """What was found and not counted, by what it was taken for."""
+    volumes = left_out_volumes(result)
+    if volumes:
+        canvas.text((left + _PAD, y + 36), "Found, not counted as calcification", 16, MUTED, bold=True)
+        y += 38
+    for reason, volume_mm3 in volumes.items():
+        y += 24
+        canvas.draw.rounded_rectangle(
+            (left + _PAD, y - 13, left + _PAD + 15, y + 2), radius=4, outline=LEFT_OUT, width=2
+        )
+        canvas.text((left + _PAD + 28, y), reason.replace("_", " "), 16, MUTED)
+        canvas.text((left + _COLUMNS[Side.LEFT], y), short(volume_mm3), 16, MUTED, anchor="rs")
+    return y
+
+
+def left_out_volumes(result: Result) -> dict[str, float]:
+    """mm³ of what was found and is not reported as calcification, by its reason; the most first."""
+    volumes: dict[str, float] = {}
+    for item in result.lesions.left_out if result.lesions else ():
+        volumes[item.reason] = volumes.get(item.reason, 0.0) + item.volume_mm3
+    return dict(sorted(volumes.items(), key=lambda pair: -pair[1]))
+
+
 def _draw_nothing(canvas: Canvas, result: Result, left: int, y: int) -> int:
-    words = "No calcification was detected." if result.lesions is not None else "The scan was not analysed."
+    found = result.lesions is not None and result.lesions.left_out
+    nothing = "No calcification was counted." if found else "No calcification was detected."
+    words = nothing if result.lesions is not None else "The scan was not analysed."
     canvas.text((left + _PAD, y), words, 20)
     return y + 10
 

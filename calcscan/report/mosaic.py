@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+import numpy as np
+
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Result
-from calcscan.report.drawing import LINE, MUTED, TEXT, Canvas, grey, outlined
+from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, TEXT, Canvas, grey, outlined
 from calcscan.report.legend import PANEL_WIDTH, draw_panel, short
 from calcscan.report.quantities import State
 from calcscan.report.sitelabels import label_of
@@ -20,6 +22,8 @@ from calcscan.report.slices import (
     cut,
     find_crop,
     head_heights,
+    left_out_by_level,
+    numbered_voxels,
     slab,
     view_planes,
     volume_by_level,
@@ -27,6 +31,8 @@ from calcscan.report.slices import (
 
 MOST_TILES = 12
 _TILES_WIDTH, _GAP, _EDGE = 1280, 6, 24
+_LEFT_OUT_COUNTS = 1e-4
+"""What was left out is shown too, but after every lesion."""
 _STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN: "ABSTAINED"}
 _STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
@@ -59,22 +65,28 @@ def mosaic_png(result: Result, *, title: str = "calcscan", settings: MosaicSetti
 
 def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:
     table = volume_by_level(result.lesions, planes)
-    levels = choose_levels(table, planes, head_heights(result, planes), MOST_TILES, settings)
+    wanted = np.hstack([table, _LEFT_OUT_COUNTS * left_out_by_level(result.lesions, planes)])
+    levels = choose_levels(wanted, planes, head_heights(result, planes), MOST_TILES, settings)
+    voxels = numbered_voxels(result.lesions)
     columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
     width = (_TILES_WIDTH - (columns - 1) * _GAP) // columns
     volumes = [float(table[slab(planes, level, settings)].sum()) for level in levels]
     tiles = [
-        cut(result, planes, crop, level, width, volume_mm3, settings)
+        cut(result, voxels, planes, crop, level, width, volume_mm3, settings)
         for level, volume_mm3 in zip(levels, volumes, strict=True)
     ]
     return tiles, columns
 
 
 def _colours(result: Result) -> dict[int, str]:
-    """The colour of each lesion's site; none, which is drawn white, where calcscan abstains."""
-    if result.lesions is None or result.quality.state == State.ABSTAIN:
+    """The colour of each lesion's site; none, which is drawn white, where calcscan abstains. What was left out is grey:
+    `numbered_voxels` numbers it after the lesions."""
+    if result.lesions is None:
         return {}
-    return {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions}
+    known = result.quality.state != State.ABSTAIN
+    colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions if known}
+    first = len(result.lesions.lesions) + 1
+    return colours | dict.fromkeys(range(first, first + len(result.lesions.left_out)), LEFT_OUT)
 
 
 def _side_letters(result: Result) -> tuple[str, str]:

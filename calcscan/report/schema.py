@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.report.quantities import (
     Agatston,
     BestVolumeMm3,
@@ -195,6 +196,23 @@ class LesionEntry(Part, frozen=True, kw_only=True):
     slice: SliceNumber
 
 
+class LeftOutEntry(Part, frozen=True, kw_only=True):
+    """Something dense that was found and is not reported as calcification."""
+
+    reason: LeftOutReason
+    meaning: Annotated[str, Meta(description="What the reason means.")]
+    volume_mm3: Annotated[float, Meta(ge=0, description="Volume of its voxels, mm³.")]
+    mean_hu: MeanHu
+    max_hu: MaxHu
+    centroid_lps_mm: Annotated[tuple[float, float, float], Meta(description="Centroid, LPS mm of the scan.")]
+    slice: SliceNumber
+    sure: Annotated[bool, Meta(description="Beyond doubt: it hides no calcification.")]
+    nearest_site: Annotated[SiteName | None, Meta(description="The site that it lies in, or nearest to.")]
+    nearest_side: Side
+    distance_mm: Annotated[LengthMm | None, Meta(description="How far it stays away from that site; 0 in it.")]
+    evidence: Annotated[dict[str, float | None], Meta(description="The figures that decided.")]
+
+
 class SiteEntry(Part, frozen=True, kw_only=True):
     """What lies at one site and side; null where that is unknown."""
 
@@ -345,6 +363,12 @@ class Report(Part, frozen=True, kw_only=True):
     registration: RegistrationSection | None
     intracranial_ml: Annotated[float, Meta(ge=0, description="Volume of the intracranial space, ml.")] | None
     lesions: Annotated[tuple[LesionEntry, ...] | None, Meta(description="Null where the scan was not analysed.")]
+    left_out: Annotated[
+        tuple[LeftOutEntry, ...] | None,
+        Meta(
+            description="What was found and is not reported as calcification; in no volume, no score and no label map."
+        ),
+    ]
     sites: Annotated[tuple[SiteEntry, ...], Meta(description="Every site and side, also those without calcification.")]
     site_labels: tuple[SiteLabelEntry, ...]
     symmetry: tuple[SymmetryEntry, ...] | None

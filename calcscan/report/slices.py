@@ -7,6 +7,7 @@ sagittal series) is reformatted axially. In both, right on the picture is the pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,16 +123,28 @@ def find_crop(result: Result, planes: Planes, settings: MosaicSettings) -> Crop:
 def volume_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDArray[np.float64]:
     """mm³ of each lesion at each level, shape (levels, lesions), in the order of `lesions.lesions`: its volume, in
     proportion to its voxels there."""
-    if lesions is None or not lesions.lesions:
+    if lesions is None:
         return np.zeros((len(planes.levels_mm), 0))
-    boundaries_mm = (planes.levels_mm[1:] + planes.levels_mm[:-1]) / 2
-    table = np.zeros((len(planes.levels_mm), len(lesions.lesions)))
-    for column, lesion in enumerate(lesions.lesions):
-        kji = lesions.voxels_kji(lesion.id)
-        height_mm = planes.project(lesions.geometry.to_world(kji))[:, 2]
-        np.add.at(table[:, column], np.searchsorted(boundaries_mm, height_mm), lesions.geometry.voxel_mm3[kji[:, 0]])
+    table = _by_level([lesions.voxels_kji(lesion.id) for lesion in lesions.lesions], lesions.geometry, planes)
     volume_mm3 = np.array([lesion.volume_mm3 for lesion in lesions.lesions])
     return np.asarray(table / np.maximum(table.sum(axis=0), 1e-9) * volume_mm3)
+
+
+def left_out_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDArray[np.float64]:
+    """The same of what was left out, shape (levels, left out): mm³ of its voxels."""
+    if lesions is None:
+        return np.zeros((len(planes.levels_mm), 0))
+    return _by_level([item.kji for item in lesions.left_out], lesions.geometry, planes)
+
+
+def _by_level(pieces: Sequence[npt.NDArray[np.int64]], geometry: Geometry, planes: Planes) -> npt.NDArray[np.float64]:
+    """mm³ at each level of pieces of voxels (n, 3), shape (levels, pieces)."""
+    boundaries_mm = (planes.levels_mm[1:] + planes.levels_mm[:-1]) / 2
+    table = np.zeros((len(planes.levels_mm), len(pieces)))
+    for column, kji in enumerate(pieces):
+        height_mm = planes.project(geometry.to_world(kji))[:, 2]
+        np.add.at(table[:, column], np.searchsorted(boundaries_mm, height_mm), geometry.voxel_mm3[kji[:, 0]])
+    return table
 
 
 def choose_levels(
@@ -186,10 +199,28 @@ def slab(planes: Planes, level: int, settings: MosaicSettings) -> list[int]:
     ]
 
 
+def numbered_voxels(lesions: LocatedLesionMap | None) -> npt.NDArray[np.int32] | None:
+    """The label map of the lesions, (k, j, i), in which what was left out has the numbers that follow theirs."""
+    if lesions is None or not lesions.left_out:
+        return None if lesions is None else lesions.labels
+    labels = lesions.labels.copy()
+    for number, item in enumerate(lesions.left_out, start=len(lesions.lesions) + 1):
+        free = item.kji[labels[tuple(item.kji.T)] == 0]
+        labels[tuple(free.T)] = number
+    return labels
+
+
 def cut(
-    result: Result, planes: Planes, crop: Crop, level: int, width: int, volume_mm3: float, settings: MosaicSettings
+    result: Result,
+    voxels: npt.NDArray[np.int32] | None,
+    planes: Planes,
+    crop: Crop,
+    level: int,
+    width: int,
+    volume_mm3: float,
+    settings: MosaicSettings,
 ) -> Tile:
-    """The tile at a level, `width` pixels wide."""
+    """The tile at a level, `width` pixels wide; `voxels` from `numbered_voxels`."""
     pixel = crop.width / width
     height = round(crop.height / pixel)
     across = crop.left + (np.arange(width) + 0.5) * pixel
@@ -201,8 +232,8 @@ def cut(
     for at in levels:
         index = np.moveaxis(result.scan.geometry.to_index(plane + at * planes.up), -1, 0).round(5)
         hu += ndimage.map_coordinates(result.scan.hu, index, np.float32, order=1, cval=AIR_HU) / len(levels)
-        if result.lesions is not None:
-            np.maximum(labels, ndimage.map_coordinates(result.lesions.labels, index, order=0), out=labels)
+        if voxels is not None:
+            np.maximum(labels, ndimage.map_coordinates(voxels, index, order=0), out=labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
 
 

@@ -10,7 +10,7 @@ from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, 
 
 _WIDTH = 96
 _ORIGINS = {"stated": "stated", "image": "scan", "derived": "concluded"}
-_MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS = 16, 6, 4
+_MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS, _MOST_LEFT_OUT = 16, 6, 4, 5
 _COLUMNS = (Side.RIGHT, Side.MIDLINE, Side.LEFT)
 """The person's right comes first, as in the pictures."""
 
@@ -68,8 +68,9 @@ def _volumes(report: Report) -> list[str]:
         return ["The scan was not analysed."]
     limits = [*_no_floor(report), *_not_examined(report)]
     if not report.lesions:
-        words = f"No calcification{_asked(report)} was detected{_floor(report)}."
-        return [words, "Not detected does not mean not present.", *limits]
+        verb = "counted" if report.left_out else "detected"
+        words = f"No calcification{_asked(report)} was {verb}{_floor(report)}."
+        return [words, "Not detected does not mean not present.", *_left_out(report), *limits]
     sites: dict[str, dict[Side, SiteEntry]] = {}
     for entry in report.sites:
         if entry.count:
@@ -78,14 +79,28 @@ def _volumes(report: Report) -> list[str]:
         count, total_mm3 = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
         plural = "s" if count > 1 else ""
         words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
-        return [words, *_no_floor(report)]
+        return [words, *_left_out(report), *_no_floor(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     for site, by_side in list(sites.items())[:_MOST_SITES]:
         cells = "".join(f"{_volume(by_side.get(side)):>10}" for side in _COLUMNS)
         lines.append(f"{site:<24}{cells}   {_grades(by_side)}")
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
-    return [*lines, f"Nothing was detected elsewhere{_floor(report)}.", *limits]
+    verb = "counted" if report.left_out else "detected"
+    return [*lines, f"Nothing was {verb} elsewhere{_floor(report)}.", *_left_out(report), *limits]
+
+
+def _left_out(report: Report) -> list[str]:
+    """What was found and not counted: by reason and place, the largest first."""
+    volumes: dict[tuple[str, str], float] = {}
+    for item in report.left_out or ():
+        near = f" near {item.nearest_site} {item.nearest_side}" if item.nearest_site and not item.sure else ""
+        key = (item.reason, near.replace(" midline", ""))
+        volumes[key] = volumes.get(key, 0.0) + item.volume_mm3
+    largest = sorted(volumes.items(), key=lambda pair: -pair[1])
+    parts = [f"{reason} {_number(mm3)} mm3{near}" for (reason, near), mm3 in largest[:_MOST_LEFT_OUT]]
+    parts += [f"{len(largest) - _MOST_LEFT_OUT} more in report.json"] * (len(largest) > _MOST_LEFT_OUT)
+    return _hanging("Found, not counted as calcification: ", "; ".join(parts) + ".") if parts else []
 
 
 def _volume(entry: SiteEntry | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from calcscan.knowledge.burden import BurdenSettings
+from calcscan.knowledge.left_out import left_out_meanings
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import LocatedLesion, SiteBurden
+from calcscan.model import LeftOut, LocatedLesion, SiteBurden
 
 Place = tuple[str, str]
 
@@ -19,20 +20,34 @@ def by_place(lesions: Sequence[LocatedLesion]) -> dict[Place, list[LocatedLesion
     return places
 
 
+def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[Place]:
+    """The sites and sides in which something was found that is not reported as calcification, but may be some."""
+    return {
+        (item.nearest_site, item.nearest_side)
+        for item in left_out
+        if item.distance_mm is not None
+        and item.distance_mm <= settings.hides_mm
+        and left_out_meanings()[item.reason].hides
+        and not item.sure
+    }
+
+
 def site_rows(
     places: Mapping[Place, Sequence[LocatedLesion]],
     *,
     located: bool,
     covered: Mapping[Place, float],
+    hidden: Collection[Place] = (),
     settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
-    site within the scan) is None."""
+    site within the scan) is None, and so is a site without a lesion in which something was left out (`hidden`)."""
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
             examined = site.examined and covered.get((site.site, side), 1.0) >= settings.coverage
+            examined &= (site.site, side) not in hidden
             known = located and (bool(parts) or examined)
             rows.append(
                 _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)

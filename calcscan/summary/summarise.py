@@ -8,7 +8,7 @@ from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
-from calcscan.summary.burden import Place, by_place, site_rows
+from calcscan.summary.burden import Place, by_place, hidden_places, site_rows
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
 from calcscan.summary.symmetry import symmetries
@@ -45,7 +45,8 @@ def summarise_lesions(
     -------
     Summary
         `sites` holds a row for every site and side of `calcscan.knowledge.sites`: volume 0 and grade `none_detected`
-        where nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned.
+        where nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned,
+        and where what was found was left out.
     """
     settings = settings or load(BurdenSettings)
     if located is None:
@@ -56,7 +57,13 @@ def summarise_lesions(
     if located and scan is not None and registration is not None and atlas is not None:
         covered = coverage(scan, registration, atlas, region, settings)
     return Summary(
-        sites=site_rows(places, located=located, covered=covered, settings=settings),
+        sites=site_rows(
+            places,
+            located=located,
+            covered=covered,
+            hidden=hidden_places(lesions.left_out, settings),
+            settings=settings,
+        ),
         symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
         scores=scores(lesions, places, registration, located=located, settings=settings.tcs),
         multiple=_multiple(places) if located else None,

@@ -265,6 +265,8 @@ class LeftOut:
     nearest_side: str = ""
     distance_mm: float | None = None
     """How far its voxels stay away from that site: 0 in it; None where it is not known."""
+    also: tuple[tuple[str, str], ...] = ()
+    """The other sites and sides that a part of it lies in."""
 
     @classmethod
     def of(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.components import Table, lesion_table
+from calcscan.components import Table
+from calcscan.detection.candidates import find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
-from calcscan.detection.haemorrhage import flag_possible_haemorrhage
-from calcscan.detection.threshold import Thresholds, choose_thresholds
+from calcscan.detection.haemorrhage import find_bright_regions, flag_possible_haemorrhage
+from calcscan.detection.stained import find_stained
+from calcscan.detection.surround import measure_surround
+from calcscan.detection.threshold import choose_thresholds
+from calcscan.detection.uncertain import list_uncertain
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
@@ -64,18 +71,20 @@ def detect_lesions(
     if threshold_hu is not None and not -32768 <= threshold_hu <= 32767:
         raise ValueError(f"threshold_hu must lie in the range of int16, not {threshold_hu!r}")
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
-    components, table = lesion_table(scan.hu, levels.rim_hu, mask=intracranial.mask)
+    surround = measure_surround(scan, intracranial, thresholds)
+    candidates = find_candidates(scan, intracranial, levels, surround if threshold_hu is None else None, thresholds)
+    table = candidates.table
     metal_from_hu = _metal_from_hu(scan, thresholds)
     metal = table["max_hu"] >= metal_from_hu
     psf_mm = assumed_psf_mm(scan, volume)
-    labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
+    pieces: list[npt.NDArray[np.int64]] = []
     left_out = [
-        LeftOut.of(scan, _voxels_kji(components, table, n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
+        LeftOut.of(scan, candidates.voxels_kji(n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
         for n in (np.flatnonzero(metal) + 1).tolist()
     ]
     for number in (np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1).tolist():
-        kji = _counted_kji(scan, components, table, number, levels, smallest_mm3, thresholds)
+        kji = candidates.counted_kji(scan, number, smallest_mm3, thresholds)
         if kji is None:
             continue
         contrast = contrast_near_table(scan, intracranial, kji, thresholds)
@@ -85,7 +94,7 @@ def detect_lesions(
         patch = cut_patch(
             scan,
             intracranial,
-            components,
+            candidates.components,
             table,
             number,
             rim_hu=levels.rim_hu,
@@ -101,9 +110,15 @@ def detect_lesions(
             volume_high_mm3=estimate.high_mm3,
             **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
         )
-        labels[tuple(kji.T)] = lesion.id
         lesions.append(lesion)
-    labels.flags.writeable = False
+        pieces.append(kji)
+    stained = {} if threshold_hu is not None else find_stained(scan, intracranial, pieces, thresholds)
+    for n, softness in stained.items():
+        left_out.append(LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence))
+    lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
+    calcified = np.argwhere(labels)
+    regions = find_bright_regions(scan, intracranial, surround, calcified, thresholds) if surround is not None else []
+    left_out += list_uncertain(scan, intracranial, candidates, regions, labels > 0, smallest_mm3, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )
@@ -126,35 +141,24 @@ def detect_lesions(
         flags=(
             *levels.flags,
             *_metal_flags(table[metal], metal_from_hu),
-            *flag_possible_haemorrhage(intracranial, thresholds),
+            *flag_possible_haemorrhage(regions, thresholds),
         ),
         left_out=tuple(left_out),
     )
 
 
-def _counted_kji(
-    scan: Scan,
-    components: npt.NDArray[np.int32],
-    table: Table,
-    number: int,
-    levels: Thresholds,
-    smallest_mm3: float,
-    settings: ThresholdSettings,
-) -> npt.NDArray[np.int64] | None:
-    """The counted voxels (n, 3) of a component; None if what of it reaches the threshold is too small."""
-    kji = _voxels_kji(components, table, number)
-    hu = scan.hu[tuple(kji.T)]
-    reaching = kji[hu >= levels.found_hu]
-    reaching_mm3 = float(scan.geometry.voxel_mm3[reaching[:, 0]].sum())
-    if reaching_mm3 < smallest_mm3 or len(reaching) < settings.smallest_voxels:
-        return None
-    return np.asarray(kji[hu >= levels.counted_hu])
-
-
-def _voxels_kji(components: npt.NDArray[np.int32], table: Table, number: int) -> npt.NDArray[np.int64]:
-    """The voxels (n, 3) of a component."""
-    box = tuple(slice(int(first), int(last)) for first, last in table["bbox"][number - 1])
-    return np.asarray(np.argwhere(components[box] == number) + np.array([edge.start for edge in box]))
+def _numbered(
+    scan: Scan, lesions: Sequence[Lesion], pieces: Sequence[npt.NDArray[np.int64]], *, left_out: Collection[int]
+) -> tuple[list[Lesion], npt.NDArray[np.int32]]:
+    """The lesions but for those left out, by their place, numbered from 1, and their label map (k, j, i)."""
+    labels = np.zeros(scan.hu.shape, np.int32)
+    kept: list[Lesion] = []
+    for n, (lesion, kji) in enumerate(zip(lesions, pieces, strict=True)):
+        if n not in left_out:
+            kept.append(replace(lesion, id=len(kept) + 1))
+            labels[tuple(kji.T)] = len(kept)
+    labels.flags.writeable = False
+    return kept, labels
 
 
 def _metal_from_hu(scan: Scan, settings: ThresholdSettings) -> int:

@@ -1,37 +1,132 @@
-"""Is there something brighter than brain that could be blood?"""
+"""Brighter than brain, fainter than calcium, and too large for a deposit's blur: blood, or contrast medium."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
+from calcscan.detection.surround import Surround, across_slices
+from calcscan.grid.geometry import apply
+from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.thresholds import ThresholdSettings
-from calcscan.model import Flag, Intracranial
+from calcscan.model import Flag, Intracranial, Scan
+
+Mask = npt.NDArray[np.bool_]
 
 
-def flag_possible_haemorrhage(intracranial: Intracranial, settings: ThresholdSettings) -> tuple[Flag, ...]:
-    """The flag `possible_haemorrhage`, with the volume in ml, or nothing. Never counted as calcification.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BrightRegion:
+    """A compact region of soft tissue that is too bright for brain."""
 
-    Looks on the coarse grid, where noise is averaged out: compact pieces of 60 to 99 HU, deep enough under the inner
-    table to be no sinus, wide enough to be no falx, tentorium or vessel, clear of the blur of calcium and bone.
+    where: Mask
+    """On the isotropic grid."""
+    ml: float
+    mean_hu: float
+    """Of its core."""
+    radius_mm: float
+    """Of the largest ball that it holds."""
+
+    def voxels_kji(self, scan: Scan, intracranial: Intracranial) -> npt.NDArray[np.int64]:
+        """The scan's own voxels in it, (n, 3)."""
+        affine = intracranial.isotropic_hu.affine
+        inside = np.argwhere(self.where)
+        corners = np.array([inside.min(axis=0) - 1, inside.max(axis=0) + 1])
+        ends = np.array(np.meshgrid(*corners.T)).reshape(3, -1).T
+        index = scan.geometry.to_index(apply(affine, ends))
+        low = np.clip(np.floor(index.min(axis=0)).astype(np.int64), 0, np.array(scan.hu.shape) - 1)
+        high = np.clip(np.ceil(index.max(axis=0)).astype(np.int64) + 1, low + 1, scan.hu.shape)
+        kji = np.indices(high - low).reshape(3, -1).T + low
+        held = sample_at(self.where.astype(np.float32), affine, scan.geometry.to_world(kji)) >= 0.5
+        return np.asarray(kji[held & intracranial.mask[tuple(kji.T)]])
+
+
+def find_bright_regions(
+    scan: Scan,
+    intracranial: Intracranial,
+    surround: Surround,
+    calcified_kji: npt.NDArray[np.int64],
+    settings: ThresholdSettings,
+) -> list[BrightRegion]:
+    """Regions that may be blood or contrast medium, the largest first; `calcified_kji` (n, 3) is what is counted as
+    calcification, whose own blur is none.
+
+    Compact ones: wide enough to be no falx, tentorium or vessel; near the inner table, where sinuses run, wider still.
     """
-    hu, step = intracranial.isotropic_hu.values, intracranial.isotropic_hu.spacing_mm
-    bright = hu > settings.blood_high_hu
-    clear = ndimage.distance_transform_edt(~bright) * step > settings.blood_clear_mm if bright.any() else ~bright
-    where = intracranial.isotropic_mask & (intracranial.depth_mm >= settings.blood_depth_mm) & clear
-    band = where & (hu >= settings.blood_low_hu)
-    pieces, count = ndimage.label(band)
-    if count == 0:
+    step_mm = intracranial.isotropic_hu.spacing_mm
+    bright_hu = max(surround.brain_hu + settings.bright_excess_hu, float(settings.bright_hu))
+    band = surround.clear & (surround.fine_hu >= bright_hu) & (intracranial.depth_mm >= settings.sinus_depth_mm)
+    if not band.any():
+        return []
+    thick_mm = ndimage.distance_transform_edt(band) * step_mm
+    seeds = thick_mm >= settings.blood_radius_mm
+    if not seeds.any():
+        return []
+    opened = band & (ndimage.distance_transform_edt(~seeds) * step_mm <= settings.blood_radius_mm)
+    pieces, _ = ndimage.label(opened)
+    deep_mm = settings.blood_depth_mm + float(np.max(scan.slice_reach_mm)) / 2.0
+    halo = _halo(scan, intracranial, calcified_kji, settings)
+    regions = []
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        piece = pieces[box] == number
+        radius_mm = float(thick_mm[box][piece].max())
+        core_hu = surround.fine_hu[box][piece & (thick_mm[box] >= radius_mm / 2.0)]
+        mean_hu = float(core_hu.mean())
+        where = np.zeros(pieces.shape, np.bool_)
+        where[box] = piece
+        where = _whole(where, mean_hu, surround, step_mm, settings)
+        ml = float(where.sum()) * step_mm**3 / 1000.0
+        deep = float(intracranial.depth_mm[box][piece].max()) >= deep_mm
+        if ml < (settings.blood_ml if deep else settings.sinus_ml):
+            continue
+        if radius_mm < (settings.blood_radius_mm if deep else settings.sinus_radius_mm):
+            continue
+        if halo[where].mean() >= settings.halo_share:
+            continue
+        regions.append(BrightRegion(where=where, ml=ml, mean_hu=mean_hu, radius_mm=radius_mm))
+    return sorted(regions, key=lambda region: -region.ml)
+
+
+def _halo(
+    scan: Scan, intracranial: Intracranial, calcified_kji: npt.NDArray[np.int64], settings: ThresholdSettings
+) -> Mask:
+    """What lies so near to calcification, or within the slices it may reach into, that it shows its blur."""
+    volume = intracranial.isotropic_hu
+    calcified = np.zeros(volume.values.shape, np.bool_)
+    index = np.rint(apply(np.linalg.inv(volume.affine), scan.geometry.to_world(calcified_kji))).astype(np.int64)
+    index = index[((index >= 0) & (index < calcified.shape)).all(axis=1)]
+    calcified[tuple(index.T)] = True
+    if not calcified.any():
+        return calcified
+    steps = across_slices(scan, settings.halo_mm, volume.spacing_mm, settings)
+    return np.asarray(ndimage.distance_transform_edt(~calcified, sampling=steps) <= settings.halo_mm)
+
+
+def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, settings: ThresholdSettings) -> Mask:
+    """A piece and what around it is brighter than midway between brain and its own core."""
+    reach = int(np.ceil(settings.coarse_mm / step_mm))
+    inside = np.argwhere(piece)
+    low, high = np.maximum(inside.min(axis=0) - reach, 0), inside.max(axis=0) + reach + 1
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    near = ndimage.distance_transform_edt(~piece[box]) * step_mm <= settings.coarse_mm
+    bright = surround.clear[box] & (surround.fine_hu[box] >= (surround.brain_hu + mean_hu) / 2.0)
+    out = piece.copy()
+    out[box] |= near & bright
+    return out
+
+
+def flag_possible_haemorrhage(regions: list[BrightRegion], settings: ThresholdSettings) -> tuple[Flag, ...]:
+    """The flag `possible_haemorrhage`, with the volume of the largest in ml, or nothing."""
+    if not regions:
         return ()
-    thick = ndimage.distance_transform_edt(band) * step
-    index = np.arange(1, count + 1)
-    ml = ndimage.sum_labels(band, pieces, index) * step**3 / 1000.0
-    mean = ndimage.mean(hu, pieces, index)
-    suspect = (ml >= settings.blood_ml) & (ndimage.maximum(thick, pieces, index) >= settings.blood_radius_mm)
-    suspect &= (mean >= settings.blood_mean_low_hu) & (mean <= settings.blood_mean_high_hu)
-    if not suspect.any():
-        return ()
-    largest = float(ml[suspect].max())
-    density = float(mean[suspect][ml[suspect].argmax()])
-    message = f"{largest:.1f} ml of {density:.0f} HU is brighter than brain and fainter than calcium"
-    return (Flag(code="possible_haemorrhage", message=message, value=round(largest, 2), limit=settings.blood_ml),)
+    largest = regions[0]
+    what = (
+        "brighter than brain and fainter than calcium: blood?"
+        if largest.mean_hu <= settings.blood_mean_high_hu
+        else "as bright as stained brain, with no dense core: contrast medium, blood or faint calcification?"
+    )
+    more = f"; {len(regions) - 1} more such region(s)" if len(regions) > 1 else ""
+    message = f"{largest.ml:.1f} ml of {largest.mean_hu:.0f} HU is {what}{more}"
+    return (Flag(code="possible_haemorrhage", message=message, value=round(largest.ml, 2), limit=settings.blood_ml),)

@@ -38,14 +38,33 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     agatston_weights: AgatstonWeights
     reference_hu: int
     floor_slices: float
-    blood_low_hu: int
-    blood_high_hu: int
-    blood_mean_low_hu: int
+    dense_hu: int
+    dense_smoothing_mm: float
+    clear_mm: float
+    clear_slices: float
+    surround_low_hu: int
+    fine_mm: float
+    coarse_mm: float
+    found_excess: float
+    rim_excess: float
+    stained_hu: int
+    stained_mm3: float
+    stained_edge_mm: float
+    stained_large_mm3: float
+    stained_near_mm: float
+    edge_direction_mm: float
+    halo_mm: float
+    halo_share: float
+    bright_hu: int
+    bright_excess_hu: int
     blood_mean_high_hu: int
     blood_ml: float
-    blood_depth_mm: float
     blood_radius_mm: float
-    blood_clear_mm: float
+    blood_depth_mm: float
+    sinus_depth_mm: float
+    sinus_radius_mm: float
+    sinus_ml: float
+    uncertain_ml: float
     table_mm: float
     ring_mm: float
     stands_out_by: float

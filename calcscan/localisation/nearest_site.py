@@ -50,9 +50,17 @@ def with_nearest_site(
     if distance_mm > settings.nearest_mm:
         return item
     site, side = atlas.sites[number].site, atlas.sites[number].side
+    within = np.bincount(numbers[away_mm[at] == 0.0], minlength=number + 1) >= settings.also_share * len(numbers)
+    also = [atlas.sites[int(n)] for n in np.flatnonzero(within) if n not in (0, number)]
     if all_sites()[site].cerebral and _depth_mm(item, scan, region) <= settings.convexity_depth_mm:
         site, side = "convexity_dura", "left" if atlas_mm[:, 0].mean() > 0 else "right"
-    return replace(item, nearest_site=site, nearest_side=side, distance_mm=distance_mm)
+    return replace(
+        item,
+        nearest_site=site,
+        nearest_side=side,
+        distance_mm=distance_mm,
+        also=tuple((other.site, other.side) for other in also),
+    )
 
 
 def _depth_mm(item: LeftOut, scan: Scan, region: SearchRegion) -> float:

@@ -23,12 +23,13 @@ def by_place(lesions: Sequence[LocatedLesion]) -> dict[Place, list[LocatedLesion
 def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[Place]:
     """The sites and sides in which something was found that is not reported as calcification, but may be some."""
     return {
-        (item.nearest_site, item.nearest_side)
+        place
         for item in left_out
         if item.distance_mm is not None
         and item.distance_mm <= settings.hides_mm
         and left_out_meanings()[item.reason].hides
         and not item.sure
+        for place in ((item.nearest_site, item.nearest_side), *item.also)
     }
 
 

@@ -37,6 +37,14 @@ def test_it_gets_the_site_that_it_lies_in() -> None:
     assert (item.nearest_site, item.nearest_side, item.distance_mm) == ("putamen", "left", 0.0)
 
 
+def test_a_large_one_hides_every_site_that_it_lies_in() -> None:
+    lesions, scan = with_deposits(np.array([20.5, -2.0, 0.0]), radius=4)
+    item = LeftOut.of(scan, lesions.voxels_kji(1), LeftOutReason.HAEMORRHAGE)
+    none = replace(lesions, labels=np.zeros_like(lesions.labels), lesions=(), left_out=(item,))
+    (found,) = locate_lesions(none, scan, intracranial(), FIT, load_atlas()).left_out
+    assert {(found.nearest_site, found.nearest_side), *found.also} >= {("putamen", "left"), ("pallidum", "left")}
+
+
 def test_under_the_vault_it_lies_at_the_dura() -> None:
     (item,) = located_with_blood_at(np.array([-45.0, 20.0, 45.0]), depth_mm=3.0).left_out
     assert (item.nearest_site, item.nearest_side) == ("convexity_dura", "right")

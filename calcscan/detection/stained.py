@@ -1,0 +1,104 @@
+"""Large and soft: brain stained by contrast medium, or blood, whose densest parts reach the threshold of calcium.
+
+A deposit of some size holds dense calcium: with noise averaged out, its densest tenth is far above the threshold, and
+its edge as sharp as the scan allows. Stained brain is nowhere dense, and fades out over several millimetres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from calcscan.grid.geometry import Array
+from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.model import Intracranial, Scan
+
+Voxels = npt.NDArray[np.int64]
+_EDGE_WIDTHS = 3.0
+"""How far around a piece its edge is looked at, in `edge_direction_mm`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softness:
+    """How dense a piece is with its noise averaged out, and how wide its edge."""
+
+    volume_mm3: float
+    """Of its counted voxels."""
+    dense_hu: float
+    """Of its densest tenth, averaged."""
+    edge_mm: float
+    """Over which the density falls from the piece's to brain's, within the slices."""
+
+    @property
+    def evidence(self) -> Mapping[str, float]:
+        return {"counted_mm3": self.volume_mm3, "densest_tenth_hu": self.dense_hu, "edge_mm": self.edge_mm}
+
+
+def find_stained(
+    scan: Scan, intracranial: Intracranial, pieces: Sequence[Voxels], settings: ThresholdSettings
+) -> dict[int, Softness]:
+    """Which of the pieces, voxels (n, 3) each, are too soft and too faint for their size to be surely calcium.
+
+    A smaller piece that is no denser goes with the large ones it lies beside.
+    """
+    soft = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
+    stained = {n for n, piece in enumerate(soft) if _is_stained(piece, settings)}
+    faint = [n for n, piece in enumerate(soft) if piece.dense_hu < settings.stained_hu]
+    world = {n: scan.geometry.to_world(pieces[n]) for n in faint}
+    trees = {n: cKDTree(world[n]) for n in stained if n in world}
+    todo = list(trees)
+    while todo:
+        beside = trees[todo.pop()]
+        for n in faint:
+            if n not in stained and np.min(beside.query(world[n])[0]) <= settings.stained_near_mm:
+                stained.add(n)
+                trees[n] = cKDTree(world[n])
+                todo.append(n)
+    return {n: soft[n] for n in sorted(stained)}
+
+
+def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
+    soft = piece.volume_mm3 >= settings.stained_mm3 and piece.edge_mm >= settings.stained_edge_mm
+    return piece.dense_hu < settings.stained_hu and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
+
+
+def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settings: ThresholdSettings) -> Softness:
+    """The softness of a piece with counted voxels (n, 3)."""
+    pixel_mm = np.array(scan.geometry.spacing_mm[1:])
+    reach = np.ceil(_EDGE_WIDTHS * settings.edge_direction_mm / pixel_mm).astype(np.int64)
+    margin = np.array([1, *reach])
+    low = np.maximum(kji.min(axis=0) - margin, 0)
+    high = np.minimum(kji.max(axis=0) + margin + 1, scan.hu.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    brain_hu = float(intracranial.brain_hu or 0.0)
+    slab_mm = float(np.median(scan.geometry.slab_mm))
+    sigma_mm = settings.dense_smoothing_mm
+    sigma = (sigma_mm / slab_mm if slab_mm <= 2 * sigma_mm else 0.0, *(sigma_mm / pixel_mm))
+    hu = ndimage.gaussian_filter(np.clip(scan.hu[box], brain_hu - 50, None).astype(np.float32), sigma)
+    own = tuple((kji - low).T)
+    values = hu[own]
+    excess = float(np.percentile(values, 75)) - brain_hu
+    half = hu >= brain_hu + excess / 2.0
+    labels, _ = ndimage.label(half)
+    half = np.isin(labels, np.unique(labels[own])) & half & intracranial.mask[box]
+    edge = half & ~ndimage.binary_erosion(half, np.ones((1, 3, 3), np.bool_), border_value=1)
+    wide = ndimage.gaussian_filter(np.minimum(hu, brain_hu + 2 * excess), (0, *(settings.edge_direction_mm / pixel_mm)))
+    inwards, steep = _slopes(wide, pixel_mm, edge), _slopes(hu, pixel_mm, edge)
+    slope = (inwards * steep).sum(axis=0) / np.maximum(np.linalg.norm(inwards, axis=0), 1e-3)
+    fall = float(slope.mean()) if slope.size else 0.0
+    return Softness(
+        volume_mm3=float(scan.geometry.voxel_mm3[kji[:, 0]].sum()),
+        dense_hu=float(np.percentile(values, 90)),
+        edge_mm=excess / fall if fall > 0 else float("inf"),
+    )
+
+
+def _slopes(hu: npt.NDArray[np.float32], pixel_mm: Array, where: npt.NDArray[np.bool_]) -> Array:
+    """The gradient within the slices, HU per mm, (2, n) along rows and columns."""
+    down, right = (np.asarray(np.gradient(hu, step, axis=axis)) for axis, step in zip((1, 2), pixel_mm, strict=True))
+    return np.stack([down[where], right[where]])

@@ -1,0 +1,7 @@
+"""Whether what was detected is calcium: LesionMap, Scan, SearchRegion → LesionMap."""
+
+from __future__ import annotations
+
+from calcscan.material.judge import judge_material
+
+__all__ = ["judge_material"]

@@ -13,7 +13,7 @@ from calcscan.detection.candidates import find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
 from calcscan.detection.haemorrhage import find_bright_regions, flag_possible_haemorrhage
-from calcscan.detection.stained import find_stained
+from calcscan.detection.stained import find_beside_stained, find_stained, is_faint, measure_softness
 from calcscan.detection.surround import measure_surround
 from calcscan.detection.threshold import choose_thresholds
 from calcscan.detection.uncertain import list_uncertain
@@ -112,12 +112,23 @@ def detect_lesions(
         )
         lesions.append(lesion)
         pieces.append(kji)
-    stained = {} if threshold_hu is not None else find_stained(scan, intracranial, pieces, thresholds)
-    for n, softness in stained.items():
-        left_out.append(LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence))
+    softness = [measure_softness(scan, intracranial, kji, thresholds) for kji in pieces]
+    stained = find_stained(scan, pieces, softness, thresholds)
+    regions = []
+    if surround is not None:
+        sure = [
+            (kji, is_faint(soft, thresholds))
+            for n, (kji, soft) in enumerate(zip(pieces, softness, strict=True))
+            if n not in stained
+        ]
+        dense, faint = ([kji for kji, fainter in sure if fainter == which] for which in (False, True))
+        regions = find_bright_regions(scan, intracranial, surround, dense, faint, thresholds)
+    stained |= find_beside_stained(scan, intracranial, pieces, softness, regions, thresholds)
+    if threshold_hu is not None:
+        stained = set()
+    for n in sorted(stained):
+        left_out.append(LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness[n].evidence))
     lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
-    calcified = np.argwhere(labels)
-    regions = find_bright_regions(scan, intracranial, surround, calcified, thresholds) if surround is not None else []
     left_out += list_uncertain(scan, intracranial, candidates, regions, labels > 0, smallest_mm3, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds

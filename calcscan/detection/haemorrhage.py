@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,17 +48,18 @@ def find_bright_regions(
     scan: Scan,
     intracranial: Intracranial,
     surround: Surround,
-    calcified_kji: npt.NDArray[np.int64],
+    dense: Sequence[npt.NDArray[np.int64]],
+    faint: Sequence[npt.NDArray[np.int64]],
     settings: ThresholdSettings,
 ) -> list[BrightRegion]:
-    """Regions that may be blood or contrast medium, the largest first; `calcified_kji` (n, 3) is what is counted as
-    calcification, whose own blur is none.
+    """Regions that may be blood or contrast medium, the largest first; the blur of calcification, `dense` or `faint`
+    pieces of voxels (n, 3), is none; but faint pieces explain no region larger than they can be by themselves.
 
     Compact ones: wide enough to be no falx, tentorium or vessel; near the inner table, where sinuses run, wider still.
     """
     step_mm = intracranial.isotropic_hu.spacing_mm
     bright_hu = max(surround.brain_hu + settings.bright_excess_hu, float(settings.bright_hu))
-    band = surround.clear & (surround.fine_hu >= bright_hu) & (intracranial.depth_mm >= settings.sinus_depth_mm)
+    band = surround.clear & (surround.tissue_hu >= bright_hu) & (intracranial.depth_mm >= settings.sinus_depth_mm)
     if not band.any():
         return []
     thick_mm = ndimage.distance_transform_edt(band) * step_mm
@@ -67,12 +69,13 @@ def find_bright_regions(
     opened = band & (ndimage.distance_transform_edt(~seeds) * step_mm <= settings.blood_radius_mm)
     pieces, _ = ndimage.label(opened)
     deep_mm = settings.blood_depth_mm + float(np.max(scan.slice_reach_mm)) / 2.0
-    halo = _halo(scan, intracranial, calcified_kji, settings)
+    dense_halo = _halo(scan, intracranial, dense, settings)
+    halo = dense_halo | _halo(scan, intracranial, faint, settings)
     regions = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         piece = pieces[box] == number
         radius_mm = float(thick_mm[box][piece].max())
-        core_hu = surround.fine_hu[box][piece & (thick_mm[box] >= radius_mm / 2.0)]
+        core_hu = surround.tissue_hu[box][piece & (thick_mm[box] >= radius_mm / 2.0)]
         mean_hu = float(core_hu.mean())
         where = np.zeros(pieces.shape, np.bool_)
         where[box] = piece
@@ -83,25 +86,26 @@ def find_bright_regions(
             continue
         if radius_mm < (settings.blood_radius_mm if deep else settings.sinus_radius_mm):
             continue
-        if halo[where].mean() >= settings.halo_share:
+        explained = halo if ml < settings.uncertain_ml else dense_halo
+        if explained[where].mean() >= settings.halo_share:
             continue
         regions.append(BrightRegion(where=where, ml=ml, mean_hu=mean_hu, radius_mm=radius_mm))
     return sorted(regions, key=lambda region: -region.ml)
 
 
 def _halo(
-    scan: Scan, intracranial: Intracranial, calcified_kji: npt.NDArray[np.int64], settings: ThresholdSettings
+    scan: Scan, intracranial: Intracranial, calcified: Sequence[npt.NDArray[np.int64]], settings: ThresholdSettings
 ) -> Mask:
     """What lies so near to calcification, or within the slices it may reach into, that it shows its blur."""
     volume = intracranial.isotropic_hu
-    calcified = np.zeros(volume.values.shape, np.bool_)
-    index = np.rint(apply(np.linalg.inv(volume.affine), scan.geometry.to_world(calcified_kji))).astype(np.int64)
-    index = index[((index >= 0) & (index < calcified.shape)).all(axis=1)]
-    calcified[tuple(index.T)] = True
-    if not calcified.any():
-        return calcified
+    where = np.zeros(volume.values.shape, np.bool_)
+    for kji in calcified:
+        index = np.rint(apply(np.linalg.inv(volume.affine), scan.geometry.to_world(kji))).astype(np.int64)
+        where[tuple(np.clip(index, 0, np.array(where.shape) - 1).T)] = True
+    if not where.any():
+        return where
     steps = across_slices(scan, settings.halo_mm, volume.spacing_mm, settings)
-    return np.asarray(ndimage.distance_transform_edt(~calcified, sampling=steps) <= settings.halo_mm)
+    return np.asarray(ndimage.distance_transform_edt(~where, sampling=steps) <= settings.halo_mm)
 
 
 def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, settings: ThresholdSettings) -> Mask:
@@ -111,7 +115,7 @@ def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, sett
     low, high = np.maximum(inside.min(axis=0) - reach, 0), inside.max(axis=0) + reach + 1
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     near = ndimage.distance_transform_edt(~piece[box]) * step_mm <= settings.coarse_mm
-    bright = surround.clear[box] & (surround.fine_hu[box] >= (surround.brain_hu + mean_hu) / 2.0)
+    bright = surround.clear[box] & (surround.tissue_hu[box] >= (surround.brain_hu + mean_hu) / 2.0)
     out = piece.copy()
     out[box] |= near & bright
     return out

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from calcscan.detection.haemorrhage import BrightRegion
 from calcscan.grid.geometry import Array
+from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
 
@@ -40,31 +42,53 @@ class Softness:
 
 
 def find_stained(
-    scan: Scan, intracranial: Intracranial, pieces: Sequence[Voxels], settings: ThresholdSettings
-) -> dict[int, Softness]:
-    """Which of the pieces, voxels (n, 3) each, are too soft and too faint for their size to be surely calcium.
-
-    A smaller piece that is no denser goes with the large ones it lies beside.
-    """
-    soft = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
-    stained = {n for n, piece in enumerate(soft) if _is_stained(piece, settings)}
-    faint = [n for n, piece in enumerate(soft) if piece.dense_hu < settings.stained_hu]
-    world = {n: scan.geometry.to_world(pieces[n]) for n in faint}
-    trees = {n: cKDTree(world[n]) for n in stained if n in world}
-    todo = list(trees)
+    scan: Scan, pieces: Sequence[Voxels], softness: Sequence[Softness], settings: ThresholdSettings
+) -> set[int]:
+    """The numbers of the pieces, voxels (n, 3) each, that are too soft and too faint for their size to be surely
+    calcium, and of smaller ones beside them that are no denser."""
+    stained = {n for n, piece in enumerate(softness) if _is_stained(piece, settings)}
+    world = {n: scan.geometry.to_world(pieces[n]) for n, piece in enumerate(softness) if is_faint(piece, settings)}
+    todo = list(stained)
     while todo:
-        beside = trees[todo.pop()]
-        for n in faint:
-            if n not in stained and np.min(beside.query(world[n])[0]) <= settings.stained_near_mm:
-                stained.add(n)
-                trees[n] = cKDTree(world[n])
-                todo.append(n)
-    return {n: soft[n] for n in sorted(stained)}
+        beside = cKDTree(world[todo.pop()])
+        near = {n for n in world.keys() - stained if np.min(beside.query(world[n])[0]) <= settings.stained_near_mm}
+        stained |= near
+        todo += near
+    return stained
+
+
+def find_beside_stained(
+    scan: Scan,
+    intracranial: Intracranial,
+    pieces: Sequence[Voxels],
+    softness: Sequence[Softness],
+    regions: Sequence[BrightRegion],
+    settings: ThresholdSettings,
+) -> set[int]:
+    """The numbers of the pieces that lie in or beside a region of stained brain and are no denser than it may be."""
+    stained = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
+    for region in regions:
+        stained |= region.where & (region.mean_hu > settings.blood_mean_high_hu)
+    if not stained.any():
+        return set()
+    volume = intracranial.isotropic_hu
+    away_mm = (ndimage.distance_transform_edt(~stained) * volume.spacing_mm).astype(np.float32)
+
+    def beside(kji: Voxels) -> bool:
+        away = sample_at(away_mm, volume.affine, scan.geometry.to_world(kji))
+        return float(away.min()) <= settings.stained_near_mm
+
+    return {n for n, piece in enumerate(softness) if is_faint(piece, settings) and beside(pieces[n])}
+
+
+def is_faint(piece: Softness, settings: ThresholdSettings) -> bool:
+    """Whether a piece is nowhere denser than stained brain may be."""
+    return piece.dense_hu < settings.stained_hu
 
 
 def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
     soft = piece.volume_mm3 >= settings.stained_mm3 and piece.edge_mm >= settings.stained_edge_mm
-    return piece.dense_hu < settings.stained_hu and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
+    return is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
 
 
 def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settings: ThresholdSettings) -> Softness:

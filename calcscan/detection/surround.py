@@ -25,11 +25,12 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surround:
-    """On the isotropic grid of the intracranial space: `fine_hu` shows soft tissue with its noise averaged out,
-    `coarse_hu` what lies around; both only where `clear`, that is away from bone, calcium and their blur."""
+    """On the isotropic grid of the intracranial space: `tissue_hu` is soft tissue with its noise averaged out, and with
+    what lies around put in for bone, calcium and their blur (all but `clear`); `around_hu` the same without anything
+    bright that is narrower than `narrow_mm`."""
 
-    fine_hu: Field
-    coarse_hu: Field
+    tissue_hu: Field
+    around_hu: Field
     clear: Mask
     affine: Array
     brain_hu: float
@@ -38,12 +39,12 @@ class Surround:
     def limits_hu(self, world_mm: Array, levels: Thresholds, settings: ThresholdSettings) -> tuple[Array, Array]:
         """The thresholds at points (n, 3), LPS mm: of the rim, and what a calcification must reach. Never below those
         of the whole scan."""
-        around = np.maximum(sample_at(self.coarse_hu, self.affine, world_mm), self.brain_hu)
+        around = np.maximum(sample_at(self.around_hu, self.affine, world_mm), self.brain_hu)
         return self._above(around, levels, settings)
 
     def raises(self, levels: Thresholds, settings: ThresholdSettings) -> bool:
         """Whether a threshold anywhere is higher than that of the whole scan."""
-        rim, found = self._above(np.asarray(self.coarse_hu.max(initial=self.brain_hu)), levels, settings)
+        rim, found = self._above(np.asarray(self.around_hu.max(initial=self.brain_hu)), levels, settings)
         return bool(rim > levels.rim_hu or found > levels.found_hu)
 
     def _above(self, around: Array, levels: Thresholds, settings: ThresholdSettings) -> tuple[Array, Array]:
@@ -59,16 +60,29 @@ def measure_surround(scan: Scan, intracranial: Intracranial, settings: Threshold
         return None
     volume, brain_hu = intracranial.isotropic_hu, float(intracranial.brain_hu)
     hu = np.clip(volume.values, settings.surround_low_hu, settings.dense_hu)
-    dense = _smoothed(volume.values, settings.dense_smoothing_mm / volume.spacing_mm) >= settings.dense_hu
+    dense = _dense(_smoothed(volume.values, settings.dense_smoothing_mm / volume.spacing_mm), settings)
     clear = intracranial.isotropic_mask & volume.covered & _away(dense, scan, volume.spacing_mm, settings)
+    fine, coarse = (_mean(hu, clear, mm / volume.spacing_mm, brain_hu) for mm in (settings.fine_mm, settings.coarse_mm))
+    tissue_hu = np.where(clear, fine, coarse)
+    voxels = 2 * round(settings.narrow_mm / volume.spacing_mm / 2.0) + 1
     return Surround(
-        fine_hu=_mean(hu, clear, settings.fine_mm / volume.spacing_mm, brain_hu),
-        coarse_hu=_mean(hu, clear, settings.coarse_mm / volume.spacing_mm, brain_hu),
+        tissue_hu=tissue_hu,
+        around_hu=np.asarray(ndimage.grey_opening(tissue_hu, size=(voxels,) * 3)),
         clear=clear,
         affine=volume.affine,
         brain_hu=brain_hu,
         noise_hu=float(intracranial.noise_hu),
     )
+
+
+def _dense(averaged_hu: Field, settings: ThresholdSettings) -> Mask:
+    """Pieces of bone and calcium: dense, with a peak that nothing else reaches."""
+    pieces, _ = ndimage.label(averaged_hu >= settings.dense_hu)
+    peaks = np.unique(pieces[averaged_hu >= settings.dense_peak_hu])
+    known = np.zeros(int(pieces.max(initial=0)) + 1, np.bool_)
+    known[peaks] = True
+    known[0] = False
+    return known[pieces]
 
 
 def _away(dense: Mask, scan: Scan, spacing_mm: float, settings: ThresholdSettings) -> Mask:

@@ -75,7 +75,7 @@ def _faint(
             continue
         if scan.geometry.voxel_mm3[piece[:, 0]].sum() < smallest_mm3:
             continue
-        around_hu = float(sample_at(surround.coarse_hu, surround.affine, scan.geometry.to_world(piece)).mean())
+        around_hu = float(sample_at(surround.around_hu, surround.affine, scan.geometry.to_world(piece)).mean())
         contrast_hu = float(scan.hu[tuple(piece.T)].mean()) - around_hu
         ratio = contrast_hu / surround.noise_hu if surround.noise_hu else np.inf
         reason = LeftOutReason.NOISE if ratio < settings.stands_out_by else LeftOutReason.UNCERTAIN_MATERIAL

@@ -39,12 +39,14 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     reference_hu: int
     floor_slices: float
     dense_hu: int
+    dense_peak_hu: int
     dense_smoothing_mm: float
     clear_mm: float
     clear_slices: float
     surround_low_hu: int
     fine_mm: float
     coarse_mm: float
+    narrow_mm: float
     found_excess: float
     rim_excess: float
     stained_hu: int

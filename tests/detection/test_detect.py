@@ -446,7 +446,7 @@ def test_numbers_are_finite_whatever_there_is(seed):
         assert 0 < lesion.volume_low_mm3 <= lesion.volume_mm3 <= lesion.volume_high_mm3 < np.inf
 
 
-def test_specks_of_noise_in_dense_scar_under_the_table_are_no_lesions_and_a_deposit_in_it_is_one():
+def test_specks_of_noise_in_dense_scar_are_no_lesions_and_a_deposit_in_it_is_one():
     scar = Region(test=lambda x: np.linalg.norm(x - CENTRE, axis=-1) < 9.0, hu=117)
     ball = Ball(centre_mm=CENTRE, volume_mm3=60, hu=400)
     found = {}
@@ -454,8 +454,6 @@ def test_specks_of_noise_in_dense_scar_under_the_table_are_no_lesions_and_a_depo
         scan, intracranial = phantom(things, stack((1.25, 0.5, 0.5)), noise_hu=8.0)
         under = replace(intracranial, depth_mm=np.full_like(intracranial.depth_mm, 4.0))
         found[name] = detect_lesions(scan, intracranial).lesions, detect_lesions(scan, under).lesions
-    deep, shallow = found["scar"]
-    assert sum(lesion.voxels for lesion in deep) >= 3, "deep in the brain nothing else is so dense"
-    assert shallow == ()
+    assert found["scar"] == ((), ())
     assert len(found["deposit"][1]) == 1
     assert found["deposit"][1][0].volume_130_mm3 == pytest.approx(found["deposit"][0][0].volume_130_mm3)

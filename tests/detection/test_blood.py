@@ -1,0 +1,91 @@
+"""Blood and stained brain are listed, never counted; calcification in and beside them is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from support.phantoms import Ball, head_of, phantom
+
+from calcscan.detection import detect_lesions
+from calcscan.grid.geometry import Geometry
+from calcscan.model import Intracranial, LesionMap, Scan
+
+GRID = Geometry.regular(shape=(40, 80, 80), spacing_mm=(1.0, 0.6, 0.6), origin_mm=(-24.0, -24.0, -20.0))
+MIDDLE = (0.0, 0.0, 0.0)
+PARTS = np.linalg.norm(GRID.to_world(np.moveaxis(np.indices(GRID.shape), 0, -1)), axis=-1)
+"""How far each voxel lies from the middle, mm."""
+
+
+def reasons(found: LesionMap) -> dict[str, float]:
+    volumes: dict[str, float] = {}
+    for item in found.left_out:
+        volumes[item.reason] = volumes.get(item.reason, 0.0) + item.volume_mm3
+    return volumes
+
+
+def codes(found: LesionMap) -> list[str]:
+    return [flag.code for flag in found.flags]
+
+
+def stained(mean_hu: float, uneven_hu: float, noise_hu: float) -> tuple[Scan, Intracranial]:
+    """A ball of 3 ml of stained brain with a soft edge and an uneven inside."""
+    scan, _ = phantom([], GRID, noise_hu=noise_hu)
+    texture = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=GRID.shape), (3.0, 5.0, 5.0))
+    share = ndimage.gaussian_filter((PARTS <= 9.0).astype(float), (1.5, 2.5, 2.5))
+    hu = scan.hu + share * (mean_hu - 32 + uneven_hu * texture / texture.std())
+    scan = replace(scan, hu=np.rint(hu).astype(np.int16))
+    return scan, head_of(scan, noise_hu)
+
+
+@pytest.mark.parametrize(("hu", "noise_hu"), [(65, 4), (80, 12), (95, 3), (95, 12), (95, 18)])
+def test_blood_is_not_counted_whatever_the_noise(hu: int, noise_hu: float) -> None:
+    found = detect_lesions(*phantom([Ball(centre_mm=MIDDLE, volume_mm3=3000, hu=hu)], GRID, noise_hu=noise_hu))
+    assert found.lesions == ()
+    assert "possible_haemorrhage" in codes(found)
+    assert reasons(found)["haemorrhage"] == pytest.approx(3000, rel=0.3)
+    (item,) = (item for item in found.left_out if item.reason == "haemorrhage")
+    assert item.evidence["averaged_hu"] == pytest.approx(hu, abs=5)
+    assert np.linalg.norm(item.centroid_lps_mm) < 1.5
+
+
+@pytest.mark.parametrize("noise_hu", [4.0, 12.0])
+def test_calcification_within_blood_is_found_and_measured(noise_hu: float) -> None:
+    blood = Ball(centre_mm=MIDDLE, volume_mm3=6000, hu=80)
+    calcium = Ball(centre_mm=(3.0, 2.0, 0.0), volume_mm3=60, hu=400)
+    found = detect_lesions(*phantom([blood, calcium], GRID, noise_hu=noise_hu))
+    (lesion,) = found.lesions
+    assert lesion.centroid_lps_mm == pytest.approx((3.0, 2.0, 0.0), abs=1.0)
+    assert lesion.volume_mm3 == pytest.approx(60, rel=0.4)
+    assert "possible_haemorrhage" in codes(found)
+
+
+@pytest.mark.parametrize(("mean_hu", "uneven_hu", "noise_hu"), [(110, 10, 4), (130, 15, 6), (137, 20, 12)])
+def test_stained_brain_is_uncertain(mean_hu: float, uneven_hu: float, noise_hu: float) -> None:
+    found = detect_lesions(*stained(mean_hu, uneven_hu, noise_hu))
+    assert found.lesions == ()
+    assert "possible_haemorrhage" in codes(found)
+    assert reasons(found)["uncertain_material"] > 1000
+
+
+@pytest.mark.parametrize("peak_hu", [150, 165])
+def test_a_faint_deposit_is_calcification(peak_hu: int) -> None:
+    found = detect_lesions(*phantom([Ball(centre_mm=MIDDLE, volume_mm3=100, hu=peak_hu)], GRID))
+    assert len(found.lesions) == 1
+    assert "possible_haemorrhage" not in codes(found)
+
+
+def test_a_large_deposit_is_calcification() -> None:
+    found = detect_lesions(*phantom([Ball(centre_mm=MIDDLE, volume_mm3=2500, hu=280)], GRID))
+    (lesion,) = found.lesions
+    assert lesion.volume_mm3 == pytest.approx(2500, rel=0.15)
+    assert found.left_out == ()
+    assert codes(found) == []
+
+
+def test_a_threshold_that_was_asked_for_is_kept_everywhere() -> None:
+    scan, intracranial = phantom([Ball(centre_mm=MIDDLE, volume_mm3=3000, hu=120)], GRID)
+    (lesion,) = detect_lesions(scan, intracranial, threshold_hu=100).lesions
+    assert lesion.voxels > 5000

@@ -36,7 +36,7 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
-from calcscan.quality import judge_quality
+from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
@@ -193,6 +193,8 @@ def examine(
         )
     with stage("inspect"):
         seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+        if any(flag.code == FlagCode.SHARP_KERNEL for flag in seen):
+            scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
     lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
     return Examination(intracranial=region, registration=registration, lesions=lesions, seen=seen)
 

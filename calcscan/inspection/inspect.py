@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
+from calcscan.inspection.sharpness import sharpness_flags
 from calcscan.inspection.unknown import unknown_flags
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.settings import load
@@ -32,11 +33,12 @@ def inspect_scan(
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `unknown_kvp`, `unknown_thickness`, `child`: each with what was seen.
+        `contrast`, `brain_defect`, `sharp_kernel`, `unknown_kvp`, `unknown_thickness`, `child`: each with what was seen.
     """
     settings = settings or load(InspectionSettings)
     return (
         *contrast_flags(scan, region, registration, atlas, settings),
         *brain_defect_flags(region, settings),
+        *sharpness_flags(scan, region, settings),
         *unknown_flags(scan, region, settings),
     )

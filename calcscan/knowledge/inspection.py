@@ -55,3 +55,8 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     hole_depth_mm: float
     hole_radius_mm: float
     child_ml: float
+    edge_dense_hu: float
+    edge_hu: float
+    edge_length_mm: float
+    overshoot_hu: float
+    overshoot_below_brain_hu: float

@@ -60,3 +60,7 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     edge_length_mm: float
     overshoot_hu: float
     overshoot_below_brain_hu: float
+    jump_mm: float
+    jump_share: float
+    contour_share: float
+    table_mm: float

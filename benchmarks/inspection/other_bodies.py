@@ -26,7 +26,7 @@ def _ellipse(x, y, cx, cy, rx, ry) -> np.ndarray:
 
 
 def _torso(rng: np.random.Generator, width: float, depth: float) -> np.ndarray:
-    z, y, x = _grid()
+    _z, y, x = _grid()
     hu = np.full(SHAPE, -1000.0, np.float32)
     hu[_ellipse(x, y, 0, 0, width, depth)] = -100.0
     hu[_ellipse(x, y, 0, 0, width - rng.uniform(8, 25), depth - rng.uniform(6, 15))] = 50.0
@@ -93,7 +93,7 @@ def pelvis(rng: np.random.Generator) -> np.ndarray:
 
 
 def neck(rng: np.random.Generator) -> np.ndarray:
-    z, y, x = _grid()
+    _z, y, x = _grid()
     hu = np.full(SHAPE, -1000.0, np.float32)
     width = rng.uniform(58, 75)
     hu[_ellipse(x, y, 0, 0, width, width)] = -90.0

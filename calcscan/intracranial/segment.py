@@ -122,7 +122,7 @@ def _refuse_no_skull(
     surface = inside & ~ndimage.binary_erosion(inside)
     surface &= ndimage.binary_erosion(coarse.covered, iterations=2)
     near = _distance(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
-    if not near.size or float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml:
+    if not near.size or (float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml):
         return
     raise RefusedError(
         f"no skull: bone encloses only {float(near.mean()):.0%} of what would be its inside ({inside_ml:.0f} ml)",

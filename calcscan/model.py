@@ -4,6 +4,7 @@
     segment    Scan                   → Intracranial   (the intracranial space)
     register   Intracranial, Atlas    → Registration
     recover    Scan, Intracranial, …  → SearchRegion   (with calcification in contact with bone)
+    inspect    Scan, SearchRegion, …  → flags          (of the picture as a whole)
     detect     Scan, SearchRegion     → LesionMap      (measured)
     locate     LesionMap, …           → LocatedLesionMap
     summarise  LesionMap, …           → Summary

@@ -1,7 +1,7 @@
 """The whole job: the stages in order.
 
 analyse    read → examine → judge → summarise → advise
-examine    segment → register → recover → search       (the stages that look at the image)
+examine    segment → register → recover → inspect → search       (the stages that look at the image)
 search     detect → locate
 """
 
@@ -20,11 +20,13 @@ from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.guideline import merged_facts, plain_facts, recommend
+from calcscan.inspection import inspect_scan
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.burden import BurdenSettings
+from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.reading import ReadingSettings
@@ -34,7 +36,7 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
-from calcscan.quality import judge_quality
+from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
@@ -51,6 +53,7 @@ class StageSettings:
     registration: RegistrationSettings
     bone_contact: BoneContactSettings
     air_contact: AirContactSettings
+    inspection: InspectionSettings
     thresholds: ThresholdSettings
     volume: VolumeSettings
     localisation: LocalisationSettings
@@ -65,6 +68,7 @@ class StageSettings:
             registration=load(RegistrationSettings),
             bone_contact=load(BoneContactSettings),
             air_contact=load(AirContactSettings),
+            inspection=load(InspectionSettings),
             thresholds=load(ThresholdSettings),
             volume=load(VolumeSettings),
             localisation=load(LocalisationSettings),
@@ -137,11 +141,13 @@ class Examination:
     intracranial: SearchRegion
     registration: Registration
     lesions: LocatedLesionMap
+    seen: tuple[Flag, ...] = ()
+    """What the picture as a whole shows."""
 
     @property
     def flags(self) -> tuple[Flag, ...]:
         """Every flag of these stages. A registration that was not accepted is always among them."""
-        flags = self.intracranial.flags + self.lesions.flags + self.registration.flags
+        flags = self.seen + self.intracranial.flags + self.lesions.flags + self.registration.flags
         if not self.registration.accepted and all(flag.code != "registration_poor" for flag in flags):
             poor = Flag(code="registration_poor", message=self.registration.reason, value=self.registration.overlap)
             return (*flags, poor)
@@ -185,8 +191,12 @@ def examine(
             space=settings.intracranial,
             air=settings.air_contact,
         )
+    with stage("inspect"):
+        seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+        if any(flag.code == FlagCode.SHARP_KERNEL for flag in seen):
+            scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
     lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
-    return Examination(intracranial=region, registration=registration, lesions=lesions)
+    return Examination(intracranial=region, registration=registration, lesions=lesions, seen=seen)
 
 
 def search(

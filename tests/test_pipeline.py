@@ -30,6 +30,7 @@ def stages(monkeypatch):
         "load_atlas": make_atlas(),
         "segment_intracranial": good.intracranial,
         "recover_bone_contact": good.intracranial,
+        "inspect_scan": (),
         "detect_lesions": good.lesions,
         "register_atlas": good.registration,
         "locate_lesions": good.lesions,
@@ -58,12 +59,12 @@ def stages(monkeypatch):
 def test_the_stages_run_in_order_and_are_timed(stages):
     seen: list[str] = []
     result = pipeline.analyse("scan", progress=seen.append)
-    assert seen == ["read", "segment", "register", "recover", "detect", "locate", "summarise", "advise"]
+    assert seen == ["read", "segment", "register", "recover", "inspect", "detect", "locate", "summarise", "advise"]
     assert list(result.timings_s) == seen
     names = [name for name, _, _ in stages[1]]
     assert names == [
-        "read_scan", "load_atlas", "segment_intracranial", "register_atlas", "recover_bone_contact", "detect_lesions",
-        "locate_lesions", "summarise_lesions", "image_facts",
+        "read_scan", "load_atlas", "segment_intracranial", "register_atlas", "recover_bone_contact", "inspect_scan",
+        "detect_lesions", "locate_lesions", "summarise_lesions", "image_facts",
     ]  # fmt: skip
     assert result.quality.state == "ok"
     assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}

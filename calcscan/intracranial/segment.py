@@ -51,6 +51,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     bone = _largest(coarse.values > settings.bone_hu)
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
+    _refuse_two_heads(coarse, bone, settings)
     coarse, bone = _around_bone(coarse, bone)
     bone = _with_flaps(coarse, bone, settings)
     core, to_bone_mm = _core(coarse.values, bone, spacing_mm, settings)
@@ -76,6 +77,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
             code="not_head",
             hint=f"a head holds at least {settings.smallest_ml:g} ml; is this a whole head?",
         )
+    _refuse_no_skull(coarse, inside, bone, intracranial_ml, settings)
     depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
     native = without_bone(
         scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, settings
@@ -89,6 +91,43 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         noise_hu=_noise(scan, coarse.affine, to_bone_mm, settings),
         brain_hu=brain_hu,
         flags=_flags(scan, coarse.affine, inside, intracranial_ml, settings),
+    )
+
+
+def _refuse_two_heads(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSettings) -> None:
+    """`RefusedError` where a second piece of bone is as large as a skull, and closed around as much as one."""
+    pieces, count = ndimage.label((coarse.values > settings.bone_hu) & ~skull)
+    if count == 0:
+        return
+    voxels = np.bincount(pieces.ravel())
+    voxels[0] = 0
+    for number in np.flatnonzero(voxels >= settings.second_head_share * skull.sum()):
+        piece = pieces == number
+        closed = sum(int(ndimage.binary_fill_holes(level).sum() - level.sum()) for level in piece if level.any())
+        if closed * coarse.spacing_mm**3 / 1000.0 >= settings.smallest_ml:
+            raise RefusedError(
+                "there is more than one head in it",
+                code="not_head",
+                hint="cut the picture so that it holds one head, and run again",
+            )
+
+
+def _refuse_no_skull(
+    coarse: IsotropicVolume, inside: Mask, bone: Mask, inside_ml: float, settings: IntracranialSettings
+) -> None:
+    """`RefusedError` where what was found is not enclosed by bone, or holds more than any head.
+
+    Where the scan ends nothing is known of what would enclose it.
+    """
+    surface = inside & ~ndimage.binary_erosion(inside)
+    surface &= ndimage.binary_erosion(coarse.covered, iterations=2)
+    near = _distance(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
+    if not near.size or (float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml):
+        return
+    raise RefusedError(
+        f"no skull: bone encloses only {float(near.mean()):.0%} of what would be its inside ({inside_ml:.0f} ml)",
+        code="not_head",
+        hint="calcscan reads head CTs only; give the series of the head",
     )
 
 

@@ -38,3 +38,7 @@ class IntracranialSettings(Settings, frozen=True, kw_only=True):
     flap_ml: float
     behind_mm: float
     behind_share: float
+    enclosing_mm: float
+    enclosed_share: float
+    no_head_ml: float
+    second_head_share: float

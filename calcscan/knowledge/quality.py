@@ -37,6 +37,9 @@ class FlagCode(StrEnum):
     LATERALITY_UNKNOWN = "laterality_unknown"
     CHILD = "child"
     UNKNOWN_KVP = "unknown_kvp"
+    UNKNOWN_THICKNESS = "unknown_thickness"
+    BRAIN_DEFECT = "brain_defect"
+    MOTION = "motion"
     LEFT_OUT = "left_out"
     UNCERTAIN_MATERIAL = "uncertain_material"
 

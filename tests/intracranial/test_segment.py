@@ -152,3 +152,43 @@ def test_wide_ventricles_are_inside() -> None:
     scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
     intracranial = segment_intracranial(with_wide_ventricles(scan, whole, wider_mm=8.0))
     assert intracranial.intracranial_ml == pytest.approx(whole.intracranial_ml, rel=0.01)
+
+
+def chest() -> np.ndarray:
+    """A torso with lungs, ribs, heart and spine, 3 mm voxels."""
+    z, y, x = (np.indices((90, 84, 120), dtype=np.float32) - np.array([45, 42, 60])[:, None, None, None]) * 3.0
+    hu = np.full(z.shape, -1000.0)
+
+    def oval(cx, cy, rx, ry):
+        return ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 <= 1
+
+    hu[oval(0, 0, 165, 110)] = -100
+    hu[oval(0, 0, 150, 100)] = 50
+    hu[oval(0, 0, 140, 90) & ~oval(0, 0, 131, 81) & (np.mod(z + 0.5 * abs(x), 26) < 11)] = 450
+    for side in (-1, 1):
+        hu[oval(side * 76, -5, 54, 68)] = -820
+    hu[((x - 18) / 55) ** 2 + ((y + 15) / 45) ** 2 + ((z + 25) / 55) ** 2 <= 1] = 45
+    hu[oval(0, 68, 20, 19)] = 350
+    return hu
+
+
+def test_a_chest_is_refused_as_no_head():
+    with pytest.raises(RefusedError, match="bone encloses only") as refused:
+        segment_intracranial(box_scan(chest(), spacing_mm=3.0))
+    assert refused.value.code == "not_head"
+
+
+def test_two_heads_in_one_picture_are_refused():
+    one = egg()
+    with pytest.raises(RefusedError, match="more than one head") as refused:
+        segment_intracranial(box_scan(np.concatenate([one, one], axis=2)))
+    assert refused.value.code == "not_head"
+
+
+def test_a_head_that_lacks_a_third_of_its_vault_is_read():
+    hu = egg()
+    k, j, i = np.indices(hu.shape) - 45.5
+    hole = (k > 0) & (i > abs(j) * 0.6) & (hu == 1000)
+    hu[hole] = 45
+    head = segment_intracranial(box_scan(hu))
+    assert 1800 < head.intracranial_ml < 2300

@@ -1,0 +1,5 @@
+"""What the picture as a whole shows: contrast medium, a large hole, what the headers do not tell."""
+
+from calcscan.inspection.inspect import inspect_scan
+
+__all__ = ["inspect_scan"]

@@ -1,0 +1,38 @@
+"""A large space of fluid where brain should be: an old cavity, a cyst, very wide ventricles."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from calcscan.knowledge.inspection import InspectionSettings
+from calcscan.knowledge.quality import FlagCode
+from calcscan.model import Flag, Intracranial
+
+_SMOOTH = 1.0
+
+
+def brain_defect_flags(intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
+    """`brain_defect`, where a ball of fluid fits into the head that is larger than ventricles are wide."""
+    coarse = intracranial.isotropic_hu
+    smooth = ndimage.gaussian_filter(coarse.values, _SMOOTH)
+    low, high = settings.hole_hu
+    fluid = (smooth > low) & (smooth < high) & (intracranial.depth_mm > settings.hole_depth_mm)
+    if not fluid.any():
+        return ()
+    image = sitk.GetImageFromArray(np.pad(fluid, 1).astype(np.uint8))
+    image.SetSpacing((coarse.spacing_mm,) * 3)
+    inside = sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
+    radius_mm = float(sitk.GetArrayViewFromImage(inside).max())
+    if radius_mm < settings.hole_radius_mm:
+        return ()
+    message = f"A space of fluid in the brain is at least {2.0 * radius_mm:.0f} mm wide."
+    return (
+        Flag(
+            code=FlagCode.BRAIN_DEFECT,
+            message=message,
+            value=round(2.0 * radius_mm, 1),
+            limit=2.0 * settings.hole_radius_mm,
+        ),
+    )

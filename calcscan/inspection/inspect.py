@@ -1,0 +1,47 @@
+"""The picture judged as a whole: Scan, SearchRegion, Registration → flags."""
+
+from __future__ import annotations
+
+from calcscan.inspection.brain_defect import brain_defect_flags
+from calcscan.inspection.contrast import contrast_flags
+from calcscan.inspection.motion import motion_flags
+from calcscan.inspection.sharpness import sharpness_flags
+from calcscan.inspection.unknown import unknown_flags
+from calcscan.knowledge.inspection import InspectionSettings
+from calcscan.knowledge.settings import load
+from calcscan.model import Atlas, Flag, Registration, Scan, SearchRegion
+
+
+def inspect_scan(
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration,
+    atlas: Atlas,
+    *,
+    settings: InspectionSettings | None = None,
+) -> tuple[Flag, ...]:
+    """What the picture as a whole shows that its headers do not tell.
+
+    Parameters
+    ----------
+    scan
+        A head CT on any grid.
+    region, registration
+        Its intracranial space, and how it lies in the atlas, accepted or not.
+    settings
+        Instead of the settings in `calcscan/knowledge`.
+
+    Returns
+    -------
+    tuple of Flag
+        `contrast`, `brain_defect`, `motion`, `sharp_kernel`, `unknown_kvp`, `unknown_thickness`,
+        `child`, each with what was seen.
+    """
+    settings = settings or load(InspectionSettings)
+    return (
+        *contrast_flags(scan, region, registration, atlas, settings),
+        *brain_defect_flags(region, settings),
+        *motion_flags(scan, region, settings),
+        *sharpness_flags(scan, region, settings),
+        *unknown_flags(scan, region, settings),
+    )

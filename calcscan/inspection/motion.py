@@ -1,0 +1,120 @@
+"""Did the head move while the slices were taken?
+
+The outer table is smooth: from slice to slice its contour grows or shrinks steadily. Where the head moved, it jumps to
+one side (first harmonic of the step over the angle), or turns (second harmonic); where two positions blur into one
+slice, it grows on one side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
+from calcscan.knowledge.inspection import InspectionSettings
+from calcscan.knowledge.quality import FlagCode
+from calcscan.model import Flag, Intracranial, Scan
+
+_RAYS = 60
+_NEAREST_MM, _FARTHEST_MM, _STEP_MM = 25.0, 125.0, 1.0
+_ROUGH = 3
+"""Depth is looked up at every so many samples."""
+_NEIGHBOURS = ((-2, -1, 1, 2), (-4, -2, 2, 4))
+"""Steps that a step is compared with; the second, as slices that are taken in pairs may alternate."""
+_FEWEST_STEPS = 3
+_ROUNDS = 4
+_SPREAD_MM = 0.3
+_CLIP_MM = 8.0
+
+
+def motion_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
+    """`motion`, with the largest jump of the skull's contour between two slices in mm, and where it is."""
+    jump_mm = contour_jumps_mm(scan, intracranial, settings)
+    gap_mm = np.diff(scan.geometry.positions_mm)
+    limit_mm = np.maximum(settings.jump_mm, settings.jump_share * gap_mm)
+    jumps = np.flatnonzero(jump_mm >= limit_mm)
+    if not len(jumps):
+        return ()
+    largest = int(jumps[jump_mm[jumps].argmax()])
+    between = f"slices {jumps[0] + 1} and {jumps[0] + 2}"
+    if len(jumps) > 1:
+        between = f"slices {jumps[0] + 1} and {jumps[-1] + 2}, {len(jumps)} times"
+    message = f"The head moved: between {between}, the skull's contour jumps by up to {jump_mm[largest]:.1f} mm."
+    value = round(float(jump_mm[largest]), 1)
+    return (Flag(code=FlagCode.MOTION, message=message, value=value, limit=round(float(limit_mm[largest]), 1)),)
+
+
+def contour_jumps_mm(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Array:
+    """How far the contour jumps from each slice to the next beyond what its neighbours do, shape (slices − 1,); 0 where
+    too little of it is seen."""
+    gap_mm = np.diff(scan.geometry.positions_mm)
+    if len(gap_mm) < _FEWEST_STEPS:
+        return np.zeros(len(gap_mm))
+    slope = np.diff(_outer_table_mm(scan, intracranial, settings), axis=0) / gap_mm[:, None]
+    known = np.isfinite(slope)
+    whole = known.mean(axis=1) >= settings.contour_share
+    jump_mm = np.zeros(len(gap_mm))
+    for step in np.flatnonzero(whole):
+        found = []
+        for offsets in _NEIGHBOURS:
+            near = [step + offset for offset in offsets if 0 <= step + offset < len(gap_mm) and whole[step + offset]]
+            seen = known[step] & known[near].any(axis=0) if len(near) > 1 else known[step] & False
+            if seen.mean() >= settings.contour_share:
+                usual = np.nanmedian(slope[near][:, seen], axis=0)
+                found.append(_displacement((slope[step, seen] - usual) * gap_mm[step], np.flatnonzero(seen)))
+        jump_mm[step] = min(found, default=0.0)
+    return jump_mm
+
+
+def _outer_table_mm(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Array:
+    """Distance of the outer table from an axis through the head, by slice and ray; NaN where there is no bone."""
+    grid, coarse = scan.geometry, intracranial.isotropic_hu
+    inside = np.argwhere(intracranial.isotropic_mask)[::50]
+    centre = apply(coarse.affine, inside).mean(axis=0)
+    across = grid.step_i_mm / np.linalg.norm(grid.step_i_mm)
+    angle = 2.0 * np.pi * np.arange(_RAYS) / _RAYS
+    way = np.cos(angle)[:, None] * across + np.sin(angle)[:, None] * np.cross(grid.normal, across)
+    radius_mm = np.arange(_NEAREST_MM, _FARTHEST_MM, _STEP_MM)
+    plane = np.linalg.pinv(np.column_stack([grid.step_j_mm, grid.step_i_mm]))
+    out = np.full((len(grid.positions_mm), _RAYS), np.nan)
+    for k, position in enumerate(grid.positions_mm):
+        axis = centre + (position - centre @ grid.normal) * grid.normal
+        points = axis + radius_mm[None, :, None] * way[:, None, :]
+        rough = points[:, ::_ROUGH]
+        depth_mm = sample_at(intracranial.depth_mm, coarse.affine, rough.reshape(-1, 3)).reshape(rough.shape[:2])
+        depth_mm = np.repeat(depth_mm, _ROUGH, axis=1)[:, : len(radius_mm)]
+        if not (depth_mm > 0.0).any(axis=1).mean() >= settings.contour_share:
+            continue
+        ji = (points - grid.origins_mm[k]) @ plane.T
+        hu = ndimage.map_coordinates(
+            scan.hu[k], np.moveaxis(ji, -1, 0), order=1, output=np.float32, mode="constant", cval=-1024
+        )
+        table = (depth_mm > -settings.table_mm) & (depth_mm != 0.0)
+        out[k] = _last_crossing_mm(np.where(table, hu, -1024.0), radius_mm, settings.edge_hu)
+    return out
+
+
+def _last_crossing_mm(hu: npt.NDArray[np.floating], radius_mm: Array, level: float) -> Array:
+    """Where each ray (rays, steps) last falls below a level, between its samples; NaN where it never exceeds it."""
+    dense = hu > level
+    last = np.clip(hu.shape[1] - 1 - dense[:, ::-1].argmax(axis=1), 0, hu.shape[1] - 2)
+    ray = np.arange(len(hu))
+    above, below = hu[ray, last], np.maximum(hu[ray, last + 1], -200.0)
+    part = np.clip((above - level) / np.maximum(above - below, 1.0), 0.0, 1.0)
+    return np.where(dense.any(axis=1), radius_mm[last] + part * _STEP_MM, np.nan)
+
+
+def _displacement(step_mm: Array, rays: npt.NDArray[np.int64]) -> float:
+    """How far a step of the contour shifts or turns it: what single places do does not count."""
+    angle = 2.0 * np.pi * rays / _RAYS
+    waves = np.stack([np.ones_like(angle), *(f(n * angle) for n in (1, 2) for f in (np.cos, np.sin))], axis=1)
+    step_mm = np.clip(step_mm, -_CLIP_MM, _CLIP_MM)
+    weight = np.ones(len(rays))
+    for _ in range(_ROUNDS):
+        fitted, *_ = np.linalg.lstsq(waves * weight[:, None], step_mm * weight, rcond=None)
+        rest = step_mm - waves @ fitted
+        spread = max(_SPREAD_MM, 1.4826 * float(np.median(np.abs(rest))))
+        weight = 1.0 / np.sqrt(1.0 + (rest / (2.0 * spread)) ** 2)
+    return float(np.linalg.norm(fitted[1:]))

@@ -1,0 +1,29 @@
+"""What the header does not tell, and how that limits what can be said."""
+
+from __future__ import annotations
+
+from calcscan.knowledge.inspection import InspectionSettings
+from calcscan.knowledge.quality import FlagCode
+from calcscan.model import Flag, Intracranial, Scan
+
+
+def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
+    """`unknown_kvp` and `unknown_thickness`, where nothing states them; `child`, where the head is as small as a
+    child's and no age is known."""
+    raised = {flag.code for flag in scan.flags}
+    flags = []
+    if scan.acquisition.kvp_kv is None and FlagCode.UNKNOWN_KVP not in raised:
+        message = "The tube voltage is not known; the threshold for 120 kV is used."
+        flags.append(Flag(code=FlagCode.UNKNOWN_KVP, message=message))
+    if scan.acquisition.slice_thickness_mm is None:
+        between_mm = scan.geometry.spacing_mm[0]
+        message = (
+            f"The slice thickness is not known; slices are taken to be as thick as they are apart ({between_mm:g} mm)."
+        )
+        flags.append(Flag(code=FlagCode.UNKNOWN_THICKNESS, message=message))
+    whole = all(flag.code != FlagCode.CROPPED for flag in intracranial.flags)
+    if scan.study.age_years is None and whole and intracranial.intracranial_ml < settings.child_ml:
+        found_ml = round(intracranial.intracranial_ml)
+        message = f"The age is not known, and the inside of the skull holds only {found_ml} ml: this may be a child."
+        flags.append(Flag(code=FlagCode.CHILD, message=message, value=found_ml, limit=settings.child_ml))
+    return tuple(flags)

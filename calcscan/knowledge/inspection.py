@@ -1,0 +1,66 @@
+"""What is sought in the picture as a whole."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from calcscan.knowledge.settings import Settings
+
+Point = tuple[float, float, float]
+
+
+class InspectionSettings(Settings, frozen=True, kw_only=True):
+    """Values of `knowledge/inspection.toml`, where each has its unit and reason."""
+
+    file: ClassVar[str] = "inspection"
+
+    midline_centre_lps_mm: Point
+    midline_from_deg: float
+    midline_to_deg: float
+    beside_midline_mm: float
+    sinus_depth_mm: tuple[float, float]
+    sinus_hu: float
+    sinus_contrast_hu: float
+    sinus_length_mm: float
+    sinus_spread: float
+    falx_depth_mm: tuple[float, float]
+    falx_hu: float
+    falx_contrast_hu: float
+    falx_share: float
+    falx_spread: float
+    enhanced_high_hu: float
+    vessel_low_hu: float
+    vessel_depth_mm: float
+    vessel_depth_share: float
+    vessel_reach_mm: float
+    vessel_linearity: float
+    vessel_area_mm2: float
+    vessel_share: float
+    vessel_length_mm: float
+    vessel_tolerance: float
+    vessel_alike: float
+    vessel_octants: int
+    vessel_octant_mm: float
+    vessel_points: int
+    fluid_template_hu: tuple[float, float]
+    fluid_low_hu: float
+    fluid_depth_mm: float
+    fluid_depth_share: float
+    fluid_share: float
+    fluid_regions: int
+    fluid_points: int
+    fluid_lump_mm: float
+    fluid_lump_share: float
+    hole_hu: tuple[float, float]
+    hole_depth_mm: float
+    hole_radius_mm: float
+    child_ml: float
+    edge_dense_hu: float
+    edge_hu: float
+    edge_length_mm: float
+    overshoot_hu: float
+    overshoot_below_brain_hu: float
+    jump_mm: float
+    jump_share: float
+    contour_share: float
+    table_mm: float

@@ -1,0 +1,95 @@
+"""Contrast medium seen in the picture: every part of the head alone, and what must not pass for it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from support.inspected import at_site, drawn, flags_of, places, template_head
+
+from calcscan.quality import judge_quality
+
+
+def sagittal_sinus() -> np.ndarray:
+    at, depth_mm = places()
+    half_mm = 4.5 - 0.45 * depth_mm
+    return (np.abs(at[..., 0]) < half_mm) & (depth_mm > 0) & (depth_mm < 8) & (at[..., 2] > 5)
+
+
+def falx() -> np.ndarray:
+    return at_site("falx") & (np.abs(places()[0][..., 0]) < 1.2)
+
+
+def arteries() -> np.ndarray:
+    """Both middle and anterior cerebral arteries and the basilar artery, roughly, as tubes of 4 mm."""
+    at, _ = places()
+    courses = [[(0, 26, -46), (0, 19, -17)]]
+    for side in (1, -1):
+        courses.append([(side * 11, -3, -12), (side * 34, -3, -12), (side * 42, 10, 8), (side * 42, 30, 18)])
+        courses.append([(side * 3, -12, -12), (side * 3, -30, 8), (side * 3, -5, 30)])
+    out = np.zeros(at.shape[:3], bool)
+    for course in courses:
+        for start, end in pairwise(course):
+            way = np.subtract(end, start)
+            along = np.clip((at - start) @ way / (way @ way), 0, 1)
+            out |= np.linalg.norm(at - start - along[..., None] * way, axis=-1) < 2.0
+    return out
+
+
+def cisterns() -> np.ndarray:
+    at, depth_mm = places()
+    fluid = template_head()[1].isotropic_hu.values < 16
+    return fluid & (depth_mm > 2) & (at[..., 2] < 10)
+
+
+DRAWN = {
+    "the superior sagittal sinus": sagittal_sinus,
+    "the falx": falx,
+    "vessels": arteries,
+    "the spaces of the cerebrospinal fluid": cisterns,
+}
+
+
+@pytest.mark.parametrize("hu", [130.0, 280.0])
+@pytest.mark.parametrize("where", DRAWN)
+def test_each_part_alone_shows_contrast_medium(where, hu):
+    flags = flags_of(drawn(DRAWN[where](), hu))
+    assert where in flags["contrast"].message
+    assert 75 < flags["contrast"].value < 300
+    assert judge_quality(flags.values()).state == "abstain"
+
+
+def test_a_head_without_contrast_medium_raises_nothing():
+    assert flags_of(template_head()[1]) == {}
+
+
+@pytest.mark.parametrize("hu", [60.0, 75.0])
+def test_dense_blood_in_the_sinus_and_in_the_cisterns_is_no_contrast_medium(hu):
+    assert "contrast" not in flags_of(drawn(sagittal_sinus() | arteries(), hu))
+    assert "contrast" not in flags_of(drawn(cisterns(), hu))
+
+
+def uneven(level: float, seed: int) -> np.ndarray:
+    texture = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(places()[1].shape), 2.0)
+    return level * np.clip(1 + 0.35 * texture / texture.std(), 0.3, 2.0)
+
+
+@pytest.mark.parametrize("level", [200.0, 400.0])
+def test_calcification_however_much_is_no_contrast_medium(level):
+    at, _ = places()
+    nuclei = at_site("caudate", "putamen", "pallidum", "thalamus", "dentate")
+    plaques = falx() & (np.sin(at[..., 1] / 6) * np.cos(at[..., 2] / 6) > 0.4)
+    tentorium = at_site("tentorium") & (np.sin(at[..., 1] / 5) > 0.5)
+    walls = at_site("carotid_siphon", "vertebral")
+    usual = at_site("choroid_plexus", "pineal", "habenula")
+    for where in (nuclei, plaques, tentorium, walls | usual, nuclei | plaques | tentorium | walls | usual):
+        assert "contrast" not in flags_of(drawn(where, uneven(level, seed=3)))
+
+
+def test_a_calcified_mass_at_the_base_is_no_contrast_medium():
+    at, depth_mm = places()
+    for centre, radius_mm in (((0, -5, -15), 18.0), ((30, 40, -40), 20.0)):
+        mass = (np.linalg.norm(at - centre, axis=-1) < radius_mm) & (depth_mm > 1)
+        assert "contrast" not in flags_of(drawn(mass, uneven(300.0, seed=4)))

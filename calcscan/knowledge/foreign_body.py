@@ -18,6 +18,8 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     seed_elongation: float
     most_seeds: int
     most_tries: int
+    least_in_line: int
+    neighbour_mm: float
     step_mm: float
     window_mm: float
     ring_mm: float
@@ -42,6 +44,10 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     shape_slab_mm: float
     flattest: float
     flat_slab_mm: float
+    high_slab_mm: float
+    high_steepest: float
+    high_slices: float
+    beside_share: float
     covered_share: float
     wander_mm: float
     wander_slab_share: float
@@ -74,6 +80,7 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     row_alike: float
     row_around_mm: float
     beyond_calcium_hu: float
+    beyond_calcium_thick_hu: float
     beyond_calcium_mm3: float
     beyond_bone_hu: float
     away_from_bone_mm: float

@@ -18,6 +18,8 @@ from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.model import AIR_HU, Scan, SearchRegion
 
+_SLICES_UP = 3
+"""How far above and below a course its height is looked at: a tube reaches one slice at most."""
 _BASE_POINTS = 5
 """Fewest centres that a direction is fitted to."""
 
@@ -60,6 +62,7 @@ class Follower:
     def __init__(self, scan: Scan, region: SearchRegion, settings: ForeignBodySettings) -> None:
         self._scan, self._settings = scan, settings
         self._noise_hu = float(region.noise_hu or 0.0)
+        self._brain_hu = float(region.brain_hu or 0.0)
         self._depth = region.depth_mm
         self._to_depth = np.linalg.inv(region.isotropic_hu.affine)
         grid = scan.geometry
@@ -100,6 +103,17 @@ class Follower:
             depth_mm=np.array([s.depth_mm for s in stations]),
             seen=np.array([self._is_seen(s, []) for s in stations], dtype=np.bool_),
         )
+
+    def slices_high(self, points: Array, slab_mm: float) -> float:
+        """Over how many slices what lies at points (n, 3) reaches right above and below: the median."""
+        steps = np.arange(-_SLICES_UP, _SLICES_UP + 1)
+        at = points[:, None] + (steps * slab_mm)[:, None] * self._normal
+        contrast = self._hu_at(at) - self._brain_hu
+        most = contrast[:, _SLICES_UP - 1 : _SLICES_UP + 2].max(axis=1, keepdims=True)
+        held = contrast >= np.maximum(self._settings.beside_share * most, self._settings.seen_hu)
+        up, down = held[:, _SLICES_UP:], held[:, _SLICES_UP::-1]
+        high = np.cumprod(up, axis=1).sum(axis=1) + np.cumprod(down, axis=1).sum(axis=1) - 1
+        return float(np.median(high))
 
     def depth_mm(self, points: Array) -> Array:
         """The depth of points (n, 3) under the inner table."""

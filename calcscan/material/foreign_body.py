@@ -68,10 +68,10 @@ def foreign_bodies(
         protected = where_it_calcifies(row.places) >= settings.protected_share
         if protected and len(row.places) < settings.row_many:
             continue
-        for number in row.lesions:
+        for number in {*row.lesions, *_on_points(row.line, scan, places, settings.row_bead_mm / 2, settings)}:
             found.setdefault(number, row.evidence)
     for lesion in lesions.lesions:
-        evidence = _beyond_calcium(lesion, lesions, scan, follower, settings)
+        evidence = _beyond_calcium(lesion, lesions, scan, follower, where_it_calcifies, settings)
         if evidence:
             found.setdefault(lesion.id, evidence)
     materials = {
@@ -150,6 +150,7 @@ def _seeds(
 ) -> Iterator[tuple[float, int, Array, Array]]:
     """(extent of the lesion, its number, a place in it, its direction there); nothing that lies at the skull base or
     is short."""
+    yield from _seeds_between(lesions, places, follower, settings)
     surround_hu = float(region.brain_hu or 0.0)
     for lesion in lesions.lesions:
         world = places[lesion.id]
@@ -172,6 +173,26 @@ def _seeds(
             deep = float(follower.depth_mm(centre[None])[0]) >= settings.deep_mm
             if deep and spread[2] > settings.seed_elongation**2 * max(spread[1], 0.05):
                 yield extent_mm, lesion.id, centre, axes[:, 2]
+
+
+def _seeds_between(
+    lesions: LesionMap, places: Mapping[int, Array], follower: Follower, settings: ForeignBodySettings
+) -> Iterator[tuple[float, int, Array, Array]]:
+    """As `_seeds`, from each lesion towards its nearest neighbours: what shows of something faint may be dots."""
+    numbers = [lesion.id for lesion in lesions.lesions]
+    if len(numbers) < settings.least_in_line:
+        return
+    middles = np.array([places[number].mean(axis=0) for number in numbers])
+    deep = follower.depth_mm(middles) >= settings.deep_mm
+    done: set[tuple[int, int]] = set()
+    for one in np.flatnonzero(deep):
+        away_mm = np.linalg.norm(middles - middles[one], axis=1)
+        for two in np.argsort(away_mm)[1:3]:
+            pair = (min(int(one), int(two)), max(int(one), int(two)))
+            if pair in done or not 0.0 < away_mm[two] <= settings.neighbour_mm:
+                continue
+            done.add(pair)
+            yield 0.0, numbers[one], middles[one], (middles[two] - middles[one]) / away_mm[two]
 
 
 def tube_evidence(
@@ -208,12 +229,14 @@ def tube_evidence(
     uneven = _unevenness(even, scan, slab_mm, settings)
     spread_mm = even.spread_mm[even.seen] if even.seen.any() else even.spread_mm
     width_mm = 4.0 * float(np.median(spread_mm))
+    if _is_high(even, scan, follower, slab_mm, settings):
+        return None
     steepness = _entry_steepness(course, numbers, settings)
     substance_hu = _substance_hu(even, settings)
     dense = substance_hu >= settings.dense_course_hu
     metal = float(course.peak_hu.max()) >= metal_from_hu
-    supported = steepness >= settings.entry_steepness or metal or dense
-    least_mm = _least_mm(uneven, settings) * (settings.supported_share if supported else 1.0)
+    supports = sum((steepness >= settings.entry_steepness, metal, dense))
+    least_mm = _least_mm(uneven, settings) * settings.supported_share**supports
     at_calcified_course = where_it_calcifies(points) >= settings.protected_share
     beyond_calcium = substance_hu >= settings.beyond_calcium_hu and slab_mm <= settings.flat_slab_mm
     if at_calcified_course and not metal and not beyond_calcium:
@@ -256,6 +279,15 @@ def _flatness(course: Course, slab_mm: float, settings: ForeignBodySettings) -> 
     if slab_mm > settings.flat_slab_mm or not told.any():
         return 1.0
     return float(np.median(course.height_mm[told] / np.maximum(course.spread_mm[told], 1e-6)))
+
+
+def _is_high(course: Course, scan: Scan, follower: Follower, slab_mm: float, settings: ForeignBodySettings) -> bool:
+    """Whether something that runs along thick slices reaches over more of them than a tube can: a plate."""
+    way = course.points[-1] - course.points[0]
+    steep = abs(float(way @ scan.geometry.normal)) / max(float(np.linalg.norm(way)), 1e-6)
+    if slab_mm < settings.high_slab_mm or steep > settings.high_steepest:
+        return False
+    return follower.slices_high(course.points, slab_mm) >= settings.high_slices
 
 
 def _substance_hu(course: Course, settings: ForeignBodySettings) -> float:
@@ -310,6 +342,20 @@ def _on_course(
 ) -> tuple[int, ...]:
     """The numbers of the lesions that lie along a course. Across the slices a voxel reaches as far as its slice."""
     points = _prolonged(course.points[course.seen], settings)
+    return _on_points(points, scan, places, width_mm / 2 + settings.belongs_mm, settings, share=share)
+
+
+def _on_points(
+    points: Array,
+    scan: Scan,
+    places: Mapping[int, Array],
+    reach_mm: float,
+    settings: ForeignBodySettings,
+    *,
+    share: float | None = None,
+) -> tuple[int, ...]:
+    """The numbers of the lesions of which a share, or `belongs_share`, lies within reach of points (n, 3)."""
+    share = settings.belongs_share if share is None else share
     tree = cKDTree(points)
     out = []
     for number, world in places.items():
@@ -318,7 +364,7 @@ def _on_course(
         along_normal = off @ scan.geometry.normal
         beyond = np.maximum(np.abs(along_normal) - _reach_mm(world, scan) / 2, 0.0)
         level = np.sqrt(np.maximum((off**2).sum(axis=1) - along_normal**2, 0.0))
-        held = np.hypot(level, beyond) <= width_mm / 2 + settings.belongs_mm
+        held = np.hypot(level, beyond) <= reach_mm
         if held.mean() >= share:
             out.append(number)
     return tuple(out)
@@ -339,16 +385,24 @@ def _prolonged(points: Array, settings: ForeignBodySettings) -> Array:
 
 
 def _beyond_calcium(
-    lesion: Lesion, lesions: LesionMap, scan: Scan, follower: Follower, settings: ForeignBodySettings
+    lesion: Lesion,
+    lesions: LesionMap,
+    scan: Scan,
+    follower: Follower,
+    where_it_calcifies: ShareOf,
+    settings: ForeignBodySettings,
 ) -> dict[str, float] | None:
     """The figures of a lesion that is denser than calcification; None for any other."""
     scale = _voltage_scale(lesions) * (settings.sharp_factor if scan.acquisition.sharp_kernel else 1.0)
     if lesion.max_hu < settings.judged_from_hu * scale:
         return None
     kji = lesions.voxels_kji(lesion.id)
-    depth_mm = follower.depth_mm(scan.geometry.to_world(kji))
-    away = float(np.median(depth_mm)) >= settings.away_from_bone_mm
-    limit_hu = (settings.beyond_calcium_hu if away else settings.beyond_bone_hu) * scale
+    world = scan.geometry.to_world(kji)
+    away = float(np.median(follower.depth_mm(world))) >= settings.away_from_bone_mm
+    thick = float(scan.slice_thickness_mm[kji[:, 0]].min()) >= settings.flat_slab_mm
+    diluted = thick and where_it_calcifies(world) < settings.protected_share
+    limit_hu = (settings.beyond_calcium_thick_hu if diluted else settings.beyond_calcium_hu) * scale
+    limit_hu = limit_hu if away else settings.beyond_bone_hu * scale
     hu, mm3 = scan.hu[tuple(kji.T)], scan.geometry.voxel_mm3[kji[:, 0]]
     dense_mm3 = float(mm3[hu >= limit_hu].sum())
     figures = {"max_hu": float(lesion.max_hu), "limit_hu": limit_hu, "beyond_limit_mm3": dense_mm3}

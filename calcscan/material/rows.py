@@ -13,6 +13,8 @@ from calcscan.grid.geometry import Array
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.model import LesionMap, Scan
 
+_MOST_PITCHES = 3.4
+"""From one dot to the next: some contacts are hidden by others, or too faint."""
 _MOST_DOTS = 120
 """Pairs of more dots would take seconds; so many dots are no electrode."""
 
@@ -23,6 +25,8 @@ class Row:
 
     lesions: tuple[int, ...]
     places: Array
+    line: Array
+    """Points (n, 3) along the row, and as far beyond its ends as its widest gap."""
     evidence: Mapping[str, float]
 
 
@@ -50,7 +54,19 @@ def rows_of_dots(lesions: LesionMap, scan: Scan, settings: ForeignBodySettings) 
         taken[members] = True
         numbers = tuple(int(n) for n in dots.numbers[members] if n > 0)
         if numbers:
-            yield Row(lesions=numbers, places=dots.centres[members], evidence=evidence)
+            yield Row(
+                lesions=numbers, places=dots.centres[members], line=_line(dots.centres[members]), evidence=evidence
+            )
+
+
+def _line(centres: Array) -> Array:
+    """Points on the straight line through dots (n, 3), with its ends prolonged."""
+    middle = centres.mean(axis=0)
+    way = np.linalg.svd(centres - middle, full_matrices=False)[2][0]
+    along = np.sort((centres - middle) @ way)
+    beyond = float(np.diff(along).max())
+    at = np.arange(along[0] - beyond, along[-1] + beyond, 0.5)
+    return np.asarray(middle + at[:, None] * way)
 
 
 def _dots(lesions: LesionMap, scan: Scan, settings: ForeignBodySettings) -> _Dots:
@@ -98,7 +114,7 @@ def _candidates(
 def _in_line(
     dots: _Dots, first: int, way: Array, pitch_mm: float, settings: ForeignBodySettings
 ) -> npt.NDArray[np.int64]:
-    """The dots near the line through `first`, at most two pitches from one to the next."""
+    """The dots near the line through `first`, at most some pitches from one to the next."""
     offset = dots.places - dots.places[first]
     along = offset @ way
     off_mm = np.linalg.norm(offset - along[:, None] * way, axis=1)
@@ -108,9 +124,9 @@ def _in_line(
     gaps = np.diff(along[near])
     start = int(np.flatnonzero(near == first)[0])
     low = high = start
-    while low > 0 and gaps[low - 1] <= 2.3 * pitch_mm:
+    while low > 0 and gaps[low - 1] <= _MOST_PITCHES * pitch_mm:
         low -= 1
-    while high < len(near) - 1 and gaps[high] <= 2.3 * pitch_mm:
+    while high < len(near) - 1 and gaps[high] <= _MOST_PITCHES * pitch_mm:
         high += 1
     return np.asarray(near[low : high + 1])
 
@@ -141,7 +157,7 @@ def _judged(dots: _Dots, members: npt.NDArray[np.int64], settings: ForeignBodySe
     others = int(around.sum()) - len(members)
     enough = settings.row_pitch_error * (1.0 if len(members) > settings.row_least else settings.row_few)
     even = error <= enough and off_mm <= settings.row_off_line_mm
-    full = len(members) >= 0.7 * (places[-1] + 1)
+    full = len(members) >= 0.6 * (places[-1] + 1)
     if not (even and full and alike <= settings.row_alike and others < len(members)):
         return None
     return {

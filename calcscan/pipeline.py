@@ -2,7 +2,7 @@
 
 analyse    read → examine → judge → summarise → advise
 examine    segment → register → recover → inspect → search       (the stages that look at the image)
-search     detect → locate
+search     detect → material → locate
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.burden import BurdenSettings
+from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.localisation import LocalisationSettings
@@ -35,6 +37,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
+from calcscan.material import foreign_bodies, judge_material
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
@@ -56,6 +59,7 @@ class StageSettings:
     inspection: InspectionSettings
     thresholds: ThresholdSettings
     volume: VolumeSettings
+    foreign_body: ForeignBodySettings
     localisation: LocalisationSettings
     burden: BurdenSettings
 
@@ -71,6 +75,7 @@ class StageSettings:
             inspection=load(InspectionSettings),
             thresholds=load(ThresholdSettings),
             volume=load(VolumeSettings),
+            foreign_body=load(ForeignBodySettings),
             localisation=load(LocalisationSettings),
             burden=load(BurdenSettings),
         )
@@ -215,6 +220,9 @@ def search(
         lesions = detect_lesions(
             scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
         )
+    with stage("material"):
+        recognise = partial(foreign_bodies, registration=registration, atlas=atlas, settings=settings.foreign_body)
+        lesions = judge_material(lesions, scan, region, (recognise,))
     with stage("locate"):
         return locate_lesions(
             lesions,

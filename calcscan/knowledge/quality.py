@@ -30,6 +30,7 @@ class FlagCode(StrEnum):
     SHARP_KERNEL = "sharp_kernel"
     NOISY = "noisy"
     METAL = "metal"
+    FOREIGN_BODY = "foreign_body"
     NOT_HOUNSFIELD = "not_hounsfield"
     SATURATED = "saturated"
     POSSIBLE_HAEMORRHAGE = "possible_haemorrhage"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.judge import judge_material
 
-__all__ = ["judge_material"]
+__all__ = ["foreign_bodies", "judge_material"]

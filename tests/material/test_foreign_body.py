@@ -1,0 +1,176 @@
+"""What was put into the head is never calcification; calcification along smooth courses is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.foreign_shapes import Thing, knots, line, put_in, rope, sheet, tree
+from support.heads import CLEAN, sample, sample_head
+from support.phantoms import head_of, phantom, stack
+
+from calcscan.detection import detect_lesions
+from calcscan.knowledge.foreign_body import ForeignBodySettings
+from calcscan.knowledge.left_out import LeftOutReason
+from calcscan.knowledge.settings import load
+from calcscan.material import foreign_bodies, judge_material
+from calcscan.material.judge import Recognised
+from calcscan.model import LeftOut, LesionMap, Scan, SearchRegion
+
+SETTINGS = load(ForeignBodySettings)
+SLICES = ((0.6, 0.5, 0.5), (1.25, 0.45, 0.45), (2.5, 0.5, 0.5), (5.0, 0.5, 0.5))
+SIZE_MM = (56.0, 56.0, 56.0)
+STEEP = line([-12, -8, -20], [10, 9, 20], bow_mm=1.0)
+LEVEL = line([-22, -6, -3], [22, 8, 4])
+NOISE_HU = 5.0
+
+
+def brain(spacing_mm: tuple[float, float, float] = SLICES[1], *, tilt_deg: float = 0.0) -> Scan:
+    return phantom((), stack(spacing_mm, SIZE_MM, tilt_deg=tilt_deg), noise_hu=NOISE_HU)[0]
+
+
+def recognised(scan: Scan, *left_out: LeftOut) -> tuple[LesionMap, Recognised]:
+    region = SearchRegion.of(head_of(scan, NOISE_HU))
+    lesions = detect_lesions(scan, region)
+    lesions = replace(lesions, left_out=(*lesions.left_out, *left_out))
+    return lesions, foreign_bodies(lesions, scan, region, settings=SETTINGS)
+
+
+def kept_mm3(lesions: LesionMap, out: Recognised) -> float:
+    return sum(lesion.volume_mm3 for lesion in lesions.lesions if lesion.id not in out.lesions)
+
+
+TUBES = {
+    "catheter": {"radius_mm": 1.3, "hu": 450, "bore_mm": 0.6},
+    "faint catheter": {"radius_mm": 1.5, "hu": 300, "bore_mm": 0.5},
+    "wire": {"radius_mm": 0.5, "hu": 2000},
+    "lead": {"radius_mm": 0.65, "hu": 1200},
+}
+
+
+@pytest.mark.parametrize("spacing_mm", SLICES, ids=lambda mm: f"{mm[0]:g} mm")
+@pytest.mark.parametrize("name", TUBES)
+def test_a_tube_is_foreign(name: str, spacing_mm: tuple[float, float, float]) -> None:
+    for course in (STEEP, LEVEL):
+        scan, _ = put_in(brain(spacing_mm), [Thing.along(course, **TUBES[name])], 0.5)
+        lesions, out = recognised(scan)
+        assert kept_mm3(lesions, out) <= 10.0, f"{len(lesions.lesions)} lesions"
+        assert all(material.reason == LeftOutReason.FOREIGN_BODY for material in out.lesions.values())
+        assert [flag.code for flag in out.flags] == (["foreign_body"] if out.lesions else [])
+
+
+def test_its_figures_are_right() -> None:
+    scan, _ = put_in(brain(), [Thing.along(STEEP, 1.3, 450, bore_mm=0.6)], 0.5)
+    _, out = recognised(scan)
+    (evidence,) = {id(m.evidence): m.evidence for m in out.lesions.values()}.values()
+    assert evidence["length_mm"] == pytest.approx(48.0, abs=4.0)
+    assert 2.5 < evidence["width_mm"] < 4.5
+    assert evidence["unevenness"] < 0.1
+
+
+def test_in_a_tilted_stack() -> None:
+    scan, _ = put_in(brain((4.0, 0.5, 0.5), tilt_deg=18.0), [Thing.along(STEEP, 1.3, 450, bore_mm=0.6)], 0.5)
+    lesions, out = recognised(scan)
+    assert lesions.lesions
+    assert kept_mm3(lesions, out) <= 10.0
+
+
+@pytest.mark.parametrize("spacing_mm", SLICES[1:], ids=lambda mm: f"{mm[0]:g} mm")
+def test_a_row_of_contacts_is_foreign(spacing_mm: tuple[float, float, float]) -> None:
+    at = np.array([LEVEL[n] for n in range(10, len(LEVEL), 25)])
+    scan, _ = put_in(brain(spacing_mm), [Thing.along(part[None], 0.9, 3000) for part in at], 0.5)
+    lesions, out = recognised(scan)
+    assert len(lesions.lesions) + len(lesions.left_out) >= 5
+    assert kept_mm3(lesions, out) <= 10.0
+
+
+def test_a_cast_is_foreign() -> None:
+    rng = np.random.default_rng(3)
+    scan, _ = put_in(brain(), [tree(np.array([0.0, -6, -6]), rng, hu=1600, radius_mm=1.1, length_mm=60)], 0.5)
+    lesions, out = recognised(scan)
+    assert lesions.lesions
+    assert kept_mm3(lesions, out) <= 10.0
+
+
+def test_a_fragment_denser_than_calcium_is_foreign() -> None:
+    scan, _ = put_in(brain(), [Thing.along(np.zeros((1, 3)), 1.6, 2200)], 0.5)
+    lesions, out = recognised(scan)
+    assert set(out.lesions) == {lesion.id for lesion in lesions.lesions} == {1}
+    assert out.lesions[1].evidence["max_hu"] > 1500
+
+
+def test_rays_of_metal_are_metal_and_calcification_beside_it_is_not() -> None:
+    scan = brain()
+    hu, grid = np.array(scan.hu, dtype=float), scan.geometry
+    world = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1).astype(float))
+    metal = np.linalg.norm(world - [-15.0, 0.0, 0.0], axis=-1) < 2.0
+    in_slice = np.abs(world[..., 2]) < 2.0
+    hu += np.where(in_slice & (np.abs(world[..., 2]) < 2), 55.0 * np.sin(world[..., 1] * 2.2), 0.0)
+    ray = in_slice & (np.abs(world[..., 1] - 3.6) < 0.8) & (np.abs(world[..., 0]) < 4)
+    hu[ray] += 60.0
+    hu[metal] = 3000
+    scan = replace(scan, hu=np.rint(hu).astype(np.int16))
+    scan, _ = put_in(scan, [Thing.along(np.array([[15.0, -6.0, 0.0]]), 2.5, 600)], 0.5)
+    lesions, out = recognised(scan)
+    assert [item.reason for item in lesions.left_out] == [LeftOutReason.METAL]
+    calcified = {n.id for n in lesions.lesions if n.max_hu > 400}
+    assert len(calcified) == 1
+    assert not calcified & set(out.lesions)
+    rays = {n.id for n in lesions.lesions} - calcified
+    assert rays
+    assert all(out.lesions[n].reason == LeftOutReason.METAL for n in rays if n in out.lesions)
+    assert rays <= set(out.lesions)
+
+
+def bent(radius_mm: float, angle_deg: float) -> np.ndarray:
+    a = np.radians(np.linspace(-angle_deg / 2, angle_deg / 2, int(radius_mm * np.radians(angle_deg) / 0.2)))
+    course = radius_mm * np.stack([0.3 * np.cos(a), np.cos(a), np.sin(a)], axis=1)
+    return course - course.mean(axis=0)
+
+
+CALCIFIED = {
+    "knotted edge": lambda rng: [rope(bent(50, 45), rng, hu=500, radius_mm=1.2)],
+    "glomus": lambda rng: [knots(bent(14, 160), rng, hu=500, radius_mm=1.8, apart_mm=2.2)],
+    "falx": lambda rng: [sheet(bent(60, 40), np.array([0.0, 1, 0]), rng, hu=600, high_mm=8.0, thick_mm=2.0)],
+    "streaks": lambda rng: [
+        rope(line([x, -6, -8], [x + 3, 8, 5], bow_mm=1), rng, hu=400, radius_mm=0.8) for x in (-18.0, -6, 6, 18)
+    ],
+    "balls": lambda rng: [Thing.along(np.array([[x, 0, 0.0]]), 4.0, 900) for x in (-15.0, 0, 15)],
+    "dots": lambda rng: [Thing.along(rng.uniform(-12, 12, (1, 3)), rng.uniform(0.7, 1.3), 500) for _ in range(24)],
+}
+
+
+@pytest.mark.parametrize("spacing_mm", SLICES[1:], ids=lambda mm: f"{mm[0]:g} mm")
+@pytest.mark.parametrize("name", [name for name in CALCIFIED if name != "falx"])
+def test_calcification_is_kept(name: str, spacing_mm: tuple[float, float, float]) -> None:
+    check_kept(name, spacing_mm)
+
+
+@pytest.mark.parametrize("spacing_mm", SLICES[:2], ids=lambda mm: f"{mm[0]:g} mm")
+def test_a_plate_is_kept_where_its_shape_shows(spacing_mm: tuple[float, float, float]) -> None:
+    check_kept("falx", spacing_mm)
+
+
+def check_kept(name: str, spacing_mm: tuple[float, float, float]) -> None:
+    scan, _ = put_in(brain(spacing_mm), CALCIFIED[name](np.random.default_rng(11)), 0.5)
+    lesions, out = recognised(scan)
+    assert lesions.lesions
+    assert not out.lesions
+    assert not out.flags
+
+
+def test_in_a_sample_head_it_is_left_out_with_its_figures() -> None:
+    scan, inside = sample(CLEAN), SearchRegion.of(sample_head(CLEAN))
+    coarse = inside.isotropic_hu
+    deepest = np.argwhere(inside.depth_mm == inside.depth_mm.max())[0]
+    tip = coarse.affine[:3, :3] @ deepest + coarse.affine[:3, 3]
+    way = np.array([0.5, 0.3, 0.8]) / np.linalg.norm([0.5, 0.3, 0.8])
+    scan, filled = put_in(scan, [Thing.along(line(tip, tip + 45 * way), 1.2, 500, bore_mm=0.5)], 0.55)
+    lesions = detect_lesions(scan, inside)
+    judged = judge_material(lesions, scan, inside, (lambda *things: foreign_bodies(*things, settings=SETTINGS),))
+    tube = [item for item in judged.left_out if item.reason == LeftOutReason.FOREIGN_BODY]
+    assert sum(item.volume_mm3 for item in tube) > 50.0
+    assert all("length_mm" in item.evidence for item in tube)
+    assert not (filled[judged.labels > 0] > 0.1).any()
+    assert "foreign_body" in [flag.code for flag in judged.flags]

@@ -21,7 +21,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
-from calcscan.localisation.bone_or_lesion import is_bone, is_convexity_dura, may_be_bone
+from calcscan.localisation.bone_or_lesion import bone_evidence, bone_evidence_without_atlas, is_convexity_dura
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
@@ -64,25 +64,26 @@ def locate_lesions(
     """
     settings, air = settings or load(LocalisationSettings), air or load(AirContactSettings)
     thresholds = thresholds or load(ThresholdSettings)
-    contacts = bone_contacts(lesions, scan, region, intracranial or load(IntracranialSettings))
+    contacts = bone_contacts(lesions, scan, region, settings, intracranial or load(IntracranialSettings), air)
     parts: list[Part] = []
     bone: list[LeftOut] = []
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
-            if may_be_bone(contact, settings):
-                bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"deepest_mm": contact.deepest_mm}))
+            unclear = bone_evidence_without_atlas(contact, settings)
+            if unclear is not None:
+                bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, unclear.figures))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
-        features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings, air)
+        features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings)
         weights = site_weights(features, settings)
         votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
         (site, side), share = votes[0]
-        if is_bone(features, site, share, settings):
-            evidence = {"deepest_mm": features.deepest_mm, "saddle": features.saddle, "in_base": features.base_share}
+        evidence = bone_evidence(features, site, share, settings)
+        if evidence is not None:
             one_with_bone = features.saddle >= settings.one_with_bone
-            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence, sure=one_with_bone))
+            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=one_with_bone))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
         if is_convexity_dura(features, site, settings):

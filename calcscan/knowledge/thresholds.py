@@ -68,3 +68,5 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     table_mm: float
     ring_mm: float
     stands_out_by: float
+    speck_stands_out_by: float
+    speck_ring_mm: float

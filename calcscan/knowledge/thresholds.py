@@ -70,3 +70,6 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     stands_out_by: float
     speck_stands_out_by: float
     speck_ring_mm: float
+    speck_deep_mm: float
+    speck_near_mm: float
+    speck_near_count: int

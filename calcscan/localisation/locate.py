@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -21,7 +22,12 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
-from calcscan.localisation.bone_or_lesion import bone_evidence, bone_evidence_without_atlas, is_convexity_dura
+from calcscan.localisation.bone_or_lesion import (
+    BoneEvidence,
+    bone_evidence,
+    bone_evidence_without_atlas,
+    is_convexity_dura,
+)
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
@@ -70,9 +76,9 @@ def locate_lesions(
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
-            unclear = bone_evidence_without_atlas(contact, settings)
-            if unclear is not None:
-                bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, unclear.figures))
+            evidence = bone_evidence_without_atlas(contact, settings)
+            if evidence is not None:
+                bone.append(_left_out(evidence, scan, kji, settings))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
@@ -82,8 +88,7 @@ def locate_lesions(
         (site, side), share = votes[0]
         evidence = bone_evidence(features, site, share, settings)
         if evidence is not None:
-            one_with_bone = features.saddle >= settings.one_with_bone
-            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=one_with_bone))
+            bone.append(_left_out(evidence, scan, kji, settings))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
         if is_convexity_dura(features, site, settings):
@@ -99,6 +104,14 @@ def locate_lesions(
         with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
     )
     return _renumbered(lesions, parts, left_out)
+
+
+def _left_out(
+    evidence: BoneEvidence, scan: Scan, kji: npt.NDArray[np.int64], settings: LocalisationSettings
+) -> LeftOut:
+    """What is bone; beyond doubt where no valley parts it from other bone."""
+    sure = evidence.saddle >= settings.one_with_bone
+    return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
 
 
 def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftOut, ...]) -> LocatedLesionMap:

@@ -30,6 +30,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     known_share: float
     clear_gap_mm: float
     clear_saddle: float
+    clear_saddle_thick: float
     saddle_mm: float
     saddle_step_hu: int
     surely_bone_hu: int

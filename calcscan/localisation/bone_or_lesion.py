@@ -98,7 +98,8 @@ def stands_clear(contact: BoneContact, settings: LocalisationSettings) -> bool:
     Not at the first or last slice, where what it hangs on may lie beyond, nor along air: the wall of a sinus may be too
     thin to be surely bone.
     """
-    apart = contact.gap_mm >= settings.clear_gap_mm and contact.saddle < settings.clear_saddle
+    valley = settings.clear_saddle_thick if contact.thick_slices else settings.clear_saddle
+    apart = contact.gap_mm >= settings.clear_gap_mm and contact.saddle < valley
     return apart and not (contact.at_scan_edge or contact.touches_bone or contact.lines_air)
 
 

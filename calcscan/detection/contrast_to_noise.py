@@ -23,18 +23,26 @@ def contrast_near_table(
 
 
 def measure_contrast_to_noise(
-    scan: Scan, intracranial: Intracranial, kji: npt.NDArray[np.int64], settings: ThresholdSettings
+    scan: Scan,
+    intracranial: Intracranial,
+    kji: npt.NDArray[np.int64],
+    settings: ThresholdSettings,
+    *,
+    ring_mm: float | None = None,
 ) -> float | None:
     """How far the mean of a lesion's voxels (n, 3) lies above the median of the inside right around it in the same
-    slices, in standard deviations of the noise; None where the noise or the surround is unknown."""
+    slices, in standard deviations of the noise; None where the noise or the surround is unknown.
+
+    The surround is `ring_mm` wide, else as the settings say."""
+    ring_mm = settings.ring_mm if ring_mm is None else ring_mm
     pixel_mm = scan.geometry.spacing_mm[1:]
-    margin = np.array([0, *(int(np.ceil(settings.ring_mm / mm)) + 1 for mm in pixel_mm)])
+    margin = np.array([0, *(int(np.ceil(ring_mm / mm)) + 1 for mm in pixel_mm)])
     low = np.maximum(kji.min(axis=0) - margin, 0)
     high = np.minimum(kji.max(axis=0) + margin + 1, scan.hu.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     lesion = np.zeros(high - low, np.bool_)
     lesion[tuple((kji - low).T)] = True
-    ring = within_mm(lesion, settings.ring_mm, pixel_mm) & ~lesion & intracranial.mask[box]
+    ring = within_mm(lesion, ring_mm, pixel_mm) & ~lesion & intracranial.mask[box]
     if not intracranial.noise_hu or ring.sum() < settings.smallest_voxels:
         return None
     return float(scan.hu[box][lesion].mean() - np.median(scan.hu[box][ring])) / intracranial.noise_hu

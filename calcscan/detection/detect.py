@@ -13,6 +13,7 @@ from calcscan.detection.candidates import find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
 from calcscan.detection.haemorrhage import find_bright_regions, flag_possible_haemorrhage
+from calcscan.detection.specks import find_specks, speck_from_hu
 from calcscan.detection.stained import find_beside_stained, find_stained, is_faint, measure_softness
 from calcscan.detection.surround import measure_surround
 from calcscan.detection.threshold import choose_thresholds
@@ -56,8 +57,8 @@ def detect_lesions(
     LesionMap
         `labels` shows the voxels that are counted: 130 HU and more (or the threshold asked for) of every component of
         the rim threshold that reaches `threshold_hu`. `settings` holds every number used, `flags` may hold
-        `noisy`, `metal`, `possible_haemorrhage`, `uncertain_material`. `left_out` lists what is metal, and what does
-        not stand out from the noise.
+        `noisy`, `metal`, `possible_haemorrhage`, `uncertain_material`. `left_out` lists what is metal, what does not
+        stand out from the noise, and specks that do but are too small to be counted.
 
     Raises
     ------
@@ -83,9 +84,12 @@ def detect_lesions(
         LeftOut.of(scan, candidates.voxels_kji(n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
         for n in (np.flatnonzero(metal) + 1).tolist()
     ]
-    for number in (np.flatnonzero((table["max_hu"] >= levels.found_hu) & ~metal) + 1).tolist():
+    small: list[npt.NDArray[np.int64]] = []
+    looked_at = (table["max_hu"] >= speck_from_hu(intracranial, levels, thresholds)) & ~metal
+    for number in (np.flatnonzero(looked_at) + 1).tolist():
         kji = candidates.counted_kji(scan, number, smallest_mm3, thresholds)
         if kji is None:
+            small.append(candidates.voxels_kji(number))
             continue
         contrast = contrast_near_table(scan, intracranial, kji, thresholds)
         if contrast is not None and contrast < thresholds.stands_out_by:
@@ -130,6 +134,7 @@ def detect_lesions(
         left_out.append(LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness[n].evidence))
     lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
     left_out += list_uncertain(scan, intracranial, candidates, regions, labels > 0, smallest_mm3, thresholds)
+    left_out += find_specks(scan, intracranial, small, levels, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )

@@ -28,6 +28,9 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     saddle_thick: float
     saddle_thin: float
     known_share: float
+    clear_gap_mm: float
+    clear_saddle: float
+    clear_saddle_thick: float
     saddle_mm: float
     saddle_step_hu: int
     surely_bone_hu: int

@@ -70,3 +70,8 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     table_mm: float
     ring_mm: float
     stands_out_by: float
+    speck_stands_out_by: float
+    speck_ring_mm: float
+    speck_deep_mm: float
+    speck_near_mm: float
+    speck_near_count: int

@@ -1,37 +1,134 @@
-"""Whether what was detected is bone after all, or lies on the dura of the vault."""
+"""Whether what was detected is bone after all, or lies on the dura of the vault.
+
+What the scan shows comes first: with a clear gap and a deep valley of density between it and all bone, nothing is
+bone, wherever the atlas has it. Only what hangs on bone, or lies too close to it to tell, is judged by the zones of the
+atlas.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
 
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.features import BoneContact, Features
 
 
-def is_bone(features: Features, site: str, share: float, settings: LocalisationSettings) -> bool:
-    """Whether a lesion is bone of the skull; `site` and `share` are what the atlas says of it."""
+class BoneRule(StrEnum):
+    """Why a lesion that does not stand clear of bone is taken for it."""
+
+    OUTSIDE = "outside the head of the template, near the inner table"
+    SELLA = "at the sella or its clinoids"
+    SCAN_EDGE = "in the zone of the skull base, at the first or last slice"
+    LINES_AIR = "in the zone of the skull base, along air"
+    NO_VALLEY = "between the bones of the base, without a valley of density to them"
+    UNKNOWN_SITE = "between the bones of the base, where no calcification is known"
+    BASE_PEAK = "a peak of the bones of the base"
+    TOUCHES_BASE = "in contact with bone in the zone of the skull base"
+    IN_BASE = "shallow or in brain within the zone of the skull base"
+    NO_ATLAS = "in contact with bone or close under the inner table, and the atlas does not fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoneEvidence:
+    """Why a lesion is bone, and what was measured of it."""
+
+    rule: BoneRule
+    touches_bone: bool
+    gap_mm: float
+    """To the nearest bone that is surely bone; infinite where none is near."""
+    saddle: float
+    deepest_mm: float
+    base_share: float | None = None
+    sella_share: float | None = None
+    outside_share: float | None = None
+    """The shares of it in these zones of the atlas; None where the atlas does not fit."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was measured, by name; what is unknown, or infinite, is left out.
+
+        >>> BoneEvidence(rule=BoneRule.NO_ATLAS, touches_bone=True, gap_mm=0.0, saddle=0.9, deepest_mm=4.0).figures
+        {'touches_bone': 1.0, 'gap_mm': 0.0, 'saddle': 0.9, 'deepest_mm': 4.0}
+        """
+        names = ("touches_bone", "gap_mm", "saddle", "deepest_mm", "base_share", "sella_share", "outside_share")
+        values = {name: getattr(self, name) for name in names}
+        return {
+            name: round(float(value), 3)
+            for name, value in values.items()
+            if value is not None and abs(value) != float("inf")
+        }
+
+
+def bone_evidence(features: Features, site: str, share: float, settings: LocalisationSettings) -> BoneEvidence | None:
+    """Why a lesion is bone of the skull; None where it is not. `site` and `share` are what the atlas says of it."""
+    rule = None if stands_clear(features, settings) else _bone_rule(features, site, share, settings)
+    if rule is None:
+        return None
+    return BoneEvidence(
+        rule=rule,
+        touches_bone=features.touches_bone,
+        gap_mm=features.gap_mm,
+        saddle=features.saddle,
+        deepest_mm=features.deepest_mm,
+        base_share=features.base_share,
+        sella_share=features.sella_share,
+        outside_share=features.outside_share,
+    )
+
+
+def bone_evidence_without_atlas(contact: BoneContact, settings: LocalisationSettings) -> BoneEvidence | None:
+    """Why a lesion cannot be told from bone where there is no atlas; None where it can."""
+    close = contact.touches_bone or contact.on_base_peak or contact.deepest_mm < settings.base_depth_mm
+    if stands_clear(contact, settings) or not close:
+        return None
+    return BoneEvidence(
+        rule=BoneRule.NO_ATLAS,
+        touches_bone=contact.touches_bone,
+        gap_mm=contact.gap_mm,
+        saddle=contact.saddle,
+        deepest_mm=contact.deepest_mm,
+    )
+
+
+def stands_clear(contact: BoneContact, settings: LocalisationSettings) -> bool:
+    """Whether this scan shows a gap and a valley of density between a lesion and all bone.
+
+    Not at the first or last slice, where what it hangs on may lie beyond, nor along air: the wall of a sinus may be too
+    thin to be surely bone.
+    """
+    valley = settings.clear_saddle_thick if contact.thick_slices else settings.clear_saddle
+    apart = contact.gap_mm >= settings.clear_gap_mm and contact.saddle < valley
+    return apart and not (contact.at_scan_edge or contact.touches_bone or contact.lines_air)
+
+
+def _bone_rule(features: Features, site: str, share: float, settings: LocalisationSettings) -> BoneRule | None:
+    """Which rule takes a lesion that does not stand clear for bone."""
     traits = all_sites()[site]
     in_base = features.base_share >= settings.bone_share
     shallow = features.touches_bone or features.deepest_mm < settings.base_depth_mm
     if features.outside_share >= settings.outside_share and shallow and not features.in_vault_plaque:
-        return True
+        return BoneRule.OUTSIDE
     if features.sella_share >= settings.base_share:
-        return True
-    if in_base and (features.at_scan_edge or features.lines_air):
-        return True
+        return BoneRule.SELLA
+    if in_base and features.at_scan_edge:
+        return BoneRule.SCAN_EDGE
+    if in_base and features.lines_air:
+        return BoneRule.LINES_AIR
     if in_base and traits.between_bones and (features.touches_bone or features.thick_slices or features.on_base_peak):
         connected = settings.saddle_thick if features.thick_slices else settings.saddle_thin
-        return features.saddle >= connected or share < settings.known_share
+        if features.saddle >= connected:
+            return BoneRule.NO_VALLEY
+        return BoneRule.UNKNOWN_SITE if share < settings.known_share else None
     if features.on_base_peak:
-        return True
+        return BoneRule.BASE_PEAK
     if features.touches_bone:
-        return in_base
+        return BoneRule.TOUCHES_BASE if in_base else None
     mostly_in_base = features.base_share >= settings.base_share
-    return mostly_in_base and (features.deepest_mm < settings.base_depth_mm or traits.parenchyma)
-
-
-def may_be_bone(contact: BoneContact, settings: LocalisationSettings) -> bool:
-    """Whether a lesion touches the skull or lies close under it: without an atlas it can't be told from bone."""
-    return contact.touches_bone or contact.on_base_peak or contact.deepest_mm < settings.base_depth_mm
+    if mostly_in_base and (features.deepest_mm < settings.base_depth_mm or traits.parenchyma):
+        return BoneRule.IN_BASE
+    return None
 
 
 def is_convexity_dura(features: Features, site: str, settings: LocalisationSettings) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,10 @@ from calcscan.grid.isotropic import IsotropicVolume, sample_at
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.localisation import LocalisationSettings
+from calcscan.localisation.bone_valley import measure_valley
 from calcscan.localisation.shape import Shape, shape_of
 from calcscan.measurement.air_contact import lines_air, near_air
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Lesion, LesionMap, Registration, Scan, SearchRegion
-
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +32,27 @@ class BoneContact:
     """Most of it was recovered from the bones of the skull base, but lies as shallow as they do."""
     deepest_mm: float
     """The greatest depth of its voxels under the inner table."""
+    gap_mm: float
+    """From it to the nearest bone; infinite where there is none within `saddle_mm`."""
+    saddle: float
+    """How dense the densest path to bone stays, from brain (0) to the lesion's peak (1); see `bone_valley`."""
+    at_scan_edge: bool
+    """It reaches the first or last slice, so that what it is attached to may lie outside the scan."""
+    thick_slices: bool
+    """The slices are thick enough to smear bone into their neighbours."""
+    lines_air: bool
+    """As much of it lies near air as of the wall of a sinus or air cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features(BoneContact):
     """What this head's own anatomy says about a lesion."""
 
-    at_scan_edge: bool
-    """It reaches the first or last slice, so that what it is attached to may lie outside the scan."""
-    thick_slices: bool
-    """The slices are thick enough to smear bone into their neighbours."""
-    saddle: float
-    """How dense the densest path to bone stays, from brain (0) to the lesion's peak (1); see `_saddle`."""
     fluid_share: float
     """Share of its surround that is fluid."""
     base_share: float
     outside_share: float
     sella_share: float
-    lines_air: bool
-    """As much of it lies near air as of the wall of a sinus or air cell."""
     atlas_x_mm: float
     shape: Shape
     lateral: float
@@ -59,24 +60,37 @@ class Features(BoneContact):
 
 
 def bone_contacts(
-    lesions: LesionMap, scan: Scan, region: SearchRegion, settings: IntracranialSettings
+    lesions: LesionMap,
+    scan: Scan,
+    region: SearchRegion,
+    settings: LocalisationSettings,
+    intracranial: IntracranialSettings,
+    air: AirContactSettings,
 ) -> dict[int, BoneContact]:
-    """How each lesion lies to bone, by its number; found for all lesions in one pass over the scan."""
+    """How each lesion lies to bone, by its number; which of them touch it is found in one pass over the scan."""
     count = len(lesions.lesions)
     touches = np.zeros(count + 1, dtype=np.bool_)
     labels = np.ascontiguousarray(lesions.labels)
-    touches_outside(scan.hu, region.mask, labels, int(settings.attached_hu), touches)
+    touches_outside(scan.hu, region.mask, labels, int(intracranial.attached_hu), touches)
     in_plaque = _mostly_in(region.vault_plaques_kji, lesions)
     on_peak = _mostly_in(region.base_peaks_kji, lesions)
     contacts = {}
     for lesion in lesions.lesions:
-        world_mm = lesions.geometry.to_world(lesions.voxels_kji(lesion.id))
+        kji = lesions.voxels_kji(lesion.id)
+        world_mm = lesions.geometry.to_world(kji)
         depth_mm = sample_at(region.depth_mm, region.isotropic_hu.affine, world_mm)
+        valley = measure_valley(lesion, lesions, scan, region, settings)
+        (first, last), *_ = lesion.bbox_kji
         contacts[lesion.id] = BoneContact(
             touches_bone=bool(touches[lesion.id]),
             in_vault_plaque=bool(in_plaque[lesion.id]),
             on_base_peak=bool(on_peak[lesion.id]),
             deepest_mm=float(depth_mm.max()),
+            gap_mm=valley.gap_mm,
+            saddle=valley.saddle,
+            at_scan_edge=first == 0 or last == scan.geometry.shape[0],
+            thick_slices=float(scan.slice_thickness_mm[first:last].max()) > settings.thick_mm,
+            lines_air=bool(lines_air(float(near_air(scan, kji, air).mean()), air)),
         )
     return contacts
 
@@ -90,7 +104,6 @@ def measure_features(
     registration: Registration,
     atlas: Atlas,
     settings: LocalisationSettings,
-    air: AirContactSettings,
 ) -> Features:
     """The features of one lesion, in the scan and where it comes to lie in the atlas."""
     kji = lesions.voxels_kji(lesion.id)
@@ -103,51 +116,16 @@ def measure_features(
     shape = shape_of(world_mm, (first, last), scan.geometry, settings)
     centre_mm = world_mm.mean(axis=0)
     across = np.diff(registration.to_atlas(np.stack([centre_mm, centre_mm + shape.across])), axis=0)[0]
-    in_base = base_share >= settings.bone_share
     return Features(
-        touches_bone=contact.touches_bone,
-        in_vault_plaque=contact.in_vault_plaque,
-        on_base_peak=contact.on_base_peak,
-        deepest_mm=contact.deepest_mm,
-        at_scan_edge=first == 0 or last == scan.geometry.shape[0],
-        thick_slices=float(scan.slice_thickness_mm[first:last].max()) > settings.thick_mm,
-        saddle=_saddle(lesion, lesions.labels, scan, region, settings) if in_base else 0.0,
+        **{part.name: getattr(contact, part.name) for part in fields(BoneContact)},
         fluid_share=_fluid_share(world_mm, region.isotropic_hu, settings),
         base_share=base_share,
-        lines_air=bool(lines_air(float(near_air(scan, kji, air).mean()), air)),
         sella_share=float(((zones & SELLA_ZONE) > 0).mean()),
         outside_share=float((((zones & BRAIN_ZONE) == 0) & (drawn == 0)).mean()),
         atlas_x_mm=float(atlas_mm[:, 0].mean()),
         shape=shape,
         lateral=float(abs(across[0]) / np.linalg.norm(across)),
     )
-
-
-def _saddle(
-    lesion: Lesion,
-    labels: npt.NDArray[np.int32],
-    scan: Scan,
-    region: SearchRegion,
-    settings: LocalisationSettings,
-) -> float:
-    """The highest density at which the lesion's peak is still connected with bone nearby (the key saddle of topographic
-    prominence), as a share of the peak above brain: near 1 a spur of bone, low where the tissue between is only the
-    blur of both."""
-    margin = np.ceil(settings.saddle_mm / np.array(scan.geometry.spacing_mm)).astype(int)
-    box = tuple(slice(max(a - m, 0), b + m) for (a, b), m in zip(lesion.bbox_kji, margin, strict=True))
-    hu = scan.hu[box]
-    bone = (hu >= settings.surely_bone_hu) & ~region.mask[box]
-    peak = (labels[box] == lesion.id) & (hu >= lesion.max_hu)
-    brain_hu = float(region.brain_hu or 0.0)
-    low, high = brain_hu, float(lesion.max_hu)
-    while high - low > settings.saddle_step_hu:
-        level = (low + high) / 2
-        pieces, _ = ndimage.label(hu >= level, _NEIGHBOURS)
-        if (bone & np.isin(pieces, np.unique(pieces[peak]))).any():
-            low = level
-        else:
-            high = level
-    return (low - brain_hu) / (lesion.max_hu - brain_hu)
 
 
 def _fluid_share(world_mm: Array, isotropic_hu: IsotropicVolume, settings: LocalisationSettings) -> float:

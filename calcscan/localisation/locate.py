@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -21,7 +22,12 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
-from calcscan.localisation.bone_or_lesion import is_bone, is_convexity_dura, may_be_bone
+from calcscan.localisation.bone_or_lesion import (
+    BoneEvidence,
+    bone_evidence,
+    bone_evidence_without_atlas,
+    is_convexity_dura,
+)
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
@@ -64,25 +70,25 @@ def locate_lesions(
     """
     settings, air = settings or load(LocalisationSettings), air or load(AirContactSettings)
     thresholds = thresholds or load(ThresholdSettings)
-    contacts = bone_contacts(lesions, scan, region, intracranial or load(IntracranialSettings))
+    contacts = bone_contacts(lesions, scan, region, settings, intracranial or load(IntracranialSettings), air)
     parts: list[Part] = []
     bone: list[LeftOut] = []
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
-            if may_be_bone(contact, settings):
-                bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"deepest_mm": contact.deepest_mm}))
+            evidence = bone_evidence_without_atlas(contact, settings)
+            if evidence is not None:
+                bone.append(_left_out(evidence, scan, kji, settings))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
-        features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings, air)
+        features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings)
         weights = site_weights(features, settings)
         votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
         (site, side), share = votes[0]
-        if is_bone(features, site, share, settings):
-            evidence = {"deepest_mm": features.deepest_mm, "saddle": features.saddle, "in_base": features.base_share}
-            one_with_bone = features.saddle >= settings.one_with_bone
-            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence, sure=one_with_bone))
+        evidence = bone_evidence(features, site, share, settings)
+        if evidence is not None:
+            bone.append(_left_out(evidence, scan, kji, settings))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
         if is_convexity_dura(features, site, settings):
@@ -98,6 +104,14 @@ def locate_lesions(
         with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
     )
     return _renumbered(lesions, parts, left_out)
+
+
+def _left_out(
+    evidence: BoneEvidence, scan: Scan, kji: npt.NDArray[np.int64], settings: LocalisationSettings
+) -> LeftOut:
+    """What is bone; beyond doubt where no valley parts it from other bone."""
+    sure = evidence.saddle >= settings.one_with_bone
+    return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
 
 
 def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftOut, ...]) -> LocatedLesionMap:

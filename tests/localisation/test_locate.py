@@ -13,8 +13,15 @@ from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
 from calcscan.grid.geometry import Geometry, apply
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.localisation import LocalisationSettings
+from calcscan.knowledge.settings import load
 from calcscan.localisation import locate_lesions
-from calcscan.model import Intracranial, Lesion, LesionMap, Scan
+from calcscan.localisation.bone_or_lesion import BoneRule, bone_evidence, bone_evidence_without_atlas
+from calcscan.localisation.bone_valley import measure_valley
+from calcscan.localisation.features import bone_contacts, measure_features
+from calcscan.model import Intracranial, Lesion, LesionMap, LocatedLesionMap, Scan, SearchRegion
 
 PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site not in ("convexity_dura", "scalp")]
 
@@ -106,9 +113,101 @@ def test_without_an_accepted_fit_nothing_is_attributed() -> None:
     assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]
 
 
+def beside_bone(
+    *centres_mm: np.ndarray, gap: int, between_hu: int = 40, depth_mm: float = 30.0
+) -> tuple[LesionMap, Scan, SearchRegion]:
+    """Deposits, each with a wall of bone beside it, `gap` voxels of 1 mm farther to the left."""
+    lesions, scan = with_deposits(*centres_mm)
+    hu, inside = np.array(scan.hu), np.ones(scan.hu.shape, np.bool_)
+    for centre in centres_mm:
+        k, j, i = np.rint(scan.geometry.to_index(centre)).astype(int)
+        wall = (slice(k - 4, k + 5), slice(j - 4, j + 5), slice(i + 3 + gap, i + 6 + gap))
+        hu[k, j, i + 3 : i + 3 + gap] = between_hu
+        hu[wall], inside[wall] = 1000, False
+    return lesions, Scan(hu=hu, geometry=scan.geometry), intracranial(mask=inside, depth_mm=depth_mm)
+
+
+LOW = {
+    "low in the cerebellum": np.array([25.0, 60.0, -52.0]),
+    "in the pons": np.array([0.0, 26.0, -34.0]),
+    "in the medulla": np.array([0.0, 38.0, -55.0]),
+    "above the sella": np.array([0.0, -4.0, -22.0]),
+    "on the frontal base": np.array([6.0, -40.0, -22.0]),
+    "in the temporal pole": np.array([38.0, -12.0, -32.0]),
+}
+
+
+@pytest.mark.parametrize(("accepted", "depth_mm"), [(True, 3.0), (True, 30.0), (False, 3.0)])
+def test_what_stands_clear_of_bone_is_kept_wherever_the_atlas_has_it(accepted: bool, depth_mm: float) -> None:
+    """Low in the head, 4 mm beside bone: the zone of the base says bone, the scan does not."""
+    beside = beside_bone(*LOW.values(), gap=4, depth_mm=depth_mm)
+    found = locate_lesions(*beside, replace(FIT, accepted=accepted), load_atlas())
+    assert len(found.lesions) == len(LOW)
+    if accepted:
+        sites = {place: site_at(found, beside[1], centre) for place, centre in LOW.items()}
+        assert sites["low in the cerebellum"] == "cerebellum"
+        assert sites["in the pons"] == sites["in the medulla"] == "brainstem"
+
+
+def site_at(found: LocatedLesionMap, scan: Scan, centre_mm: np.ndarray) -> str:
+    number = found.labels[tuple(np.rint(scan.geometry.to_index(centre_mm)).astype(int))]
+    return found.lesions[number - 1].site
+
+
+@pytest.mark.parametrize(("gap", "between_hu"), [(0, 40), (3, 300)])
+def test_what_hangs_on_bone_of_the_base_is_bone(gap: int, between_hu: int) -> None:
+    """In contact, or joined to it by a bridge as dense as a spur of bone."""
+    places = (LOW["low in the cerebellum"], LOW["on the frontal base"])
+    beside = beside_bone(*places, gap=gap, between_hu=between_hu)
+    assert locate_lesions(*beside, FIT, load_atlas()).lesions == ()
+
+
+def test_thin_bone_in_the_next_thick_slice_lies_at_no_distance() -> None:
+    """A dense spot in the slice above the petrous bone is its tip, whether the slice is 1 or 7 mm thick."""
+    lesions, scan = with_deposits(LOW["low in the cerebellum"])
+    (lesion,) = lesions.lesions
+    (first, _), (j0, j1), (i0, i1) = lesion.bbox_kji
+    hu, inside = np.array(scan.hu), np.ones(scan.hu.shape, np.bool_)
+    hu[first - 1, j0:j1, i0:i1], inside[first - 1, j0:j1, i0:i1] = 600, False
+    grid = scan.geometry
+    for thick_mm in (1.0, 7.0):
+        stretched = replace(
+            grid,
+            origins_mm=grid.origins_mm[0] + np.outer(np.arange(grid.shape[0]), [0.0, 0.0, thick_mm]),
+            slab_mm=np.full(grid.shape[0], thick_mm),
+        )
+        thick = replace(lesions, geometry=stretched)
+        valley = measure_valley(
+            lesion, thick, Scan(hu=hu, geometry=stretched), intracranial(mask=inside), load(LocalisationSettings)
+        )
+        assert valley.gap_mm == pytest.approx(0.0, abs=0.01)
+        assert valley.saddle > 0.9
+
+
+@pytest.mark.parametrize("gap", [2, 5])
+def test_the_gap_to_bone_is_that_between_their_voxels(gap: int) -> None:
+    lesions, scan, region = beside_bone(LOW["low in the cerebellum"], gap=gap)
+    valley = measure_valley(lesions.lesions[0], lesions, scan, region, load(LocalisationSettings))
+    assert valley.gap_mm == pytest.approx(gap + 1)
+    assert valley.saddle < 0.05
+
+
+def test_what_is_taken_for_bone_says_by_which_rule_and_figures() -> None:
+    settings = load(LocalisationSettings)
+    lesions, scan, region = beside_bone(LOW["low in the cerebellum"], gap=0)
+    contacts = bone_contacts(lesions, scan, region, settings, load(IntracranialSettings), load(AirContactSettings))
+    features = measure_features(lesions.lesions[0], contacts[1], lesions, scan, region, FIT, load_atlas(), settings)
+    evidence = bone_evidence(features, "cerebellum", 0.9, settings)
+    assert evidence is not None
+    assert evidence.rule == BoneRule.TOUCHES_BASE
+    assert evidence.figures["saddle"] == pytest.approx(1.0, abs=0.05)
+    assert evidence.figures["base_share"] > 0.3
+    assert bone_evidence_without_atlas(contacts[1], settings) is not None
+
+
 def test_without_an_accepted_fit_what_lies_close_under_the_skull_is_left_out() -> None:
-    lesions, scan = with_deposits(middle_lps_mm("pallidum", "left"))
-    found = locate_lesions(lesions, scan, intracranial(depth_mm=3.0), replace(FIT, accepted=False), load_atlas())
+    beside = beside_bone(middle_lps_mm("pallidum", "left"), gap=1, between_hu=200, depth_mm=3.0)
+    found = locate_lesions(*beside, replace(FIT, accepted=False), load_atlas())
     assert found.lesions == ()
     assert sum(item.volume_mm3 for item in found.left_out if item.reason == "bone") > 20
 
@@ -138,8 +237,7 @@ def test_between_the_bones_of_the_base_what_stands_out_is_no_bone(bridge_hu: int
 def test_a_knot_is_a_lesion_only_where_one_is_known_between_bones() -> None:
     """Shallow, in the zone of the base: at the siphon and where only bone stands up."""
     siphon, petrous = middle_lps_mm("carotid_siphon", "left"), np.array([40.0, 36.0, -32.0])
-    lesions, scan = with_deposits(siphon, petrous)
-    shallow = intracranial(depth_mm=3.0)
+    lesions, scan, shallow = beside_bone(siphon, petrous, gap=1, between_hu=200, depth_mm=3.0)
     assert locate_lesions(lesions, scan, shallow, FIT, load_atlas()).lesions == ()
     knots = replace(shallow, base_peaks_kji=np.argwhere(lesions.labels > 0))
     (lesion,) = locate_lesions(lesions, scan, knots, FIT, load_atlas()).lesions

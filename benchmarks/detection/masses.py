@@ -1,14 +1,14 @@
 """Are calcified masses found, whether they hang on bone or not?
 
-    python -m benchmarks.detection.masses INPUT... [--seeds 200 201] [--count 3] [--thick 1 5] [--mm 8 40] [--hu 200 900]
+    python -m benchmarks.detection.masses INPUT... [--seeds 200 201] [--count 3] [--thick 0 5] [--mm 8 40]
 
 Masses with a lobed, uneven outline (solid, with a calcified rim, a thin shell, or clumps in a soft mass) are put at
-random places: on the convexity, the root of the falx, the floor of the anterior and middle fossa, the sella, the petrous
-ridge, and clear of bone. A few lie in one scan, far from each other and from each other's mirror image. A mass counts as
-found where at least 80 % of its volume (voxels that it brought to 130 HU) carries a lesion's label. `--thick 5` averages
-slices to about 5 mm first. Printed are the share found by site, kind and size, into how many lesions a found mass is
-divided, and how much of the labelled volume lies beyond the mass. Seeds below 200 were used for tuning; others are held
-out. `--same-registration` takes the registration of the scan without masses, which saves half of the time.
+random places: on the convexity, the root of the falx, the floor of the anterior and middle fossa, the sella, the
+petrous ridge, and clear of bone. A few lie in one scan, far from each other and from each other's mirror image. A mass
+counts as found where at least 80 % of its volume (voxels that it brought to 130 HU) carries a lesion's label.
+`--thick 5` averages slices to about 5 mm first. Printed are the share found by site, kind and size, how many found
+masses are one lesion, and how much of the labelled volume lies beyond the mass. Seeds below 200 were used for tuning;
+others are held out. `--same-registration` takes the registration of the scan without masses, to save time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -157,11 +158,13 @@ def with_masses(scan: Scan, head: Intracranial, masses: Sequence[Mass]) -> tuple
 
 
 def _shares(scan: Scan, box: tuple[slice, ...], mass: Mass) -> list[np.ndarray]:
-    """The share of each voxel of a box that the mass fills, and that its calcified part does, blurred by the scanner."""
+    """The share of each voxel of a box that the mass fills, and that its calcified part does, blurred."""
     reach = int(np.ceil((mass.diameter_mm * 0.75 + 3.0) / GRID_MM))
     steps = np.indices((2 * reach + 1,) * 3).reshape(3, -1).T - reach
     bodies = [
-        ndimage.gaussian_filter(held(mass.middle + GRID_MM * steps).reshape((2 * reach + 1,) * 3).astype(np.float32), 0.7)
+        ndimage.gaussian_filter(
+            held(mass.middle + GRID_MM * steps).reshape((2 * reach + 1,) * 3).astype(np.float32), 0.7
+        )
         for held in _bodies(mass)
     ]
     index = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in box), indexing="ij"), axis=-1)
@@ -264,7 +267,7 @@ def summary(rows: Sequence[Outcome]) -> None:
         line(site, [row for row in rows if row.mass.site == site])
     for kind in KINDS:
         line(kind, [row for row in rows if row.mass.kind == kind])
-    for low, high in zip(SIZES[:-1], SIZES[1:], strict=True):
+    for low, high in pairwise(SIZES):
         line(f"{low:.0f} to {high:.0f} mm", [row for row in rows if low <= row.mass.diameter_mm < high])
     line("all", rows)
 

@@ -29,6 +29,8 @@ class BoneContact:
     """It touches dense tissue outside the intracranial space."""
     in_vault_plaque: bool
     """Most of it is a plaque that was recovered from the vault."""
+    in_mass: bool
+    """Most of it is a mass that no bone explains."""
     on_base_peak: bool
     """Most of it was recovered from the bones of the skull base, but lies as shallow as they do."""
     deepest_mm: float
@@ -67,6 +69,7 @@ def bone_contacts(
     labels = np.ascontiguousarray(lesions.labels)
     touches_outside(scan.hu, region.mask, labels, int(settings.attached_hu), touches)
     in_plaque = _mostly_in(region.vault_plaques_kji, lesions)
+    in_mass = _mostly_in(region.masses_kji, lesions)
     on_peak = _mostly_in(region.base_peaks_kji, lesions)
     contacts = {}
     for lesion in lesions.lesions:
@@ -75,6 +78,7 @@ def bone_contacts(
         contacts[lesion.id] = BoneContact(
             touches_bone=bool(touches[lesion.id]),
             in_vault_plaque=bool(in_plaque[lesion.id]),
+            in_mass=bool(in_mass[lesion.id]),
             on_base_peak=bool(on_peak[lesion.id]),
             deepest_mm=float(depth_mm.max()),
         )
@@ -107,6 +111,7 @@ def measure_features(
     return Features(
         touches_bone=contact.touches_bone,
         in_vault_plaque=contact.in_vault_plaque,
+        in_mass=contact.in_mass,
         on_base_peak=contact.on_base_peak,
         deepest_mm=contact.deepest_mm,
         at_scan_edge=first == 0 or last == scan.geometry.shape[0],

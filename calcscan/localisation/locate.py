@@ -21,7 +21,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
-from calcscan.localisation.bone_or_lesion import is_bone, is_convexity_dura, may_be_bone
+from calcscan.localisation.bone_or_lesion import hangs_on_bone, is_bone, is_convexity_dura, may_be_bone
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
@@ -85,6 +85,12 @@ def locate_lesions(
             bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, evidence, sure=one_with_bone))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
+        if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, votes, settings):
+            on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
+            side = "left" if features.atlas_x_mm > 0 else "right"
+            site, side = ("convexity_dura", side) if on_vault else ("unassigned", "")
+            parts.append(Part(lesion=LocatedLesion.of(lesion, site=site, side=side, also=also), kji=kji))
+            continue
         if is_convexity_dura(features, site, settings):
             side = "left" if features.atlas_x_mm > 0 else "right"
             located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)

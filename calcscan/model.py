@@ -171,6 +171,8 @@ class SearchRegion(Intracranial):
     base_peaks_kji: npt.NDArray[np.int64]
     """Voxels that stand out from the bones of the skull base but lie as shallow as bone, (n, 3): in the mask, and a
     lesion only where one is known between these bones."""
+    masses_kji: npt.NDArray[np.int64]
+    """Voxels of masses that no bone explains, (n, 3): in the mask, though they may hang on bone, and never bone."""
     vault_assessable: Mapping[str, float]
     """The share of the vault, `left` and `right`, in which a plaque would have been detected; empty if unknown."""
 
@@ -182,6 +184,7 @@ class SearchRegion(Intracranial):
         mask: npt.NDArray[np.bool_] | None = None,
         vault_plaques_kji: npt.NDArray[np.int64] | None = None,
         base_peaks_kji: npt.NDArray[np.int64] | None = None,
+        masses_kji: npt.NDArray[np.int64] | None = None,
         vault_assessable: Mapping[str, float] | None = None,
     ) -> SearchRegion:
         """An intracranial space with what was recovered in contact with bone; nothing of what is left out."""
@@ -191,6 +194,7 @@ class SearchRegion(Intracranial):
             **inherited | ({} if mask is None else {"mask": mask}),
             vault_plaques_kji=none if vault_plaques_kji is None else vault_plaques_kji,
             base_peaks_kji=none if base_peaks_kji is None else base_peaks_kji,
+            masses_kji=none if masses_kji is None else masses_kji,
             vault_assessable=vault_assessable or {},
         )
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from calcscan.bone_contact.masses import brain_centre_mm, detect_masses
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
-from calcscan.grid.geometry import Array, apply
+from calcscan.grid.geometry import Array
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import BRAIN_ZONE, Atlas, Intracranial, Registration, Scan, SearchRegion
+from calcscan.model import Atlas, Intracranial, Registration, Scan, SearchRegion
 
 
 def recover_bone_contact(
@@ -31,7 +32,7 @@ def recover_bone_contact(
     space: IntracranialSettings | None = None,
     air: AirContactSettings | None = None,
 ) -> SearchRegion:
-    """The intracranial space with plaques of the vault, and what stands out from the bones of the base, in its mask.
+    """The intracranial space with masses and plaques that hang on bone, and peaks of the base, in its mask.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def recover_bone_contact(
     if not registration.accepted:
         return SearchRegion.of(intracranial)
     settings, space = settings or load(BoneContactSettings), space or load(IntracranialSettings)
-    centre_mm = _brain_centre_mm(atlas)
+    centre_mm = brain_centre_mm(atlas)
 
     def to_head_axes(points: Array) -> Array:
         return registration.to_atlas(points) - centre_mm
@@ -54,11 +55,14 @@ def recover_bone_contact(
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
     plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
     mask[tuple(plaques.kji.T)] = True
+    masses_kji = detect_masses(scan, intracranial, registration, atlas, settings, space)
+    mask[tuple(masses_kji.T)] = True
     return SearchRegion.of(
         intracranial,
         mask=mask,
         vault_plaques_kji=plaques.kji,
         base_peaks_kji=base_peaks_kji,
+        masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
     )
 
@@ -73,10 +77,3 @@ def _assessable_share(points_mm: Array, settings: BoneContactSettings) -> dict[s
         assessed = points_mm / np.linalg.norm(points_mm, axis=1)[:, None]
         near = np.asarray(cKDTree(assessed).query(rays)[0] <= settings.judged_mm / RADIUS_MM)
     return {side: float(near[rays[:, 0] * sign > 0].mean()) for side, sign in (("left", 1.0), ("right", -1.0))}
-
-
-def _brain_centre_mm(atlas: Atlas) -> Array:
-    """The centre of the template's brain, LPS mm."""
-    step = 4
-    brain = np.argwhere((atlas.zones[::step, ::step, ::step] & BRAIN_ZONE) > 0) * step
-    return np.asarray(apply(atlas.affine, brain).mean(axis=0))

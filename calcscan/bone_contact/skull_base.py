@@ -111,7 +111,7 @@ def _peak_numbers(
     space: IntracranialSettings,
 ) -> npt.NDArray[np.int32]:
     """The number of each voxel's peak, in the box; 0 for none. Bone is what is dense farther out than the reach."""
-    grid = _part(scan.geometry, box)
+    grid = scan.geometry.part(box)
     hu = np.ascontiguousarray(scan.hu[box])
     reach_mm = settings.peak_reach_mm
     looked_at = on_native(depth_mm, affine, grid, -reach_mm - space.grid_mm) & (hu >= settings.rim_hu)
@@ -124,16 +124,3 @@ def _peak_numbers(
     stands_out(hu, kji, bone, brain_hu, ratio, settings.rim_hu, numbers, owner)
     numbers[tuple(kji.T)] = owner
     return numbers
-
-
-def _part(grid: Geometry, box: tuple[slice, slice, slice]) -> Geometry:
-    """The grid of a box of voxels."""
-    k, j, i = box
-    return Geometry(
-        origins_mm=grid.origins_mm[k] + j.start * grid.step_j_mm + i.start * grid.step_i_mm,
-        step_j_mm=grid.step_j_mm,
-        step_i_mm=grid.step_i_mm,
-        slab_mm=grid.slab_mm[k],
-        rows=j.stop - j.start,
-        columns=i.stop - i.start,
-    )

@@ -210,6 +210,23 @@ class Geometry:
         ji = within @ plane.T
         return np.concatenate([k[..., None], ji], axis=-1)
 
+    def part(self, box: tuple[slice, slice, slice]) -> Geometry:
+        """The grid of a box of voxels, each slice with a start and a stop within the grid.
+
+        >>> grid = Geometry.regular(shape=(4, 5, 6), spacing_mm=(2.0, 1.0, 1.0))
+        >>> grid.part((slice(1, 3), slice(0, 5), slice(2, 4))).shape
+        (2, 5, 2)
+        """
+        k, j, i = box
+        return Geometry(
+            origins_mm=self.origins_mm[k] + j.start * self.step_j_mm + i.start * self.step_i_mm,
+            step_j_mm=self.step_j_mm,
+            step_i_mm=self.step_i_mm,
+            slab_mm=self.slab_mm[k],
+            rows=j.stop - j.start,
+            columns=i.stop - i.start,
+        )
+
     def _origin_at(self, k: Array) -> Array:
         count = len(self.origins_mm)
         if count == 1:

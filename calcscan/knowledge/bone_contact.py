@@ -52,6 +52,20 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     peak_ratio_thick: float
     peak_thick_mm: float
     peak_most_mm3: float
+    mass_hull_mm: float
+    mass_edge_mm: float
+    mass_off_mm: float
+    mass_off_share: float
+    mass_midline_mm: float
+    mass_brain_mm: float
+    mass_core_mm3: float
+    mass_own_mm3: float
+    mass_low_deg: float
+    mass_low_mm: float
+    mass_shelf_mm: float
+    mass_beside_mm: float
+    mirror_most_mm: float
+    mirror_off_mm: float
 
     def plaque_limits(self, *, thick_slices: bool) -> PlaqueLimits:
         """The limits for fine slices, or for slices so thick that each is assessed alone."""

@@ -20,6 +20,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     outside_share: float
     base_depth_mm: float
     divided_from_mm: float
+    mass_dura_share: float
     sure: float
     part_mm3: float
     part_sure: float

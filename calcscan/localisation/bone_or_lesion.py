@@ -7,11 +7,13 @@ atlas.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
+from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.features import BoneContact, Features
 
 
@@ -63,7 +65,8 @@ class BoneEvidence:
 
 def bone_evidence(features: Features, site: str, share: float, settings: LocalisationSettings) -> BoneEvidence | None:
     """Why a lesion is bone of the skull; None where it is not. `site` and `share` are what the atlas says of it."""
-    rule = None if stands_clear(features, settings) else _bone_rule(features, site, share, settings)
+    clear = features.in_mass or stands_clear(features, settings)
+    rule = None if clear else _bone_rule(features, site, share, settings)
     if rule is None:
         return None
     return BoneEvidence(
@@ -129,6 +132,13 @@ def _bone_rule(features: Features, site: str, share: float, settings: Localisati
     if mostly_in_base and (features.deepest_mm < settings.base_depth_mm or traits.parenchyma):
         return BoneRule.IN_BASE
     return None
+
+
+def hangs_on_bone(features: Features, votes: Sequence[tuple[Place, float]], settings: LocalisationSettings) -> bool:
+    """Whether a lesion is a mass attached to bone, and no calcified fold of dura: it displaces what the atlas shows in
+    its place, so that it is in none of those sites and is never divided among them. `votes` are the atlas's."""
+    dura = sum(share for (site, _), share in votes if all_sites()[site].group == "dura")
+    return features.in_mass and features.touches_bone and dura < settings.mass_dura_share
 
 
 def is_convexity_dura(features: Features, site: str, settings: LocalisationSettings) -> bool:

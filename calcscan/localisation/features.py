@@ -28,6 +28,8 @@ class BoneContact:
     """It touches dense tissue outside the intracranial space."""
     in_vault_plaque: bool
     """Most of it is a plaque that was recovered from the vault."""
+    in_mass: bool
+    """Most of it is a mass that no bone explains."""
     on_base_peak: bool
     """Most of it was recovered from the bones of the skull base, but lies as shallow as they do."""
     deepest_mm: float
@@ -73,6 +75,7 @@ def bone_contacts(
     labels = np.ascontiguousarray(lesions.labels)
     touches_outside(scan.hu, region.mask, labels, int(intracranial.attached_hu), touches)
     in_plaque = _mostly_in(region.vault_plaques_kji, lesions)
+    in_mass = _mostly_in(region.masses_kji, lesions)
     on_peak = _mostly_in(region.base_peaks_kji, lesions)
     contacts = {}
     for lesion in lesions.lesions:
@@ -84,6 +87,7 @@ def bone_contacts(
         contacts[lesion.id] = BoneContact(
             touches_bone=bool(touches[lesion.id]),
             in_vault_plaque=bool(in_plaque[lesion.id]),
+            in_mass=bool(in_mass[lesion.id]),
             on_base_peak=bool(on_peak[lesion.id]),
             deepest_mm=float(depth_mm.max()),
             gap_mm=valley.gap_mm,

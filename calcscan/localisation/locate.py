@@ -26,6 +26,7 @@ from calcscan.localisation.bone_or_lesion import (
     BoneEvidence,
     bone_evidence,
     bone_evidence_without_atlas,
+    hangs_on_bone,
     is_convexity_dura,
 )
 from calcscan.localisation.features import bone_contacts, measure_features
@@ -91,6 +92,12 @@ def locate_lesions(
             bone.append(_left_out(evidence, scan, kji, settings))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
+        if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, votes, settings):
+            on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
+            side = "left" if features.atlas_x_mm > 0 else "right"
+            site, side = ("convexity_dura", side) if on_vault else ("unassigned", "")
+            parts.append(Part(lesion=LocatedLesion.of(lesion, site=site, side=side, also=also), kji=kji))
+            continue
         if is_convexity_dura(features, site, settings):
             side = "left" if features.atlas_x_mm > 0 else "right"
             located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)

@@ -6,8 +6,10 @@ from .detection import detect_lesions as detect_lesions
 from .errors import CalcscanError as CalcscanError
 from .grid.geometry import Geometry as Geometry
 from .guideline import recommend as recommend
+from .inspection import inspect_scan as inspect_scan
 from .intracranial import segment_intracranial as segment_intracranial
 from .localisation import locate_lesions as locate_lesions
+from .material import judge_material as judge_material
 from .model import Result as Result
 from .model import Scan as Scan
 from .pipeline import analyse as analyse

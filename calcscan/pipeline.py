@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
-from calcscan.material import foreign_bodies, judge_material
+from calcscan.material import judge_material
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
@@ -221,8 +220,7 @@ def search(
             scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
         )
     with stage("material"):
-        recognise = partial(foreign_bodies, registration=registration, atlas=atlas, settings=settings.foreign_body)
-        lesions = judge_material(lesions, scan, region, (recognise,))
+        lesions = judge_material(lesions, scan, region, registration, atlas, foreign_body=settings.foreign_body)
     with stage("locate"):
         return locate_lesions(
             lesions,

@@ -15,7 +15,6 @@ Seeds below 100 were used for tuning, on the 1.25 mm and the tilted scan; the ot
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions
 from calcscan.intracranial import segment_intracranial
-from calcscan.material import foreign_bodies, judge_material
+from calcscan.material import judge_material
 from calcscan.model import Atlas, Intracranial, LesionMap, Registration, Scan, SearchRegion
 from calcscan.pipeline import StageSettings
 from calcscan.registration import register_atlas
@@ -163,8 +162,7 @@ def calcified(kind: str, fit: Registration, rng: np.random.Generator) -> list[Th
 def judged(scan: Scan, region: SearchRegion, fit: Registration, atlas: Atlas, settings: StageSettings) -> LesionMap:
     """What counts as calcification of a scan."""
     lesions = detect_lesions(scan, region, thresholds=settings.thresholds, volume=settings.volume)
-    recognise = partial(foreign_bodies, registration=fit, atlas=atlas, settings=settings.foreign_body)
-    return judge_material(lesions, scan, region, (recognise,))
+    return judge_material(lesions, scan, region, fit, atlas, foreign_body=settings.foreign_body)
 
 
 def region_of(scan: Scan, head: Intracranial, fit: Registration, atlas: Atlas, settings: StageSettings) -> SearchRegion:

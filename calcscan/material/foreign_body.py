@@ -24,9 +24,9 @@ from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.quality import FlagCode
 from calcscan.material.course import Course, Follower
-from calcscan.material.judge import Material, Recognised
 from calcscan.material.metal import near_metal
 from calcscan.material.partial_volume import density_of_thin
+from calcscan.material.recognised import Material, Recognised
 from calcscan.material.rows import rows_of_dots
 from calcscan.model import Atlas, Flag, Lesion, LesionMap, Registration, Scan, SearchRegion
 

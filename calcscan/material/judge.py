@@ -1,58 +1,62 @@
-"""Keep what is calcium: LesionMap, Scan, SearchRegion → LesionMap, with all else in `left_out`.
+"""Keep what is calcium: LesionMap, Scan, SearchRegion, Registration, Atlas → LesionMap, with all else in `left_out`.
 
 Each kind of thing that is as dense as calcium has a module of its own, which says of the lesions that it recognises
-what they are and by which figures. The first one that recognises a lesion decides.
+what they are and by which figures. Blood and stained brain, which hardly reach the threshold, are judged where lesions
+are detected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from calcscan.knowledge.left_out import LeftOutReason
-from calcscan.model import Flag, LeftOut, LesionMap, Scan, SearchRegion
+from calcscan.knowledge.foreign_body import ForeignBodySettings
+from calcscan.knowledge.settings import load
+from calcscan.material.foreign_body import foreign_bodies
+from calcscan.material.recognised import Recognised
+from calcscan.model import Atlas, LeftOut, LesionMap, Registration, Scan, SearchRegion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """What a lesion is instead of calcium, and the figures that say so."""
+def judge_material(
+    lesions: LesionMap,
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration | None = None,
+    atlas: Atlas | None = None,
+    *,
+    foreign_body: ForeignBodySettings | None = None,
+) -> LesionMap:
+    """The lesions that are calcium, numbered from 1 again; the others stand in `left_out`, with their figures.
 
-    reason: LeftOutReason
-    evidence: Mapping[str, float]
+    Parameters
+    ----------
+    lesions, scan, region
+        As the stages before left them.
+    registration, atlas
+        Where falx, tentorium, arteries and plexus lie, which calcify along courses like those of foreign bodies.
+    foreign_body
+        Instead of the settings in `calcscan/knowledge`.
+    """
+    settings = foreign_body or load(ForeignBodySettings)
+    return without(lesions, scan, foreign_bodies(lesions, scan, region, registration, atlas, settings=settings))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
-    """The lesions, by number, that one kind of material explains, and what is to be said of the scan."""
-
-    lesions: Mapping[int, Material]
-    flags: tuple[Flag, ...] = ()
-
-
-Recognise = Callable[[LesionMap, Scan, SearchRegion], Recognised]
-
-
-def judge_material(lesions: LesionMap, scan: Scan, region: SearchRegion, kinds: Sequence[Recognise]) -> LesionMap:
-    """The lesions that none of `kinds` recognises, numbered from 1 again; the others stand in `left_out`."""
-    recognised = [recognise(lesions, scan, region) for recognise in kinds]
-    materials: dict[int, Material] = {}
-    for kind in reversed(recognised):
-        materials |= kind.lesions
-    kept = [lesion for lesion in lesions.lesions if lesion.id not in materials]
+def without(lesions: LesionMap, scan: Scan, recognised: Recognised) -> LesionMap:
+    """The lesions but for those recognised as something else, which go to `left_out`."""
+    kept = [lesion for lesion in lesions.lesions if lesion.id not in recognised.lesions]
     numbers = np.zeros(len(lesions.lesions) + 1, dtype=np.int32)
     numbers[[lesion.id for lesion in kept]] = np.arange(1, len(kept) + 1)
     labels = numbers[lesions.labels]
     labels.flags.writeable = False
     left_out = tuple(
         LeftOut.of(scan, lesions.voxels_kji(number), material.reason, material.evidence)
-        for number, material in sorted(materials.items())
+        for number, material in sorted(recognised.lesions.items())
     )
     return replace(
         lesions,
         labels=labels,
         lesions=tuple(replace(lesion, id=number) for number, lesion in enumerate(kept, start=1)),
-        flags=(*lesions.flags, *(flag for kind in recognised for flag in kind.flags)),
+        flags=(*lesions.flags, *recognised.flags),
         left_out=(*lesions.left_out, *left_out),
     )

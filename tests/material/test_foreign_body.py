@@ -14,8 +14,9 @@ from calcscan.detection import detect_lesions
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
-from calcscan.material import foreign_bodies, judge_material
-from calcscan.material.judge import Recognised
+from calcscan.material import judge_material
+from calcscan.material.foreign_body import foreign_bodies
+from calcscan.material.recognised import Recognised
 from calcscan.model import LeftOut, LesionMap, Scan, SearchRegion
 
 SETTINGS = load(ForeignBodySettings)
@@ -168,7 +169,7 @@ def test_in_a_sample_head_it_is_left_out_with_its_figures() -> None:
     way = np.array([0.5, 0.3, 0.8]) / np.linalg.norm([0.5, 0.3, 0.8])
     scan, filled = put_in(scan, [Thing.along(line(tip, tip + 45 * way), 1.2, 500, bore_mm=0.5)], 0.55)
     lesions = detect_lesions(scan, inside)
-    judged = judge_material(lesions, scan, inside, (lambda *things: foreign_bodies(*things, settings=SETTINGS),))
+    judged = judge_material(lesions, scan, inside, foreign_body=SETTINGS)
     tube = [item for item in judged.left_out if item.reason == LeftOutReason.FOREIGN_BODY]
     assert sum(item.volume_mm3 for item in tube) > 50.0
     assert all("length_mm" in item.evidence for item in tube)

@@ -32,6 +32,7 @@ def stages(monkeypatch):
         "recover_bone_contact": good.intracranial,
         "inspect_scan": (),
         "detect_lesions": good.lesions,
+        "judge_material": good.lesions,
         "register_atlas": good.registration,
         "locate_lesions": good.lesions,
         "summarise_lesions": good.summary,
@@ -59,12 +60,23 @@ def stages(monkeypatch):
 def test_the_stages_run_in_order_and_are_timed(stages):
     seen: list[str] = []
     result = pipeline.analyse("scan", progress=seen.append)
-    assert seen == ["read", "segment", "register", "recover", "inspect", "detect", "locate", "summarise", "advise"]
+    assert seen == [
+        "read",
+        "segment",
+        "register",
+        "recover",
+        "inspect",
+        "detect",
+        "material",
+        "locate",
+        "summarise",
+        "advise",
+    ]
     assert list(result.timings_s) == seen
     names = [name for name, _, _ in stages[1]]
     assert names == [
         "read_scan", "load_atlas", "segment_intracranial", "register_atlas", "recover_bone_contact", "inspect_scan",
-        "detect_lesions", "locate_lesions", "summarise_lesions", "image_facts",
+        "detect_lesions", "judge_material", "locate_lesions", "summarise_lesions", "image_facts",
     ]  # fmt: skip
     assert result.quality.state == "ok"
     assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}
@@ -78,9 +90,8 @@ def test_what_is_asked_reaches_the_stages(stages):
     assert named["read_scan"] == {"series_uid": "1.2", "settings": settings.reading}
     assert named["detect_lesions"]["threshold_hu"] == 100.0
     assert named["detect_lesions"]["volume"] is settings.volume
-    stages_with_settings = {
-        name for name, arguments in named.items() if "settings" in arguments or "volume" in arguments
-    }
+    handed = {"settings", "volume", "foreign_body"}
+    stages_with_settings = {name for name, arguments in named.items() if handed & arguments.keys()}
     assert stages_with_settings == set(named) - {"load_atlas", "image_facts"}
 
 

@@ -145,13 +145,13 @@ class Examination:
     intracranial: SearchRegion
     registration: Registration
     lesions: LocatedLesionMap
-    seen: tuple[Flag, ...] = ()
+    inspection_flags: tuple[Flag, ...] = ()
     """What the picture as a whole shows."""
 
     @property
     def flags(self) -> tuple[Flag, ...]:
         """Every flag of these stages. A registration that was not accepted is always among them."""
-        flags = self.seen + self.intracranial.flags + self.lesions.flags + self.registration.flags
+        flags = self.inspection_flags + self.intracranial.flags + self.lesions.flags + self.registration.flags
         if not self.registration.accepted and all(flag.code != "registration_poor" for flag in flags):
             poor = Flag(code="registration_poor", message=self.registration.reason, value=self.registration.overlap)
             return (*flags, poor)
@@ -196,11 +196,11 @@ def examine(
             air=settings.air_contact,
         )
     with stage("inspect"):
-        seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
-        if any(flag.code == FlagCode.SHARP_KERNEL for flag in seen):
+        flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+        if any(flag.code == FlagCode.SHARP_KERNEL for flag in flags):
             scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
     lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
-    return Examination(intracranial=region, registration=registration, lesions=lesions, seen=seen)
+    return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
 
 
 def search(

@@ -11,13 +11,14 @@ with a peak of 140 to 160 HU instead, which are calcification.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from benchmarks.heads.copies import with_hu
 from benchmarks.volume.in_scan import Protocol, seen_as
 from calcscan.detection import detect_lesions
 from calcscan.intracranial import segment_intracranial
@@ -110,12 +111,12 @@ def with_case(scan: Scan, intracranial: Intracranial, case: Case) -> tuple[Scan,
         radius_mm = (3 * rng.uniform(30, 100) / (4 * np.pi)) ** (1 / 3)
         deposit = ndimage.gaussian_filter((far <= radius_mm**2).astype(np.float32), 0.5 / steps)
         hu += deposit * (case.deposit_hu - case.density_hu)
-    made = replace_hu(scan, hu)
+    made = with_hu(scan, hu)
     if case.slab_mm is not None and case.slab_mm > 1.5 * float(np.median(scan.geometry.slab_mm)):
         protocol = Protocol(name="", slab_mm=case.slab_mm)
         made = seen_as(made, protocol)
         share, deposit = (
-            None if part is None else seen_as(replace_hu(scan, 1000 * part), protocol).hu / np.float32(1000)
+            None if part is None else seen_as(with_hu(scan, 1000 * part), protocol).hu / np.float32(1000)
             for part in (share, deposit)
         )
     if case.noise_hu is not None:
@@ -123,13 +124,9 @@ def with_case(scan: Scan, intracranial: Intracranial, case: Case) -> tuple[Scan,
         if made.hu.shape != scan.hu.shape:
             own *= np.sqrt(float(np.median(scan.geometry.slab_mm)) / float(np.median(made.geometry.slab_mm)))
         grain = smooth_noise(rng, made.hu.shape, np.array([0.0, 0.7, 0.7]))
-        made = replace_hu(made, made.hu + np.sqrt(max(case.noise_hu**2 - own**2, 0.0)) * grain)
+        made = with_hu(made, made.hu + np.sqrt(max(case.noise_hu**2 - own**2, 0.0)) * grain)
     assert share is not None
     return made, share, deposit
-
-
-def replace_hu(scan: Scan, hu: npt.NDArray[np.floating]) -> Scan:
-    return replace(scan, hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16))
 
 
 def counted_mm3(found: LesionMap, share: Field, before: npt.NDArray[np.float64]) -> float:

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -83,10 +84,22 @@ def turned(scan: Scan, axis: str, degrees: float) -> Scan:
 
 def averaged(scan: Scan, thick_mm: float) -> Scan:
     """The mean of every few slices, as one slice; a scan as thick already stays."""
-    grid = scan.geometry
-    count = max(1, round(thick_mm / grid.spacing_mm[0]))
+    count = slices_of(scan, thick_mm)
     if count == 1:
         return scan
+    hu, thick = mean_of_slices(scan, count)
+    acquisition: Acquisition = replace(scan.acquisition, slice_thickness_mm=None)
+    return Scan(hu=hu, geometry=thick, acquisition=acquisition)
+
+
+def slices_of(scan: Scan, thick_mm: float) -> int:
+    """How many slices are about this thick, at least one."""
+    return max(1, round(thick_mm / scan.geometry.spacing_mm[0]))
+
+
+def mean_of_slices(scan: Scan, count: int) -> tuple[npt.NDArray[np.int16], Geometry]:
+    """The means of so many slices each, (k, j, i), and their grid."""
+    grid = scan.geometry
     whole = grid.shape[0] // count * count
     hu = scan.hu[:whole].astype(np.float32).reshape(-1, count, *grid.shape[1:]).mean(axis=1)
     thick = Geometry(
@@ -97,8 +110,7 @@ def averaged(scan: Scan, thick_mm: float) -> Scan:
         rows=grid.rows,
         columns=grid.columns,
     )
-    acquisition: Acquisition = replace(scan.acquisition, slice_thickness_mm=None)
-    return Scan(hu=np.rint(hu).astype(np.int16), geometry=thick, acquisition=acquisition)
+    return np.rint(hu).astype(np.int16), thick
 
 
 def cropped(scan: Scan, end: str, share: float) -> Scan:
@@ -107,14 +119,7 @@ def cropped(scan: Scan, end: str, share: float) -> Scan:
     slices = np.flatnonzero((scan.hu > 300).sum(axis=(1, 2)) * grid.pixel_mm2 > 100.0)
     cut = round(share * len(slices))
     first, last = (slices[0] + cut, grid.shape[0]) if end == "base" else (0, slices[-1] + 1 - cut)
-    geometry = Geometry(
-        origins_mm=grid.origins_mm[first:last],
-        step_i_mm=grid.step_i_mm,
-        step_j_mm=grid.step_j_mm,
-        slab_mm=grid.slab_mm[first:last],
-        rows=grid.rows,
-        columns=grid.columns,
-    )
+    geometry = grid.part((slice(first, last), slice(0, grid.rows), slice(0, grid.columns)))
     return Scan(hu=np.array(scan.hu[first:last]), geometry=geometry, acquisition=scan.acquisition)
 
 
@@ -123,7 +128,7 @@ def sharpened(scan: Scan) -> Scan:
     pixels = SHARPEN_MM / np.array(scan.geometry.spacing_mm[1:])
     hu = scan.hu.astype(np.float32)
     soft = ndimage.gaussian_filter(hu, (0.0, *pixels))
-    return _with(scan, hu + SHARPEN_BY * (hu - soft))
+    return with_hu(scan, hu + SHARPEN_BY * (hu - soft))
 
 
 def noisy(scan: Scan, sigma_hu: float, *, seed: int) -> Scan:
@@ -131,10 +136,11 @@ def noisy(scan: Scan, sigma_hu: float, *, seed: int) -> Scan:
     rng = np.random.default_rng(seed)
     grain = 0.5 / np.array(scan.geometry.spacing_mm[1:])
     noise = ndimage.gaussian_filter(rng.standard_normal(scan.hu.shape, dtype=np.float32), (0.0, *grain))
-    return _with(scan, scan.hu + noise * (sigma_hu / float(noise.std())))
+    return with_hu(scan, scan.hu + noise * (sigma_hu / float(noise.std())))
 
 
-def _with(scan: Scan, hu: np.ndarray) -> Scan:
+def with_hu(scan: Scan, hu: np.ndarray) -> Scan:
+    """The scan with other densities, rounded, in the range of a scanner."""
     return replace(scan, hu=np.clip(np.rint(hu), AIR_HU, 3071).astype(np.int16))
 
 

@@ -12,8 +12,8 @@ import argparse
 
 import numpy as np
 
+from benchmarks.heads.copies import mean_of_slices, slices_of
 from calcscan.detection import detect_lesions
-from calcscan.grid.geometry import Geometry
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import Scan
 from calcscan.read import read_scan
@@ -25,19 +25,8 @@ from calcscan.verification.inserted import insert
 
 def averaged(scan: Scan, thick_mm: float) -> Scan:
     """The mean of every few slices, as one slice."""
-    grid = scan.geometry
-    count = max(1, round(thick_mm / grid.spacing_mm[0]))
-    whole = grid.shape[0] // count * count
-    hu = scan.hu[:whole].astype(np.float32).reshape(-1, count, *grid.shape[1:]).mean(axis=1)
-    thick = Geometry(
-        origins_mm=grid.origins_mm[:whole].reshape(-1, count, 3).mean(axis=1),
-        step_i_mm=grid.step_i_mm,
-        step_j_mm=grid.step_j_mm,
-        slab_mm=grid.slab_mm[:whole].reshape(-1, count).sum(axis=1),
-        rows=grid.rows,
-        columns=grid.columns,
-    )
-    return Scan(hu=np.rint(hu).astype(np.int16), geometry=thick, study=scan.study)
+    hu, thick = mean_of_slices(scan, slices_of(scan, thick_mm))
+    return Scan(hu=hu, geometry=thick, study=scan.study)
 
 
 def total(scan: Scan, deposits: list) -> tuple[float, float, int]:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 from scipy import ndimage
 
 from calcscan.bone_contact.mirror import MirrorPlane, fit_mirror_plane
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
+from calcscan.grid.masks import distance_mm, largest_piece
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Intracranial, Registration, Scan
@@ -72,8 +72,8 @@ def detect_masses(
     """The (k, j, i) of every voxel of a mass, (n, 3): at or above `rim_hu`, in `intracranial.mask` or
     not."""
     coarse = intracranial.isotropic_hu
-    skull = _largest(coarse.values > space.bone_hu)
-    away_mm = _distance_mm(skull, coarse.spacing_mm)
+    skull = largest_piece(coarse.values > space.bone_hu)
+    away_mm = distance_mm(skull, coarse.spacing_mm)
     to_atlas = registration.scan_to_atlas
     plane = fit_mirror_plane(skull, away_mm, coarse.affine, to_atlas, settings.mirror_most_mm)
     points = _dense_points(intracranial, registration, plane, atlas, settings)
@@ -96,7 +96,7 @@ def detect_masses(
         mass |= found
         if not (mass & skull).any():
             break
-        away_mm = _distance_mm(skull & ~mass, coarse.spacing_mm)
+        away_mm = distance_mm(skull & ~mass, coarse.spacing_mm)
         other_mm = sample_at(away_mm, coarse.affine, points.mirrored_mm)
     return _native(scan, mass, intracranial, settings, space)
 
@@ -147,11 +147,11 @@ def _closed_depth_mm(intracranial: Intracranial, settings: BoneContactSettings) 
     spacing_mm, radius_mm = _COARSER * coarse.spacing_mm, settings.mass_hull_mm
     margin = int(np.ceil(radius_mm / spacing_mm)) + 1
     few = np.pad(intracranial.isotropic_mask[::_COARSER, ::_COARSER, ::_COARSER], margin)
-    swollen = _distance_mm(few, spacing_mm) <= radius_mm
+    swollen = distance_mm(few, spacing_mm) <= radius_mm
     affine = coarse.affine.copy()
     affine[:3, :3] *= _COARSER
     affine[:3, 3] -= margin * affine[:3, :3].sum(axis=1)
-    return _distance_mm(~swollen, spacing_mm) - np.float32(radius_mm), affine
+    return distance_mm(~swollen, spacing_mm) - np.float32(radius_mm), affine
 
 
 def brain_centre_mm(atlas: Atlas) -> Array:
@@ -167,7 +167,7 @@ def _brain_depth_mm(atlas: Atlas) -> tuple[Field, Array]:
     affine = atlas.affine.copy()
     affine[:3, :3] *= _ATLAS_STEP
     spacing_mm = float(np.linalg.norm(affine[:3, 0]))
-    return _distance_mm(~brain, spacing_mm) - _distance_mm(brain, spacing_mm), affine
+    return distance_mm(~brain, spacing_mm) - distance_mm(brain, spacing_mm), affine
 
 
 def _skull_behind(world_mm: Array, skull: Mask, intracranial: Intracranial) -> Mask:
@@ -248,18 +248,3 @@ def _native(
     within = on_native(near.astype(np.float32), coarse.affine, grid.part((k, j, i)), 0.5)
     kji: Voxels = np.argwhere(within & (scan.hu[k, j, i] >= settings.rim_hu)) + low
     return kji
-
-
-def _largest(mask: Mask) -> Mask:
-    pieces, count = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    sizes[0] = 0
-    return np.asarray((pieces == sizes.argmax()) & mask)
-
-
-def _distance_mm(mask: Mask, spacing_mm: float) -> Field:
-    """Distance in mm of every voxel to the nearest True one; 0 within."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing((spacing_mm,) * 3)
-    far = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.asarray(np.maximum(sitk.GetArrayFromImage(far), 0.0), dtype=np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.measurement.patch import within_mm
 from calcscan.model import Intracranial, Scan
@@ -37,11 +38,9 @@ def measure_contrast_to_noise(
     ring_mm = settings.ring_mm if ring_mm is None else ring_mm
     pixel_mm = scan.geometry.spacing_mm[1:]
     margin = np.array([0, *(int(np.ceil(ring_mm / mm)) + 1 for mm in pixel_mm)])
-    low = np.maximum(kji.min(axis=0) - margin, 0)
-    high = np.minimum(kji.max(axis=0) + margin + 1, scan.hu.shape)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    lesion = np.zeros(high - low, np.bool_)
-    lesion[tuple((kji - low).T)] = True
+    box = box_around(kji, margin, scan.hu.shape)
+    lesion = np.zeros(scan.hu[box].shape, np.bool_)
+    lesion[tuple((kji - corner_of(box)).T)] = True
     ring = within_mm(lesion, ring_mm, pixel_mm) & ~lesion & intracranial.mask[box]
     if not intracranial.noise_hu or ring.sum() < settings.smallest_voxels:
         return None

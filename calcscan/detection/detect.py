@@ -12,9 +12,9 @@ from calcscan.components import Table
 from calcscan.detection.candidates import find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
-from calcscan.detection.haemorrhage import find_bright_regions, flag_possible_haemorrhage
+from calcscan.detection.haemorrhage import flag_possible_haemorrhage
 from calcscan.detection.specks import find_specks, speck_from_hu
-from calcscan.detection.stained import find_beside_stained, find_stained, is_faint, measure_softness
+from calcscan.detection.stained import judge_density
 from calcscan.detection.surround import measure_surround
 from calcscan.detection.threshold import choose_thresholds
 from calcscan.detection.uncertain import list_uncertain
@@ -84,12 +84,12 @@ def detect_lesions(
         LeftOut.of(scan, candidates.voxels_kji(n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
         for n in (np.flatnonzero(metal) + 1).tolist()
     ]
-    small: list[npt.NDArray[np.int64]] = []
-    looked_at = (table["max_hu"] >= speck_from_hu(intracranial, levels, thresholds)) & ~metal
-    for number in (np.flatnonzero(looked_at) + 1).tolist():
+    reaching = (table["max_hu"] >= levels.found_hu) & ~metal
+    small = (table["max_hu"] >= speck_from_hu(intracranial, levels, thresholds)) & ~metal & ~reaching
+    for number in (np.flatnonzero(reaching) + 1).tolist():
         kji = candidates.counted_kji(scan, number, smallest_mm3, thresholds)
         if kji is None:
-            small.append(candidates.voxels_kji(number))
+            small[number - 1] = True
             continue
         contrast = contrast_near_table(scan, intracranial, kji, thresholds)
         if contrast is not None and contrast < thresholds.stands_out_by:
@@ -116,25 +116,15 @@ def detect_lesions(
         )
         lesions.append(lesion)
         pieces.append(kji)
-    softness = [measure_softness(scan, intracranial, kji, thresholds) for kji in pieces]
-    stained = find_stained(scan, pieces, softness, thresholds)
-    regions = []
-    if surround is not None:
-        sure = [
-            (kji, is_faint(soft, thresholds))
-            for n, (kji, soft) in enumerate(zip(pieces, softness, strict=True))
-            if n not in stained
-        ]
-        dense, faint = ([kji for kji, fainter in sure if fainter == which] for which in (False, True))
-        regions = find_bright_regions(scan, intracranial, surround, dense, faint, thresholds)
-    stained |= find_beside_stained(scan, intracranial, pieces, softness, regions, thresholds)
-    if threshold_hu is not None:
-        stained = set()
-    for n in sorted(stained):
-        left_out.append(LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness[n].evidence))
+    judged = judge_density(scan, intracranial, surround, pieces, thresholds)
+    stained = judged.stained if threshold_hu is None else {}
+    left_out += [
+        LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence)
+        for n, softness in stained.items()
+    ]
     lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
-    left_out += list_uncertain(scan, intracranial, candidates, regions, labels > 0, smallest_mm3, thresholds)
-    left_out += find_specks(scan, intracranial, small, levels, thresholds)
+    left_out += list_uncertain(scan, intracranial, candidates, judged.regions, labels > 0, smallest_mm3, thresholds)
+    left_out += find_specks(scan, intracranial, candidates, np.flatnonzero(small) + 1, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )
@@ -157,7 +147,7 @@ def detect_lesions(
         flags=(
             *levels.flags,
             *_metal_flags(table[metal], metal_from_hu),
-            *flag_possible_haemorrhage(regions, thresholds),
+            *flag_possible_haemorrhage(judged.regions, thresholds),
         ),
         left_out=tuple(left_out),
     )

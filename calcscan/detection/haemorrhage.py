@@ -12,6 +12,7 @@ from scipy import ndimage
 from calcscan.detection.surround import Surround, across_slices
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_around
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Flag, Intracranial, Scan
 
@@ -111,9 +112,7 @@ def _halo(
 def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, settings: ThresholdSettings) -> Mask:
     """A piece and what around it is brighter than midway between brain and its own core."""
     reach = int(np.ceil(settings.coarse_mm / step_mm))
-    inside = np.argwhere(piece)
-    low, high = np.maximum(inside.min(axis=0) - reach, 0), inside.max(axis=0) + reach + 1
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    box = box_around(np.argwhere(piece), reach, piece.shape)
     near = ndimage.distance_transform_edt(~piece[box]) * step_mm <= settings.coarse_mm
     bright = surround.clear[box] & (surround.tissue_hu[box] >= (surround.brain_hu + mean_hu) / 2.0)
     out = piece.copy()
@@ -121,7 +120,7 @@ def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, sett
     return out
 
 
-def flag_possible_haemorrhage(regions: list[BrightRegion], settings: ThresholdSettings) -> tuple[Flag, ...]:
+def flag_possible_haemorrhage(regions: Sequence[BrightRegion], settings: ThresholdSettings) -> tuple[Flag, ...]:
     """The flag `possible_haemorrhage`, with the volume of the largest in ml, or nothing."""
     if not regions:
         return ()

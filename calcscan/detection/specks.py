@@ -8,15 +8,16 @@ listed deep in the head where several lie near each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from calcscan.detection.candidates import Candidates
 from calcscan.detection.contrast_to_noise import measure_contrast_to_noise
 from calcscan.detection.threshold import Thresholds
+from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.thresholds import ThresholdSettings
@@ -42,13 +43,19 @@ def speck_from_hu(intracranial: Intracranial, levels: Thresholds, settings: Thre
 def find_specks(
     scan: Scan,
     intracranial: Intracranial,
-    small: Sequence[npt.NDArray[np.int64]],
-    levels: Thresholds,
+    candidates: Candidates,
+    small: npt.NDArray[np.int64],
     settings: ThresholdSettings,
 ) -> list[LeftOut]:
-    """Those of the components too small to be counted, each with voxels (n, 3), that are more than noise and no bone,
-    as left out below the limit. Settings: `speck_…` and `table_mm` in `knowledge/thresholds.toml`."""
-    specks = [speck for kji in small if (speck := _speck(scan, intracranial, kji, levels, settings)) is not None]
+    """Those of the components too small to be counted, by number, that are more than noise and no bone, as left out
+    below the limit. Settings: `speck_…` and `table_mm` in `knowledge/thresholds.toml`."""
+    shallowest_mm = _shallowest_mm(scan, intracranial, candidates, small)
+    specks = [
+        speck
+        for number, depth_mm in zip(small.tolist(), shallowest_mm.tolist(), strict=True)
+        if depth_mm > settings.table_mm
+        and (speck := _speck(scan, intracranial, candidates, number, depth_mm, settings)) is not None
+    ]
     if not specks:
         return []
     centres = np.array([speck.item.centroid_lps_mm for speck in specks])
@@ -60,21 +67,33 @@ def find_specks(
     ]
 
 
+def _shallowest_mm(
+    scan: Scan, intracranial: Intracranial, candidates: Candidates, numbers: npt.NDArray[np.int64]
+) -> Array:
+    """The least depth of each of these components under the inner table, looked up for all of them at once."""
+    least_mm = np.full(len(candidates.table) + 1, np.inf)
+    wanted = np.zeros(len(least_mm), np.bool_)
+    wanted[numbers] = True
+    kji = np.argwhere(wanted[candidates.components])
+    depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji))
+    np.minimum.at(least_mm, candidates.components[tuple(kji.T)], depth_mm)
+    return least_mm[numbers]
+
+
 def _speck(
     scan: Scan,
     intracranial: Intracranial,
-    kji: npt.NDArray[np.int64],
-    levels: Thresholds,
+    candidates: Candidates,
+    number: int,
+    depth_mm: float,
     settings: ThresholdSettings,
 ) -> _Speck | None:
-    """A component as a speck; None where it lies near the inner table, or may be noise."""
-    depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji)).min()
-    if depth_mm <= settings.table_mm:
-        return None
-    reaching = kji[scan.hu[tuple(kji.T)] >= levels.found_hu]
+    """A component that lies this deep as a speck; None where it may be noise."""
+    kji = candidates.voxels_kji(number)
+    reaching = kji[scan.hu[tuple(kji.T)] >= candidates.levels.found_hu]
     shown = reaching if len(reaching) else kji
     contrast = measure_contrast_to_noise(scan, intracranial, shown, settings, ring_mm=settings.speck_ring_mm)
     if contrast is None or contrast < settings.speck_stands_out_by:
         return None
     item = LeftOut.of(scan, shown, LeftOutReason.BELOW_LIMIT, {"contrast_to_noise": contrast})
-    return _Speck(item=item, reaches=len(reaching) > 0, depth_mm=float(depth_mm))
+    return _Speck(item=item, reaches=len(reaching) > 0, depth_mm=depth_mm)

@@ -14,9 +14,11 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from calcscan.detection.haemorrhage import BrightRegion
+from calcscan.detection.haemorrhage import BrightRegion, find_bright_regions
+from calcscan.detection.surround import Surround
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
 
@@ -41,13 +43,45 @@ class Softness:
         return {"counted_mm3": self.volume_mm3, "densest_tenth_hu": self.dense_hu, "edge_mm": self.edge_mm}
 
 
-def find_stained(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityJudgement:
+    """What among the pieces is not surely calcium, and where else the head is too bright for brain."""
+
+    stained: Mapping[int, Softness]
+    """The numbers of the pieces that may be stained brain or blood."""
+    regions: Sequence[BrightRegion]
+
+
+def judge_density(
+    scan: Scan,
+    intracranial: Intracranial,
+    surround: Surround | None,
+    pieces: Sequence[Voxels],
+    settings: ThresholdSettings,
+) -> DensityJudgement:
+    """Judge pieces by their counted voxels (n, 3): large, faint and soft ones, and faint ones beside such pieces or
+    beside a bright region of stained brain, are not surely calcium."""
+    softness = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
+    stained = _find_stained(scan, pieces, softness, settings)
+    regions: list[BrightRegion] = []
+    if surround is not None:
+        dense: list[Voxels] = []
+        faint: list[Voxels] = []
+        for n, (kji, soft) in enumerate(zip(pieces, softness, strict=True)):
+            if n not in stained:
+                (faint if _is_faint(soft, settings) else dense).append(kji)
+        regions = find_bright_regions(scan, intracranial, surround, dense, faint, settings)
+    stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
+    return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
+
+
+def _find_stained(
     scan: Scan, pieces: Sequence[Voxels], softness: Sequence[Softness], settings: ThresholdSettings
 ) -> set[int]:
     """The numbers of the pieces, voxels (n, 3) each, that are too soft and too faint for their size to be surely
     calcium, and of smaller ones beside them that are no denser."""
     stained = {n for n, piece in enumerate(softness) if _is_stained(piece, settings)}
-    world = {n: scan.geometry.to_world(pieces[n]) for n, piece in enumerate(softness) if is_faint(piece, settings)}
+    world = {n: scan.geometry.to_world(pieces[n]) for n, piece in enumerate(softness) if _is_faint(piece, settings)}
     todo = list(stained)
     while todo:
         beside = cKDTree(world[todo.pop()])
@@ -57,7 +91,7 @@ def find_stained(
     return stained
 
 
-def find_beside_stained(
+def _find_beside_stained(
     scan: Scan,
     intracranial: Intracranial,
     pieces: Sequence[Voxels],
@@ -78,17 +112,17 @@ def find_beside_stained(
         away = sample_at(away_mm, volume.affine, scan.geometry.to_world(kji))
         return float(away.min()) <= settings.stained_near_mm
 
-    return {n for n, piece in enumerate(softness) if is_faint(piece, settings) and beside(pieces[n])}
+    return {n for n, piece in enumerate(softness) if _is_faint(piece, settings) and beside(pieces[n])}
 
 
-def is_faint(piece: Softness, settings: ThresholdSettings) -> bool:
+def _is_faint(piece: Softness, settings: ThresholdSettings) -> bool:
     """Whether a piece is nowhere denser than stained brain may be."""
     return piece.dense_hu < settings.stained_hu
 
 
 def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
     soft = piece.volume_mm3 >= settings.stained_mm3 and piece.edge_mm >= settings.stained_edge_mm
-    return is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
+    return _is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
 
 
 def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settings: ThresholdSettings) -> Softness:
@@ -96,15 +130,13 @@ def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settin
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
     reach = np.ceil(_EDGE_WIDTHS * settings.edge_direction_mm / pixel_mm).astype(np.int64)
     margin = np.array([1, *reach])
-    low = np.maximum(kji.min(axis=0) - margin, 0)
-    high = np.minimum(kji.max(axis=0) + margin + 1, scan.hu.shape)
-    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    box = box_around(kji, margin, scan.hu.shape)
     brain_hu = float(intracranial.brain_hu or 0.0)
     slab_mm = float(np.median(scan.geometry.slab_mm))
     sigma_mm = settings.dense_smoothing_mm
     sigma = (sigma_mm / slab_mm if slab_mm <= 2 * sigma_mm else 0.0, *(sigma_mm / pixel_mm))
     hu = ndimage.gaussian_filter(np.clip(scan.hu[box], brain_hu - 50, None).astype(np.float32), sigma)
-    own = tuple((kji - low).T)
+    own = tuple((kji - corner_of(box)).T)
     values = hu[own]
     excess = float(np.percentile(values, 75)) - brain_hu
     half = hu >= brain_hu + excess / 2.0

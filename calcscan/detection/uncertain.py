@@ -16,6 +16,8 @@ from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, LeftOut, Scan
 
+Voxels = npt.NDArray[np.int64]
+
 
 def list_uncertain(
     scan: Scan,
@@ -30,9 +32,8 @@ def list_uncertain(
 
     `counted` (k, j, i) is what is reported as calcification.
     """
-    for region in regions:
-        if region.ml < settings.uncertain_ml:
-            continue
+    listed = [region for region in regions if region.ml >= settings.uncertain_ml]
+    for region in listed:
         kji = region.voxels_kji(scan, intracranial)
         kji = kji[~counted[tuple(kji.T)]]
         if len(kji) == 0:
@@ -41,39 +42,40 @@ def list_uncertain(
         reason = LeftOutReason.HAEMORRHAGE if blood else LeftOutReason.UNCERTAIN_MATERIAL
         evidence = {"region_ml": region.ml, "averaged_hu": region.mean_hu, "radius_mm": region.radius_mm}
         yield LeftOut.of(scan, kji, reason, evidence)
-    yield from _faint(scan, intracranial, candidates, regions, counted, smallest_mm3, settings)
+    faint_kji = candidates.faint_kji[~counted[tuple(candidates.faint_kji.T)]]
+    faint_kji = _away_from(listed, faint_kji, scan, intracranial, settings)
+    yield from _pieces(scan, candidates, faint_kji, smallest_mm3, settings)
 
 
-def _faint(
-    scan: Scan,
-    intracranial: Intracranial,
-    candidates: Candidates,
-    regions: Sequence[BrightRegion],
-    counted: npt.NDArray[np.bool_],
-    smallest_mm3: float,
-    settings: ThresholdSettings,
+def _away_from(
+    regions: Sequence[BrightRegion], kji: Voxels, scan: Scan, intracranial: Intracranial, settings: ThresholdSettings
+) -> Voxels:
+    """The voxels (n, 3) that do not lie in or beside one of the regions."""
+    where = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
+    for region in regions:
+        where |= region.where
+    if not where.any() or len(kji) == 0:
+        return kji
+    volume = intracranial.isotropic_hu
+    away_mm = ndimage.distance_transform_edt(~where) * volume.spacing_mm
+    near = sample_at(away_mm, volume.affine, scan.geometry.to_world(kji)) <= settings.coarse_mm
+    return np.asarray(kji[~near])
+
+
+def _pieces(
+    scan: Scan, candidates: Candidates, kji: Voxels, smallest_mm3: float, settings: ThresholdSettings
 ) -> Iterator[LeftOut]:
-    """Pieces of faint voxels away from the regions that are listed anyway."""
-    surround, kji = candidates.surround, candidates.faint_kji
+    """The connected pieces of voxels (n, 3) that do not stand out from their surround, if large enough to count."""
+    surround = candidates.surround
     if surround is None or len(kji) == 0:
         return
-    kji = kji[~counted[tuple(kji.T)]]
-    listed = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
-    for region in regions:
-        listed |= region.where & (region.ml >= settings.uncertain_ml)
-    if listed.any():
-        away_mm = ndimage.distance_transform_edt(~listed) * intracranial.isotropic_hu.spacing_mm
-        near = sample_at(away_mm, surround.affine, scan.geometry.to_world(kji)) <= settings.coarse_mm
-        kji = kji[~near]
     mask = np.zeros(scan.hu.shape, np.bool_)
     mask[tuple(kji.T)] = True
     components, table = lesion_table(scan.hu, candidates.levels.found_hu, mask=mask)
     labels = components[tuple(kji.T)]
     for number in range(1, len(table) + 1):
         piece = kji[labels == number]
-        if len(piece) < settings.smallest_voxels:
-            continue
-        if scan.geometry.voxel_mm3[piece[:, 0]].sum() < smallest_mm3:
+        if len(piece) < settings.smallest_voxels or scan.geometry.voxel_mm3[piece[:, 0]].sum() < smallest_mm3:
             continue
         around_hu = float(sample_at(surround.around_hu, surround.affine, scan.geometry.to_world(piece)).mean())
         contrast_hu = float(scan.hu[tuple(piece.T)].mean()) - around_hu

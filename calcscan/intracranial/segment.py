@@ -11,16 +11,14 @@ are closed over.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 from scipy import ndimage
 
 from calcscan.errors import RefusedError
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
+from calcscan.grid.masks import distance_mm, largest_piece
 from calcscan.intracranial.bone import without_bone
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
@@ -48,7 +46,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     settings = settings or load(IntracranialSettings)
     spacing_mm = float(settings.grid_mm)
     coarse = resample_isotropic(scan.hu, scan.geometry, spacing_mm, outside_hu=AIR_HU)
-    bone = _largest(coarse.values > settings.bone_hu)
+    bone = largest_piece(coarse.values > settings.bone_hu)
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
     _refuse_two_heads(coarse, bone, settings)
@@ -78,7 +76,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
             hint=f"a head holds at least {settings.smallest_ml:g} ml; is this a whole head?",
         )
     _refuse_no_skull(coarse, inside, bone, intracranial_ml, settings)
-    depth_mm = (_distance(~inside, spacing_mm) - _distance(inside, spacing_mm)).astype(np.float32)
+    depth_mm = (distance_mm(~inside, spacing_mm) - distance_mm(inside, spacing_mm)).astype(np.float32)
     native = without_bone(
         scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, settings
     )
@@ -96,12 +94,13 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
 
 def _refuse_two_heads(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSettings) -> None:
     """`RefusedError` where a second piece of bone is as large as a skull, and closed around as much as one."""
-    pieces, count = ndimage.label((coarse.values > settings.bone_hu) & ~skull)
-    if count == 0:
+    other, enough = (coarse.values > settings.bone_hu) & ~skull, settings.second_head_share * skull.sum()
+    if other.sum() < enough or not other.any():
         return
+    pieces, _ = ndimage.label(other)
     voxels = np.bincount(pieces.ravel())
     voxels[0] = 0
-    for number in np.flatnonzero(voxels >= settings.second_head_share * skull.sum()):
+    for number in np.flatnonzero(voxels >= enough):
         piece = pieces == number
         closed = sum(int(ndimage.binary_fill_holes(level).sum() - level.sum()) for level in piece if level.any())
         if closed * coarse.spacing_mm**3 / 1000.0 >= settings.smallest_ml:
@@ -121,7 +120,7 @@ def _refuse_no_skull(
     """
     surface = inside & ~ndimage.binary_erosion(inside)
     surface &= ndimage.binary_erosion(coarse.covered, iterations=2)
-    near = _distance(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
+    near = distance_mm(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
     if not near.size or (float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml):
         return
     raise RefusedError(
@@ -167,7 +166,7 @@ def _with_flaps(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSett
 def _core(hu: Field, bone: Mask, spacing_mm: float, settings: IntracranialSettings) -> tuple[Mask, Field]:
     """The middle of the brain, and the distance of every voxel from bone and air, negative within them."""
     barrier = np.pad(bone | (hu < settings.fat_hu), 1, constant_values=True)
-    to_bone_mm = _distance(barrier, spacing_mm)[1:-1, 1:-1, 1:-1]
+    to_bone_mm = distance_mm(barrier, spacing_mm)[1:-1, 1:-1, 1:-1]
     deepest = np.unravel_index(int(to_bone_mm.argmax()), to_bone_mm.shape)
     radius_mm = min(float(settings.core_mm), float(settings.core_share) * float(to_bone_mm[deepest]))
     pieces, _ = ndimage.label(to_bone_mm > radius_mm)
@@ -180,7 +179,7 @@ def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float, settings: Intracrani
     while admitted_mm > 0.0:
         following_mm = admitted_mm * settings.step if admitted_mm > 2.0 * spacing_mm / 1.5 else 0.0
         reach_mm = (admitted_mm - following_mm) * settings.reach + 0.5 * spacing_mm
-        inside = (_distance(inside, spacing_mm) <= reach_mm) & (to_bone_mm > following_mm)
+        inside = (distance_mm(inside, spacing_mm) <= reach_mm) & (to_bone_mm > following_mm)
         admitted_mm = following_mm
     return np.asarray(ndimage.binary_fill_holes(inside))
 
@@ -188,26 +187,9 @@ def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float, settings: Intracrani
 def _close(inside: Mask, spacing_mm: float, radius_mm: float) -> Mask:
     margin = int(np.ceil(radius_mm / spacing_mm)) + 1
     padded = np.pad(inside, margin)
-    swollen = _distance(padded, spacing_mm) <= radius_mm
-    closed = (_distance(~swollen, spacing_mm) > radius_mm) | padded
+    swollen = distance_mm(padded, spacing_mm) <= radius_mm
+    closed = (distance_mm(~swollen, spacing_mm) > radius_mm) | padded
     return closed[margin:-margin, margin:-margin, margin:-margin]
-
-
-def _distance(mask: Mask, spacing_mm: float) -> Field:
-    """Distance in mm of every voxel to the nearest True one; 0 within."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing((spacing_mm,) * 3)
-    far: Any = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.asarray(np.maximum(sitk.GetArrayFromImage(far), 0.0), dtype=np.float32)
-
-
-def _largest(mask: Mask) -> Mask:
-    pieces, count = ndimage.label(mask)
-    if count == 0:
-        return mask
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray(pieces == sizes.argmax())
 
 
 def _noise(

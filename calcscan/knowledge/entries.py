@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,14 +25,17 @@ def read_toml(file: str) -> dict[str, Any]:
     return tomllib.loads((files(__package__) / file).read_text(encoding="utf-8"))
 
 
-def typed_entries(kind: type[T], entries: Mapping[str, Any], *, name_as: str, where: str) -> Mapping[str, T]:
-    """The entries of a table, by name. `name_as` is the field of `kind` that takes an entry's name.
+def typed_entries(
+    kind: type[T], entries: Mapping[str, Any], *, name_as: str, where: str, names: Iterable[str] = ()
+) -> Mapping[str, T]:
+    """The entries of a table, by name. `name_as` is the field of `kind` that takes an entry's name; `names` are those
+    that must be there.
 
     Raises
     ------
     KnowledgeError
         An entry lacks a field, or has one that is unknown or of another type; the message begins with `where` and the
-        name of the entry.
+        name of the entry. Or one of `names` is missing.
     """
     typed = {}
     for name, entry in entries.items():
@@ -40,4 +43,7 @@ def typed_entries(kind: type[T], entries: Mapping[str, Any], *, name_as: str, wh
             typed[name] = msgspec.convert({name_as: name, **entry}, kind)
         except msgspec.ValidationError as error:
             raise KnowledgeError(f"knowledge/{where}: {name}: {error}") from error
+    missing = [name for name in names if name not in typed]
+    if missing:
+        raise KnowledgeError(f"knowledge/{where}: nothing is said of {', '.join(missing)}")
     return MappingProxyType(typed)

@@ -7,7 +7,6 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from calcscan.errors import KnowledgeError
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
@@ -58,8 +57,4 @@ def left_out_meanings() -> Mapping[str, LeftOutMeaning]:
 
 def parse_left_out(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, LeftOutMeaning]:
     """The meanings from the entries of the data file; errors as of `left_out_meanings`."""
-    meanings = typed_entries(LeftOutMeaning, entries, name_as="reason", where=FILE)
-    missing = [reason for reason in LeftOutReason if reason not in meanings]
-    if missing:
-        raise KnowledgeError(f"knowledge/{FILE}: nothing is said of {', '.join(missing)}")
-    return meanings
+    return typed_entries(LeftOutMeaning, entries, name_as="reason", where=FILE, names=LeftOutReason)

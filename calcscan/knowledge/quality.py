@@ -7,7 +7,6 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from calcscan.errors import KnowledgeError
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
@@ -105,8 +104,4 @@ def quality_codes() -> Mapping[str, QualityCode]:
 
 def parse_quality_codes(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, QualityCode]:
     """Quality codes from the entries of the data file; errors as of `quality_codes`."""
-    codes = typed_entries(QualityCode, entries, name_as="code", where=FILE)
-    missing = [code for code in FlagCode if code not in codes]
-    if missing:
-        raise KnowledgeError(f"knowledge/{FILE}: nothing is said of {', '.join(missing)}")
-    return codes
+    return typed_entries(QualityCode, entries, name_as="code", where=FILE, names=FlagCode)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LeftOut, Registration, Scan, SearchRegion
@@ -37,13 +38,12 @@ def with_nearest_site(
     index = np.rint(apply(np.linalg.inv(atlas.affine), atlas_mm)).astype(np.int64)
     index = np.clip(index, 0, np.array(atlas.labels.shape) - 1)
     margin = np.ceil(settings.nearest_mm / spacing_mm).astype(np.int64)
-    low = np.maximum(index.min(axis=0) - margin, 0)
-    high = np.minimum(index.max(axis=0) + margin + 1, atlas.labels.shape)
-    labels = atlas.labels[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    box = box_around(index, margin, atlas.labels.shape)
+    labels = atlas.labels[box]
     if not labels.any():
         return item
     away_mm, nearest = ndimage.distance_transform_edt(labels == 0, sampling=spacing_mm, return_indices=True)
-    at = tuple((index - low).T)
+    at = tuple((index - corner_of(box)).T)
     numbers = labels[tuple(axis[at] for axis in nearest)]
     number = int(np.bincount(numbers).argmax())
     distance_mm = float(away_mm[at][numbers == number].min())

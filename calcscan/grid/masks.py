@@ -1,0 +1,54 @@
+"""Distances, pieces and boxes of voxels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+from scipy import ndimage
+
+Mask = npt.NDArray[np.bool_]
+
+
+def distance_mm(mask: Mask, spacing_mm: float) -> npt.NDArray[np.float32]:
+    """Distance in mm of every voxel to the nearest True one; 0 within.
+
+    >>> distance_mm(np.array([[[True, False, False]]]), 1.5).tolist()
+    [[[0.0, 1.5, 3.0]]]
+    """
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing((spacing_mm,) * 3)
+    far: Any = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(far), 0.0), dtype=np.float32)
+
+
+def largest_piece(mask: Mask) -> Mask:
+    """The largest piece of a mask whose voxels touch by their faces; nothing of an empty one.
+
+    >>> largest_piece(np.array([[[True, False, True, True]]])).tolist()
+    [[[False, False, True, True]]]
+    """
+    pieces, count = ndimage.label(mask)
+    if count == 0:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray(pieces == sizes.argmax())
+
+
+def box_around(kji: npt.NDArray[np.int64], margin: npt.ArrayLike, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The box of voxels (n, 3) with a margin, in voxels, as far as the grid reaches.
+
+    >>> box_around(np.array([[1, 2, 3], [2, 2, 5]]), (0, 1, 4), (9, 9, 7))
+    (slice(1, 3, None), slice(1, 4, None), slice(0, 7, None))
+    """
+    low = np.maximum(kji.min(axis=0) - margin, 0)
+    high = np.minimum(kji.max(axis=0) + margin + 1, shape)
+    return tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
+
+
+def corner_of(box: tuple[slice, ...]) -> npt.NDArray[np.int64]:
+    """The first voxel of a box."""
+    return np.array([part.start for part in box], dtype=np.int64)

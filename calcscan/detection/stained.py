@@ -69,7 +69,8 @@ def judge_density(
         faint: list[Voxels] = []
         for n, (kji, soft) in enumerate(zip(pieces, softness, strict=True)):
             if n not in stained:
-                (faint if _is_faint(soft, settings) else dense).append(kji)
+                uncertain = _is_faint(soft, settings) and not _is_sharp(soft, settings)
+                (faint if uncertain else dense).append(kji)
         regions = find_bright_regions(scan, intracranial, surround, dense, faint, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
     return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
@@ -120,8 +121,13 @@ def _is_faint(piece: Softness, settings: ThresholdSettings) -> bool:
     return piece.dense_hu < settings.stained_hu
 
 
+def _is_sharp(piece: Softness, settings: ThresholdSettings) -> bool:
+    """Whether its edge is as sharp as that of calcification: a thick slice may dilute it, and then it is faint."""
+    return piece.edge_mm < settings.stained_edge_mm
+
+
 def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
-    soft = piece.volume_mm3 >= settings.stained_mm3 and piece.edge_mm >= settings.stained_edge_mm
+    soft = piece.volume_mm3 >= settings.stained_mm3 and not _is_sharp(piece, settings)
     return _is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
 
 

@@ -77,6 +77,14 @@ def test_a_faint_deposit_is_calcification(peak_hu: int) -> None:
     assert "possible_haemorrhage" not in codes(found)
 
 
+def test_the_blur_of_a_deposit_in_thick_slices_is_no_blood() -> None:
+    thick = Geometry.regular(shape=(9, 80, 80), spacing_mm=(7.0, 0.6, 0.6), origin_mm=(-24.0, -24.0, -28.0))
+    found = detect_lesions(*phantom([Ball(centre_mm=(0.0, 0.0, 3.0), volume_mm3=150, hu=330)], thick))
+    assert len(found.lesions) == 1
+    assert codes(found) == []
+    assert found.left_out == ()
+
+
 def test_a_large_deposit_is_calcification() -> None:
     found = detect_lesions(*phantom([Ball(centre_mm=MIDDLE, volume_mm3=2500, hu=280)], GRID))
     (lesion,) = found.lesions

@@ -50,11 +50,14 @@ def find_bright_regions(
     intracranial: Intracranial,
     surround: Surround,
     dense: Sequence[npt.NDArray[np.int64]],
-    faint: Sequence[npt.NDArray[np.int64]],
+    sharp: Sequence[npt.NDArray[np.int64]],
+    soft: Sequence[npt.NDArray[np.int64]],
     settings: ThresholdSettings,
 ) -> list[BrightRegion]:
-    """Regions that may be blood or contrast medium, the largest first; the blur of calcification, `dense` or `faint`
-    pieces of voxels (n, 3), is none; but faint pieces explain no region larger than they can be by themselves.
+    """Regions that may be blood or contrast medium, the largest first; the blur of calcification is none.
+
+    Calcification are pieces of voxels (n, 3): `dense` ones, and faint ones with a `sharp` or a `soft` edge. Faint ones
+    explain no region larger than their own blur: a small one, sharp ones also one of `halo_ratio` times their volume.
 
     Compact ones: wide enough to be no falx, tentorium or vessel; near the inner table, where sinuses run, wider still.
     """
@@ -70,8 +73,7 @@ def find_bright_regions(
     opened = band & (ndimage.distance_transform_edt(~seeds) * step_mm <= settings.blood_radius_mm)
     pieces, _ = ndimage.label(opened)
     deep_mm = settings.blood_depth_mm + float(np.max(scan.slice_reach_mm)) / 2.0
-    dense_halo = _halo(scan, intracranial, dense, settings)
-    halo = dense_halo | _halo(scan, intracranial, faint, settings)
+    halo, sharp_halo, soft_halo = (_halo(scan, intracranial, pieces, settings) for pieces in (dense, sharp, soft))
     regions = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         piece = pieces[box] == number
@@ -87,8 +89,13 @@ def find_bright_regions(
             continue
         if radius_mm < (settings.blood_radius_mm if deep else settings.sinus_radius_mm):
             continue
-        explained = halo if ml < settings.uncertain_ml else dense_halo
-        if explained[where].mean() >= settings.halo_share:
+        small = ml < settings.uncertain_ml
+        explained = halo[where]
+        if small or 1000.0 * ml <= settings.halo_ratio * _held_mm3(where, scan, intracranial, sharp):
+            explained |= sharp_halo[where]
+        if small:
+            explained |= soft_halo[where]
+        if explained.mean() >= settings.halo_share:
             continue
         regions.append(BrightRegion(where=where, ml=ml, mean_hu=mean_hu, radius_mm=radius_mm))
     return sorted(regions, key=lambda region: -region.ml)
@@ -107,6 +114,15 @@ def _halo(
         return where
     steps = across_slices(scan, settings.halo_mm, volume.spacing_mm, settings)
     return np.asarray(ndimage.distance_transform_edt(~where, sampling=steps) <= settings.halo_mm)
+
+
+def _held_mm3(where: Mask, scan: Scan, intracranial: Intracranial, pieces: Sequence[npt.NDArray[np.int64]]) -> float:
+    """How much of the pieces, voxels (n, 3) each, lies within a region of the isotropic grid."""
+    held_mm3, affine = 0.0, intracranial.isotropic_hu.affine
+    for kji in pieces:
+        within = sample_at(where.astype(np.float32), affine, scan.geometry.to_world(kji), nearest=True) > 0.5
+        held_mm3 += float(scan.geometry.voxel_mm3[kji[within, 0]].sum())
+    return held_mm3
 
 
 def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, settings: ThresholdSettings) -> Mask:

@@ -66,12 +66,13 @@ def judge_density(
     regions: list[BrightRegion] = []
     if surround is not None:
         dense: list[Voxels] = []
-        faint: list[Voxels] = []
-        for n, (kji, soft) in enumerate(zip(pieces, softness, strict=True)):
+        sharp: list[Voxels] = []
+        soft: list[Voxels] = []
+        for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
             if n not in stained:
-                uncertain = _is_faint(soft, settings) and not _is_sharp(soft, settings)
-                (faint if uncertain else dense).append(kji)
-        regions = find_bright_regions(scan, intracranial, surround, dense, faint, settings)
+                faint = sharp if _is_sharp(piece, settings) else soft
+                (faint if _is_faint(piece, settings) else dense).append(kji)
+        regions = find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
     return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
 

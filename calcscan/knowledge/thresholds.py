@@ -57,6 +57,7 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     edge_direction_mm: float
     halo_mm: float
     halo_share: float
+    halo_ratio: float
     bright_hu: int
     bright_excess_hu: int
     blood_mean_high_hu: int

@@ -82,7 +82,7 @@ def _dense(averaged_hu: Field, settings: ThresholdSettings) -> Mask:
     known = np.zeros(int(pieces.max(initial=0)) + 1, np.bool_)
     known[peaks] = True
     known[0] = False
-    return known[pieces]
+    return np.asarray(known[pieces])
 
 
 def _away(dense: Mask, scan: Scan, spacing_mm: float, settings: ThresholdSettings) -> Mask:

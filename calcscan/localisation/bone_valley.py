@@ -85,4 +85,4 @@ def _through_slab(scan: Scan, kji: npt.NDArray[np.int64]) -> Array:
 
 
 def _surface(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return mask & ~ndimage.binary_erosion(mask)
+    return np.asarray(mask & ~ndimage.binary_erosion(mask))

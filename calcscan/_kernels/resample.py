@@ -103,16 +103,18 @@ def above_level(
     outside the field.
     """
     nk, nj, ni = field.shape
+    along = inverse[:, 0] * step_i[0] + inverse[:, 1] * step_i[1] + inverse[:, 2] * step_i[2]
     for k in range(first, last):
         for j in range(out.shape[1]):
+            x = origins[k, 0] + j * step_j[0]
+            y = origins[k, 1] + j * step_j[1]
+            z = origins[k, 2] + j * step_j[2]
+            a0 = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2] * z + inverse[0, 3]
+            b0 = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2] * z + inverse[1, 3]
+            c0 = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2] * z + inverse[2, 3]
             for i in range(out.shape[2]):
                 out[k, j, i] = False
-                x = origins[k, 0] + j * step_j[0] + i * step_i[0]
-                y = origins[k, 1] + j * step_j[1] + i * step_i[1]
-                z = origins[k, 2] + j * step_j[2] + i * step_i[2]
-                a = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2] * z + inverse[0, 3]
-                b = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2] * z + inverse[1, 3]
-                c = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2] * z + inverse[2, 3]
+                a, b, c = a0 + i * along[0], b0 + i * along[1], c0 + i * along[2]
                 if a < 0 or b < 0 or c < 0 or a > nk - 1 or b > nj - 1 or c > ni - 1:
                     continue
                 p, q, r = min(int(a), nk - 2), min(int(b), nj - 2), min(int(c), ni - 2)

@@ -14,7 +14,9 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import distance_mm
 from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.processors import at_once
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
@@ -47,7 +49,7 @@ def fit_affine(
     Gauss-Newton with weights of Geman and McClure, on two grids.
     """
     template = template.thinned(_STEP)
-    near = ndimage.distance_transform_edt(~template.mask) * template.spacing_mm <= settings.affine_margin_mm
+    near = distance_mm(template.mask, template.spacing_mm) <= settings.affine_margin_mm
     for grid_mm, iterations in (
         (settings.coarse_grid_mm, _ITERATIONS_COARSE),
         (settings.fine_grid_mm, _ITERATIONS_FINE),
@@ -84,16 +86,19 @@ def _channels(
         )
 
     outline_hu = np.float32(settings.outline_hu)
-    return (
-        channel(template.brain_hu, head.brain_hu, smoothing_mm, head.usable, 1.0),
-        channel(
-            outline_hu * template.mask,
-            outline_hu * head.mask,
-            settings.outline_smoothing_mm,
-            head.covered,
-            settings.outline_weight,
-        ),
+    brain, outline = at_once(
+        (
+            lambda: channel(template.brain_hu, head.brain_hu, smoothing_mm, head.usable, 1.0),
+            lambda: channel(
+                outline_hu * template.mask,
+                outline_hu * head.mask,
+                settings.outline_smoothing_mm,
+                head.covered,
+                settings.outline_weight,
+            ),
+        )
     )
+    return brain, outline
 
 
 def _update(

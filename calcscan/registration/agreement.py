@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import distance_mm
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
@@ -45,7 +46,7 @@ class Agreement:
     def between(cls, head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings) -> Agreement:
         half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
         smoothing_mm = settings.correlation_smoothing_mm
-        depth_mm = ndimage.distance_transform_edt(half.mask) * half.spacing_mm
+        depth_mm = distance_mm(~half.mask, half.spacing_mm)
         template_hu = ndimage.gaussian_filter(half.brain_hu, smoothing_mm / half.spacing_mm)[part]
         return cls(
             head=head,

@@ -14,11 +14,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import linalg, ndimage
+from scipy import linalg
 
 from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import distance_mm
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.registration.deep_nuclei import GRID_MM, NODE_STEP, Box, DeepImage
 from calcscan.registration.displacement_modes import DisplacementModes, displacement_modes
@@ -77,7 +78,7 @@ def _usable_nodes(
 ) -> Mask:
     """Which nodes lie in the scan, away from calcium and blood, and deep enough in the template's brain, (n,)."""
     usable = box.resample(head.usable & head.mask, head.affine, scan_to_atlas) > _FULLY_USABLE
-    depth_mm = GRID_MM * ndimage.distance_transform_edt(np.pad(on_template.mask, 1))[1:-1, 1:-1, 1:-1]
+    depth_mm = distance_mm(~np.pad(on_template.mask, 1), GRID_MM)[1:-1, 1:-1, 1:-1]
     return np.asarray(usable[box.node_index] & (depth_mm[box.node_index] > settings.surface_margin_mm))
 
 
@@ -122,7 +123,7 @@ def _update(
     prior = np.tile(1.0 / modes.variance, 3)
     hessian[np.diag_indices_from(hessian)] += prior
     gradient = jacobian.T @ (weight * residual) - prior * coefficients.T.ravel()
-    return np.asarray(linalg.solve(hessian, gradient, assume_a="pos").reshape(3, -1).T)
+    return np.asarray(linalg.cho_solve(linalg.cho_factor(hessian), gradient).reshape(3, -1).T)
 
 
 def _displacement(at_nodes: Array, shift_mm: Array, box: Box) -> Displacement:

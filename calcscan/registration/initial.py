@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,6 +16,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.processors import at_once
 from calcscan.registration.preprocess import Mask, RegistrationImage
 
 _MASK_MARGIN = 6
@@ -57,18 +60,21 @@ def _similarity_fits(
     moving = _coarse_image(head.brain_hu, head.affine, spacing_mm)
     moving_mask = _coarse_mask(head.covered, head.affine, spacing_mm)
     template_centre, head_centre = _centre(template.mask, template.affine), _centre(head.mask, head.affine)
-    fits = []
-    for number, (pitch, roll, yaw) in enumerate(_initial_angles(np.radians(settings.initial_angle_deg))):
+
+    def fit(number: int, angles: tuple[float, float, float]) -> tuple[float, int, sitk.Similarity3DTransform]:
         rotation = sitk.Euler3DTransform()
-        rotation.SetRotation(pitch, roll, yaw)
+        rotation.SetRotation(*angles)
         similarity = sitk.Similarity3DTransform()
         similarity.SetCenter(template_centre.tolist())
         similarity.SetMatrix(rotation.GetMatrix())
         similarity.SetTranslation((head_centre - template_centre).tolist())
-        method = _method(fixed_mask, moving_mask, similarity)
-        method.Execute(fixed, moving)
-        fits.append((method.GetMetricValue(), number, sitk.Similarity3DTransform(similarity)))
-    return fits
+        # Copies, since ITK notes in an image which part of it is asked for.
+        method = _method(copy.deepcopy(fixed_mask), copy.deepcopy(moving_mask), similarity)
+        method.Execute(copy.deepcopy(fixed), copy.deepcopy(moving))
+        return method.GetMetricValue(), number, sitk.Similarity3DTransform(similarity)
+
+    angles = _initial_angles(np.radians(settings.initial_angle_deg))
+    return at_once(partial(fit, number, orientation) for number, orientation in enumerate(angles))
 
 
 def _coarse_image(volume: npt.NDArray[np.float32], affine: Array, spacing_mm: float) -> sitk.Image:
@@ -104,7 +110,10 @@ def _shrink_factors(image: sitk.Image, spacing_mm: float) -> list[int]:
 
 def _centre(mask: Mask, affine: Array) -> Array:
     """The centre of mass, LPS mm (3,)."""
-    return np.asarray(affine[:3, :3] @ np.array(ndimage.center_of_mass(mask)) + affine[:3, 3])
+    others = ((1, 2), (0, 2), (0, 1))
+    sums = [np.count_nonzero(mask, axis=axes) for axes in others]  # voxels at each place along an axis
+    index = np.array([along @ np.arange(len(along)) / along.sum() for along in sums])
+    return np.asarray(affine[:3, :3] @ index + affine[:3, 3])
 
 
 def _initial_angles(angle: float) -> list[tuple[float, float, float]]:

@@ -9,7 +9,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-QUICK = ("tests/test_components.py", "tests/grid/test_isotropic.py", "tests/bone_contact/test_skull_base.py")
+QUICK = (
+    "tests/test_components.py",
+    "tests/grid/test_isotropic.py",
+    "tests/grid/test_masks.py",
+    "tests/bone_contact/test_skull_base.py",
+)
 
 
 def test_the_kernels_pass_their_tests_without_the_compiler() -> None:

@@ -38,6 +38,15 @@ def components(
     return labels
 
 
+def distances(mask: npt.NDArray[np.bool_], spacing_mm: float) -> npt.NDArray[np.float64]:
+    """From every voxel to each True one, and the shortest of them."""
+    true = np.argwhere(mask) * spacing_mm
+    out = np.empty(mask.shape)
+    for here in np.ndindex(mask.shape):
+        out[here] = min(np.linalg.norm(true - np.array(here) * spacing_mm, axis=1))
+    return out
+
+
 def component_rows(hu: npt.NDArray[np.int16], labels: npt.NDArray[np.int32]) -> list[dict[str, object]]:
     """What each component adds up to, one at a time."""
     rows: list[dict[str, object]] = []

@@ -1,0 +1,43 @@
+"""Distances on a cubic grid, against plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import naive
+
+from calcscan._kernels import distance as kernels
+from calcscan.grid.masks import distance_mm
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 9)] * 3), share=st.sampled_from([0.01, 0.2, 0.7, 1.0]), seed=st.integers(0, 10**6)
+)
+def test_distance_is_that_to_the_nearest_voxel(shape: tuple[int, int, int], share: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < share
+    mask[tuple(rng.integers(0, shape))] = True
+    np.testing.assert_allclose(distance_mm(mask, 1.5), naive.distances(mask, 1.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_distance_over_many_slices_at_once(order: str) -> None:
+    mask = np.zeros((40, 33, 21), np.bool_, order=order)  # type: ignore[call-overload]
+    mask[3:20, 5:9, 2:20] = mask[38, 32, 0] = True
+    mask.flags.writeable = False
+    np.testing.assert_allclose(distance_mm(mask, 0.7), naive.distances(mask, 0.7), rtol=1e-6)
+
+
+def test_distance_to_nothing_is_farther_than_any_grid() -> None:
+    assert distance_mm(np.zeros((3, 4, 5), np.bool_), 0.1).min() > 1000
+
+
+def test_isotropic_distance_without_the_compiler() -> None:
+    mask = np.zeros((4, 5, 6), np.bool_)
+    mask[1, 1:3, 2] = mask[3, 4, 5] = True
+    out = np.empty(mask.shape, np.int32)
+    kernels.squared_in_slices(mask, 0, 4, out)
+    kernels.squared_across_slices(0, 5, out)
+    np.testing.assert_allclose(np.sqrt(out), naive.distances(mask, 1.0), rtol=1e-6)

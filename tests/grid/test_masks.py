@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import naive
 
@@ -12,6 +12,7 @@ from calcscan._kernels import distance as kernels
 from calcscan.grid.masks import distance_mm
 
 
+@settings(deadline=None)
 @given(
     shape=st.tuples(*[st.integers(1, 9)] * 3), share=st.sampled_from([0.01, 0.2, 0.7, 1.0]), seed=st.integers(0, 10**6)
 )

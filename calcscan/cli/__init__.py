@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             if args.command in _IMAGES and _memory_allowed() < _LEAST_MEMORY:
                 return _fail(_NO_MEMORY)
+            _one_thread_of_linear_algebra()
             status = int(importlib.import_module(f"calcscan.cli.{args.command}").main(args))
             sys.stdout.flush()
         except CalcscanError as error:
@@ -146,6 +147,16 @@ def _memory_allowed() -> float:
         return math.inf
     limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
     return min((float(limit) for limit in limits if limit != resource.RLIM_INFINITY), default=math.inf)
+
+
+def _one_thread_of_linear_algebra() -> None:
+    """Before numpy is loaded, unless the user decides otherwise.
+
+    Our matrices are small: more threads of OpenBLAS wait for each other in loops that take the processor from
+    everything else (a registration took twice the processor time).
+    """
+    if "numpy" not in sys.modules:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _fault(error: BaseException) -> int:

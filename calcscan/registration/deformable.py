@@ -117,12 +117,13 @@ def _update(
     residual = target_hu - sample_at(template_hu, box.affine, displaced)
     along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
     outlier_hu, sd_hu = settings.deformable_outlier_hu, settings.deformable_residual_sd_hu
-    weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) ** 2 / sd_hu**2
+    root_weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) / sd_hu
+    along *= root_weight[:, None]
     jacobian = np.concatenate([modes.values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
-    hessian = (jacobian * weight[:, None]).T @ jacobian
+    hessian = jacobian.T @ jacobian
     prior = np.tile(1.0 / modes.variance, 3)
     hessian[np.diag_indices_from(hessian)] += prior
-    gradient = jacobian.T @ (weight * residual) - prior * coefficients.T.ravel()
+    gradient = jacobian.T @ (root_weight * residual) - prior * coefficients.T.ravel()
     return np.asarray(linalg.cho_solve(linalg.cho_factor(hessian), gradient).reshape(3, -1).T)
 
 

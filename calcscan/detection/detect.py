@@ -124,7 +124,7 @@ def detect_lesions(
     ]
     lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
     left_out += list_uncertain(scan, intracranial, candidates, judged.regions, labels > 0, smallest_mm3, thresholds)
-    left_out += find_specks(scan, intracranial, candidates, np.flatnonzero(small) + 1, thresholds)
+    left_out += find_specks(scan, intracranial, candidates, np.flatnonzero(small) + 1, surround, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )

@@ -16,8 +16,7 @@ from scipy.spatial import cKDTree
 
 from calcscan.detection.haemorrhage import BrightRegion, find_bright_regions
 from calcscan.detection.surround import Surround
-from calcscan.grid.geometry import Array
-from calcscan.grid.isotropic import sample_at
+from calcscan.grid.geometry import Array, apply
 from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
@@ -101,20 +100,23 @@ def _find_beside_stained(
     regions: Sequence[BrightRegion],
     settings: ThresholdSettings,
 ) -> set[int]:
-    """The numbers of the pieces that lie in or beside a region of stained brain and are no denser than it may be."""
-    stained = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
+    """The numbers of the pieces that lie in or beside a bright region and are no denser, with their noise averaged out,
+    than its densest parts may be: those of stained brain as dense as `_is_faint` says; blood is more even, and what is
+    in it must stand out from it as `found_excess` says."""
+    beside: set[int] = set()
     for region in regions:
-        stained |= region.where & (region.mean_hu > settings.blood_mean_high_hu)
-    if not stained.any():
-        return set()
-    volume = intracranial.isotropic_hu
-    away_mm = (ndimage.distance_transform_edt(~stained) * volume.spacing_mm).astype(np.float32)
-
-    def beside(kji: Voxels) -> bool:
-        away = sample_at(away_mm, volume.affine, scan.geometry.to_world(kji))
-        return float(away.min()) <= settings.stained_near_mm
-
-    return {n for n, piece in enumerate(softness) if _is_faint(piece, settings) and beside(pieces[n])}
+        stained = region.mean_hu > settings.blood_mean_high_hu
+        if not stained and region.ml < settings.uncertain_ml:
+            continue
+        excess_hu = settings.found_excess * (region.mean_hu - float(intracranial.brain_hu or 0.0))
+        limit_hu = settings.stained_hu if stained else min(settings.stained_hu, region.mean_hu + excess_hu)
+        near = cKDTree(apply(intracranial.isotropic_hu.affine, np.argwhere(region.where)))
+        for n, piece in enumerate(softness):
+            if n not in beside and piece.dense_hu < limit_hu:
+                world = scan.geometry.to_world(pieces[n])
+                if np.isfinite(near.query(world, distance_upper_bound=settings.stained_near_mm)[0]).any():
+                    beside.add(n)
+    return beside
 
 
 def _is_faint(piece: Softness, settings: ThresholdSettings) -> bool:

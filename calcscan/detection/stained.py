@@ -6,7 +6,7 @@ its edge as sharp as the scan allows. Stained brain is nowhere dense, and fades 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,23 +57,39 @@ def judge_density(
     surround: Surround | None,
     pieces: Sequence[Voxels],
     settings: ThresholdSettings,
+    *,
+    regions: Sequence[BrightRegion] | None = None,
 ) -> DensityJudgement:
     """Judge pieces by their counted voxels (n, 3): large, faint and soft ones, and faint ones beside such pieces or
-    beside a bright region of stained brain, are not surely calcium."""
+    beside a bright region of stained brain, are not surely calcium. `regions`: those that are known already."""
     softness = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
     stained = _find_stained(scan, pieces, softness, settings)
-    regions: list[BrightRegion] = []
-    if surround is not None:
-        dense: list[Voxels] = []
-        sharp: list[Voxels] = []
-        soft: list[Voxels] = []
-        for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
-            if n not in stained:
-                faint = sharp if _is_sharp(piece, settings) else soft
-                (faint if _is_faint(piece, settings) else dense).append(kji)
-        regions = find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
+    if regions is None:
+        regions = _find_regions(scan, intracranial, surround, pieces, softness, stained, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
     return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
+
+
+def _find_regions(
+    scan: Scan,
+    intracranial: Intracranial,
+    surround: Surround | None,
+    pieces: Sequence[Voxels],
+    softness: Sequence[Softness],
+    stained: Collection[int],
+    settings: ThresholdSettings,
+) -> Sequence[BrightRegion]:
+    """The bright regions, but for the blur of those pieces that are not stained."""
+    if surround is None:
+        return ()
+    dense: list[Voxels] = []
+    sharp: list[Voxels] = []
+    soft: list[Voxels] = []
+    for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
+        if n not in stained:
+            faint = sharp if _is_sharp(piece, settings) else soft
+            (faint if _is_faint(piece, settings) else dense).append(kji)
+    return find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
 
 
 def _find_stained(

@@ -1,7 +1,8 @@
 """The whole job: the stages in order.
 
 analyse    read → examine → judge → summarise → advise
-examine    segment → register → recover → inspect → search       (the stages that look at the image)
+examine    segment → register → recover → inspect → search       (the stages that look at the image; a sharp one
+           is made an ordinary one first)
 search     detect → material → locate
 """
 
@@ -20,7 +21,7 @@ from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.guideline import merged_facts, plain_facts, recommend
-from calcscan.inspection import inspect_scan
+from calcscan.inspection import inspect_scan, sharpness_flags
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -37,8 +38,9 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
+from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
-from calcscan.quality import FlagCode, judge_quality
+from calcscan.quality import judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
@@ -183,6 +185,10 @@ def examine(
     settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("segment"):
         intracranial = segment_intracranial(scan, settings=settings.intracranial)
+        sharp = sharpness_flags(scan, intracranial, settings.inspection)
+        ordinary = as_ordinary(marked_sharp(scan) if sharp else scan, settings.volume)
+        if ordinary is not scan:
+            scan, intracranial = ordinary, segment_intracranial(ordinary, settings=settings.intracranial)
     with stage("register"):
         registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
@@ -196,9 +202,7 @@ def examine(
             air=settings.air_contact,
         )
     with stage("inspect"):
-        flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
-        if any(flag.code == FlagCode.SHARP_KERNEL for flag in flags):
-            scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
+        flags = (*sharp, *inspect_scan(scan, region, registration, atlas, settings=settings.inspection))
     lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
     return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
 
@@ -213,8 +217,10 @@ def search(
     settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> LocatedLesionMap:
-    """Every calcification of a region that is known already, measured and located."""
+    """Every calcification of a region that is known already, measured and located; of a sharp picture as an ordinary
+    one would show it."""
     settings, stage = settings or StageSettings.load(), stage or Stages()
+    scan = as_ordinary(scan, settings.volume)
     with stage("detect"):
         lesions = detect_lesions(
             scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
@@ -233,6 +239,11 @@ def search(
             air=settings.air_contact,
             thresholds=settings.thresholds,
         )
+
+
+def marked_sharp(scan: Scan) -> Scan:
+    """The scan, known to be sharp though its header names no such kernel."""
+    return replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
 
 
 def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:

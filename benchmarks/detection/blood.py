@@ -2,15 +2,19 @@
 
     python -m benchmarks.detection.blood --scans ../shared/ct --scan thin_pineal_choroid --cases 20 --seed 1
 
-Haematomas of 60 to 100 HU and stained brain of 100 to 140 HU, 1 to 30 ml, anywhere in the brain, with uneven insides
-and soft edges, in scans as they are and averaged to thicker slices, with noise added up to 20 HU. A third of the
-haematomas hold, or lie beside, a deposit of 200 to 600 HU, which must be found. `--faint` puts in deposits of 100 mm3
-with a peak of 140 to 160 HU instead, which are calcification.
+Without `--scan`, all heads in the folder. `--kinds blood staining` (the default): haematomas of 60 to 100 HU and
+stained brain of 100 to 140 HU, 1 to 30 ml, anywhere in the brain, with uneven insides and soft edges, in scans as they
+are, interpolated to slices 0.6 mm apart and averaged to thicker ones, with noise added up to 20 HU. A third of the
+haematomas hold, or lie beside, a deposit of 200 to 600 HU, which must be found. `--kinds layer falx sulci ventricle
+tube`: thin or long blood of 55 to 90 HU, which is never calcification either. `--kinds faint`: deposits of 100 mm3
+with a peak of 140 to 160 HU, which are calcification. Each head is segmented once for each slice
+thickness, with bone contact recovered by the registration of the untouched scan.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +22,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from benchmarks.heads import bleeding
 from benchmarks.heads.copies import with_hu
-from benchmarks.volume.in_scan import Protocol, seen_as
+from benchmarks.heads.prepared import Prepared, prepare, registration_of, sliced
+from calcscan.atlas import load_atlas
 from calcscan.detection import detect_lesions
-from calcscan.intracranial import segment_intracranial
-from calcscan.model import Intracranial, LesionMap, Scan
+from calcscan.errors import CalcscanError
+from calcscan.grid.masks import box_around
+from calcscan.model import LesionMap, Scan
+from calcscan.pipeline import StageSettings
 from calcscan.read import read_scan
 
 Field = npt.NDArray[np.float32]
 BLOOD_CODES = {"possible_haemorrhage", "contrast", "uncertain_material"}
-SLABS_MM = (None, 2.5, 5.0)
-NOISE_HU = (None, 8.0, 12.0, 20.0)
+UNSURE = {"haemorrhage", "uncertain_material", "contrast"}
+SLABS_MM = (None, 0.6, 2.5, 5.0)
+NOISE_HU = (None, 3.0, 8.0, 12.0, 20.0)
 COUNTED_MM3 = 20.0
+DENSITY_HU = {"blood": (60, 100), "staining": (100, 140), "faint": (140, 160)}
+THIN_HU = (55, 90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,149 +52,175 @@ class Case:
     ml: float
     soft_mm: float
     uneven_hu: float
+    thick_mm: float
     slab_mm: float | None
     noise_hu: float | None
+    grain_mm: float
     deposit_hu: float | None
     beside: bool
     seed: int
 
 
-def random_case(rng: np.random.Generator, *, faint: bool) -> Case:
-    kind = "faint" if faint else str(rng.choice(["blood", "blood", "staining"]))
-    slab_mm, noise_hu = SLABS_MM[rng.integers(3)], NOISE_HU[rng.integers(4)]
-    density = {"blood": (60, 100), "staining": (100, 140), "faint": (140, 160)}[kind]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a case."""
+
+    counted_mm3: float
+    flagged: bool
+    listed: bool
+    hit: bool | None
+
+
+def random_case(rng: np.random.Generator, kinds: list[str]) -> Case:
+    kind = str(rng.choice(kinds))
+    faint = kind == "faint"
+    uneven = {"blood": float(rng.uniform(2, 8)), "staining": float(rng.uniform(5, 20)), "faint": 0.0}
     return Case(
         kind=kind,
-        density_hu=float(rng.uniform(*density)),
+        density_hu=float(rng.uniform(*DENSITY_HU.get(kind, THIN_HU))),
         ml=0.1 if faint else float(np.exp(rng.uniform(0.0, np.log(30.0)))),
         soft_mm=0.5 if faint else float(rng.uniform(0.7, 2.5)),
-        uneven_hu={"blood": 4.0, "staining": float(rng.uniform(5, 20)), "faint": 0.0}[kind],
-        slab_mm=slab_mm,
-        noise_hu=noise_hu,
+        uneven_hu=uneven.get(kind, 3.0),
+        thick_mm=float(rng.uniform(2.0, 7.0)),
+        slab_mm=SLABS_MM[rng.integers(len(SLABS_MM))],
+        noise_hu=NOISE_HU[rng.integers(len(NOISE_HU))],
+        grain_mm=float(rng.choice([0.2, 0.35, 0.6])),
         deposit_hu=float(rng.uniform(200, 600)) if kind == "blood" and rng.random() < 1 / 3 else None,
         beside=bool(rng.random() < 0.5),
         seed=int(rng.integers(1 << 31)),
     )
 
 
-def lump(scan: Scan, inside: npt.NDArray[np.bool_], case: Case, rng: np.random.Generator) -> tuple[Field, Field]:
-    """The share of each voxel that is filled (soft), and an even texture of unit variance, both (k, j, i)."""
-    geometry = scan.geometry
-    steps = np.array([float(np.median(geometry.slab_mm)), *geometry.spacing_mm[1:]])
-    depth_mm = ndimage.distance_transform_edt(inside[:, ::4, ::4], sampling=steps * (1, 4, 4))
-    radius_mm = (3000.0 * case.ml / (4 * np.pi)) ** (1 / 3)
-    places = np.argwhere(
-        depth_mm >= min(0.8 * radius_mm + (3.0 if case.kind != "faint" else 6.0), 0.8 * depth_mm.max())
-    )
-    centre = places[rng.integers(len(places))] * (1, 4, 4)
-    stretch = np.exp(rng.uniform(-0.3, 0.3, 3))
-    stretch /= stretch.prod() ** (1 / 3)
-    k, j, i = np.ogrid[: inside.shape[0], : inside.shape[1], : inside.shape[2]]
-    far = sum(((axis - c) * step / s) ** 2 for axis, c, step, s in zip((k, j, i), centre, steps, stretch, strict=True))
-    bumps = smooth_noise(rng, inside.shape, 5.0 / steps)
-    rough = 0.0 if case.kind == "faint" else 0.18
-    mask = inside & (np.sqrt(far) <= radius_mm * (1 + rough * bumps))
-    share = ndimage.gaussian_filter(mask.astype(np.float32), case.soft_mm / steps)
-    return share, smooth_noise(rng, inside.shape, rng.uniform(2.0, 5.0) / steps)
+def drawn(head: Prepared, case: Case, rng: np.random.Generator) -> tuple[bleeding.Box, Field]:
+    match case.kind:
+        case "layer":
+            return bleeding.layer(head, rng, case.thick_mm)
+        case "falx":
+            return bleeding.falx(head, rng, case.thick_mm)
+        case "sulci":
+            return bleeding.sulci(head, rng)
+        case "ventricle":
+            return bleeding.ventricle(head, rng)
+        case "tube":
+            return bleeding.tube(head, rng, case.thick_mm)
+        case "faint":
+            return bleeding.lump(head, rng, case.ml, case.soft_mm, rough=0.0, clear_mm=6.0)
+    return bleeding.lump(head, rng, case.ml, case.soft_mm, rough=0.18, clear_mm=3.0)
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: npt.NDArray[np.float64]) -> Field:
-    out = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma)
-    return np.asarray(out / out.std(), dtype=np.float32)
-
-
-def with_case(scan: Scan, intracranial: Intracranial, case: Case) -> tuple[Scan, Field, Field | None]:
+def with_case(head: Prepared, case: Case) -> tuple[Scan, Field, Field | None]:
     """The scan with it, and the shares of each voxel that blood and the deposit fill."""
     rng = np.random.default_rng(case.seed)
-    inside = ndimage.binary_erosion(intracranial.mask, iterations=2)
-    share, texture = lump(scan, inside, case, rng)
+    scan, steps = head.scan, head.steps_mm
+    box, part = drawn(head, case, rng)
+    share = np.zeros(scan.hu.shape, np.float32)
+    share[box] = part
     hu = scan.hu.astype(np.float32)
-    spread = (0, *(2.0 / np.array(scan.geometry.spacing_mm[1:])))
-    tissue = ndimage.gaussian_filter(np.clip(hu, -10, 60), spread)
-    hu += share * (case.density_hu - tissue + case.uneven_hu * texture)
+    tissue = ndimage.gaussian_filter(np.clip(hu[box], -10, 60), (0, *(2.0 / steps[1:])))
+    uneven = bleeding.texture(rng, part.shape, rng.uniform(2.0, 5.0) / steps)
+    hu[box] += part * (case.density_hu - tissue + case.uneven_hu * uneven)
     deposit = None
     if case.deposit_hu is not None:
         inner = np.argwhere((share > 0.9) if not case.beside else (share > 0.2) & (share < 0.5))
         centre = inner[rng.integers(len(inner))] if len(inner) else np.argwhere(share == share.max())[0]
-        steps = np.array([float(np.median(scan.geometry.slab_mm)), *scan.geometry.spacing_mm[1:]])
-        grid = np.ogrid[tuple(slice(n) for n in hu.shape)]
-        far = sum(((axis - c) * step) ** 2 for axis, c, step in zip(grid, centre, steps, strict=True))
         radius_mm = (3 * rng.uniform(30, 100) / (4 * np.pi)) ** (1 / 3)
-        deposit = ndimage.gaussian_filter((far <= radius_mm**2).astype(np.float32), 0.5 / steps)
+        around = box_around(centre[None], np.ceil((radius_mm + 4.0) / steps).astype(np.int64), hu.shape)
+        far = sum(((axis - c) * step) ** 2 for axis, c, step in zip(np.ogrid[around], centre, steps, strict=True))
+        deposit = np.zeros_like(share)
+        deposit[around] = ndimage.gaussian_filter((far <= radius_mm**2).astype(np.float32), 0.5 / steps)
         hu += deposit * (case.deposit_hu - case.density_hu)
-    made = with_hu(scan, hu)
-    if case.slab_mm is not None and case.slab_mm > 1.5 * float(np.median(scan.geometry.slab_mm)):
-        protocol = Protocol(name="", slab_mm=case.slab_mm)
-        made = seen_as(made, protocol)
-        share, deposit = (
-            None if part is None else seen_as(with_hu(scan, 1000 * part), protocol).hu / np.float32(1000)
-            for part in (share, deposit)
-        )
     if case.noise_hu is not None:
-        own = intracranial.noise_hu or 0.0
-        if made.hu.shape != scan.hu.shape:
-            own *= np.sqrt(float(np.median(scan.geometry.slab_mm)) / float(np.median(made.geometry.slab_mm)))
-        grain = smooth_noise(rng, made.hu.shape, np.array([0.0, 0.7, 0.7]))
-        made = with_hu(made, made.hu + np.sqrt(max(case.noise_hu**2 - own**2, 0.0)) * grain)
-    assert share is not None
-    return made, share, deposit
+        more = np.sqrt(max(case.noise_hu**2 - (head.inside.noise_hu or 0.0) ** 2, 0.0))
+        hu += more * bleeding.texture(rng, hu.shape, np.array([0.0, *(case.grain_mm / steps[1:])]))
+    return with_hu(scan, hu), share, deposit
 
 
-def counted_mm3(found: LesionMap, share: Field, before: npt.NDArray[np.float64]) -> float:
-    """The volume of lesions in or beside what was put in, less those of the untouched scan (their centroids)."""
+def counted_mm3(found: LesionMap, share: Field, calcified: npt.NDArray[np.bool_]) -> float:
+    """The volume of lesions in or beside what was put in, less what of them was found in the untouched scan."""
     near = ndimage.binary_dilation(share > 0.1, iterations=3)
     total = 0.0
     for lesion in found.lesions:
-        kji = found.voxels_kji(lesion.id)
-        known = len(before) and np.linalg.norm(before - lesion.centroid_lps_mm, axis=1).min() < 4.0
-        if near[tuple(kji.T)].any() and not known:
-            total += lesion.volume_mm3
+        at = tuple(found.voxels_kji(lesion.id).T)
+        if near[at].any():
+            total += lesion.volume_mm3 * float(1.0 - calcified[at].mean())
     return total
+
+
+def outcome(head: Prepared, case: Case) -> Outcome:
+    scan, share, deposit = with_case(head, case)
+    found = detect_lesions(*head.changed(scan))
+    target = share if case.kind == "faint" else deposit
+    hit = None
+    if target is not None and (target > 0.5).any():
+        hit = bool((found.labels[target > 0.5] > 0).any())
+    return Outcome(
+        counted_mm3=counted_mm3(found, share, head.calcified),
+        flagged=bool({flag.code for flag in found.flags} & BLOOD_CODES),
+        listed=any(item.reason in UNSURE and (share[tuple(item.kji.T)] > 0.3).any() for item in found.left_out),
+        hit=hit,
+    )
+
+
+def told(case: Case, result: Outcome) -> str:
+    return (
+        f"  {case.kind} {case.density_hu:.0f} HU {case.ml:.1f} ml soft {case.soft_mm:.1f} uneven {case.uneven_hu:.0f} "
+        f"thick {case.thick_mm:.1f} slab {case.slab_mm} noise {case.noise_hu} grain {case.grain_mm} deposit "
+        f"{case.deposit_hu} beside {case.beside} seed {case.seed}: counted {result.counted_mm3:.0f} flagged "
+        f"{result.flagged} listed {result.listed} hit {result.hit}"
+    )
+
+
+def heads_of(scan: Scan) -> dict[float | None, Prepared]:
+    """The head in slices of each thickness that its own can show."""
+    atlas, settings = load_atlas(), StageSettings.load()
+    registration = registration_of(scan, atlas, settings)
+    heads = {None: prepare(scan, registration, atlas, settings)}
+    for slab_mm in SLABS_MM:
+        other = sliced(scan, slab_mm)
+        heads[slab_mm] = heads[None] if other is scan else prepare(other, registration, atlas, settings)
+    return heads
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scans", type=Path, required=True)
-    parser.add_argument("--scan", nargs="+", default=["thin_pineal_choroid"])
+    parser.add_argument("--scan", nargs="*", help="names in that folder; else all that hold a head")
+    parser.add_argument("--also", nargs="*", type=Path, default=[], help="other scans")
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--faint", action="store_true")
+    parser.add_argument("--kinds", nargs="+", default=["blood", "blood", "staining"])
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
-    print(f"{'scan':26} {'kind':9} {'cases':>5} {'> 20 mm3':>9} {'flagged':>8} {'deposits found':>15}")
-    for name in arguments.scan:
-        scan = read_scan(arguments.scans / name)
-        whole = segment_intracranial(scan)
-        before = np.array([lesion.centroid_lps_mm for lesion in detect_lesions(scan, whole).lesions]).reshape(-1, 3)
+    names = arguments.scan or sorted(path.name for path in arguments.scans.iterdir() if path.is_dir())
+    print(f"{'scan':26} {'kind':9} {'cases':>5} {'> 20 mm3':>9} {'flagged':>8} {'listed':>7} {'deposits found':>15}")
+    total: dict[str, list[tuple[Case, Outcome]]] = defaultdict(list)
+    for path in [*(arguments.scans / name for name in names), *arguments.also]:
+        try:
+            heads = heads_of(read_scan(path))
+        except CalcscanError as error:
+            print(f"{path.name}: {error}")
+            continue
         rng = np.random.default_rng(arguments.seed)
-        rows: dict[str, list[tuple[bool, bool, bool | None]]] = {}
+        rows: dict[str, list[tuple[Case, Outcome]]] = defaultdict(list)
         for _ in range(arguments.cases):
-            case = random_case(rng, faint=arguments.faint)
-            made, share, deposit = with_case(scan, whole, case)
-            found = detect_lesions(made, segment_intracranial(made))
-            codes = {flag.code for flag in found.flags}
-            mm3 = counted_mm3(found, share, before)
-            hit = None
-            if deposit is not None:
-                hit = bool((found.labels[deposit > 0.5] > 0).any()) if (deposit > 0.5).any() else None
-            elif case.kind == "faint":
-                hit = bool((found.labels[share > 0.5] > 0).any()) if (share > 0.5).any() else None
-            too_much = mm3 > COUNTED_MM3 and deposit is None and case.kind != "faint"
-            rows.setdefault(case.kind, []).append((too_much, bool(codes & BLOOD_CODES), hit))
+            case = random_case(rng, arguments.kinds)
+            result = outcome(heads[case.slab_mm], case)
+            rows[case.kind].append((case, result))
+            total[case.kind].append((case, result))
             if arguments.verbose:
-                print(
-                    f"  {case.kind} {case.density_hu:.0f} HU {case.ml:.1f} ml soft {case.soft_mm:.1f} uneven "
-                    f"{case.uneven_hu:.0f} slab {case.slab_mm} noise {case.noise_hu} deposit {case.deposit_hu} "
-                    f"beside {case.beside}: counted {mm3:.0f} flagged {bool(codes & BLOOD_CODES)} hit {hit}",
-                    flush=True,
-                )
-        for kind, results in rows.items():
-            hits = [hit for *_, hit in results if hit is not None]
-            print(
-                f"{name:26} {kind:9} {len(results):5} {sum(r[0] for r in results):9} {sum(r[1] for r in results):8} "
-                f"{f'{sum(hits)} of {len(hits)}':>15}",
-                flush=True,
-            )
+                print(told(case, result), flush=True)
+        print_rows(path.name, rows)
+    print_rows("all", total)
+
+
+def print_rows(name: str, rows: dict[str, list[tuple[Case, Outcome]]]) -> None:
+    for kind, results in rows.items():
+        hits = [result.hit for _, result in results if result.hit is not None]
+        no_calcium = [result for case, result in results if case.deposit_hu is None and case.kind != "faint"]
+        many = sum(result.counted_mm3 > COUNTED_MM3 for result in no_calcium)
+        flagged, listed = (sum(getattr(result, what) for _, result in results) for what in ("flagged", "listed"))
+        deposits = f"{sum(hits)} of {len(hits)}"
+        print(f"{name:26} {kind:9} {len(results):5} {many:9} {flagged:8} {listed:7} {deposits:>15}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from calcscan.components import Table
-from calcscan.detection.candidates import find_candidates
+from calcscan.detection.candidates import Candidates, find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
-from calcscan.detection.haemorrhage import flag_possible_haemorrhage
+from calcscan.detection.haemorrhage import flag_possible_haemorrhage, raise_surround
 from calcscan.detection.specks import find_specks, speck_from_hu
 from calcscan.detection.stained import judge_density
-from calcscan.detection.surround import measure_surround
-from calcscan.detection.threshold import choose_thresholds
+from calcscan.detection.surround import Surround, measure_surround
+from calcscan.detection.threshold import Thresholds, choose_thresholds
 from calcscan.detection.uncertain import list_uncertain
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
@@ -73,39 +72,32 @@ def detect_lesions(
         raise ValueError(f"threshold_hu must lie in the range of int16, not {threshold_hu!r}")
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
     surround = measure_surround(scan, intracranial, thresholds)
-    candidates = find_candidates(scan, intracranial, levels, surround if threshold_hu is None else None, thresholds)
-    table = candidates.table
     metal_from_hu = _metal_from_hu(scan, thresholds)
-    metal = table["max_hu"] >= metal_from_hu
+    rising = surround if threshold_hu is None else None
+    found = _find_pieces(scan, intracranial, levels, rising, metal_from_hu, smallest_mm3, thresholds)
+    judged = judge_density(scan, intracranial, surround, found.pieces, thresholds)
+    if rising is not None and any(region.ml >= thresholds.uncertain_ml for region in judged.regions):
+        rising = raise_surround(rising, judged.regions, intracranial.isotropic_hu.spacing_mm, thresholds)
+        found = _find_pieces(scan, intracranial, levels, rising, metal_from_hu, smallest_mm3, thresholds)
+        judged = judge_density(scan, intracranial, surround, found.pieces, thresholds, regions=judged.regions)
+    stained = judged.stained if threshold_hu is None else {}
+    kept = [n for n in range(len(found.pieces)) if n not in stained]
     psf_mm = assumed_psf_mm(scan, volume)
+    least_hu = min(levels.nominal_hu, levels.found_hu)
+    labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
-    pieces: list[npt.NDArray[np.int64]] = []
-    left_out = [
-        LeftOut.of(scan, candidates.voxels_kji(n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
-        for n in (np.flatnonzero(metal) + 1).tolist()
-    ]
-    reaching = (table["max_hu"] >= levels.found_hu) & ~metal
-    small = (table["max_hu"] >= speck_from_hu(intracranial, levels, thresholds)) & ~metal & ~reaching
-    for number in (np.flatnonzero(reaching) + 1).tolist():
-        kji = candidates.counted_kji(scan, number, smallest_mm3, thresholds)
-        if kji is None:
-            small[number - 1] = True
-            continue
-        contrast = contrast_near_table(scan, intracranial, kji, thresholds)
-        if contrast is not None and contrast < thresholds.stands_out_by:
-            left_out.append(LeftOut.of(scan, kji, LeftOutReason.NOISE, {"contrast_to_noise": contrast}))
-            continue
+    for n in kept:
+        kji = found.pieces[n]
         patch = cut_patch(
             scan,
             intracranial,
-            candidates.components,
-            table,
-            number,
+            found.candidates.components,
+            found.candidates.table,
+            found.numbers[n],
             rim_hu=levels.rim_hu,
             counted_hu=levels.counted_hu,
             settings=volume,
         )
-        least_hu = min(levels.nominal_hu, levels.found_hu)
         estimate = estimate_volume(patch, intracranial.noise_hu, psf_mm=psf_mm, least_hu=least_hu, settings=volume)
         lesion = Lesion(
             id=len(lesions) + 1,
@@ -115,16 +107,17 @@ def detect_lesions(
             **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
         )
         lesions.append(lesion)
-        pieces.append(kji)
-    judged = judge_density(scan, intracranial, surround, pieces, thresholds)
-    stained = judged.stained if threshold_hu is None else {}
-    left_out += [
-        LeftOut.of(scan, pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence)
-        for n, softness in stained.items()
+        labels[tuple(kji.T)] = lesion.id
+    labels.flags.writeable = False
+    left_out = [
+        *found.left_out,
+        *(
+            LeftOut.of(scan, found.pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence)
+            for n, softness in stained.items()
+        ),
+        *list_uncertain(scan, intracranial, found.candidates, judged.regions, labels > 0, smallest_mm3, thresholds),
+        *find_specks(scan, intracranial, found.candidates, found.small, surround, thresholds),
     ]
-    lesions, labels = _numbered(scan, lesions, pieces, left_out=stained)
-    left_out += list_uncertain(scan, intracranial, candidates, judged.regions, labels > 0, smallest_mm3, thresholds)
-    left_out += find_specks(scan, intracranial, candidates, np.flatnonzero(small) + 1, thresholds)
     floor_mm3 = detection_floor_mm3(
         scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )
@@ -146,25 +139,66 @@ def detect_lesions(
         },
         flags=(
             *levels.flags,
-            *_metal_flags(table[metal], metal_from_hu),
+            *_metal_flags(found.candidates.table[found.metal - 1], metal_from_hu),
             *flag_possible_haemorrhage(judged.regions, thresholds),
         ),
         left_out=tuple(left_out),
     )
 
 
-def _numbered(
-    scan: Scan, lesions: Sequence[Lesion], pieces: Sequence[npt.NDArray[np.int64]], *, left_out: Collection[int]
-) -> tuple[list[Lesion], npt.NDArray[np.int32]]:
-    """The lesions but for those left out, by their place, numbered from 1, and their label map (k, j, i)."""
-    labels = np.zeros(scan.hu.shape, np.int32)
-    kept: list[Lesion] = []
-    for n, (lesion, kji) in enumerate(zip(lesions, pieces, strict=True)):
-        if n not in left_out:
-            kept.append(replace(lesion, id=len(kept) + 1))
-            labels[tuple(kji.T)] = len(kept)
-    labels.flags.writeable = False
-    return kept, labels
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """Components by number: those with counted voxels `pieces` (n, 3), metal, and those too small to be counted."""
+
+    candidates: Candidates
+    numbers: list[int]
+    pieces: list[npt.NDArray[np.int64]]
+    metal: npt.NDArray[np.int64]
+    small: npt.NDArray[np.int64]
+    left_out: list[LeftOut]
+    """Metal, and what does not stand out from the noise."""
+
+
+def _find_pieces(
+    scan: Scan,
+    intracranial: Intracranial,
+    levels: Thresholds,
+    surround: Surround | None,
+    metal_from_hu: int,
+    smallest_mm3: float,
+    thresholds: ThresholdSettings,
+) -> _Found:
+    """What may be calcification, with thresholds that rise with the surround, if there is one."""
+    candidates = find_candidates(scan, intracranial, levels, surround, thresholds)
+    top_hu = candidates.table["max_hu"]
+    metal = top_hu >= metal_from_hu
+    numbers: list[int] = []
+    pieces: list[npt.NDArray[np.int64]] = []
+    left_out = [
+        LeftOut.of(scan, candidates.voxels_kji(n), LeftOutReason.METAL, {"limit_hu": float(metal_from_hu)})
+        for n in (np.flatnonzero(metal) + 1).tolist()
+    ]
+    reaching = (top_hu >= levels.found_hu) & ~metal
+    small = (top_hu >= speck_from_hu(intracranial, levels, thresholds)) & ~metal & ~reaching
+    for number in (np.flatnonzero(reaching) + 1).tolist():
+        kji = candidates.counted_kji(scan, number, smallest_mm3, thresholds)
+        if kji is None:
+            small[number - 1] = True
+            continue
+        contrast = contrast_near_table(scan, intracranial, kji, thresholds)
+        if contrast is not None and contrast < thresholds.stands_out_by:
+            left_out.append(LeftOut.of(scan, kji, LeftOutReason.NOISE, {"contrast_to_noise": contrast}))
+            continue
+        numbers.append(number)
+        pieces.append(kji)
+    return _Found(
+        candidates=candidates,
+        numbers=numbers,
+        pieces=pieces,
+        metal=np.flatnonzero(metal) + 1,
+        small=np.flatnonzero(small) + 1,
+        left_out=left_out,
+    )
 
 
 def _metal_from_hu(scan: Scan, settings: ThresholdSettings) -> int:

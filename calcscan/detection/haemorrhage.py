@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -134,6 +134,22 @@ def _whole(piece: Mask, mean_hu: float, surround: Surround, step_mm: float, sett
     out = piece.copy()
     out[box] |= near & bright
     return out
+
+
+def raise_surround(
+    surround: Surround, regions: Sequence[BrightRegion], step_mm: float, settings: ThresholdSettings
+) -> Surround:
+    """The surround with every bright region as dense as its core, also beside it and where calcification in it leaves
+    no soft tissue to average: what lies there must stand out from blood or stained brain, and is measured apart."""
+    around_hu = surround.around_hu.copy()
+    reach = int(np.ceil(settings.stained_near_mm / step_mm))
+    for region in regions:
+        if region.ml < settings.uncertain_ml:
+            continue
+        box = box_around(np.argwhere(region.where), reach, region.where.shape)
+        near = ndimage.distance_transform_edt(~region.where[box]) * step_mm <= settings.stained_near_mm
+        around_hu[box] = np.where(near, np.maximum(around_hu[box], region.mean_hu), around_hu[box])
+    return replace(surround, around_hu=around_hu)
 
 
 def flag_possible_haemorrhage(regions: Sequence[BrightRegion], settings: ThresholdSettings) -> tuple[Flag, ...]:

@@ -6,7 +6,7 @@ its edge as sharp as the scan allows. Stained brain is nowhere dense, and fades 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,7 @@ from scipy.spatial import cKDTree
 
 from calcscan.detection.haemorrhage import BrightRegion, find_bright_regions
 from calcscan.detection.surround import Surround
-from calcscan.grid.geometry import Array
-from calcscan.grid.isotropic import sample_at
+from calcscan.grid.geometry import Array, apply
 from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
@@ -58,23 +57,39 @@ def judge_density(
     surround: Surround | None,
     pieces: Sequence[Voxels],
     settings: ThresholdSettings,
+    *,
+    regions: Sequence[BrightRegion] | None = None,
 ) -> DensityJudgement:
     """Judge pieces by their counted voxels (n, 3): large, faint and soft ones, and faint ones beside such pieces or
-    beside a bright region of stained brain, are not surely calcium."""
+    beside a bright region of stained brain, are not surely calcium. `regions`: those that are known already."""
     softness = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
     stained = _find_stained(scan, pieces, softness, settings)
-    regions: list[BrightRegion] = []
-    if surround is not None:
-        dense: list[Voxels] = []
-        sharp: list[Voxels] = []
-        soft: list[Voxels] = []
-        for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
-            if n not in stained:
-                faint = sharp if _is_sharp(piece, settings) else soft
-                (faint if _is_faint(piece, settings) else dense).append(kji)
-        regions = find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
+    if regions is None:
+        regions = _find_regions(scan, intracranial, surround, pieces, softness, stained, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
     return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
+
+
+def _find_regions(
+    scan: Scan,
+    intracranial: Intracranial,
+    surround: Surround | None,
+    pieces: Sequence[Voxels],
+    softness: Sequence[Softness],
+    stained: Collection[int],
+    settings: ThresholdSettings,
+) -> Sequence[BrightRegion]:
+    """The bright regions, but for the blur of those pieces that are not stained."""
+    if surround is None:
+        return ()
+    dense: list[Voxels] = []
+    sharp: list[Voxels] = []
+    soft: list[Voxels] = []
+    for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
+        if n not in stained:
+            faint = sharp if _is_sharp(piece, settings) else soft
+            (faint if _is_faint(piece, settings) else dense).append(kji)
+    return find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
 
 
 def _find_stained(
@@ -101,20 +116,23 @@ def _find_beside_stained(
     regions: Sequence[BrightRegion],
     settings: ThresholdSettings,
 ) -> set[int]:
-    """The numbers of the pieces that lie in or beside a region of stained brain and are no denser than it may be."""
-    stained = np.zeros(intracranial.isotropic_mask.shape, np.bool_)
+    """The numbers of the pieces that lie in or beside a bright region and are no denser, with their noise averaged out,
+    than its densest parts may be: those of stained brain as dense as `_is_faint` says; blood is more even, and what is
+    in it must stand out from it as `found_excess` says."""
+    beside: set[int] = set()
     for region in regions:
-        stained |= region.where & (region.mean_hu > settings.blood_mean_high_hu)
-    if not stained.any():
-        return set()
-    volume = intracranial.isotropic_hu
-    away_mm = (ndimage.distance_transform_edt(~stained) * volume.spacing_mm).astype(np.float32)
-
-    def beside(kji: Voxels) -> bool:
-        away = sample_at(away_mm, volume.affine, scan.geometry.to_world(kji))
-        return float(away.min()) <= settings.stained_near_mm
-
-    return {n for n, piece in enumerate(softness) if _is_faint(piece, settings) and beside(pieces[n])}
+        stained = region.mean_hu > settings.blood_mean_high_hu
+        if not stained and region.ml < settings.uncertain_ml:
+            continue
+        excess_hu = settings.found_excess * (region.mean_hu - float(intracranial.brain_hu or 0.0))
+        limit_hu = settings.stained_hu if stained else min(settings.stained_hu, region.mean_hu + excess_hu)
+        near = cKDTree(apply(intracranial.isotropic_hu.affine, np.argwhere(region.where)))
+        for n, piece in enumerate(softness):
+            if n not in beside and piece.dense_hu < limit_hu:
+                world = scan.geometry.to_world(pieces[n])
+                if np.isfinite(near.query(world, distance_upper_bound=settings.stained_near_mm)[0]).any():
+                    beside.add(n)
+    return beside
 
 
 def _is_faint(piece: Softness, settings: ThresholdSettings) -> bool:

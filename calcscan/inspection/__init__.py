@@ -1,5 +1,6 @@
 """What the picture as a whole shows: contrast medium, a large hole, what the headers do not tell."""
 
 from calcscan.inspection.inspect import inspect_scan
+from calcscan.inspection.sharpness import sharpness_flags
 
-__all__ = ["inspect_scan"]
+__all__ = ["inspect_scan", "sharpness_flags"]

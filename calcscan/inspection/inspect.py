@@ -5,7 +5,6 @@ from __future__ import annotations
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.motion import motion_flags
-from calcscan.inspection.sharpness import sharpness_flags
 from calcscan.inspection.unknown import unknown_flags
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.settings import load
@@ -34,14 +33,13 @@ def inspect_scan(
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `motion`, `sharp_kernel`, `unknown_kvp`, `unknown_thickness`,
-        `child`, each with what was seen.
+        `contrast`, `brain_defect`, `motion`, `unknown_kvp`, `unknown_thickness`, `child`, each with what was
+        seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
     return (
         *contrast_flags(scan, region, registration, atlas, settings),
         *brain_defect_flags(region, settings),
         *motion_flags(scan, region, settings),
-        *sharpness_flags(scan, region, settings),
         *unknown_flags(scan, region, settings),
     )

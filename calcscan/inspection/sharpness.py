@@ -1,8 +1,9 @@
 """Is the picture sharp, whatever the header names?
 
 A sharp kernel overshoots: beside the dense inner table the picture falls below fluid before it rises to brain. A soft
-kernel approaches brain from above. Looked at is the median of many profiles across the table within the slice, each
-aligned where it leaves bone.
+kernel approaches brain from above. Where the overshoot is slight or the slices are thick it doesn't fall below fluid,
+but still dips right beside the table, nearer to it than fluid shows. Looked at is the median of many profiles across
+the table within the slice, each aligned where it leaves bone.
 """
 
 from __future__ import annotations
@@ -23,21 +24,35 @@ _FEWEST_PROFILES = 200
 
 
 def sharpness_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
-    """`sharp_kernel`, where no header names one and edges overshoot; its value is the HU beside the table."""
+    """`sharp_kernel`, where no header names one and edges overshoot; its value is the HU beside the table, or by how
+    much it rises from there."""
     if scan.acquisition.sharp_kernel:
         return ()
     profile = edge_profile(scan, intracranial, settings)
     if profile is None:
         return ()
     beside_hu, plateau_hu = float(profile.min()), float(np.median(profile[-4:]))
-    if beside_hu > settings.overshoot_hu and plateau_hu - beside_hu < settings.overshoot_below_brain_hu:
+    below_fluid = beside_hu <= settings.overshoot_hu or plateau_hu - beside_hu >= settings.overshoot_below_brain_hu
+    dip_hu = _dip_hu(profile, settings)
+    if not below_fluid and dip_hu < settings.overshoot_dip_hu:
         return ()
-    message = (
-        f"The picture is sharp, though no kernel is named: beside the inner table it falls to {beside_hu:.0f} HU, "
-        "below fluid."
-    )
-    flag = Flag(code=FlagCode.SHARP_KERNEL, message=message, value=round(beside_hu), limit=settings.overshoot_hu)
+    beside = f"The picture is sharp, though no kernel is named: beside the inner table it falls to {beside_hu:.0f} HU"
+    if below_fluid:
+        value, limit, message = round(beside_hu), settings.overshoot_hu, f"{beside}, below fluid."
+    else:
+        value, limit, message = round(dip_hu), settings.overshoot_dip_hu, f"{beside} and rises by {dip_hu:.0f} HU."
+    flag = Flag(code=FlagCode.SHARP_KERNEL, message=message, value=value, limit=limit)
     return (flag,)
+
+
+def _dip_hu(profile: Array, settings: InspectionSettings) -> float:
+    """How far a profile rises again within a few millimetres, from a lowest value right beside the table; 0 where it
+    falls farther in."""
+    beside, rise = (int(mm / _STEP_MM) for mm in (settings.overshoot_beside_mm, settings.overshoot_rise_mm))
+    lowest = int(profile[:beside].argmin())
+    if lowest == beside - 1 and profile[beside] < profile[lowest]:
+        return 0.0
+    return float(profile[lowest : lowest + rise].max() - profile[lowest])
 
 
 def edge_profile(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Array | None:

@@ -60,6 +60,9 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     edge_length_mm: float
     overshoot_hu: float
     overshoot_below_brain_hu: float
+    overshoot_beside_mm: float
+    overshoot_rise_mm: float
+    overshoot_dip_hu: float
     jump_mm: float
     jump_share: float
     contour_share: float

@@ -76,3 +76,5 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     speck_deep_mm: float
     speck_near_mm: float
     speck_near_count: int
+    speck_faint_hu: int
+    speck_most_mm3: float

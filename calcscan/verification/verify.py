@@ -11,9 +11,10 @@ import numpy as np
 from calcscan.detection import detect_lesions
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.verification import VerificationSettings
+from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Result, Scan
-from calcscan.pipeline import StageSettings, analyse, analyse_scan
-from calcscan.quality import severity
+from calcscan.pipeline import StageSettings, analyse, analyse_scan, marked_sharp
+from calcscan.quality import FlagCode, severity
 from calcscan.verification.blur import Blur, find_blur
 from calcscan.verification.candidate_sites import SitePlace, find_room, site_places
 from calcscan.verification.model import Verification
@@ -73,20 +74,23 @@ def verify_scan(
         else analyse(source, series_uid=series_uid, progress=progress)
     )
     requested = settings.size_count if deposits is None else deposits
-    blur = find_blur(result.scan, settings=settings)
+    sharp = any(flag.code == FlagCode.SHARP_KERNEL for flag in result.quality.flags)
+    scan = marked_sharp(result.scan) if sharp else result.scan
+    blur = find_blur(scan, settings=settings)
     taken_s = {"baseline": time.perf_counter() - begin}
     why_not = _unsound(result)
     if why_not or result.intracranial is None or result.lesions is None or result.registration is None:
         return _verification(result, blur, (), {}, seed, requested, taken_s, why_not=why_not)
     baseline = Baseline(
-        scan=result.scan,
+        scan=scan,
         intracranial=result.intracranial,
         registration=result.registration,
         lesions=result.lesions,
         atlas=result.atlas,
         blur=blur,
     )
-    detected = detect_lesions(baseline.scan, baseline.intracranial, thresholds=stages.thresholds, volume=stages.volume)
+    ordinary = as_ordinary(scan, stages.volume)
+    detected = detect_lesions(ordinary, baseline.intracranial, thresholds=stages.thresholds, volume=stages.volume)
     room = find_room(baseline.scan, baseline.intracranial, detected, settings=settings)
     places: list[SitePlace] = []
     untried = {"all": "calcscan abstains on this scan"}

@@ -70,6 +70,16 @@ def test_stained_brain_is_uncertain(mean_hu: float, uneven_hu: float, noise_hu: 
     assert reasons(found)["uncertain_material"] > 1000
 
 
+def test_the_dense_parts_of_uneven_blood_are_not_counted_but_a_deposit_beside_them_is() -> None:
+    """Blood of 92 HU with sharp-edged knots of 150 HU, and one of 260 HU."""
+    blood = Ball(centre_mm=MIDDLE, volume_mm3=9000, hu=92)
+    knots = [Ball(centre_mm=(x, y, 0.0), volume_mm3=70, hu=152) for x, y in ((-6.0, -2.0), (4.0, 5.0), (1.0, -7.0))]
+    assert detect_lesions(*phantom([blood, *knots], GRID, noise_hu=3.0)).lesions == ()
+    calcium = Ball(centre_mm=(-1.0, 1.0, 5.0), volume_mm3=60, hu=260)
+    (lesion,) = detect_lesions(*phantom([blood, *knots, calcium], GRID, noise_hu=3.0)).lesions
+    assert lesion.centroid_lps_mm == pytest.approx((-1.0, 1.0, 5.0), abs=1.0)
+
+
 @pytest.mark.parametrize("peak_hu", [150, 165])
 def test_a_faint_deposit_is_calcification(peak_hu: int) -> None:
     found = detect_lesions(*phantom([Ball(centre_mm=MIDDLE, volume_mm3=100, hu=peak_hu)], GRID))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.heads import CLEAN, edited, sample, sample_head
-from support.phantoms import Ball, phantom, stack
+from support.phantoms import Ball, Region, phantom, stack
 
 from calcscan.detection import detect_lesions
 from calcscan.knowledge.left_out import LeftOutReason
@@ -31,6 +31,25 @@ def test_dots_below_the_smallest_that_counts_are_listed(slice_mm: float) -> None
     for item in found.left_out:
         assert item.evidence["contrast_to_noise"] >= 7
         assert np.linalg.norm(np.subtract(DOTS, item.centroid_lps_mm), axis=1).min() < 2.0
+
+
+@pytest.mark.parametrize(("hu", "seed"), [(190.0, 3), (200.0, 4), (215.0, 5)])
+def test_dots_fainter_than_any_rim_are_listed_where_they_cluster(hu: float, seed: int) -> None:
+    """Their blur hides their density: none reaches 100 HU, but eight near each other are no noise."""
+    dots = [Ball(centre_mm=centre, volume_mm3=DOT_MM3, hu=hu) for centre in DOTS]
+    scan, inside = phantom(dots, stack((1.25, 0.5, 0.5)), seed=seed)
+    found = detect_lesions(scan, inside)
+    assert found.lesions == ()
+    assert specks(found) >= 4
+    alone = [Ball(centre_mm=centre, volume_mm3=DOT_MM3, hu=hu) for centre in DOTS[:2]]
+    assert specks(detect_lesions(*phantom(alone, stack((1.25, 0.5, 0.5)), seed=seed))) == 0
+
+
+def test_a_vessel_or_blood_is_no_cluster_of_specks() -> None:
+    blood = Ball(centre_mm=(0.0, 0.0, 0.0), volume_mm3=6000.0, hu=80.0)
+    vessel = Region(test=lambda xyz: np.hypot(xyz[..., 0] - 3.0, xyz[..., 1]) < 1.6, hu=80.0)
+    for thing in (blood, vessel):
+        assert specks(detect_lesions(*phantom([thing], stack((1.25, 0.5, 0.5)), noise_hu=6.0, seed=3))) == 0
 
 
 def test_a_faint_speck_alone_is_not_listed_but_one_that_reaches_the_threshold_is() -> None:

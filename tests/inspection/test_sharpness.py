@@ -34,6 +34,14 @@ def test_a_sharp_picture_is_flagged_though_no_kernel_is_named(amount, width_mm):
     assert flag.value < -12
 
 
+@pytest.mark.parametrize(("amount", "width_mm", "slices"), [(0.8, 0.7, 1), (1.0, 0.7, 2)])
+def test_a_slight_overshoot_is_flagged_by_its_dip_beside_the_table_in_thick_slices_too(amount, width_mm, slices):
+    hu = ndimage.uniform_filter1d(sample(CLEAN).hu.astype(np.float32), slices, axis=0)
+    width = width_mm / sample(CLEAN).geometry.spacing_mm[1]
+    (flag,) = flags(hu + amount * (hu - ndimage.gaussian_filter(hu, (0, width, width))))
+    assert abs(float(flag.value or 0.0)) >= abs(float(flag.limit or 0.0))
+
+
 def test_a_soft_or_noisy_picture_is_not():
     hu = sample(CLEAN).hu.astype(np.float32)
     assert flags(hu) == ()

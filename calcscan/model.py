@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,17 @@ def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+class Edge(StrEnum):
+    """An edge of the picture, in words for people."""
+
+    FIRST_SLICE = "first slice"
+    LAST_SLICE = "last slice"
+    LEFT_OR_FRONT = "left or front edge of the image"
+    RIGHT_OR_BACK = "right or back edge of the image"
+    FIELD_OF_VIEW = "edge of the field of view"
+    """Within the picture: padding or air stands for the rest of the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +169,8 @@ class Intracranial:
     noise_hu: float | None
     brain_hu: float | None
     flags: tuple[Flag, ...] = ()
+    cut_at: tuple[Edge, ...] = ()
+    """Where the picture cuts off the inside of the skull."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

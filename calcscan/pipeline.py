@@ -226,7 +226,15 @@ def search(
             scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
         )
     with stage("material"):
-        lesions = judge_material(lesions, scan, region, registration, atlas, foreign_body=settings.foreign_body)
+        lesions = judge_material(
+            lesions,
+            scan,
+            region,
+            registration,
+            atlas,
+            foreign_body=settings.foreign_body,
+            intracranial=settings.intracranial,
+        )
     with stage("locate"):
         return locate_lesions(
             lesions,

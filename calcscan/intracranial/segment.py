@@ -11,6 +11,8 @@ are closed over.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -20,9 +22,10 @@ from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
 from calcscan.grid.masks import distance_mm, largest_piece
 from calcscan.intracranial.bone import without_bone
+from calcscan.intracranial.pictured import Picture, near, pictured
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import AIR_HU, Flag, Intracranial, Scan
+from calcscan.model import AIR_HU, Edge, Flag, Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -50,9 +53,17 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     if not bone.any():
         raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
     _refuse_two_heads(coarse, bone, settings)
-    coarse, bone = _around_bone(coarse, bone)
+    picture = pictured(scan, coarse, bone, settings)
+    coarse, bone, empty = _around_bone(picture)
     bone = _with_flaps(coarse, bone, settings)
     core, to_bone_mm = _core(coarse.values, bone, spacing_mm, settings)
+    if to_bone_mm.max() < settings.deepest_mm and picture.cut:
+        raise RefusedError(
+            f"the picture shows too little of the head: nothing lies more than {to_bone_mm.max():.0f} mm from its edge "
+            "and from bone",
+            code="not_head",
+            hint="reconstruct the scan with a field of view that holds the whole head",
+        )
     if to_bone_mm.max() < settings.deepest_mm:
         raise RefusedError(
             f"nothing like brain lies more than {to_bone_mm.max():.0f} mm from bone, air and fat",
@@ -80,6 +91,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     native = without_bone(
         scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, settings
     )
+    cut_at = _cut_at(scan, coarse.affine, inside, empty, settings)
     return Intracranial(
         mask=native,
         isotropic_hu=coarse,
@@ -88,7 +100,8 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         intracranial_ml=intracranial_ml,
         noise_hu=_noise(scan, coarse.affine, to_bone_mm, settings),
         brain_hu=brain_hu,
-        flags=_flags(scan, coarse.affine, inside, intracranial_ml, settings),
+        flags=_flags(cut_at, intracranial_ml, settings),
+        cut_at=tuple(cut_at),
     )
 
 
@@ -130,18 +143,19 @@ def _refuse_no_skull(
     )
 
 
-def _around_bone(coarse: IsotropicVolume, bone: Mask) -> tuple[IsotropicVolume, Mask]:
-    """Only the box around the skull, with a margin: what follows takes half the time."""
-    margin = 3
-    box = tuple(
-        slice(max(part.start - margin, 0), part.stop + margin) for part in ndimage.find_objects(bone.astype(np.int8))[0]
-    )
+def _around_bone(picture: Picture) -> tuple[IsotropicVolume, Mask, Mask]:
+    """Volume, skull and what is empty, only in the box around the skull, with a margin: what follows takes half the
+    time."""
+    margin, coarse = 3, picture.coarse
+    found = ndimage.find_objects(picture.skull.astype(np.int8))[0]
+    box = tuple(slice(max(part.start - margin, 0), part.stop + margin) for part in found)
     affine = coarse.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
     values = np.ascontiguousarray(coarse.values[box])
     values.flags.writeable = False
     covered = np.ascontiguousarray(coarse.covered[box])
-    return IsotropicVolume(values=values, covered=covered, affine=affine, spacing_mm=coarse.spacing_mm), bone[box]
+    shown = IsotropicVolume(values=values, covered=covered, affine=affine, spacing_mm=coarse.spacing_mm)
+    return shown, picture.skull[box], picture.empty[box]
 
 
 def _with_flaps(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSettings) -> Mask:
@@ -210,40 +224,40 @@ def _noise(
     return float(np.median(np.abs(here - there))) * 1.4826 / float(np.sqrt(2.0))
 
 
-def _flags(
-    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, intracranial_ml: float, settings: IntracranialSettings
-) -> tuple[Flag, ...]:
-    flags = []
-    if intracranial_ml > settings.largest_ml:
-        flags.append(
-            Flag(
-                code="not_head",
-                message="the inside of the skull could not be told from the outside",
-                value=round(intracranial_ml),
-                limit=settings.largest_ml,
-            )
-        )
+def _cut_at(
+    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, empty: Mask, settings: IntracranialSettings
+) -> dict[Edge, float]:
+    """The edges of the picture that cut off the inside, with the share of its surface that lies on each; `empty` is
+    what the picture shows nothing of."""
     index = np.argwhere(inside & ~ndimage.binary_erosion(inside))
-    world = apply(affine, index)
-    kji = scan.geometry.to_index(world)
-    step = np.array([1.0, settings.grid_mm, settings.grid_mm]) / np.array([1.0, *scan.geometry.spacing_mm[1:]])
-    for edge, name in (
-        (kji[:, 0] < step[0] * 0.75, "first slice"),
-        (kji[:, 0] > scan.geometry.shape[0] - 1 - step[0] * 0.75, "last slice"),
-        ((kji[:, 1:] < step[1:]).any(axis=1), "left or front edge of the image"),
-        (
-            (kji[:, 1:] > np.array(scan.geometry.shape[1:]) - 1 - step[1:]).any(axis=1),
-            "right or back edge of the image",
-        ),
-    ):
-        share = float(edge.mean())
-        if share > settings.cropped_share:
-            flags.append(
-                Flag(
-                    code="cropped",
-                    message=f"the head is cut off at the {name}",
-                    value=round(share, 3),
-                    limit=settings.cropped_share,
-                )
-            )
+    kji = scan.geometry.to_index(apply(affine, index))
+    last = np.array(scan.geometry.shape) - 1
+    # The even grid ends up to one of its steps before the picture does, and the surface lies a step within
+    step = np.array([0.75, *(2.0 * settings.grid_mm / np.array(scan.geometry.spacing_mm[1:]))])
+    on = {
+        Edge.FIRST_SLICE: kji[:, 0] < step[0],
+        Edge.LAST_SLICE: kji[:, 0] > last[0] - step[0],
+        Edge.LEFT_OR_FRONT: (kji[:, 1:] < step[1:]).any(axis=1),
+        Edge.RIGHT_OR_BACK: (kji[:, 1:] > last[1:] - step[1:]).any(axis=1),
+    }
+    if empty.any():
+        on[Edge.FIELD_OF_VIEW] = near(empty, index)
+    share = {edge: float(where.mean()) for edge, where in on.items()}
+    return {edge: part for edge, part in share.items() if part > settings.cropped_share}
+
+
+def _flags(cut_at: Mapping[Edge, float], intracranial_ml: float, settings: IntracranialSettings) -> tuple[Flag, ...]:
+    flags = [
+        Flag(
+            code="cropped",
+            message=f"the head is cut off at the {edge}",
+            value=round(share, 3),
+            limit=settings.cropped_share,
+        )
+        for edge, share in cut_at.items()
+    ]
+    if intracranial_ml > settings.largest_ml:
+        message = "the inside of the skull could not be told from the outside"
+        value = round(intracranial_ml)
+        flags.insert(0, Flag(code="not_head", message=message, value=value, limit=settings.largest_ml))
     return tuple(flags)

@@ -42,3 +42,8 @@ class IntracranialSettings(Settings, frozen=True, kw_only=True):
     enclosed_share: float
     no_head_ml: float
     second_head_share: float
+    empty_hu: int
+    bare_mm: float
+    cut_skull_mm2: float
+    cut_columns_mm2: float
+    edge_reach_mm: float

@@ -12,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from calcscan.knowledge.foreign_body import ForeignBodySettings
+from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
 from calcscan.material.foreign_body import foreign_bodies
+from calcscan.material.image_edge import at_image_edge
 from calcscan.material.recognised import Recognised
 from calcscan.model import Atlas, LeftOut, LesionMap, Registration, Scan, SearchRegion
 
@@ -26,6 +28,7 @@ def judge_material(
     atlas: Atlas | None = None,
     *,
     foreign_body: ForeignBodySettings | None = None,
+    intracranial: IntracranialSettings | None = None,
 ) -> LesionMap:
     """The lesions that are calcium, numbered from 1 again; the others stand in `left_out`, with their figures.
 
@@ -35,15 +38,19 @@ def judge_material(
         As the stages before left them.
     registration, atlas
         Where falx, tentorium, arteries and plexus lie, which calcify along courses like those of foreign bodies.
-    foreign_body
+    foreign_body, intracranial
         Instead of the settings in `calcscan/knowledge`.
     """
     settings = foreign_body or load(ForeignBodySettings)
-    return without(lesions, scan, foreign_bodies(lesions, scan, region, registration, atlas, settings=settings))
+    space = intracranial or load(IntracranialSettings)
+    rest = without(lesions, scan, foreign_bodies(lesions, scan, region, registration, atlas, settings=settings))
+    return without(rest, scan, at_image_edge(rest, scan, region, reach_mm=space.edge_reach_mm))
 
 
 def without(lesions: LesionMap, scan: Scan, recognised: Recognised) -> LesionMap:
     """The lesions but for those recognised as something else, which go to `left_out`."""
+    if not recognised.lesions:
+        return replace(lesions, flags=(*lesions.flags, *recognised.flags))
     kept = [lesion for lesion in lesions.lesions if lesion.id not in recognised.lesions]
     numbers = np.zeros(len(lesions.lesions) + 1, dtype=np.int32)
     numbers[[lesion.id for lesion in kept]] = np.arange(1, len(kept) + 1)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from calcscan.grid.geometry import apply
+from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Atlas, Registration, Scan, SearchRegion
+from calcscan.model import Atlas, Edge, Registration, Scan, SearchRegion
 from calcscan.summary.burden import Place
 
 _STEP = 3
@@ -28,6 +29,9 @@ def coverage(
     atlas_mm = apply(atlas.affine, kji * _STEP)
     index = scan.geometry.to_index(registration.to_scan(atlas_mm))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
+    if region is not None and Edge.FIELD_OF_VIEW in region.cut_at:
+        coarse = region.isotropic_hu
+        within &= sample_at(~coarse.covered, coarse.affine, registration.to_scan(atlas_mm), nearest=True) < 0.5
     between = np.isin(owner, [n for n, s in atlas.sites.items() if all_sites()[s.site].between_bones])
     nearest = np.clip(np.rint(index[:, 0]).astype(np.int64), 0, scan.geometry.shape[0] - 1)
     within &= ~(between & (scan.slice_thickness_mm[nearest] > settings.between_bones_thickest_mm))

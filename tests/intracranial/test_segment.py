@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from support.heads import (
     CLEAN,
     FALX,
@@ -26,6 +27,7 @@ from support.heads import (
 from calcscan.atlas import load_atlas
 from calcscan.errors import RefusedError
 from calcscan.intracranial import segment_intracranial
+from calcscan.model import Edge
 from calcscan.registration import register_atlas
 
 
@@ -192,3 +194,43 @@ def test_a_head_that_lacks_a_third_of_its_vault_is_read():
     hu[hole] = 45
     head = segment_intracranial(box_scan(hu))
     assert 1800 < head.intracranial_ml < 2300
+
+
+def seen_through(hu: np.ndarray, half: float, *, outside: int, noise_hu: float = 0.0, aside: float = 0.0) -> np.ndarray:
+    """Only a circle of this radius in voxels, `aside` from the middle."""
+    _, j, i = np.indices(hu.shape) - 45.5
+    air = outside + noise_hu * np.random.default_rng(0).standard_normal(hu.shape)
+    return np.where(np.hypot(j - aside, i) <= half, hu, air)
+
+
+@pytest.mark.parametrize(("outside", "noise_hu"), [(-1024, 0.0), (-1000, 0.0), (-1000, 8.0)])
+def test_a_field_of_view_that_cuts_the_head_is_said_and_what_it_hides_is_not_covered(outside, noise_hu):
+    hu = seen_through(egg(), 25.0, outside=outside, noise_hu=noise_hu, aside=6.0)
+    head = segment_intracranial(box_scan(hu))
+    assert head.cut_at == (Edge.FIELD_OF_VIEW,)
+    assert [flag.code for flag in head.flags if flag.value > 0.3] == ["cropped"]
+    cylinder_ml = 0.008 * (np.hypot(*(np.indices((92, 92)) - 45.5)) < 25.0).sum() * 70
+    assert head.intracranial_ml == pytest.approx(cylinder_ml, rel=0.15)
+    assert not head.isotropic_hu.covered[:, 0].any()
+    assert head.isotropic_hu.covered[head.isotropic_mask].mean() > 0.95
+
+
+def test_a_turned_field_of_view_is_seen_by_its_padding() -> None:
+    hu = seen_through(egg(), 28.0, outside=-1024)
+    turned = ndimage.rotate(hu, 20.0, (0, 2), reshape=False, order=1, cval=-1024)
+    assert Edge.FIELD_OF_VIEW in segment_intracranial(box_scan(turned)).cut_at
+
+
+def test_air_around_a_whole_head_cuts_nothing_off() -> None:
+    hu = np.where(egg() == -1000, -1024, egg())
+    hu[ball(hu.shape, 2.0, (46, 46, 8))] = -1024  # a sinus in the bone
+    head = segment_intracranial(box_scan(hu))
+    assert head.cut_at == ()
+    assert head.isotropic_hu.covered.mean() > 0.9
+
+
+@pytest.mark.parametrize("part", [np.s_[:, 46:], np.s_[:, :46], np.s_[:, :, :46], np.s_[:, 20:72, 20:72]])
+def test_half_a_head_is_said_to_be_cut_off(part: tuple[slice, ...]) -> None:
+    head = segment_intracranial(box_scan(egg()[part]))
+    assert set(head.cut_at) <= {Edge.LEFT_OR_FRONT, Edge.RIGHT_OR_BACK}
+    assert max(flag.value for flag in head.flags if flag.code == "cropped") > 0.2

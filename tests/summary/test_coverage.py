@@ -11,8 +11,8 @@ from support.lesions import FLOOR_MM3, lesion
 
 from calcscan.atlas import load_atlas
 from calcscan.facts import image_facts
-from calcscan.grid.geometry import Geometry
-from calcscan.model import Intracranial, LesionMap, Quality, Registration, Scan, Summary
+from calcscan.grid.geometry import Geometry, apply
+from calcscan.model import Edge, Intracranial, LesionMap, Quality, Registration, Scan, Summary
 from calcscan.summary import summarise_lesions
 
 FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
@@ -79,3 +79,14 @@ def test_the_vault_is_empty_only_where_it_was_judged_for_plaques() -> None:
     assert told["convexity_dura", "right"] is None
     found = rows(summary(-90.0, lesion(1, "convexity_dura", "right", 90.0), intracranial=judged)[0])
     assert found["convexity_dura", "right"] == 90.0
+
+
+def test_what_the_field_of_view_hides_is_unknown() -> None:
+    whole = replace(intracranial(), vault_assessable={})
+    coarse = whole.isotropic_hu
+    at = apply(coarse.affine, np.moveaxis(np.indices(coarse.values.shape), 0, -1))
+    shown = replace(coarse, covered=np.asarray(at[..., 0] > -5.0))
+    cut = replace(whole, isotropic_hu=shown, cut_at=(Edge.FIELD_OF_VIEW,))
+    told = rows(summary(-90.0, intracranial=cut)[0])
+    assert {told[site, "right"] for site in ("putamen", "cortex")} == {None}
+    assert {told[site, "left"] for site in ("putamen", "cortex")} == {0.0}

@@ -54,6 +54,23 @@ def box_around(kji: npt.NDArray[np.int64], margin: npt.ArrayLike, shape: tuple[i
     return tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
 
 
+def box_of(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
+    """The box of the True voxels of a mask (k, j, i) with a margin, as far as the grid reaches; all of an empty one.
+
+    >>> box_of(np.array([[[False, True, False, False]]]), 1)
+    (slice(0, 1, None), slice(0, 1, None), slice(0, 3, None))
+    """
+    flat = mask.any(axis=0)
+    held = [np.flatnonzero(along) for along in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
+    k, j, i = (
+        slice(max(int(places[0]) - margin, 0), min(int(places[-1]) + margin + 1, size))
+        if len(places)
+        else slice(0, size)
+        for places, size in zip(held, mask.shape, strict=True)
+    )
+    return k, j, i
+
+
 def corner_of(box: tuple[slice, ...]) -> npt.NDArray[np.int64]:
     """The first voxel of a box."""
     return np.array([part.start for part in box], dtype=np.int64)

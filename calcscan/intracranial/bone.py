@@ -16,6 +16,7 @@ from calcscan._kernels.touching import touches_outside
 from calcscan.components import lesion_table
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_of
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Scan
 
@@ -31,10 +32,14 @@ def without_bone(
     Twice: cutting the roots lets a large piece of the skull base fall into small ones, which are then judged alone.
     What then stays gets its own root back, as wide as itself.
     """
-    first = _cut(scan, inside, depth_mm, affine, settings)
-    second = _cut(scan, first.inside, depth_mm, affine, settings)
+    box = box_of(inside, margin=1)
+    part = Scan(hu=scan.hu[box], geometry=scan.geometry.part(box))
+    first = _cut(part, inside[box], depth_mm, affine, settings)
+    second = _cut(part, first.inside, depth_mm, affine, settings)
     roots = np.concatenate([first.roots_kji, second.roots_kji])
-    return _with_roots(scan, second.inside, roots, depth_mm, affine, settings)
+    out = np.zeros_like(inside)
+    out[box] = _with_roots(part, second.inside, roots, depth_mm, affine, settings)
+    return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def box_of(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
     >>> box_of(np.array([[[False, True, False, False]]]), 1)
     (slice(0, 1, None), slice(0, 1, None), slice(0, 3, None))
     """
-    flat = mask.any(axis=0)
+    flat = np.asarray(mask.any(axis=0))
     held = [np.flatnonzero(along) for along in (mask.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))]
     k, j, i = (
         slice(max(int(places[0]) - margin, 0), min(int(places[-1]) + margin + 1, size))

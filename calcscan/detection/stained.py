@@ -36,6 +36,8 @@ class Softness:
     """Of its densest tenth, averaged."""
     edge_mm: float
     """Over which the density falls from the piece's to brain's, within the slices."""
+    max_hu: float
+    """Of its densest voxel."""
 
     @property
     def evidence(self) -> Mapping[str, float]:
@@ -64,6 +66,7 @@ def judge_density(
     beside a bright region of stained brain, are not surely calcium. `regions`: those that are known already."""
     softness = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
     stained = _find_stained(scan, pieces, softness, settings)
+    stained |= {n for n, piece in enumerate(softness) if _is_noisy_blood(piece, intracranial.noise_hu or 0.0, settings)}
     if regions is None:
         regions = _find_regions(scan, intracranial, surround, pieces, softness, stained, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
@@ -88,8 +91,22 @@ def _find_regions(
     for n, (kji, piece) in enumerate(zip(pieces, softness, strict=True)):
         if n not in stained:
             faint = sharp if _is_sharp(piece, settings) else soft
-            (faint if _is_faint(piece, settings) else dense).append(kji)
+            if _is_faint(piece, settings):
+                faint.append(kji)
+            else:
+                dense.append(_dense_part(scan, intracranial, kji, piece, settings))
     return find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
+
+
+def _dense_part(
+    scan: Scan, intracranial: Intracranial, kji: Voxels, piece: Softness, settings: ThresholdSettings
+) -> Voxels:
+    """The voxels (n, 3) of a large piece that reach half of its own density: the others may be stained brain around a
+    deposit, which its blur doesn't explain."""
+    if piece.volume_mm3 < settings.stained_mm3:
+        return kji
+    brain_hu = float(intracranial.brain_hu or 0.0)
+    return np.asarray(kji[scan.hu[tuple(kji.T)] >= brain_hu + (piece.dense_hu - brain_hu) / 2.0])
 
 
 def _find_stained(
@@ -150,6 +167,13 @@ def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
     return _is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
 
 
+def _is_noisy_blood(piece: Softness, noise_hu: float, settings: ThresholdSettings) -> bool:
+    """Whether a piece is, with its noise averaged out, no denser than blood, and its peak no higher than noise lifts
+    blood: thin blood in a noisy picture."""
+    blood_hu = float(settings.asked_blood_hu)
+    return piece.dense_hu < blood_hu and piece.max_hu < blood_hu + settings.blood_noise_factor * noise_hu
+
+
 def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settings: ThresholdSettings) -> Softness:
     """The softness of a piece with counted voxels (n, 3)."""
     pixel_mm = np.array(scan.geometry.spacing_mm[1:])
@@ -176,6 +200,7 @@ def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settin
         volume_mm3=float(scan.geometry.voxel_mm3[kji[:, 0]].sum()),
         dense_hu=float(np.percentile(values, 90)),
         edge_mm=excess / fall if fall > 0 else float("inf"),
+        max_hu=float(scan.hu[tuple(kji.T)].max()),
     )
 
 

@@ -68,6 +68,7 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     sinus_radius_mm: float
     sinus_ml: float
     uncertain_ml: float
+    blood_noise_factor: float
     table_mm: float
     ring_mm: float
     stands_out_by: float

@@ -172,7 +172,8 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
         missed = (
             f"At this threshold, calcification of {result.settings['reference_hu']:g} HU may be missed at any size"
             if floor_mm3 is None
-            else f"Calcification smaller than about {short(floor_mm3)} cubic mm may be missed"
+            else f"Found is one ball of {result.settings['reference_hu']:g} HU and about {short(floor_mm3)} cubic mm; "
+            "what is smaller, fainter or in pieces may be missed"
         )
         lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")
     low_hu = settings.window_centre_hu - settings.window_width_hu / 2

@@ -127,7 +127,9 @@ def _asked(report: Report) -> str:
 
 def _floor(report: Report) -> str:
     floor_mm3 = report.detection_floor_mm3
-    return f" (detection limit about {_number(floor_mm3)} mm3)" if floor_mm3 is not None else ""
+    if floor_mm3 is None:
+        return ""
+    return f" (detection limit: one ball of {report.settings['reference_hu']:g} HU and about {_number(floor_mm3)} mm3)"
 
 
 def _no_floor(report: Report) -> list[str]:

@@ -199,7 +199,16 @@ def examine(
         flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
         if any(flag.code == FlagCode.SHARP_KERNEL for flag in flags):
             scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
-    lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
+    lesions = search(
+        scan,
+        region,
+        registration,
+        atlas,
+        threshold_hu=threshold_hu,
+        contrast=any(flag.code == FlagCode.CONTRAST for flag in flags),
+        settings=settings,
+        stage=stage,
+    )
     return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
 
 
@@ -210,10 +219,14 @@ def search(
     atlas: Atlas,
     *,
     threshold_hu: float | None = None,
+    contrast: bool = False,
     settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> LocatedLesionMap:
-    """Every calcification of a region that is known already, measured and located."""
+    """Every calcification of a region that is known already, measured and located.
+
+    Where `contrast` medium was seen in the picture, nothing that it may have enhanced is counted.
+    """
     settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("detect"):
         lesions = detect_lesions(
@@ -228,6 +241,7 @@ def search(
             atlas,
             foreign_body=settings.foreign_body,
             intracranial=settings.intracranial,
+            enhanced_high_hu=settings.inspection.enhanced_high_hu if contrast else None,
         )
     with stage("locate"):
         return locate_lesions(

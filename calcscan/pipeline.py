@@ -40,7 +40,7 @@ from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
 from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
-from calcscan.quality import judge_quality
+from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
@@ -203,7 +203,16 @@ def examine(
         )
     with stage("inspect"):
         flags = (*sharp, *inspect_scan(scan, region, registration, atlas, settings=settings.inspection))
-    lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
+    lesions = search(
+        scan,
+        region,
+        registration,
+        atlas,
+        threshold_hu=threshold_hu,
+        contrast=any(flag.code == FlagCode.CONTRAST for flag in flags),
+        settings=settings,
+        stage=stage,
+    )
     return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
 
 
@@ -214,11 +223,15 @@ def search(
     atlas: Atlas,
     *,
     threshold_hu: float | None = None,
+    contrast: bool = False,
     settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> LocatedLesionMap:
     """Every calcification of a region that is known already, measured and located; of a sharp picture as an ordinary
-    one would show it."""
+    one would show it.
+
+    Where `contrast` medium was seen in the picture, nothing that it may have enhanced is counted.
+    """
     settings, stage = settings or StageSettings.load(), stage or Stages()
     scan = as_ordinary(scan, settings.volume)
     with stage("detect"):
@@ -234,6 +247,7 @@ def search(
             atlas,
             foreign_body=settings.foreign_body,
             intracranial=settings.intracranial,
+            enhanced_high_hu=settings.inspection.enhanced_high_hu if contrast else None,
         )
     with stage("locate"):
         return locate_lesions(

@@ -198,11 +198,11 @@ def light_helmet(scan: Scan, rng: np.random.Generator) -> Scan:
 # The skull opened
 
 
-def _opened(scan: Scan, hole: Callable[[Place], Array]) -> Scan:
-    """The scan with soft tissue for bone of the skull where `hole` is true; bone on its way inwards only."""
+def _opened(scan: Scan, hole: Callable[[Place], Array], *, deepest: float = 22.0) -> Scan:
+    """The scan with soft tissue for bone of the skull where `hole` is true, to this depth below the skin."""
 
     def paint(at: Place, old: Array) -> Array:
-        where = hole(at) & (at.away < -1.0) & (at.away > -22.0)
+        where = hole(at) & (at.away < -1.0) & (at.away > -deepest)
         bone = ndimage.binary_dilation((old > 110) & where, iterations=2) & where & (old > 80)
         out = np.where(bone, 42.0, old)
         return np.where(bone, ndimage.gaussian_filter(out, 0.7), out)
@@ -244,7 +244,7 @@ def open_fontanelle(scan: Scan, rng: np.random.Generator) -> Scan:
         sutures = (np.abs(at.x) < 3.0) | (np.abs(at.y + 15.0) < 3.0)
         return (at.z > 20.0) & (diamond | sutures)
 
-    return _opened(scan, hole)
+    return _opened(scan, hole, deepest=40.0)
 
 
 # What is wrong within
@@ -281,7 +281,7 @@ def cadaver(scan: Scan, rng: np.random.Generator) -> Scan:
     trees = [(radius, cKDTree(path)) for radius, path in courses]
 
     def paint(at: Place, old: Array) -> Array:
-        deep = (at.away < -14.0) & (old > -20) & (old < 85)
+        deep = (at.away < -14.0) & (old > -20) & (ndimage.maximum_filter(old, 7) < 85)
         out = np.where(deep, 27.0 + 0.35 * (old - 27.0), old)
         horn = np.sqrt(((np.abs(at.x) - 13) / 5.0) ** 2 + ((at.y + 22) / 12.0) ** 2 + ((at.z - 12) / 8.0) ** 2)
         out = _put(out, (horn - 1) * 6.0, -950.0)

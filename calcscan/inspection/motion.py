@@ -69,7 +69,8 @@ def contour_jumps_mm(scan: Scan, intracranial: Intracranial, settings: Inspectio
 
 
 def _outer_table_mm(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Array:
-    """Distance of the outer table from an axis through the head, by slice and ray; NaN where there is no bone."""
+    """Distance of the outer table from an axis through the head, by slice and ray; NaN where there is no bone, or
+    the edge of the picture cuts it off."""
     grid, coarse = scan.geometry, intracranial.isotropic_hu
     inside = np.argwhere(intracranial.isotropic_mask)[::50]
     centre = apply(coarse.affine, inside).mean(axis=0)
@@ -92,7 +93,10 @@ def _outer_table_mm(scan: Scan, intracranial: Intracranial, settings: Inspection
             scan.hu[k], np.moveaxis(ji, -1, 0), order=1, output=np.float32, mode="constant", cval=-1024
         )
         table = (depth_mm > -settings.table_mm) & (depth_mm != 0.0)
-        out[k] = _last_crossing_mm(np.where(table, hu, -1024.0), radius_mm, settings.edge_hu)
+        found_mm = _last_crossing_mm(np.where(table, hu, -1024.0), radius_mm, settings.edge_hu)
+        beyond = axis + (np.nan_to_num(found_mm) + settings.cut_table_mm)[:, None] * way
+        pictured = sample_at(coarse.covered, coarse.affine, beyond, nearest=True) > 0.5
+        out[k] = np.where(pictured, found_mm, np.nan)
     return out
 
 

@@ -20,9 +20,10 @@ from scipy import ndimage
 from calcscan.errors import RefusedError
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
-from calcscan.grid.masks import distance_mm, largest_piece
+from calcscan.grid.masks import distance_mm
 from calcscan.intracranial.bone import without_bone
 from calcscan.intracranial.pictured import Picture, near, pictured
+from calcscan.intracranial.skull import find_skull
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import AIR_HU, Edge, Flag, Intracranial, Scan
@@ -49,10 +50,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     settings = settings or load(IntracranialSettings)
     spacing_mm = float(settings.grid_mm)
     coarse = resample_isotropic(scan.hu, scan.geometry, spacing_mm, outside_hu=AIR_HU)
-    bone = largest_piece(coarse.values > settings.bone_hu)
-    if not bone.any():
-        raise RefusedError("no bone in it", code="not_head", hint="calcscan reads head CTs only")
-    _refuse_two_heads(coarse, bone, settings)
+    bone = find_skull(coarse, settings)
     picture = pictured(scan, coarse, bone, settings)
     coarse, bone, empty = _around_bone(picture)
     bone = _with_flaps(coarse, bone, settings)
@@ -103,25 +101,6 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         flags=_flags(cut_at, intracranial_ml, settings),
         cut_at=tuple(cut_at),
     )
-
-
-def _refuse_two_heads(coarse: IsotropicVolume, skull: Mask, settings: IntracranialSettings) -> None:
-    """`RefusedError` where a second piece of bone is as large as a skull, and closed around as much as one."""
-    other, enough = (coarse.values > settings.bone_hu) & ~skull, settings.second_head_share * skull.sum()
-    if other.sum() < enough or not other.any():
-        return
-    pieces, _ = ndimage.label(other)
-    voxels = np.bincount(pieces.ravel())
-    voxels[0] = 0
-    for number in np.flatnonzero(voxels >= enough):
-        piece = pieces == number
-        closed = sum(int(ndimage.binary_fill_holes(level).sum() - level.sum()) for level in piece if level.any())
-        if closed * coarse.spacing_mm**3 / 1000.0 >= settings.smallest_ml:
-            raise RefusedError(
-                "there is more than one head in it",
-                code="not_head",
-                hint="cut the picture so that it holds one head, and run again",
-            )
 
 
 def _refuse_no_skull(

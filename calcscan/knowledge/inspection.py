@@ -67,3 +67,4 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     jump_share: float
     contour_share: float
     table_mm: float
+    cut_table_mm: float

@@ -14,6 +14,7 @@ import numpy as np
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
+from calcscan.material.enhanced import enhanced
 from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.image_edge import at_image_edge
 from calcscan.material.recognised import Recognised
@@ -29,6 +30,7 @@ def judge_material(
     *,
     foreign_body: ForeignBodySettings | None = None,
     intracranial: IntracranialSettings | None = None,
+    enhanced_high_hu: float | None = None,
 ) -> LesionMap:
     """The lesions that are calcium, numbered from 1 again; the others stand in `left_out`, with their figures.
 
@@ -40,11 +42,16 @@ def judge_material(
         Where falx, tentorium, arteries and plexus lie, which calcify along courses like those of foreign bodies.
     foreign_body, intracranial
         Instead of the settings in `calcscan/knowledge`.
+    enhanced_high_hu
+        Given where contrast medium is seen in the picture: what nowhere exceeds this may be enhanced.
     """
     settings = foreign_body or load(ForeignBodySettings)
     space = intracranial or load(IntracranialSettings)
     rest = without(lesions, scan, foreign_bodies(lesions, scan, region, registration, atlas, settings=settings))
-    return without(rest, scan, at_image_edge(rest, scan, region, reach_mm=space.edge_reach_mm))
+    rest = without(rest, scan, at_image_edge(rest, scan, region, reach_mm=space.edge_reach_mm))
+    if enhanced_high_hu is None:
+        return rest
+    return without(rest, scan, enhanced(rest, enhanced_high_hu=enhanced_high_hu))
 
 
 def without(lesions: LesionMap, scan: Scan, recognised: Recognised) -> LesionMap:

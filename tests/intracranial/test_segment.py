@@ -187,6 +187,24 @@ def test_two_heads_in_one_picture_are_refused():
     assert refused.value.code == "not_head"
 
 
+def test_a_childs_head_or_part_of_one_beside_another_is_refused_too() -> None:
+    one = egg()
+    small = np.full(one.shape, -1000)
+    small[14:78, 14:78, 14:78] = ndimage.zoom(one, 64 / 92, order=0)
+    for other in (small, one[:, :, :55], one[:, :62]):
+        axis = 1 if other.shape[1] < 92 else 2
+        with pytest.raises(RefusedError, match="more than one head"):
+            segment_intracranial(box_scan(np.concatenate([one, other], axis=axis)))
+
+
+@pytest.mark.parametrize("shell_hu", [400, 1500])
+def test_within_a_helmet_the_head_is_found(shell_hu: int) -> None:
+    hu = np.pad(egg(), 10, constant_values=-1000)
+    hu[ball(hu.shape, 52.0) & ~ball(hu.shape, 48.0)] = shell_hu
+    hu[:20] = -1000  # open below
+    assert segment_intracranial(box_scan(hu)).intracranial_ml == pytest.approx(4 / 3 * np.pi * 7.4**3, rel=0.06)
+
+
 def test_a_head_that_lacks_a_third_of_its_vault_is_read():
     hu = egg()
     k, j, i = np.indices(hu.shape) - 45.5

@@ -209,7 +209,7 @@ def examine(
         registration,
         atlas,
         threshold_hu=threshold_hu,
-        contrast=any(flag.code == FlagCode.CONTRAST for flag in flags),
+        contrast=any(flag.code == FlagCode.CONTRAST for flag in (*scan.flags, *flags)),
         settings=settings,
         stage=stage,
     )
@@ -230,7 +230,7 @@ def search(
     """Every calcification of a region that is known already, measured and located; of a sharp picture as an ordinary
     one would show it.
 
-    Where `contrast` medium was seen in the picture, nothing that it may have enhanced is counted.
+    Where `contrast` medium is known or seen, nothing that it may have enhanced is counted.
     """
     settings, stage = settings or StageSettings.load(), stage or Stages()
     scan = as_ordinary(scan, settings.volume)

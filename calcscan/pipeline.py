@@ -20,7 +20,7 @@ from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.guideline import merged_facts, plain_facts, recommend
-from calcscan.inspection import inspect_scan
+from calcscan.inspection import inspect_scan, moved_slices
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -197,6 +197,8 @@ def examine(
         )
     with stage("inspect"):
         flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+        if any(flag.code == FlagCode.MOTION for flag in flags):
+            region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.SHARP_KERNEL for flag in flags):
             scan = replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
     lesions = search(scan, region, registration, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)

@@ -62,5 +62,6 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     overshoot_below_brain_hu: float
     jump_mm: float
     jump_share: float
+    moved_mm: float
     contour_share: float
     table_mm: float

@@ -27,9 +27,11 @@ from calcscan.localisation.bone_or_lesion import (
     bone_evidence,
     bone_evidence_without_atlas,
     hangs_on_bone,
+    in_motion,
     is_convexity_dura,
+    near_bone_in_motion,
 )
-from calcscan.localisation.features import bone_contacts, measure_features
+from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
 from calcscan.model import (
@@ -80,6 +82,8 @@ def locate_lesions(
             evidence = bone_evidence_without_atlas(contact, settings)
             if evidence is not None:
                 bone.append(_left_out(evidence, scan, kji, settings))
+            elif near_bone_in_motion(contact, kji, region, settings):
+                bone.append(_moved(contact, scan, kji))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
@@ -90,6 +94,9 @@ def locate_lesions(
         evidence = bone_evidence(features, site, share, settings)
         if evidence is not None:
             bone.append(_left_out(evidence, scan, kji, settings))
+            continue
+        if near_bone_in_motion(contact, kji, region, settings):
+            bone.append(_moved(contact, scan, kji))
             continue
         also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
         if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, votes, settings):
@@ -107,8 +114,12 @@ def locate_lesions(
             parts += split_lesion(located, kji, scan, registration, atlas, weights, settings, thresholds)
         else:
             parts.append(Part(lesion=located, kji=kji))
+    before = [
+        replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item for item in region.left_out
+    ]
     left_out = tuple(
-        with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
+        with_nearest_site(item, scan, region, registration, atlas, settings)
+        for item in (*lesions.left_out, *before, *bone)
     )
     return _renumbered(lesions, parts, left_out)
 
@@ -119,6 +130,12 @@ def _left_out(
     """What is bone; beyond doubt where no valley parts it from other bone."""
     sure = evidence.saddle >= settings.one_with_bone
     return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
+
+
+def _moved(contact: BoneContact, scan: Scan, kji: npt.NDArray[np.int64]) -> LeftOut:
+    """What may be bone beside its place, as the head moved."""
+    figures = {"touches_bone": float(contact.touches_bone), "deepest_mm": round(contact.deepest_mm, 3)}
+    return LeftOut.of(scan, kji, LeftOutReason.MOTION, figures)
 
 
 def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftOut, ...]) -> LocatedLesionMap:

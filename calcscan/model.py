@@ -189,6 +189,10 @@ class SearchRegion(Intracranial):
     """Voxels of masses that no bone explains, (n, 3): in the mask, though they may hang on bone, and never bone."""
     vault_assessable: Mapping[str, float]
     """The share of the vault, `left` and `right`, in which a plaque would have been detected; empty if unknown."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What stands out from bone as calcification does and was taken for bone; not in the mask."""
+    moved_slices: tuple[int, ...] = ()
+    """Slices taken while the head moved, in which bone lies where it is not."""
 
     @classmethod
     def of(
@@ -200,6 +204,7 @@ class SearchRegion(Intracranial):
         base_peaks_kji: npt.NDArray[np.int64] | None = None,
         masses_kji: npt.NDArray[np.int64] | None = None,
         vault_assessable: Mapping[str, float] | None = None,
+        left_out: tuple[LeftOut, ...] = (),
     ) -> SearchRegion:
         """An intracranial space with what was recovered in contact with bone; nothing of what is left out."""
         none = np.empty((0, 3), dtype=np.int64)
@@ -210,6 +215,7 @@ class SearchRegion(Intracranial):
             base_peaks_kji=none if base_peaks_kji is None else base_peaks_kji,
             masses_kji=none if masses_kji is None else masses_kji,
             vault_assessable=vault_assessable or {},
+            left_out=left_out,
         )
 
 

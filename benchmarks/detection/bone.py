@@ -3,11 +3,11 @@
     python -m benchmarks.detection.bone --scans DIR [INPUT...] [--scan NAME ...] [--copies plain turn_x+20 ...]
         [--changes hyperostosis craniectomy ...] [--seeds 200 201] [--from-mm3 30] [--left-out]
 
-Each head passes through all stages as it is, in copies (`benchmarks/heads/copies.py`: turned, cropped, averaged) and with
-its bone changed (`benchmarks/heads/bone.py`: hyperostosis, craniectomies, burr holes, flaps, motion), at a place and a
-size that each seed chooses. What the head shows as it is counts as its own: a lesion of the same site, no more than 8 mm
-away in the atlas, is not counted in a copy. Printed is every other lesion of `--from-mm3` and more, and at the end how
-many in how many pictures. Lesions of the unchanged heads are listed as `own`: those need a look by eye. Seeds below 200
+Each head passes through all stages as it is, in copies (`benchmarks/heads/copies.py`: turned, cropped, averaged) and
+with its bone changed (`benchmarks/heads/bone.py`: hyperostosis, craniectomies, burr holes, flaps, motion), at a place
+and a size that each seed chooses. What the head shows as it is counts as its own: a lesion of the same site, no more
+than 8 mm away in the atlas, is not counted in a copy. Printed is every other lesion of `--from-mm3` and more, and at
+the end how many in how many pictures. Lesions of the unchanged heads are listed as `own`: those need a look by eye. Seeds below 200
 were used for tuning. `--thick 5` averages each changed head to slices of 5 mm.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ from calcscan import pipeline
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.errors import CalcscanError
+from calcscan.inspection import inspect_scan, moved_slices
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import LocatedLesion, Registration, Scan
+from calcscan.quality import FlagCode
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 
@@ -114,7 +117,9 @@ def _judged(
         return ()
     registration = registration or register_atlas(space, atlas, settings=settings.registration)
     region = recover_bone_contact(scan, space, registration, atlas)
-    flags = pipeline.inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+    flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
+    if any(flag.code == FlagCode.MOTION for flag in flags):
+        region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
     located = pipeline.search(scan, region, registration, atlas, settings=settings)
     found = [
         (lesion, registration.to_atlas(np.array(lesion.centroid_lps_mm)))
@@ -123,7 +128,7 @@ def _judged(
     ]
     new = [one for one in found if not any(_same(one, other) for other in own)]
     doubt = "" if registration.accepted else ", registration not accepted"
-    doubt += ", motion" if any(flag.code == "motion" for flag in flags) else ""
+    doubt += ", motion" if any(flag.code == FlagCode.MOTION for flag in flags) else ""
     bone = [item for item in located.left_out if item.reason in ("bone", "motion")]
     sure = sum(item.sure for item in bone)
     print(f"{head} {name}{doubt}: {len(new)}; {len(bone)} taken for bone, {sure} surely", flush=True)

@@ -88,7 +88,7 @@ def _dome(ways: Array, at: Array, wide_deg: float) -> Array:
 def craniectomy(head: Head, seed: int) -> Scan:
     """A piece of the vault taken away, by an outline of straight cuts or an uneven one."""
     rng = np.random.default_rng(seed)
-    kji, world, depth = head.near_vault(6.0, SCALP_MM)
+    kji, world, _ = head.near_vault(6.0, SCALP_MM)
     at = head.way(float(rng.choice([-1.0, 1.0])), float(rng.uniform(-0.8, 0.8)), float(rng.uniform(0.0, 0.9)))
     return _painted(head, kji, _outline_mm(head, world, at, rng, straight=bool(rng.random() < 0.5)), SOFT_HU)
 
@@ -96,7 +96,7 @@ def craniectomy(head: Head, seed: int) -> Scan:
 def burr_holes(head: Head, seed: int) -> Scan:
     """One to four holes of 8 to 15 mm drilled through the vault."""
     rng = np.random.default_rng(seed)
-    kji, world, depth = head.near_vault(4.0, SCALP_MM)
+    kji, world, _ = head.near_vault(4.0, SCALP_MM)
     inside = np.full(len(world), -np.inf)
     for _ in range(int(rng.integers(1, 5))):
         at = head.way(float(rng.uniform(-1.0, 1.0)), float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.1, 0.9)))
@@ -107,7 +107,7 @@ def burr_holes(head: Head, seed: int) -> Scan:
 def flap(head: Head, seed: int) -> Scan:
     """A bone flap put back with a gap of 1 to 4 mm around it and burr holes on the cut, level with the vault."""
     rng = np.random.default_rng(seed)
-    kji, world, depth = head.near_vault(4.0, SCALP_MM)
+    kji, world, _ = head.near_vault(4.0, SCALP_MM)
     at = head.way(float(rng.choice([-1.0, 1.0])), float(rng.uniform(-0.8, 0.6)), float(rng.uniform(0.1, 0.8)))
     outline = _outline_mm(head, world, at, rng, straight=bool(rng.random() < 0.5))
     gap = float(rng.uniform(0.5, 2.0)) - np.abs(outline)
@@ -121,7 +121,7 @@ def flap(head: Head, seed: int) -> Scan:
 def sunken_flap(head: Head, seed: int) -> Scan:
     """The same flap sunk or lifted by up to 4 mm and somewhat tilted."""
     rng = np.random.default_rng(seed)
-    kji, world, depth = head.near_vault(12.0, SCALP_MM)
+    kji, world, _ = head.near_vault(12.0, SCALP_MM)
     at = head.way(float(rng.choice([-1.0, 1.0])), float(rng.uniform(-0.8, 0.6)), float(rng.uniform(0.2, 0.8)))
     outline = _outline_mm(head, world, at, rng, straight=False)
     moved_mm, tilt = float(rng.uniform(-2.0, 4.0)), rng.uniform(-0.05, 0.05, size=3)

@@ -60,6 +60,8 @@ class Rays:
     """What each stands for: solid angle; in slices, angle times the slab's height in mm."""
     seen: Mask
     """Whether it meets a table."""
+    hole: Mask
+    """Whether it and those around it run out through the vault, in the scan, and meet no table."""
     dense_mm: Array
     """Where the dense surface begins."""
     table_mm: Array
@@ -127,6 +129,8 @@ def cast(
         dense_mm, table_mm = dense_mm[nearest], table_mm[nearest]
     count = int(settings.rays_beside) if radial else 3
     beside = np.asarray(cKDTree(places).query(places, count)[1], dtype=np.int64)
+    around = beside if radial else np.column_stack([beside, _next_slices(ways, slices)])
+    through = reaches & scanned & ~meets
     return Rays(
         radial=radial,
         centres=centres,
@@ -134,9 +138,10 @@ def cast(
         slices=slices,
         ways=ways,
         beside=beside,
-        around=beside if radial else np.column_stack([beside, _next_slices(ways, slices)]),
+        around=around,
         cell=cell,
         seen=seen,
+        hole=np.asarray(through[around].all(axis=1)),
         dense_mm=dense_mm,
         table_mm=table_mm,
         top_hu=hu.max(axis=1),

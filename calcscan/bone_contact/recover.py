@@ -8,18 +8,21 @@ registration the intracranial space stays as it is.
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from calcscan.bone_contact.bone_rises import RefusedRise
 from calcscan.bone_contact.masses import brain_centre_mm, detect_masses
-from calcscan.bone_contact.rays import RADIUS_MM, Mask, directions, from_vertex_deg
+from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
-from calcscan.model import Atlas, Intracranial, Registration, Scan, SearchRegion
+from calcscan.model import Atlas, Intracranial, LeftOut, Registration, Scan, SearchRegion
 
 
 def recover_bone_contact(
@@ -54,8 +57,12 @@ def recover_bone_contact(
     air = air or load(AirContactSettings)
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
     plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
+    for rise in plaques.refused:
+        mask[tuple(rise.kji.T)] = False
     mask[tuple(plaques.kji.T)] = True
-    masses_kji = detect_masses(scan, intracranial, registration, atlas, settings, space)
+    masses_kji = _without_hyperostosis(
+        detect_masses(scan, intracranial, registration, atlas, settings, space), plaques.refused, scan
+    )
     mask[tuple(masses_kji.T)] = True
     return SearchRegion.of(
         intracranial,
@@ -64,7 +71,38 @@ def recover_bone_contact(
         base_peaks_kji=base_peaks_kji,
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
+        left_out=_bone(scan, plaques.refused, mask, settings),
     )
+
+
+def _without_hyperostosis(masses_kji: Numbers, refused: tuple[RefusedRise, ...], scan: Scan) -> Numbers:
+    """The masses but for those that are a rise of the table with its like on the other side: the sides of a
+    hyperostosis differ by more than the mirror image of a normal skull does."""
+    knobs = [rise.kji for rise in refused if "mirrored_share" in rise.evidence]
+    if not knobs or not len(masses_kji):
+        return masses_kji
+    corner = np.min([masses_kji.min(axis=0), *(kji.min(axis=0) for kji in knobs)], axis=0)
+    shape = np.max([masses_kji.max(axis=0), *(kji.max(axis=0) for kji in knobs)], axis=0) - corner + 1
+    mass, knob = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    mass[tuple((masses_kji - corner).T)] = True
+    knob[tuple((np.concatenate(knobs) - corner).T)] = True
+    pieces, count = ndimage.label(mass, np.ones((3, 3, 3), dtype=np.bool_))
+    numbers = pieces[tuple((masses_kji - corner).T)]
+    size = np.bincount(numbers, minlength=count + 1)
+    shared = np.bincount(pieces[knob], minlength=count + 1)
+    return np.asarray(masses_kji[(4 * shared < size)[numbers]])
+
+
+def _bone(
+    scan: Scan, refused: tuple[RefusedRise, ...], mask: Mask, settings: BoneContactSettings
+) -> tuple[LeftOut, ...]:
+    """What rises from the vault as a plaque does, and was taken for bone: as far as no mass claims it."""
+    items = []
+    for rise in refused:
+        kji = rise.kji[~mask[tuple(rise.kji.T)]]
+        if float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) >= settings.bone_listed_mm3:
+            items.append(LeftOut.of(scan, kji, LeftOutReason.BONE, rise.evidence))
+    return tuple(items)
 
 
 def _assessable_share(points_mm: Array, settings: BoneContactSettings) -> dict[str, float]:

@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
+from calcscan.bone_contact.bone_rises import RefusedRise, Rise, bone_evidence
 from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast, from_vertex_deg
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
@@ -40,6 +41,8 @@ class Plaques:
     """Every voxel of a plaque, (n, 3)."""
     judged: Array
     """Points of the vault at which a plaque would have been detected, LPS mm."""
+    refused: tuple[RefusedRise, ...]
+    """What rises as a plaque does, and is bone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,10 @@ def detect_vault_plaques(
     told &= layer_mm >= np.maximum(plaque.plaque_layer_mm, seen.smear_mm)
     told &= rays.table_mm - blur_mm <= course_mm + off_mm
     base = np.isfinite(blur_mm) & (layer_mm >= plaque.plaque_layer_mm / 2.0)
-    plaques = _large_enough(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
-    reach = [np.unique(rays.around[rays.around[rise]]) for rise in plaques]
+    rises = _large_enough(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
+    slab_mm = 0.0 if rays.radial else float(np.median(scan.slice_reach_mm))
+    evidence = bone_evidence(rises, rays, to_head_axes(rays.points(seen.surface_mm)), slab_mm, settings)
+    reach = [np.unique(rays.around[rays.around[rise.rays]]) for rise in rises]
     every = np.unique(np.concatenate([high[:0], *reach]))
     blur_mm[every] = _median_around(rays, seen.layer_mm, every, settings)
     blur_mm[np.isinf(blur_mm)] = 0.0
@@ -91,7 +96,21 @@ def detect_vault_plaques(
     edge_mm = np.minimum(rays.table_mm - blur_mm + pulled_mm, course_mm + off_mm)
     bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
     bone_mm[~base] = np.minimum(bone_mm, course_mm - settings.rim_mm)[~base]
-    return Plaques(kji=_voxels(scan, rays, reach, bone_mm, settings), judged=rays.points(seen.surface_mm)[seen.clear])
+    found = list(zip(_voxels(scan, rays, reach, bone_mm, settings), evidence, strict=True))
+    judged = [(kji, bone | _cortical(scan, kji, space)) for kji, bone in found]
+    return Plaques(
+        kji=np.concatenate([np.empty((0, 3), dtype=np.int64), *(kji for kji, bone in judged if not bone)]),
+        judged=rays.points(seen.surface_mm)[seen.clear],
+        refused=tuple(RefusedRise(kji=kji, evidence=bone) for kji, bone in judged if bone and len(kji)),
+    )
+
+
+def _cortical(scan: Scan, kji: Numbers, space: IntracranialSettings) -> dict[str, float]:
+    """The density that half of a rise's voxels (n, 3) reach, where it is that of cortical bone; else empty."""
+    if not len(kji):
+        return {}
+    half_hu = float(np.median(scan.hu[tuple(kji.T)]))
+    return {"median_hu": half_hu} if half_hu >= space.cortical_hu else {}
 
 
 def _seen(
@@ -204,9 +223,9 @@ def _large_enough(
     told: Mask,
     settings: BoneContactSettings,
     limits: PlaqueLimits,
-) -> list[Numbers]:
-    """The rays of each plaque: those of `base` that hang together, with enough area told, and not too broad. What is no
-    higher than slab and interpolation smear a step of bone is none."""
+) -> list[Rise]:
+    """Each rise: the rays of `base` that hang together, with enough area told. What is no higher than slab and
+    interpolation smear a step of bone is none."""
     if len(base) == 0:
         return []
     number = np.full(len(told), -1)
@@ -218,11 +237,15 @@ def _large_enough(
     ray_mm2 = (rays.cell_mm2(seen.surface_mm) / seen.upright)[base]
     told_mm2 = np.bincount(bump, ray_mm2 * told[base], minlength=count)
     base_mm2 = np.bincount(bump, ray_mm2, minlength=count)
-    plaque = (told_mm2 >= limits.plaque_mm2) & (base_mm2 <= np.pi / 4 * settings.plaque_wide_mm**2)
-    bumps = [base[bump == number] for number in np.flatnonzero(plaque)]
     at = rays.points(seen.surface_mm)
+    rises = [
+        Rise(rays=base[bump == number], mm2=float(base_mm2[number]), high_mm=seen.rise_mm * seen.upright)
+        for number in np.flatnonzero(told_mm2 >= limits.plaque_mm2)
+    ]
     return [
-        rise for rise in bumps if not rays.radial or _slabs(scan, rays, rise[told[rise]], at) >= settings.step_slabs
+        rise
+        for rise in rises
+        if not rays.radial or _slabs(scan, rays, rise.rays[told[rise.rays]], at) >= settings.step_slabs
     ]
 
 
@@ -234,9 +257,11 @@ def _slabs(scan: Scan, rays: Rays, which: Numbers, at: Array) -> float:
     return float(np.ptp(at[which] @ normal)) / max(aslant * slab_mm, 1e-6)
 
 
-def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, settings: BoneContactSettings) -> Numbers:
-    """Native voxels between the dense surface and `bone_mm`, along the rays that meet a plaque and their neighbours."""
-    out = [np.empty((0, 3), dtype=np.int64)]
+def _voxels(
+    scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, settings: BoneContactSettings
+) -> list[Numbers]:
+    """Native voxels between the dense surface and `bone_mm`, along the rays that meet each rise and those beside."""
+    out: list[Numbers] = []
     low_mm = rays.dense_mm[rays.beside].min(axis=1) - 1.0
     tree = cKDTree(rays.places())
     for reach in reaches:
@@ -248,4 +273,4 @@ def _voxels(scan: Scan, rays: Rays, reaches: list[Numbers], bone_mm: Array, sett
         far_mm, places = rays.along(scan.geometry, kji)
         _, ray = tree.query(places)
         out.append(kji[np.isin(ray, reach) & (far_mm >= low_mm[ray]) & (far_mm <= bone_mm[ray])])
-    return np.concatenate(out)
+    return out

@@ -1,6 +1,7 @@
-"""What the picture as a whole shows: contrast medium, a large hole, what the headers do not tell."""
+"""What the picture as a whole shows: contrast medium, a large hole, motion, sharpness, what the headers do not tell."""
 
 from calcscan.inspection.inspect import inspect_scan
+from calcscan.inspection.motion import moved_slices
 from calcscan.inspection.sharpness import sharpness_flags
 
-__all__ = ["inspect_scan", "sharpness_flags"]
+__all__ = ["inspect_scan", "moved_slices", "sharpness_flags"]

@@ -32,8 +32,7 @@ _CLIP_MM = 8.0
 def motion_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
     """`motion`, with the largest jump of the skull's contour between two slices in mm, and where it is."""
     jump_mm = contour_jumps_mm(scan, intracranial, settings)
-    gap_mm = np.diff(scan.geometry.positions_mm)
-    limit_mm = np.maximum(settings.jump_mm, settings.jump_share * gap_mm)
+    limit_mm = _limit_mm(scan, settings)
     jumps = np.flatnonzero(jump_mm >= limit_mm)
     if not len(jumps):
         return ()
@@ -44,6 +43,22 @@ def motion_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSet
     message = f"The head moved: between {between}, the skull's contour jumps by up to {jump_mm[largest]:.1f} mm."
     value = round(float(jump_mm[largest]), 1)
     return (Flag(code=FlagCode.MOTION, message=message, value=value, limit=round(float(limit_mm[largest]), 1)),)
+
+
+def moved_slices(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[int, ...]:
+    """The slices taken while the head moved: from before the first jump to behind the last, with `moved_mm` to either
+    side; none where nothing jumps."""
+    jumps = np.flatnonzero(contour_jumps_mm(scan, intracranial, settings) >= _limit_mm(scan, settings))
+    if not len(jumps):
+        return ()
+    at_mm = scan.geometry.positions_mm
+    first_mm, last_mm = at_mm[jumps[0]] - settings.moved_mm, at_mm[jumps[-1] + 1] + settings.moved_mm
+    return tuple(int(k) for k in np.flatnonzero((at_mm >= first_mm) & (at_mm <= last_mm)))
+
+
+def _limit_mm(scan: Scan, settings: InspectionSettings) -> Array:
+    """How far a contour must jump, between each slice and the next."""
+    return np.maximum(settings.jump_mm, settings.jump_share * np.diff(scan.geometry.positions_mm))
 
 
 def contour_jumps_mm(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Array:

@@ -43,6 +43,13 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     bump_mm_thick: float
     plaque_smear_mm: float
     plaque_wide_mm: float
+    rises_apart_mm: float
+    rises_most: int
+    rise_mirror_mm: float
+    rise_mirror_share: float
+    hyperostosis_share: float
+    hole_edge_mm: float
+    bone_listed_mm3: float
     judged_mm: float
     rim_hu: int
     base_wide_mm: float

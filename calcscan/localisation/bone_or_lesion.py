@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.features import BoneContact, Features
+from calcscan.model import SearchRegion
 
 
 class BoneRule(StrEnum):
@@ -145,3 +149,18 @@ def is_convexity_dura(features: Features, site: str, settings: LocalisationSetti
     """Whether what the atlas calls brain lies on the inner table."""
     on_table = features.in_vault_plaque or features.deepest_mm <= settings.convexity_depth_mm
     return all_sites()[site].cerebral and on_table
+
+
+def near_bone_in_motion(
+    contact: BoneContact, kji: npt.NDArray[np.int64], region: SearchRegion, settings: LocalisationSettings
+) -> bool:
+    """Whether a lesion with voxels (n, 3) lies by bone in slices that were taken while the head moved: where bone lies
+    beside its place it can't be told from calcification."""
+    by_bone = contact.touches_bone or contact.in_vault_plaque or contact.on_base_peak
+    by_bone |= contact.deepest_mm <= settings.convexity_depth_mm or contact.gap_mm < settings.clear_gap_mm
+    return by_bone and in_motion(kji, region)
+
+
+def in_motion(kji: npt.NDArray[np.int64], region: SearchRegion) -> bool:
+    """Whether any of the voxels (n, 3) lies in a slice that was taken while the head moved."""
+    return bool(np.isin(kji[:, 0], region.moved_slices).any())

@@ -28,9 +28,11 @@ from calcscan.localisation.bone_or_lesion import (
     bone_evidence,
     bone_evidence_without_atlas,
     hangs_on_bone,
+    in_motion,
     is_convexity_dura,
+    near_bone_in_motion,
 )
-from calcscan.localisation.features import bone_contacts, measure_features
+from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
 from calcscan.localisation.undivided import Judged, is_lump, undivided
@@ -84,6 +86,8 @@ def locate_lesions(
             evidence = bone_evidence_without_atlas(contact, settings)
             if evidence is not None:
                 bone.append(_left_out(evidence, scan, kji, settings))
+            elif near_bone_in_motion(contact, kji, region, settings):
+                bone.append(_moved(contact, scan, kji))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
             continue
@@ -94,6 +98,8 @@ def locate_lesions(
         evidence = bone_evidence(features, site, share, settings)
         if evidence is not None:
             bone.append(_left_out(evidence, scan, kji, settings))
+        elif near_bone_in_motion(contact, kji, region, settings):
+            bone.append(_moved(contact, scan, kji))
         else:
             judged.append(Judged(lesion=lesion, kji=kji, features=features, weights=weights, votes=votes))
     wholes = undivided(judged, scan, region, settings)
@@ -104,8 +110,12 @@ def locate_lesions(
         elif item.lesion.id == whole.lesions[0]:
             members = [other for other in judged if other.lesion.id in whole.lesions]
             parts.append(_as_one(members, whole.place, scan, settings, thresholds))
+    before = [
+        replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item for item in region.left_out
+    ]
     left_out = tuple(
-        with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
+        with_nearest_site(item, scan, region, registration, atlas, settings)
+        for item in (*lesions.left_out, *before, *bone)
     )
     return _renumbered(lesions, parts, left_out)
 
@@ -173,6 +183,12 @@ def _left_out(
     """What is bone; beyond doubt where no valley parts it from other bone."""
     sure = evidence.saddle >= settings.one_with_bone
     return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
+
+
+def _moved(contact: BoneContact, scan: Scan, kji: npt.NDArray[np.int64]) -> LeftOut:
+    """What may be bone beside its place, as the head moved."""
+    figures = {"touches_bone": float(contact.touches_bone), "deepest_mm": round(contact.deepest_mm, 3)}
+    return LeftOut.of(scan, kji, LeftOutReason.MOTION, figures)
 
 
 def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftOut, ...]) -> LocatedLesionMap:

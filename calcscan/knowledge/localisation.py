@@ -49,4 +49,29 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     falx_upright: float
     falx_half_mm: float
     nearest_mm: float
+    hollow_mm: float
+    hollow_most_mm: float
+    hollow_roundness: float
+    hollow_roundness_mass: float
+    hollow_core: float
+    hollow_cover: float
+    hollow_spread: float
+    hollow_spread_mass: float
+    hollow_own_mm: float
+    hollow_own_share: float
+    piece_mm3: float
+    piece_gap_mm: float
+    layer_mm2: float
+    layer_roundness: float
+    layer_wide_mm: float
+    layer_thick_mm: float
+    layer_rough_mm: float
+    layer_slope: float
+    layer_deep_mm: float
+    layer_cell_mm: float
+    lump_mm: float
+    lump_share: float
+    lump_mirrored: float
+    lump_midline_mm: float
+    lump_near_mm: float
     prior: Mapping[str, float]

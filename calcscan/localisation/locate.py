@@ -1,7 +1,8 @@
 """Say where each calcification lies: LesionMap, Scan, SearchRegion, Registration, Atlas → LocatedLesionMap.
 
-A lesion's way: its features in this head → the atlas's vote, weighted by them → bone, or a lesion → on the dura of the
-vault, or at the site with most votes → divided along the borders of the sites it reaches over. What the anatomy of this
+A lesion's way: its features in this head → the atlas's vote, weighted by them → bone, or a lesion → a shell, whole and
+at no site of the atlas → on the dura of the vault, or at the site with most votes → divided along the borders of the
+sites it reaches over, but for a lump across structures that no disease joins. What the anatomy of this
 head says comes first: dense tissue attached to the skull base is bone and no lesion; what lies flat under the vault is
 dura; plexus lies in fluid; a plate is more likely dura, a lump more likely brain.
 """
@@ -21,7 +22,7 @@ from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
-from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
+from calcscan.localisation.atlas_vote import Place, atlas_vote, ranked, site_weights
 from calcscan.localisation.bone_or_lesion import (
     BoneEvidence,
     bone_evidence,
@@ -32,6 +33,8 @@ from calcscan.localisation.bone_or_lesion import (
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
+from calcscan.localisation.undivided import Judged, is_lump, undivided
+from calcscan.measurement.statistics import plain_measures
 from calcscan.model import (
     Atlas,
     LeftOut,
@@ -73,6 +76,7 @@ def locate_lesions(
     thresholds = thresholds or load(ThresholdSettings)
     contacts = bone_contacts(lesions, scan, region, settings, intracranial or load(IntracranialSettings), air)
     parts: list[Part] = []
+    judged: list[Judged] = []
     bone: list[LeftOut] = []
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
@@ -86,31 +90,81 @@ def locate_lesions(
         features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings)
         weights = site_weights(features, settings)
         votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
-        (site, side), share = votes[0]
+        (site, _), share = votes[0]
         evidence = bone_evidence(features, site, share, settings)
         if evidence is not None:
             bone.append(_left_out(evidence, scan, kji, settings))
-            continue
-        also = tuple((*place, round(part, 3)) for place, part in votes if part >= settings.also_share)
-        if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, votes, settings):
-            on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
-            side = "left" if features.atlas_x_mm > 0 else "right"
-            site, side = ("convexity_dura", side) if on_vault else ("unassigned", "")
-            parts.append(Part(lesion=LocatedLesion.of(lesion, site=site, side=side, also=also), kji=kji))
-            continue
-        if is_convexity_dura(features, site, settings):
-            side = "left" if features.atlas_x_mm > 0 else "right"
-            located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
         else:
-            located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
-        if all_sites()[located.site].drawn and lesion.diameter_mm >= settings.divided_from_mm:
-            parts += split_lesion(located, kji, scan, registration, atlas, weights, settings, thresholds)
-        else:
-            parts.append(Part(lesion=located, kji=kji))
+            judged.append(Judged(lesion=lesion, kji=kji, features=features, weights=weights, votes=votes))
+    wholes = undivided(judged, scan, region, settings)
+    for item in judged:
+        whole = wholes.get(item.lesion.id)
+        if whole is None:
+            parts += _placed(item, judged, scan, registration, atlas, settings, thresholds)
+        elif item.lesion.id == whole.lesions[0]:
+            members = [other for other in judged if other.lesion.id in whole.lesions]
+            parts.append(_as_one(members, whole.place, scan, settings, thresholds))
     left_out = tuple(
         with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
     )
     return _renumbered(lesions, parts, left_out)
+
+
+def _placed(
+    item: Judged,
+    judged: Sequence[Judged],
+    scan: Scan,
+    registration: Registration,
+    atlas: Atlas,
+    settings: LocalisationSettings,
+    thresholds: ThresholdSettings,
+) -> list[Part]:
+    """A lesion at its site, or its parts at theirs."""
+    lesion, kji, features = item.lesion, item.kji, item.features
+    (site, side), share = item.votes[0]
+    also = _also(item, settings)
+    if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
+        on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
+        side = "left" if features.atlas_x_mm > 0 else "right"
+        site, side = ("convexity_dura", side) if on_vault else ("unassigned", "")
+        return [Part(lesion=LocatedLesion.of(lesion, site=site, side=side, also=also), kji=kji)]
+    if is_convexity_dura(features, site, settings):
+        side = "left" if features.atlas_x_mm > 0 else "right"
+        located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
+    else:
+        located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
+    if not all_sites()[located.site].drawn or lesion.diameter_mm < settings.divided_from_mm:
+        return [Part(lesion=located, kji=kji)]
+    parts = split_lesion(located, kji, scan, registration, atlas, item.weights, settings, thresholds)
+    if is_lump(item, parts, judged, scan, registration, settings):
+        return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
+    return parts
+
+
+def _as_one(
+    members: Sequence[Judged], place: Place, scan: Scan, settings: LocalisationSettings, thresholds: ThresholdSettings
+) -> Part:
+    """Lesions that are one deposit, as one lesion with the number of the first. Errors of volumes of pieces of one
+    deposit go the same way: their intervals add up."""
+    first = members[0].lesion
+    kji = np.concatenate([item.kji for item in members])
+    whole = first
+    if len(members) > 1:
+        whole = replace(
+            first,
+            volume_mm3=sum(item.lesion.volume_mm3 for item in members),
+            volume_low_mm3=sum(item.lesion.volume_low_mm3 for item in members),
+            volume_high_mm3=sum(item.lesion.volume_high_mm3 for item in members),
+            **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
+        )
+    largest = max(members, key=lambda item: item.lesion.volume_130_mm3)
+    site, side = place
+    return Part(lesion=LocatedLesion.of(whole, site=site, side=side, also=_also(largest, settings)), kji=kji)
+
+
+def _also(item: Judged, settings: LocalisationSettings) -> tuple[tuple[str, str, float], ...]:
+    """The places with a share of the atlas's vote that is worth naming, the first too."""
+    return tuple((*place, round(part, 3)) for place, part in item.votes if part >= settings.also_share)
 
 
 def _left_out(

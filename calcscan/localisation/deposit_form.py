@@ -163,10 +163,10 @@ def measure_layer(cloud: Cloud, region: SearchRegion, middle_mm: Array, cell_mm:
     )
 
 
-def is_hollow(hollow: Hollow, settings: LocalisationSettings, *, in_mass: bool = False) -> bool:
-    """Whether it is the wall of something; what is known to be a mass may be one with bone that it hangs on."""
-    roundness = settings.hollow_roundness_mass if in_mass else settings.hollow_roundness
-    spread = settings.hollow_spread_mass if in_mass else settings.hollow_spread
+def is_hollow(hollow: Hollow, settings: LocalisationSettings, *, hangs_on_bone: bool = False) -> bool:
+    """Whether it is the wall of something; some of the bone that a mass hangs on may be counted with it."""
+    roundness = settings.hollow_roundness_mass if hangs_on_bone else settings.hollow_roundness
+    spread = settings.hollow_spread_mass if hangs_on_bone else settings.hollow_spread
     return (
         settings.hollow_mm <= hollow.width_mm <= settings.hollow_most_mm
         and hollow.roundness >= roundness

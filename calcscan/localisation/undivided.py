@@ -100,7 +100,7 @@ def _shell_place(item: Judged, scan: Scan, region: SearchRegion, settings: Local
     """Where a lesion lies that is a wall or a layer; None for any other."""
     cloud = Cloud.of(scan, item.kji)
     hollow = measure_hollow(cloud)
-    if is_hollow(hollow, settings, in_mass=item.features.in_mass):
+    if is_hollow(hollow, settings, hangs_on_bone=item.features.in_mass and item.features.touches_bone):
         return None if _own_site([item], hollow, settings) else _NOWHERE
     on_table = all_sites()[item.site].cerebral or all_sites()[item.site].group is SiteGroup.DURA
     if not on_table or item.lesion.diameter_mm < settings.layer_wide_mm:

@@ -47,7 +47,8 @@ class _Dense:
     kji: Voxels
     hu: Array
     depth_mm: Array
-    """Under the inner table as it would be without a mass."""
+    """Under the inner table as it would be without a mass: closed over it, or mirrored where the mass is so wide that
+    it seems to be the table."""
     brain_mm: Array
     """Under the surface of the template's brain."""
     mirrored_mm: Array
@@ -120,7 +121,8 @@ def _dense_points(
     vault = down_deg <= settings.vault_deg
     closed = sample_at(closed_mm, closed_affine, world_mm)
     opposite = sample_at(intracranial.depth_mm, coarse.affine, mirrored_mm)
-    depth_mm = np.where(vault, closed, np.maximum(np.maximum(closed, opposite), brain_mm - settings.mass_brain_mm))
+    mirrored = opposite - np.where(vault, settings.mass_off_mm, 0.0)
+    depth_mm = np.maximum(np.maximum(closed, mirrored), np.where(vault, -np.inf, brain_mm - settings.mass_brain_mm))
     lateral = np.abs(plane.from_plane_mm(world_mm)) > settings.mass_midline_mm
     zones = sample_at(atlas.zones, atlas.affine, atlas_mm, nearest=True).astype(np.uint8)
     boneless = (zones & (BASE_ZONE | SELLA_ZONE)) == 0

@@ -175,6 +175,8 @@ class SearchRegion(Intracranial):
     """Voxels of masses that no bone explains, (n, 3): in the mask, though they may hang on bone, and never bone."""
     vault_assessable: Mapping[str, float]
     """The share of the vault, `left` and `right`, in which a plaque would have been detected; empty if unknown."""
+    doubtful_masses_kji: tuple[npt.NDArray[np.int64], ...] = ()
+    """Voxels (n, 3) of each piece outside the mask that may be a mass, or bone that differs from the other side's."""
 
     @classmethod
     def of(
@@ -186,6 +188,7 @@ class SearchRegion(Intracranial):
         base_peaks_kji: npt.NDArray[np.int64] | None = None,
         masses_kji: npt.NDArray[np.int64] | None = None,
         vault_assessable: Mapping[str, float] | None = None,
+        doubtful_masses_kji: tuple[npt.NDArray[np.int64], ...] = (),
     ) -> SearchRegion:
         """An intracranial space with what was recovered in contact with bone; nothing of what is left out."""
         none = np.empty((0, 3), dtype=np.int64)
@@ -196,6 +199,7 @@ class SearchRegion(Intracranial):
             base_peaks_kji=none if base_peaks_kji is None else base_peaks_kji,
             masses_kji=none if masses_kji is None else masses_kji,
             vault_assessable=vault_assessable or {},
+            doubtful_masses_kji=doubtful_masses_kji,
         )
 
 

@@ -7,10 +7,12 @@ registration the intracranial space stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import cKDTree
 
-from calcscan.bone_contact.masses import brain_centre_mm, detect_masses
+from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
@@ -55,16 +57,23 @@ def recover_bone_contact(
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
     plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
     mask[tuple(plaques.kji.T)] = True
-    masses_kji = detect_masses(scan, intracranial, registration, atlas, settings, space)
-    mask[tuple(masses_kji.T)] = True
+    masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
+    mask[tuple(masses.kji.T)] = True
     return SearchRegion.of(
         intracranial,
         mask=mask,
         vault_plaques_kji=plaques.kji,
         base_peaks_kji=base_peaks_kji,
-        masses_kji=masses_kji,
+        masses_kji=masses.kji,
+        doubtful_masses_kji=_outside(masses.doubtful_kji, mask),
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
     )
+
+
+def _outside(pieces: Sequence[Voxels], mask: Mask) -> tuple[Voxels, ...]:
+    """What of each piece (n, 3) is not searched; pieces that are searched for the most part not at all."""
+    outside = [kji[~mask[tuple(kji.T)]] for kji in pieces]
+    return tuple(rest for kji, rest in zip(pieces, outside, strict=True) if 2 * len(rest) > len(kji))
 
 
 def _assessable_share(points_mm: Array, settings: BoneContactSettings) -> dict[str, float]:

@@ -62,8 +62,8 @@ def locate_lesions(
     """Give every lesion its site, side and share, and leave out what is bone.
 
     Where the registration was not accepted, lesions come back `unassigned`, and those that touch the skull or lie close
-    under it are left out. `left_out` lists what is bone behind what earlier stages left out, each with its nearest
-    site.
+    under it are left out. `left_out` lists what is bone, and what may be a mass or bone, behind what earlier stages
+    left out, each with its nearest site.
 
     Parameters
     ----------
@@ -104,8 +104,10 @@ def locate_lesions(
         elif item.lesion.id == whole.lesions[0]:
             members = [other for other in judged if other.lesion.id in whole.lesions]
             parts.append(_as_one(members, whole.place, scan, settings, thresholds))
+    doubtful = [LeftOut.of(scan, kji, LeftOutReason.BONE, {"may_be_mass": 1.0}) for kji in region.doubtful_masses_kji]
     left_out = tuple(
-        with_nearest_site(item, scan, region, registration, atlas, settings) for item in (*lesions.left_out, *bone)
+        with_nearest_site(item, scan, region, registration, atlas, settings)
+        for item in (*lesions.left_out, *bone, *doubtful)
     )
     return _renumbered(lesions, parts, left_out)
 

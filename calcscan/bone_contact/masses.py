@@ -62,6 +62,16 @@ class _Dense:
     """Where nobody's bone stands up: the vault, and the midline apart from what the atlas knows of base and sella."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Masses:
+    """What no bone explains, and what may be bone or such a mass, by the (k, j, i) of its voxels."""
+
+    kji: Voxels
+    """(n, 3): at or above `rim_hu`, in the intracranial mask or not."""
+    doubtful_kji: tuple[Voxels, ...]
+    """The same of each piece that is too small beside what it stands on."""
+
+
 def detect_masses(
     scan: Scan,
     intracranial: Intracranial,
@@ -69,9 +79,8 @@ def detect_masses(
     atlas: Atlas,
     settings: BoneContactSettings,
     space: IntracranialSettings,
-) -> Voxels:
-    """The (k, j, i) of every voxel of a mass, (n, 3): at or above `rim_hu`, in `intracranial.mask` or
-    not."""
+) -> Masses:
+    """Every mass that no bone explains, and the pieces that may be one."""
     coarse = intracranial.isotropic_hu
     skull = largest_piece(coarse.values > space.bone_hu)
     away_mm = distance_mm(skull, coarse.spacing_mm)
@@ -83,6 +92,7 @@ def detect_masses(
     deep_mm = space.protrusion_mm + space.blur_share * slab_mm
     above = points.boneless & (points.brain_mm >= settings.mass_brain_mm) & (points.depth_mm >= deep_mm)
     mass: Mask = np.zeros(skull.shape, dtype=np.bool_)
+    doubtful: Mask = np.zeros(skull.shape, dtype=np.bool_)
     other_mm = sample_at(away_mm, coarse.affine, points.mirrored_mm)
     judged = points.lateral & (points.brain_mm > 0.0) & (other_mm > coarse.spacing_mm)
     judged &= plane.off_mm <= settings.mirror_off_mm
@@ -91,7 +101,9 @@ def detect_masses(
         core = (above | (judged & (other_mm > off_mm))) & (points.hu >= space.attached_hu)
         free = core | (other_mm > coarse.spacing_mm) | ~points.lateral | points.above_base
         shelf = points.vault & (points.depth_mm >= settings.mass_shelf_mm)
-        found = _masses(points, core, free, shelf, off_mm, deep_mm, skull.shape, coarse.spacing_mm, settings, space)
+        found, doubtful = _masses(
+            points, core, free, shelf, off_mm, deep_mm, skull.shape, coarse.spacing_mm, settings, space
+        )
         if not (found & ~mass).any():
             break
         mass |= found
@@ -99,7 +111,11 @@ def detect_masses(
             break
         away_mm = distance_mm(skull & ~mass, coarse.spacing_mm)
         other_mm = sample_at(away_mm, coarse.affine, points.mirrored_mm)
-    return _native(scan, mass, intracranial, settings, space)
+    pieces, count = ndimage.label(doubtful & ~ndimage.binary_dilation(mass, _AROUND), _AROUND)
+    return Masses(
+        kji=_native(scan, mass, intracranial, settings, space),
+        doubtful_kji=tuple(_native(scan, pieces == n, intracranial, settings, space) for n in range(1, count + 1)),
+    )
 
 
 def _dense_points(
@@ -196,13 +212,13 @@ def _masses(
     spacing_mm: float,
     settings: BoneContactSettings,
     space: IntracranialSettings,
-) -> Mask:
+) -> tuple[Mask, Mask]:
     """Every mass: a piece of the core that reaches deep, with what hangs together with it through `free`; clumps count
     as one. A piece that is small, or small beside what it stands on (`free` or `shelf`), is none, and neither is
-    what is as dense as cortical bone."""
-    out = np.zeros(shape, dtype=np.bool_)
+    what is as dense as cortical bone. Second, the cores of pieces that are only somewhat too small beside it."""
+    out, doubtful = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
     if not (core & (points.depth_mm >= deep_mm)).any():
-        return out
+        return out, doubtful
     cores, base = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
     hu, deep = np.full(shape, np.inf, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
     cores[tuple(points.kji[core].T)] = True
@@ -224,12 +240,16 @@ def _masses(
             continue
         dense_hu = float(np.percentile(hu[around][piece], 90))
         stands_on = ndimage.binary_dilation(piece, round_, wide, mask=base[around] | piece)
-        small = core_mm3**2 < settings.mass_own_mm3 * float(stands_on.sum()) * spacing_mm**3
-        if small or dense_hu >= space.cortical_hu:
+        own_mm3 = core_mm3**2 / (float(stands_on.sum()) * spacing_mm**3)
+        if dense_hu >= space.cortical_hu:
+            continue
+        if own_mm3 < settings.mass_own_mm3:
+            if own_mm3 >= settings.mass_doubt_mm3:
+                doubtful[around] |= piece
             continue
         like = hu[around] <= min(space.root_ratio * dense_hu, space.cortical_hu)
         out[around] |= ndimage.binary_dilation(piece, round_, steps, mask=like | piece)
-    return out
+    return out, doubtful
 
 
 def _native(

@@ -7,12 +7,14 @@ registration the intracranial space stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise
-from calcscan.bone_contact.masses import brain_centre_mm, detect_masses
+from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
@@ -60,10 +62,11 @@ def recover_bone_contact(
     for rise in plaques.refused:
         mask[tuple(rise.kji.T)] = False
     mask[tuple(plaques.kji.T)] = True
-    masses_kji = _without_hyperostosis(
-        detect_masses(scan, intracranial, registration, atlas, settings, space), plaques.refused, scan
-    )
+    masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
+    masses_kji = _without_hyperostosis(masses.kji, plaques.refused, scan)
     mask[tuple(masses_kji.T)] = True
+    bone = _bone(scan, plaques.refused, mask, settings)
+    doubtful = _doubtful(scan, masses.doubtful_kji, mask, bone)
     return SearchRegion.of(
         intracranial,
         mask=mask,
@@ -71,7 +74,7 @@ def recover_bone_contact(
         base_peaks_kji=base_peaks_kji,
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
-        left_out=_bone(scan, plaques.refused, mask, settings),
+        left_out=(*bone, *doubtful),
     )
 
 
@@ -103,6 +106,22 @@ def _bone(
         if float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) >= settings.bone_listed_mm3:
             items.append(LeftOut.of(scan, kji, LeftOutReason.BONE, rise.evidence))
     return tuple(items)
+
+
+def _doubtful(
+    scan: Scan, pieces: Sequence[Voxels], mask: Mask, bone: Sequence[LeftOut]
+) -> tuple[LeftOut, ...]:
+    """What of each piece (n, 3) that may be a mass, or bone that differs from the other side's, is neither searched nor
+    listed already; not those of which most is."""
+    known = np.array(mask)
+    for item in bone:
+        known[tuple(item.kji.T)] = True
+    outside = [kji[~known[tuple(kji.T)]] for kji in pieces]
+    return tuple(
+        LeftOut.of(scan, rest, LeftOutReason.BONE, {"may_be_mass": 1.0})
+        for kji, rest in zip(pieces, outside, strict=True)
+        if 2 * len(rest) > len(kji)
+    )
 
 
 def _assessable_share(points_mm: Array, settings: BoneContactSettings) -> dict[str, float]:

@@ -67,6 +67,7 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     mass_brain_mm: float
     mass_core_mm3: float
     mass_own_mm3: float
+    mass_doubt_mm3: float
     mass_low_deg: float
     mass_low_mm: float
     mass_shelf_mm: float

@@ -64,8 +64,8 @@ def locate_lesions(
     """Give every lesion its site, side and share, and leave out what is bone.
 
     Where the registration was not accepted, lesions come back `unassigned`, and those that touch the skull or lie close
-    under it are left out. `left_out` lists what is bone behind what earlier stages left out, each with its nearest
-    site.
+    under it are left out. `left_out` lists what is bone, and what may be a mass or bone, behind what earlier stages
+    left out, each with its nearest site.
 
     Parameters
     ----------

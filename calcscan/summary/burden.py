@@ -33,6 +33,16 @@ def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[
     }
 
 
+def uncertain_places(lesions: Iterable[LocatedLesion]) -> set[Place]:
+    """The sites and sides that a deposit may lie in which is given to none of them, as a wall or a mass is."""
+    return {
+        (site, side)
+        for lesion in lesions
+        if lesion.site == "unassigned" and lesion.site_share is None
+        for site, side, _ in lesion.also
+    }
+
+
 def site_rows(
     places: Mapping[Place, Sequence[LocatedLesion]],
     *,
@@ -42,7 +52,7 @@ def site_rows(
     settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
-    site within the scan) is None, and so is a site without a lesion in which something was left out (`hidden`)."""
+    site within the scan) is None, and so is a site without a lesion in which there may be one (`hidden`)."""
     rows = []
     for site in all_sites().values():
         for side in site.sides:

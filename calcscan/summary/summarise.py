@@ -8,7 +8,7 @@ from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
-from calcscan.summary.burden import Place, by_place, hidden_places, site_rows
+from calcscan.summary.burden import Place, by_place, hidden_places, site_rows, uncertain_places
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
 from calcscan.summary.symmetry import symmetries
@@ -46,7 +46,7 @@ def summarise_lesions(
     Summary
         `sites` holds a row for every site and side of `calcscan.knowledge.sites`: volume 0 and grade `none_detected`
         where nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned,
-        and where what was found was left out.
+        and where what was found was left out or given to no site.
     """
     settings = settings or load(BurdenSettings)
     if located is None:
@@ -61,7 +61,7 @@ def summarise_lesions(
             places,
             located=located,
             covered=covered,
-            hidden=hidden_places(lesions.left_out, settings),
+            hidden=hidden_places(lesions.left_out, settings) | uncertain_places(lesions.lesions),
             settings=settings,
         ),
         symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),

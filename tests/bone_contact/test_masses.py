@@ -23,6 +23,7 @@ from support.heads import (
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.bone_contact.mirror import fit_mirror_plane
+from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import Registration, Scan, SearchRegion
 from calcscan.pipeline import search
@@ -73,6 +74,20 @@ def test_without_a_mass_nothing_of_the_skull_is_one(name: str, slices: int) -> N
     inside = segment_intracranial(scan)
     region = recover_bone_contact(scan, inside, registration(name), load_atlas())
     assert inside.mask[tuple(region.masses_kji.T)].all()
+
+
+def test_a_wide_lens_that_hangs_on_the_vault_is_a_mass() -> None:
+    """So wide that the inside of the skull seems to end at it: the other side shows how deep it lies."""
+    scan, head = sample(PALLIDUM), sample_head(PALLIDUM)
+    centre = on_the_convexity(0.0)
+    far = away_mm(scan, centre)
+    kji = np.argwhere((far < 36.0) & head.mask)
+    depth = sample_at(head.depth_mm, head.isotropic_hu.affine, scan.geometry.to_world(kji))
+    below = depth - 11.0 * (1.0 - (far[tuple(kji.T)] / 36.0) ** 2)
+    shell = np.zeros(scan.hu.shape, np.bool_)
+    shell[tuple(kji[(below > 0.0) & (below < 3.0) & (depth > 0.5)].T)] = True
+    region = recovered(edited(scan, np.where(shell & (scan.hu < 130), 700, scan.hu)))
+    assert region.mask[shell].mean() > 0.8
 
 
 def test_hyperostosis_and_the_edges_of_a_hole_are_no_mass() -> None:

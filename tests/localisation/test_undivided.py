@@ -73,7 +73,7 @@ def located(where: np.ndarray, region: SearchRegion | None = None) -> LocatedLes
     return found
 
 
-@pytest.mark.parametrize("diameter_mm", [12.0, 24.0, 36.0])
+@pytest.mark.parametrize("diameter_mm", [12.0, 30.0])
 def test_a_wall_in_the_place_of_a_nucleus_is_one_deposit_without_a_site(diameter_mm: float) -> None:
     far = far_mm(PUTAMEN)
     (wall,) = located((far < diameter_mm / 2) & (far > diameter_mm / 2 - 2)).lesions
@@ -106,8 +106,7 @@ def test_scattered_deposits_are_no_wall() -> None:
     assert {lesion.site for lesion in found.lesions} <= {"putamen", "pallidum"}
 
 
-@pytest.mark.parametrize("side", [-1.0, 1.0])
-@pytest.mark.parametrize("depth_mm", [8.0, 14.0])
+@pytest.mark.parametrize(("side", "depth_mm"), [(-1.0, 8.0), (1.0, 14.0)])
 def test_a_layer_along_the_table_is_dura_and_whole(side: float, depth_mm: float) -> None:
     middle = HEAD_MM + 75.0 * np.array([side * 0.8, 0.0, 0.6])
     depth = 75.0 - far_mm(HEAD_MM)

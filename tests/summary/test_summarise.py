@@ -222,3 +222,18 @@ def test_confluent_everywhere_is_eighty():
         for n, z in enumerate((-10, -30, -50))
     ]
     assert summarise_lesions(lesion_map(*lesions), registration=registration()).scores["tcs_estimate"]["total"] == 80
+
+
+def test_what_lies_at_no_site_excludes_none_of_those_it_may_lie_in():
+    also = (("putamen", "left", 0.7), ("cortex", "left", 0.3))
+    summary = summarise_lesions(
+        lesion_map(
+            lesion(1, "unassigned", "", site_share=None, also=also),
+            lesion(2, "cortex", "left"),
+            lesion(3, "unassigned", "", site_share=0.8, also=(("pallidum", "left", 0.2),)),
+        ),
+        registration=registration(),
+    )
+    assert (row(summary, "putamen", "left").volume_mm3, row(summary, "putamen", "left").grade) == (None, None)
+    assert row(summary, "putamen", "right").grade == row(summary, "pallidum", "left").grade == "none_detected"
+    assert row(summary, "cortex", "left").volume_mm3 == 100.0

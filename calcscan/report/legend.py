@@ -169,10 +169,11 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
         lines.append(f"Volumes are best estimates. Detection threshold {result.lesions.threshold_hu:.0f} HU.")
     if result.summary is not None:
         floor_mm3 = result.summary.detection_floor_mm3
+        ball = f"{result.settings['reference_hu']:g} HU"
         missed = (
-            f"At this threshold, calcification of {result.settings['reference_hu']:g} HU may be missed at any size"
+            f"At this threshold, calcification of {ball} may be missed at any size"
             if floor_mm3 is None
-            else f"Found is one ball of {result.settings['reference_hu']:g} HU and about {short(floor_mm3)} cubic mm; "
+            else f"Detection limit: one ball of {ball} and about {short(floor_mm3)} cubic mm; "
             "what is smaller, fainter or in pieces may be missed"
         )
         lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")

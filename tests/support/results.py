@@ -274,7 +274,11 @@ def make_result(
         reason="" if accepted else "overlap 0.61 is below 0.85",
     )
     found = LocatedLesionMap(
-        labels=labels, geometry=geometry, lesions=tuple(lesions), threshold_hu=130.0, settings={"threshold_hu": 130.0}
+        labels=labels,
+        geometry=geometry,
+        lesions=tuple(lesions),
+        threshold_hu=130.0,
+        settings={"threshold_hu": 130.0, "reference_hu": 300.0},
     )
     return Result(
         scan=make_scan(hu, geometry),
@@ -286,6 +290,6 @@ def make_result(
         quality=quality,
         facts={"age_years": 52},
         guidance=Advice(),
-        settings={"threshold_hu": 130.0},
+        settings={"threshold_hu": 130.0, "reference_hu": 300.0},
         timings_s={"read": 0.5, "find": 0.25},
     )

@@ -7,8 +7,8 @@ Each head passes through all stages as it is, in copies (`benchmarks/heads/copie
 with its bone changed (`benchmarks/heads/bone.py`: hyperostosis, craniectomies, burr holes, flaps, motion), at a place
 and a size that each seed chooses. What the head shows as it is counts as its own: a lesion of the same site, no more
 than 8 mm away in the atlas, is not counted in a copy. Printed is every other lesion of `--from-mm3` and more, and at
-the end how many in how many pictures. Lesions of the unchanged heads are listed as `own`: those need a look by eye. Seeds below 200
-were used for tuning. `--thick 5` averages each changed head to slices of 5 mm.
+the end how many in how many pictures. Lesions of the unchanged heads are listed as `own`: those need a look by eye.
+Seeds below 200 were used for tuning. `--thick 5` averages each changed head to slices of 5 mm.
 """
 
 from __future__ import annotations

@@ -108,9 +108,7 @@ def _bone(
     return tuple(items)
 
 
-def _doubtful(
-    scan: Scan, pieces: Sequence[Voxels], mask: Mask, bone: Sequence[LeftOut]
-) -> tuple[LeftOut, ...]:
+def _doubtful(scan: Scan, pieces: Sequence[Voxels], mask: Mask, bone: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
     """What of each piece (n, 3) that may be a mass, or bone that differs from the other side's, is neither searched nor
     listed already; not those of which most is."""
     known = np.array(mask)

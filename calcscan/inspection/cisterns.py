@@ -64,18 +64,22 @@ def _filled(
 ) -> list[str]:
     """The regions of which a fair share is bright."""
     x, y, z = atlas_mm.T
-    ventricles = (np.abs(x) < 30) & (z > -2) & (z < 32) & (y > -45) & (y < 60)
-    base = (np.abs(x) < 25) & (z < -4) & (y < 45)
-    back = ~base & (z < -4) & ((y >= 45) | (z < -25))
+    half_mm = settings.fluid_middle_half_mm
+    low, high = np.array(settings.ventricles_from_lps_mm), np.array(settings.ventricles_to_lps_mm)
+    ventricles = ((atlas_mm > low) & (atlas_mm < high)).all(axis=1)
+    below = z < settings.base_below_mm
+    base = (np.abs(x) < half_mm) & below & (y < settings.fossa_behind_mm)
+    back = ~base & below & ((y >= settings.fossa_behind_mm) | (z < settings.fossa_below_mm))
+    fissure = ~back & (np.abs(z) < settings.fissure_half_height_mm)
     regions = {
         "ventricles": ventricles,
         "basal cisterns, left": base & (x > 0),
         "basal cisterns, right": base & (x <= 0),
-        "left Sylvian fissure": (x > 25) & (z > -25) & (z < 25) & ~back,
-        "right Sylvian fissure": (x < -25) & (z > -25) & (z < 25) & ~back,
+        "left Sylvian fissure": fissure & (x > half_mm),
+        "right Sylvian fissure": fissure & (x < -half_mm),
         "posterior fossa, left": back & (x > 0),
         "posterior fossa, right": back & (x <= 0),
-        "sulci of the vertex": (z >= 32),
+        "sulci of the vertex": z >= high[2],
     }
     return [
         name

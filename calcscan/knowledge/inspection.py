@@ -51,6 +51,13 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     fluid_points: int
     fluid_lump_mm: float
     fluid_lump_share: float
+    ventricles_from_lps_mm: Point
+    ventricles_to_lps_mm: Point
+    fluid_middle_half_mm: float
+    base_below_mm: float
+    fossa_behind_mm: float
+    fossa_below_mm: float
+    fissure_half_height_mm: float
     hole_hu: tuple[float, float]
     hole_depth_mm: float
     hole_radius_mm: float

@@ -57,3 +57,13 @@ def test_tilt_thick_slices_and_a_hole_in_the_vault_are_no_motion():
     assert flags(averaged(sample(CLEAN), 2)) == ()
     hole = without_a_piece_of_vault(sample(CLEAN), sample_head(CLEAN), flap=False)
     assert flags(hole) == ()
+
+
+def test_a_skull_cut_off_by_the_field_of_view_is_no_motion():
+    scan = sample(CLEAN)
+    j, i = np.indices(scan.hu.shape[1:])
+    spacing = scan.geometry.spacing_mm
+    middle = np.argwhere(scan.hu.max(axis=0) > 300).mean(axis=0)
+    away_mm = np.hypot((j - middle[0]) * spacing[1] - 20.0, (i - middle[1]) * spacing[2])
+    cut = edited(scan, np.where(away_mm < 65.0, scan.hu, -1024))
+    assert motion_flags(cut, segment_intracranial(cut), SETTINGS) == ()

@@ -32,7 +32,7 @@ class Picture:
     skull: Mask
     """With every piece that the edge of the picture parts from the rest of it."""
     cut: bool
-    """Whether the edge of the picture cuts the skull off, but for the first and last slice."""
+    """Whether padding or the frame surely cuts the skull off; air against it may also be a skull without scalp."""
     empty: Mask
     """Where padding or air stands for the head; nowhere if all of it is pictured, or only the frame cuts it off."""
 
@@ -65,7 +65,7 @@ def pictured(scan: Scan, coarse: IsotropicVolume, skull: Mask, settings: Intracr
         empty = empty | _columns(scan, coarse, air)
     covered = np.asarray(coarse.covered & ~empty)
     shown = IsotropicVolume(values=coarse.values, covered=covered, affine=coarse.affine, spacing_mm=coarse.spacing_mm)
-    return Picture(coarse=shown, skull=skull | _parted(shown, at, settings), cut=True, empty=empty)
+    return Picture(coarse=shown, skull=skull | _parted(shown, at, settings), cut=in_padding or at_frame, empty=empty)
 
 
 def _parted(coarse: IsotropicVolume, skull: Points, settings: IntracranialSettings) -> Mask:

@@ -17,6 +17,7 @@ from calcscan.bone_contact.bone_rises import RefusedRise
 from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
+from calcscan.bone_contact.thickened import part_bone, pieces
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -59,18 +60,24 @@ def recover_bone_contact(
     air = air or load(AirContactSettings)
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
     plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
-    for rise in plaques.refused:
-        mask[tuple(rise.kji.T)] = False
-    mask[tuple(plaques.kji.T)] = True
     masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
-    masses_kji = _without_hyperostosis(masses.kji, plaques.refused, scan)
+    judged = part_bone(scan, _without_hyperostosis(masses.kji, plaques.refused, scan), settings, space)
+    plaques_kji, masses_kji = plaques.kji, judged.kji
+    refused = (*plaques.refused, *judged.refused)
+    if judged.thickened_mm2:
+        thickened = {"thickened_mm2": round(judged.thickened_mm2, 1)}
+        refused += tuple(RefusedRise(kji=kji, evidence=thickened) for kji in pieces(plaques_kji))
+        plaques_kji = plaques_kji[:0]
+    for rise in refused:
+        mask[tuple(rise.kji.T)] = False
+    mask[tuple(plaques_kji.T)] = True
     mask[tuple(masses_kji.T)] = True
-    bone = _bone(scan, plaques.refused, mask, settings)
+    bone = _bone(scan, refused, mask, settings)
     doubtful = _doubtful(scan, masses.doubtful_kji, mask, bone)
     return SearchRegion.of(
         intracranial,
         mask=mask,
-        vault_plaques_kji=plaques.kji,
+        vault_plaques_kji=plaques_kji,
         base_peaks_kji=base_peaks_kji,
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
@@ -99,10 +106,11 @@ def _without_hyperostosis(masses_kji: Numbers, refused: tuple[RefusedRise, ...],
 def _bone(
     scan: Scan, refused: tuple[RefusedRise, ...], mask: Mask, settings: BoneContactSettings
 ) -> tuple[LeftOut, ...]:
-    """What rises from the vault as a plaque does, and was taken for bone: as far as no mass claims it."""
-    items = []
+    """What was taken for bone, each voxel once: as far as no mass claims it."""
+    items, listed = [], np.array(mask)
     for rise in refused:
-        kji = rise.kji[~mask[tuple(rise.kji.T)]]
+        kji = rise.kji[~listed[tuple(rise.kji.T)]]
+        listed[tuple(kji.T)] = True
         if float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) >= settings.bone_listed_mm3:
             items.append(LeftOut.of(scan, kji, LeftOutReason.BONE, rise.evidence))
     return tuple(items)

@@ -61,6 +61,10 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     peak_most_mm3: float
     mass_hull_mm: float
     mass_edge_mm: float
+    thickened_beside_bone: float
+    thickened_hu: int
+    cortical_share: float
+    cortical_beside_bone: float
     mass_off_mm: float
     mass_off_share: float
     mass_midline_mm: float

@@ -1,0 +1,97 @@
+"""Whether what no bone seems to explain is bone nevertheless: a thickening of the table, or a piece of dense bone.
+
+A mass stands on bone with a part of its surface; a thickening of the vault lies on it with its whole outer side, wider
+than any plaque. The sides of a vault with hyperostosis differ, so that its mirror image doesn't show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from calcscan.bone_contact.bone_rises import RefusedRise
+from calcscan.bone_contact.rays import Numbers
+from calcscan.knowledge.bone_contact import BoneContactSettings
+from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.model import Scan
+
+_TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MassOrBone:
+    """The voxels (n, 3) of masses, the pieces that are bone, and how much thickening of the table there is."""
+
+    kji: Numbers
+    refused: tuple[RefusedRise, ...]
+    thickened_mm2: float
+
+
+def part_bone(
+    scan: Scan, masses_kji: Numbers, settings: BoneContactSettings, space: IntracranialSettings
+) -> MassOrBone:
+    """Part masses (n, 3) from what lies on bone as a thickening of it does, or is largely cortical bone beside bone.
+
+    With one thickening wider than a plaque, the smaller pieces that lie on bone in the same way are bone, too.
+    """
+    kept, refused, small = [], [], []
+    thickened_mm2 = 0.0
+    for kji in pieces(masses_kji):
+        hu = scan.hu[tuple(kji.T)]
+        beside = _beside_bone(scan, kji, space)
+        median_hu, cortical = float(np.median(hu)), float((hu >= space.cortical_hu).mean())
+        figures = {"beside_bone_share": round(beside, 3), "median_hu": median_hu}
+        if cortical >= settings.cortical_share and beside >= settings.cortical_beside_bone:
+            refused.append(RefusedRise(kji=kji, evidence=figures | {"cortical_share": round(cortical, 3)}))
+        elif beside < settings.thickened_beside_bone or median_hu < settings.thickened_hu:
+            kept.append(kji)
+        elif (mm2 := _mm2(scan, kji)) > np.pi / 4 * settings.plaque_wide_mm**2:
+            thickened_mm2 += mm2
+            refused.append(RefusedRise(kji=kji, evidence=figures | {"thickened_mm2": round(mm2, 1)}))
+        else:
+            small.append((kji, figures))
+    if thickened_mm2:
+        refused += [
+            RefusedRise(kji=kji, evidence=figures | {"thickened_mm2": round(thickened_mm2, 1)})
+            for kji, figures in small
+        ]
+    else:
+        kept += [kji for kji, _ in small]
+    return MassOrBone(
+        kji=np.concatenate([np.empty((0, 3), dtype=np.int64), *kept]),
+        refused=tuple(refused),
+        thickened_mm2=thickened_mm2,
+    )
+
+
+def pieces(kji: Numbers) -> list[Numbers]:
+    """The voxels (n, 3) of each piece that hangs together."""
+    if not len(kji):
+        return []
+    low = kji.min(axis=0)
+    there = np.zeros(kji.max(axis=0) - low + 1, dtype=np.bool_)
+    there[tuple((kji - low).T)] = True
+    numbers, count = ndimage.label(there, _TOUCHING)
+    number = np.asarray(numbers)[tuple((kji - low).T)]
+    order = np.argsort(number, kind="stable")
+    return np.split(kji[order], np.searchsorted(number[order], np.arange(2, count + 1)))
+
+
+def _beside_bone(scan: Scan, kji: Numbers, space: IntracranialSettings) -> float:
+    """The share of the voxels around a piece that is as dense as what hangs together with bone."""
+    low, high = np.maximum(kji.min(axis=0) - 1, 0), np.minimum(kji.max(axis=0) + 2, scan.hu.shape)
+    piece = np.zeros(high - low, dtype=np.bool_)
+    piece[tuple((kji - low).T)] = True
+    around = np.asarray(ndimage.binary_dilation(piece)) & ~piece
+    hu = scan.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))][around]
+    return float((hu >= space.attached_hu).mean()) if len(hu) else 0.0
+
+
+def _mm2(scan: Scan, kji: Numbers) -> float:
+    """The area of the ellipse with a piece's spread along its two longest axes."""
+    if len(kji) < 4:
+        return 0.0
+    variances = np.linalg.eigvalsh(np.cov(scan.geometry.to_world(kji).T))
+    return float(np.pi * 5.0 * np.sqrt(max(variances[-1], 0.0) * max(variances[-2], 0.0)))

@@ -15,6 +15,7 @@ from calcscan.bone_contact.bone_rises import RefusedRise
 from calcscan.bone_contact.rays import Numbers
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.measurement.beside_bone import beside_bone_share, cortical_share, is_cortical_bone
 from calcscan.model import Scan
 
 _TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
@@ -40,10 +41,10 @@ def part_bone(
     thickened_mm2 = 0.0
     for kji in pieces(masses_kji):
         hu = scan.hu[tuple(kji.T)]
-        beside = _beside_bone(scan, kji, space)
-        median_hu, cortical = float(np.median(hu)), float((hu >= space.cortical_hu).mean())
+        beside, cortical = beside_bone_share(scan, kji, space), cortical_share(scan, kji, space)
+        median_hu = float(np.median(hu))
         figures = {"beside_bone_share": round(beside, 3), "median_hu": median_hu}
-        if cortical >= settings.cortical_share and beside >= settings.cortical_beside_bone:
+        if is_cortical_bone(scan, kji, space):
             refused.append(RefusedRise(kji=kji, evidence=figures | {"cortical_share": round(cortical, 3)}))
         elif beside < settings.thickened_beside_bone or median_hu < settings.thickened_hu:
             kept.append(kji)
@@ -77,16 +78,6 @@ def pieces(kji: Numbers) -> list[Numbers]:
     number = np.asarray(numbers)[tuple((kji - low).T)]
     order = np.argsort(number, kind="stable")
     return np.split(kji[order], np.searchsorted(number[order], np.arange(2, count + 1)))
-
-
-def _beside_bone(scan: Scan, kji: Numbers, space: IntracranialSettings) -> float:
-    """The share of the voxels around a piece that is as dense as what hangs together with bone."""
-    low, high = np.maximum(kji.min(axis=0) - 1, 0), np.minimum(kji.max(axis=0) + 2, scan.hu.shape)
-    piece = np.zeros(high - low, dtype=np.bool_)
-    piece[tuple((kji - low).T)] = True
-    around = np.asarray(ndimage.binary_dilation(piece)) & ~piece
-    hu = scan.hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))][around]
-    return float((hu >= space.attached_hu).mean()) if len(hu) else 0.0
 
 
 def _mm2(scan: Scan, kji: Numbers) -> float:

@@ -63,8 +63,6 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     mass_edge_mm: float
     thickened_beside_bone: float
     thickened_hu: int
-    cortical_share: float
-    cortical_beside_bone: float
     mass_off_mm: float
     mass_off_share: float
     mass_midline_mm: float

@@ -47,3 +47,5 @@ class IntracranialSettings(Settings, frozen=True, kw_only=True):
     cut_skull_mm2: float
     cut_columns_mm2: float
     edge_reach_mm: float
+    cortical_share: float
+    cortical_beside_bone: float

@@ -24,6 +24,7 @@ from calcscan.model import SearchRegion
 class BoneRule(StrEnum):
     """Why a lesion that does not stand clear of bone is taken for it."""
 
+    CORTICAL = "as dense as cortical bone, with bone beside much of it"
     OUTSIDE = "outside the head of the template, near the inner table"
     SELLA = "at the sella or its clinoids"
     SCAN_EDGE = "in the zone of the skull base, at the first or last slice"
@@ -113,6 +114,8 @@ def stands_clear(contact: BoneContact, settings: LocalisationSettings) -> bool:
 def _bone_rule(features: Features, site: str, share: float, settings: LocalisationSettings) -> BoneRule | None:
     """Which rule takes a lesion that does not stand clear for bone."""
     traits = all_sites()[site]
+    if features.cortical_bone and not features.in_vault_plaque:
+        return BoneRule.CORTICAL
     in_base = features.base_share >= settings.bone_share
     shallow = features.touches_bone or features.deepest_mm < settings.base_depth_mm
     if features.outside_share >= settings.outside_share and shallow and not features.in_vault_plaque:

@@ -17,6 +17,7 @@ from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.localisation.bone_valley import measure_valley
 from calcscan.localisation.shape import Shape, shape_of
 from calcscan.measurement.air_contact import lines_air, near_air
+from calcscan.measurement.beside_bone import is_cortical_bone
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Lesion, LesionMap, Registration, Scan, SearchRegion
 
 
@@ -42,6 +43,8 @@ class BoneContact:
     """It reaches the first or last slice, so that what it is attached to may lie outside the scan."""
     thick_slices: bool
     """The slices are thick enough to smear bone into their neighbours."""
+    cortical_bone: bool
+    """It is largely as dense as cortical bone, with bone beside much of it."""
     lines_air: bool
     """As much of it lies near air as of the wall of a sinus or air cell."""
 
@@ -94,6 +97,7 @@ def bone_contacts(
             saddle=valley.saddle,
             at_scan_edge=first == 0 or last == scan.geometry.shape[0],
             thick_slices=float(scan.slice_thickness_mm[first:last].max()) > settings.thick_mm,
+            cortical_bone=bool(touches[lesion.id]) and is_cortical_bone(scan, kji, intracranial),
             lines_air=bool(lines_air(float(near_air(scan, kji, air).mean()), air)),
         )
     return contacts

@@ -26,6 +26,7 @@ def contact(*, touches: bool, deepest_mm: float) -> BoneContact:
         saddle=0.0,
         at_scan_edge=False,
         thick_slices=False,
+        cortical_bone=False,
         lines_air=False,
     )
 

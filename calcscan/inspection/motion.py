@@ -78,7 +78,11 @@ def contour_jumps_mm(scan: Scan, intracranial: Intracranial, settings: Inspectio
             seen = known[step] & known[near].any(axis=0) if len(near) > 1 else known[step] & False
             if seen.mean() >= settings.contour_share:
                 usual = np.nanmedian(slope[near][:, seen], axis=0)
-                found.append(_displacement((slope[step, seen] - usual) * gap_mm[step], np.flatnonzero(seen)))
+                found.append(
+                    _displacement(
+                        (slope[step, seen] - usual) * gap_mm[step], np.flatnonzero(seen), settings.jump_unexplained
+                    )
+                )
         jump_mm[step] = min(found, default=0.0)
     return jump_mm
 
@@ -125,8 +129,9 @@ def _last_crossing_mm(hu: npt.NDArray[np.floating], radius_mm: Array, level: flo
     return np.where(dense.any(axis=1), radius_mm[last] + part * _STEP_MM, np.nan)
 
 
-def _displacement(step_mm: Array, rays: npt.NDArray[np.int64]) -> float:
-    """How far a step of the contour shifts or turns it: what single places do does not count."""
+def _displacement(step_mm: Array, rays: npt.NDArray[np.int64], unexplained_share: float) -> float:
+    """How far a step of the contour shifts or turns it: what single places do does not count, nor does a shift that
+    leaves most of the contour's step unexplained: a face that begins in front of a skull at rest."""
     angle = 2.0 * np.pi * rays / _RAYS
     waves = np.stack([np.ones_like(angle), *(f(n * angle) for n in (1, 2) for f in (np.cos, np.sin))], axis=1)
     step_mm = np.clip(step_mm, -_CLIP_MM, _CLIP_MM)
@@ -136,4 +141,7 @@ def _displacement(step_mm: Array, rays: npt.NDArray[np.int64]) -> float:
         rest = step_mm - waves @ fitted
         spread = max(_SPREAD_MM, 1.4826 * float(np.median(np.abs(rest))))
         weight = 1.0 / np.sqrt(1.0 + (rest / (2.0 * spread)) ** 2)
+    unexplained = float(np.median(np.abs(step_mm - waves @ fitted)))
+    if unexplained > unexplained_share * float(np.median(np.abs(step_mm))):
+        return 0.0
     return float(np.linalg.norm(fitted[1:]))

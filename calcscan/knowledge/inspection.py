@@ -72,6 +72,7 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     overshoot_dip_hu: float
     jump_mm: float
     jump_share: float
+    jump_unexplained: float
     moved_mm: float
     contour_share: float
     table_mm: float

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
-from support.heads import CLEAN, FALX, averaged, edited, moved, sample, sample_head, without_a_piece_of_vault
+from support.heads import CLEAN, FALX, PALLIDUM, averaged, edited, moved, sample, sample_head, without_a_piece_of_vault
 
+from calcscan.grid.geometry import Geometry
 from calcscan.inspection.motion import motion_flags
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.inspection import InspectionSettings
@@ -57,6 +58,21 @@ def test_tilt_thick_slices_and_a_hole_in_the_vault_are_no_motion():
     assert flags(averaged(sample(CLEAN), 2)) == ()
     hole = without_a_piece_of_vault(sample(CLEAN), sample_head(CLEAN), flap=False)
     assert flags(hole) == ()
+
+
+def test_a_face_that_begins_between_two_slices_is_no_motion():
+    scan = sample(PALLIDUM)
+    g = scan.geometry
+    far_apart = Geometry(
+        origins_mm=g.origins_mm[::2],
+        step_i_mm=g.step_i_mm,
+        step_j_mm=g.step_j_mm,
+        slab_mm=2.0 * g.slab_mm[::2],
+        rows=g.rows,
+        columns=g.columns,
+    )
+    thinned = Scan(hu=scan.hu[::2], geometry=far_apart)
+    assert motion_flags(thinned, segment_intracranial(thinned), SETTINGS) == ()
 
 
 def test_a_skull_cut_off_by_the_field_of_view_is_no_motion():

@@ -86,7 +86,7 @@ def detect_masses(
     away_mm = distance_mm(skull, coarse.spacing_mm)
     to_atlas = registration.scan_to_atlas
     plane = fit_mirror_plane(skull, away_mm, coarse.affine, to_atlas, settings.mirror_most_mm)
-    points = _dense_points(intracranial, registration, plane, atlas, settings)
+    points = _dense_points(intracranial, skull, registration, plane, atlas, settings)
     slab_mm = float(np.median(scan.slice_reach_mm))
     off_mm = settings.mass_off_mm + settings.mass_off_share * plane.off_mm + space.blur_share * slab_mm
     deep_mm = space.protrusion_mm + space.blur_share * slab_mm
@@ -120,6 +120,7 @@ def detect_masses(
 
 def _dense_points(
     intracranial: Intracranial,
+    skull: Mask,
     registration: Registration,
     plane: MirrorPlane,
     atlas: Atlas,
@@ -138,6 +139,9 @@ def _dense_points(
     closed = sample_at(closed_mm, closed_affine, world_mm)
     opposite = sample_at(intracranial.depth_mm, coarse.affine, mirrored_mm)
     mirrored = opposite - np.where(vault, settings.mass_off_mm, 0.0)
+    decides = vault & (mirrored > closed)
+    decides[decides] = ~_skull_behind(mirrored_mm[decides], skull, intracranial)
+    mirrored[decides] = closed[decides]  # beside a hole in the skull the other side says nothing of depth
     depth_mm = np.maximum(np.maximum(closed, mirrored), np.where(vault, -np.inf, brain_mm - settings.mass_brain_mm))
     lateral = np.abs(plane.from_plane_mm(world_mm)) > settings.mass_midline_mm
     zones = sample_at(atlas.zones, atlas.affine, atlas_mm, nearest=True).astype(np.uint8)

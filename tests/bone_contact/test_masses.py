@@ -100,6 +100,19 @@ def test_hyperostosis_and_the_edges_of_a_hole_are_no_mass() -> None:
         assert inside.mask[tuple(region.masses_kji.T)].all()
 
 
+def test_the_vault_opposite_a_side_without_one_is_no_mass() -> None:
+    scan = averaged(sample(CLEAN), 2)
+    dense = np.argwhere(scan.hu > 90)
+    world = scan.geometry.to_world(dense)
+    left = world[:, 0] > np.median(world[:, 0]) + 22
+    removed = dense[left & (world[:, 2] > np.percentile(world[:, 2], 45))]
+    hu = np.array(scan.hu)
+    hu[tuple(removed.T)] = 45
+    opened = edited(scan, hu)
+    region = recover_bone_contact(opened, segment_intracranial(opened), registration(CLEAN), load_atlas())
+    assert len(region.masses_kji) == 0
+
+
 def test_the_mirror_plane_is_found_from_a_start_that_is_off() -> None:
     z, y, x = np.indices((40, 50, 60)) * 3.0
     far = np.sqrt(((x - 90.0) / 60.0) ** 2 + ((y - 75.0) / 70.0) ** 2 + ((z - 60.0) / 55.0) ** 2)

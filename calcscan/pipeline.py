@@ -39,7 +39,7 @@ from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
 from calcscan.measurement.blur import as_ordinary
-from calcscan.model import Atlas, Flag, LocatedLesionMap, Registration, Result, Scan, SearchRegion
+from calcscan.model import Atlas, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
@@ -184,11 +184,7 @@ def examine(
     """
     settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("segment"):
-        intracranial = segment_intracranial(scan, settings=settings.intracranial)
-        sharp = sharpness_flags(scan, intracranial, settings.inspection)
-        ordinary = as_ordinary(marked_sharp(scan) if sharp else scan, settings.volume)
-        if ordinary is not scan:
-            scan, intracranial = ordinary, segment_intracranial(ordinary, settings=settings.intracranial)
+        scan, intracranial, sharp = segment_as_ordinary(scan, settings)
     with stage("register"):
         registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
@@ -216,6 +212,17 @@ def examine(
         stage=stage,
     )
     return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
+
+
+def segment_as_ordinary(scan: Scan, settings: StageSettings) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
+    """The scan, a sharp one as an ordinary one would show it, the inside of its skull, and the flags of sharpness that
+    no header tells. Raises `RefusedError`."""
+    intracranial = segment_intracranial(scan, settings=settings.intracranial)
+    sharp = sharpness_flags(scan, intracranial, settings.inspection)
+    ordinary = as_ordinary(marked_sharp(scan) if sharp else scan, settings.volume)
+    if ordinary is not scan:
+        intracranial = segment_intracranial(ordinary, settings=settings.intracranial)
+    return ordinary, intracranial, sharp
 
 
 def search(

@@ -22,11 +22,9 @@ from scipy.spatial import cKDTree
 from benchmarks.heads.copies import with_hu
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
-from calcscan.inspection import sharpness_flags
 from calcscan.intracranial import segment_intracranial
-from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan
-from calcscan.pipeline import StageSettings, marked_sharp, search
+from calcscan.pipeline import StageSettings, search, segment_as_ordinary
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 
@@ -75,11 +73,8 @@ def searched(
     scan: Scan, registration: Registration, atlas: Atlas, settings: StageSettings
 ) -> tuple[LocatedLesionMap, bool]:
     """What the stages of `calcscan.pipeline.examine` find with a known registration, and whether the scan is sharp."""
-    inside = segment_intracranial(scan, settings=settings.intracranial)
-    sharp = scan.acquisition.sharp_kernel or bool(sharpness_flags(scan, inside, settings.inspection))
-    if sharp:
-        scan = as_ordinary(marked_sharp(scan), settings.volume)
-        inside = segment_intracranial(scan, settings=settings.intracranial)
+    sharp = scan.acquisition.sharp_kernel
+    scan, inside, flags = segment_as_ordinary(scan, settings)
     region = recover_bone_contact(
         scan,
         inside,
@@ -89,7 +84,7 @@ def searched(
         space=settings.intracranial,
         air=settings.air_contact,
     )
-    return search(scan, region, registration, atlas, settings=settings), sharp
+    return search(scan, region, registration, atlas, settings=settings), sharp or bool(flags)
 
 
 def _points(found: LocatedLesionMap, scan: Scan) -> Points:

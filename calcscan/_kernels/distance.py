@@ -42,6 +42,29 @@ def _lowest(heights: npt.NDArray[np.int64], feet: npt.NDArray[np.int64], starts:
 
 
 @kernel
+def _along(
+    line: npt.NDArray[np.int32],
+    heights: npt.NDArray[np.int64],
+    feet: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+) -> None:
+    """Squared distances that know the other axes only, in place, to those that know this line too; the last three are
+    scratch of its length."""
+    most = 0
+    for q in range(len(line)):
+        heights[q] = line[q]
+        most = max(most, heights[q])
+    if most == 0:
+        return
+    count = _lowest(heights, feet, starts)
+    for n in range(count):
+        end = starts[n + 1] if n + 1 < count else len(line)
+        for q in range(starts[n], end):
+            if heights[q] > 0:
+                line[q] = heights[feet[n]] + (q - feet[n]) ** 2
+
+
+@kernel
 def squared_in_slices(mask: npt.NDArray[np.bool_], first: int, last: int, out: npt.NDArray[np.int32]) -> None:
     """Within each of the slices first … last − 1: squared distance in voxels to the nearest True voxel of the slice."""
     _, rows, columns = mask.shape
@@ -58,18 +81,7 @@ def squared_in_slices(mask: npt.NDArray[np.bool_], first: int, last: int, out: n
                 far = min(out[k, j, i], far + 1)
                 out[k, j, i] = far * far if far < NOWHERE else NOWHERE
         for i in range(columns):
-            most = 0
-            for j in range(rows):
-                heights[j] = out[k, j, i]
-                most = max(most, heights[j])
-            if most == 0:
-                continue
-            count = _lowest(heights, feet, starts)
-            for n in range(count):
-                end = starts[n + 1] if n + 1 < count else rows
-                for j in range(starts[n], end):
-                    if heights[j] > 0:
-                        out[k, j, i] = heights[feet[n]] + (j - feet[n]) ** 2
+            _along(out[k, :, i], heights, feet, starts)
 
 
 @kernel
@@ -80,15 +92,4 @@ def squared_across_slices(first: int, last: int, out: npt.NDArray[np.int32]) -> 
     feet, starts = np.empty(slices, np.int64), np.empty(slices, np.int64)
     for j in range(first, last):
         for i in range(columns):
-            most = 0
-            for k in range(slices):
-                heights[k] = out[k, j, i]
-                most = max(most, heights[k])
-            if most == 0:
-                continue
-            count = _lowest(heights, feet, starts)
-            for n in range(count):
-                end = starts[n + 1] if n + 1 < count else slices
-                for k in range(starts[n], end):
-                    if heights[k] > 0:
-                        out[k, j, i] = heights[feet[n]] + (k - feet[n]) ** 2
+            _along(out[:, j, i], heights, feet, starts)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise
@@ -91,16 +90,10 @@ def _without_hyperostosis(masses_kji: Numbers, refused: tuple[RefusedRise, ...],
     knobs = [rise.kji for rise in refused if "mirrored_share" in rise.evidence]
     if not knobs or not len(masses_kji):
         return masses_kji
-    corner = np.min([masses_kji.min(axis=0), *(kji.min(axis=0) for kji in knobs)], axis=0)
-    shape = np.max([masses_kji.max(axis=0), *(kji.max(axis=0) for kji in knobs)], axis=0) - corner + 1
-    mass, knob = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    mass[tuple((masses_kji - corner).T)] = True
-    knob[tuple((np.concatenate(knobs) - corner).T)] = True
-    pieces, count = ndimage.label(mass, np.ones((3, 3, 3), dtype=np.bool_))
-    numbers = pieces[tuple((masses_kji - corner).T)]
-    size = np.bincount(numbers, minlength=count + 1)
-    shared = np.bincount(pieces[knob], minlength=count + 1)
-    return np.asarray(masses_kji[(4 * shared < size)[numbers]])
+    knob = np.zeros(scan.hu.shape, dtype=np.bool_)
+    knob[tuple(np.concatenate(knobs).T)] = True
+    kept = [kji for kji in pieces(masses_kji) if 4 * int(knob[tuple(kji.T)].sum()) < len(kji)]
+    return np.concatenate([masses_kji[:0], *kept])
 
 
 def _bone(
@@ -116,16 +109,16 @@ def _bone(
     return tuple(items)
 
 
-def _doubtful(scan: Scan, pieces: Sequence[Voxels], mask: Mask, bone: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
+def _doubtful(scan: Scan, doubtful: Sequence[Voxels], mask: Mask, bone: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
     """What of each piece (n, 3) that may be a mass, or bone that differs from the other side's, is neither searched nor
     listed already; not those of which most is."""
     known = np.array(mask)
     for item in bone:
         known[tuple(item.kji.T)] = True
-    outside = [kji[~known[tuple(kji.T)]] for kji in pieces]
+    outside = [kji[~known[tuple(kji.T)]] for kji in doubtful]
     return tuple(
         LeftOut.of(scan, rest, LeftOutReason.BONE, {"may_be_mass": 1.0})
-        for kji, rest in zip(pieces, outside, strict=True)
+        for kji, rest in zip(doubtful, outside, strict=True)
         if 2 * len(rest) > len(kji)
     )
 

@@ -20,7 +20,7 @@ from scipy import ndimage
 from calcscan.errors import RefusedError
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
-from calcscan.grid.masks import distance_mm
+from calcscan.grid.masks import box_of, distance_mm
 from calcscan.intracranial.bone import without_bone
 from calcscan.intracranial.pictured import Picture, near, pictured
 from calcscan.intracranial.skull import find_skull
@@ -125,9 +125,7 @@ def _refuse_no_skull(
 def _around_bone(picture: Picture) -> tuple[IsotropicVolume, Mask, Mask]:
     """Volume, skull and what is empty, only in the box around the skull, with a margin: what follows takes half the
     time."""
-    margin, coarse = 3, picture.coarse
-    found = ndimage.find_objects(picture.skull.astype(np.int8))[0]
-    box = tuple(slice(max(part.start - margin, 0), part.stop + margin) for part in found)
+    coarse, box = picture.coarse, box_of(picture.skull, margin=3)
     affine = coarse.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
     values = np.ascontiguousarray(coarse.values[box])

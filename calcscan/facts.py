@@ -17,8 +17,9 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
     """Age and sex from the header, and a finding for each site as the guideline names it.
 
     `present: false` means that nothing was detected above `summary.detection_floor_mm3`; it never means absent. What
-    was not located, not examined, or made untrustworthy by a quality flag (`knowledge/quality.toml`) is unknown, and
-    so left out. Nothing is said of progression, nor of whether a finding is isolated.
+    was not located, not examined, not surely at its site, or made untrustworthy by a quality flag
+    (`knowledge/quality.toml`) is unknown, and so left out. Nothing is said of progression, nor of whether a finding is
+    isolated.
 
     Parameters
     ----------
@@ -47,17 +48,20 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
 
 
 def _findings(summary: Summary) -> list[dict[str, Any]]:
-    """One for each site of the guideline at which something was found, or of which every row is known."""
+    """One for each site of the guideline at which something surely was found, or of which every row is known."""
     rows_of: dict[str, list[SiteBurden]] = {}
     for row in summary.sites:
         rows_of.setdefault(all_sites()[row.site].fact, []).append(row)
     findings = []
     for fact, rows in rows_of.items():
-        excludable = summary.detection_floor_mm3 is not None and all(row.volume_mm3 is not None for row in rows)
-        if not fact:
+        if not fact or fact in summary.unsure:
             continue
+        known = all(row.volume_mm3 is not None or (row.site, row.side) in summary.shared for row in rows)
+        excludable = summary.detection_floor_mm3 is not None and known and fact not in summary.possible
         if any(row.count for row in rows):
             finding = _present(fact, rows, summary)
+            if fact in summary.possible:
+                finding.pop("symmetric", None)
             findings.append({key: value for key, value in finding.items() if excludable or value is not False})
         elif excludable and all(all_sites()[row.site].image_can_exclude for row in rows):
             findings.append({"site": fact, "present": False})

@@ -248,7 +248,7 @@ class LocatedLesion(Lesion):
     site: str
     side: str
     site_share: float | None = None
-    """Share of the lesion's volume that lies in the site given, 0 to 1."""
+    """How likely the site and side given are the right ones, 0 to 1; None where they don't come from the atlas."""
     also: tuple[tuple[str, str, float], ...] = ()
     """The other sites it may lie in: (site, side, share)."""
     deposit: int
@@ -458,6 +458,13 @@ class Summary:
     detection_floor_mm3: float | None
     deposits: Mapping[str, int] = field(default_factory=dict)
     """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`), none counted twice."""
+    unsure: frozenset[str] = frozenset()
+    """Sites as the guideline names them at which deposits are counted, but none surely lies there."""
+    possible: frozenset[str] = frozenset()
+    """And those at which one may lie that is not surely counted there."""
+    shared: frozenset[tuple[str, str]] = frozenset()
+    """Sites and sides whose row is unknown only because a deposit may lie there which is counted at a neighbour that
+    the guideline gives the same name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

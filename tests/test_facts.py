@@ -65,6 +65,42 @@ def test_a_long_lesion_over_two_nuclei_is_one_deposit():
     assert finding(facts(long), "basal_ganglia")["multiple"] is False
 
 
+def test_between_two_sites_neither_is_known():
+    """Half way between thalamus and habenula: neither is present for certain, and neither is excluded."""
+    between = lesion(1, "habenula", "midline", 60.0, site_share=0.55, also=(("thalamus", "left", 0.44),))
+    measured = facts(between)
+    assert finding(measured, "thalamus") is None
+    assert finding(measured, "habenula") is None
+    assert finding(measured, "pineal") == {"site": "pineal", "present": False}
+
+
+def test_a_site_that_one_deposit_surely_has_is_present_and_nothing_is_said_of_a_second():
+    sure = lesion(1, "thalamus", "left", 300.0, site_share=0.97)
+    maybe = lesion(2, "habenula", "midline", 60.0, site_share=0.55, also=(("thalamus", "right", 0.44),))
+    assert finding(facts(sure, maybe), "thalamus") == {"site": "thalamus", "present": True, "volume_mm3": 300.0}
+    assert finding(facts(sure), "thalamus") == {
+        "site": "thalamus", "present": True, "bilateral": False, "symmetric": False, "multiple": False,
+        "volume_mm3": 300.0,
+    }  # fmt: skip
+
+
+def test_between_two_nuclei_the_basal_ganglia_are_sure():
+    """Which of pallidum and putamen is unknown; that it is one of them, and on which side, is not."""
+    between = lesion(1, "pallidum", "left", 300.0, site_share=0.52, also=(("putamen", "left", 0.48),))
+    measured = finding(facts(between), "basal_ganglia")
+    assert measured == {
+        "site": "basal_ganglia", "present": True, "bilateral": False, "symmetric": False, "multiple": False,
+        "volume_mm3": 300.0,
+    }  # fmt: skip
+
+
+def test_on_which_side_it_lies_may_be_unknown():
+    between = lesion(1, "pallidum", "left", 300.0, site_share=0.7, also=(("caudate", "right", 0.3),))
+    measured = finding(facts(between), "basal_ganglia")
+    assert measured["present"] is True
+    assert not {"bilateral", "symmetric", "multiple"} & set(measured)
+
+
 def test_below_what_can_be_measured_nothing_is_said_of_sides():
     measured = finding(facts(lesion(1, "thalamus", "left", 6.0)), "thalamus")
     assert measured == {"site": "thalamus", "present": True, "multiple": False, "volume_mm3": 6.0}

@@ -33,6 +33,8 @@ class BurdenSettings(Settings, frozen=True, kw_only=True):
     bilateral_mm3: float
     mirror_tolerance_mm: float
     hides_mm: float
+    sure_share: float
+    may_share: float
     tcs: TotalCalcificationScore
     between_bones_thickest_mm: float
     coverage: float

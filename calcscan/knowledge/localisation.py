@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from calcscan.knowledge.settings import Settings
+from calcscan.knowledge.settings import Settings, Table
+
+
+class Calibration(Table, frozen=True, kw_only=True):
+    """How often a site with a `share` of the vote is `right`; linear between these."""
+
+    share: tuple[float, ...]
+    right: tuple[float, ...]
 
 
 class LocalisationSettings(Settings, frozen=True, kw_only=True):
@@ -25,6 +32,8 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     part_mm3: float
     part_sure: float
     also_share: float
+    told_from: float
+    calibration: Calibration
     thick_mm: float
     saddle_thick: float
     saddle_thin: float

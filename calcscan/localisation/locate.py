@@ -32,6 +32,7 @@ from calcscan.localisation.bone_or_lesion import (
     is_convexity_dura,
     near_bone_in_motion,
 )
+from calcscan.localisation.certainty import as_sure_as_known
 from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.split import Part, split_lesion
@@ -113,6 +114,7 @@ def locate_lesions(
     before = [
         replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item for item in region.left_out
     ]
+    parts = [Part(lesion=as_sure_as_known(part.lesion, settings), kji=part.kji) for part in parts]
     left_out = tuple(
         with_nearest_site(item, scan, region, registration, atlas, settings)
         for item in (*lesions.left_out, *before, *bone)

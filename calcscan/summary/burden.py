@@ -33,13 +33,14 @@ def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[
     }
 
 
-def uncertain_places(lesions: Iterable[LocatedLesion]) -> set[Place]:
-    """The sites and sides that a deposit may lie in which is given to none of them, as a wall or a mass is."""
+def uncertain_places(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -> set[Place]:
+    """The sites and sides that a deposit may lie in though it is not counted there: all that are named of one that is
+    given to no site, as a wall or a mass is, and the likely ones of one that is given to another."""
     return {
         (site, side)
         for lesion in lesions
-        if lesion.site == "unassigned" and lesion.site_share is None
-        for site, side, _ in lesion.also
+        for site, side, share in lesion.also
+        if share >= settings.may_share or (lesion.site == "unassigned" and lesion.site_share is None)
     }
 
 

@@ -9,6 +9,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
 from calcscan.summary.burden import Place, by_place, hidden_places, site_rows, uncertain_places
+from calcscan.summary.certainty import possible_facts, shared_places, unsure_facts
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
 from calcscan.summary.symmetry import symmetries
@@ -46,7 +47,7 @@ def summarise_lesions(
     Summary
         `sites` holds a row for every site and side of `calcscan.knowledge.sites`: volume 0 and grade `none_detected`
         where nothing was found above `detection_floor_mm3`, None in every measure where nothing was located or scanned,
-        and where what was found was left out or given to no site.
+        where what was found was left out or given to no site, and where what is counted at another site may lie.
     """
     settings = settings or load(BurdenSettings)
     if located is None:
@@ -56,12 +57,13 @@ def summarise_lesions(
     covered: Mapping[Place, float] = {}
     if located and scan is not None and registration is not None and atlas is not None:
         covered = coverage(scan, registration, atlas, region, settings)
+    hidden = hidden_places(lesions.left_out, settings)
     return Summary(
         sites=site_rows(
             places,
             located=located,
             covered=covered,
-            hidden=hidden_places(lesions.left_out, settings) | uncertain_places(lesions.lesions),
+            hidden=hidden | uncertain_places(lesions.lesions, settings),
             settings=settings,
         ),
         symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
@@ -69,6 +71,9 @@ def summarise_lesions(
         multiple=_multiple(places) if located else None,
         detection_floor_mm3=floor_mm3,
         deposits=_deposits(places) if located else {},
+        unsure=unsure_facts(lesions.lesions, settings) if located else frozenset(),
+        possible=possible_facts(lesions.lesions, settings) if located else frozenset(),
+        shared=shared_places(lesions.lesions, hidden) if located else frozenset(),
     )
 
 

@@ -230,10 +230,12 @@ def test_what_lies_at_no_site_excludes_none_of_those_it_may_lie_in():
         lesion_map(
             lesion(1, "unassigned", "", site_share=None, also=also),
             lesion(2, "cortex", "left"),
-            lesion(3, "unassigned", "", site_share=0.8, also=(("pallidum", "left", 0.2),)),
+            lesion(3, "unassigned", "", site_share=0.8, also=(("pallidum", "left", 0.1),)),
+            lesion(4, "white_matter", "left", site_share=0.7, also=(("caudate", "left", 0.25),)),
         ),
         registration=registration(),
     )
+    assert row(summary, "caudate", "left").count is None
     assert (row(summary, "putamen", "left").volume_mm3, row(summary, "putamen", "left").grade) == (None, None)
     assert row(summary, "putamen", "right").grade == row(summary, "pallidum", "left").grade == "none_detected"
     assert row(summary, "cortex", "left").volume_mm3 == 100.0

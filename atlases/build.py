@@ -38,7 +38,7 @@ from sources import CIT168, CT_TEMPLATE, DESIKAN, GREY, SOURCES, WHITE, fetch, l
 
 HERE = Path(__file__).parent
 OUT = HERE / "mni_ct"
-VERSION = "3"
+VERSION = "4"
 Mask = npt.NDArray[np.bool_]
 
 # Region numbers of the sources' own lookup tables: (left, right).
@@ -168,6 +168,14 @@ def label_map(
         out[grid.tube(draw.mirrored(draw.PETROCLINOID, side), 3.5)] = number["petroclinoid", side]
         out[grid.tube(draw.mirrored(draw.CAROTID_SIPHON, side), 4.5)] = number["carotid_siphon", side]
         out[grid.tube(draw.mirrored(draw.VERTEBRAL, side), 4.5)] = number["vertebral", side]
+    # these lie in cisterns, and where the template shows brain there is none of them
+    in_brain = ndimage.binary_erosion(brainstem, iterations=2) | np.isin(
+        out, [n for (site, _), n in number.items() if site in ("carotid_siphon", "vertebral", "thalamus")]
+    )
+    for side in ("left", "right"):
+        circle = np.logical_or.reduce([grid.tube(draw.mirrored(branch, side), 3.0) for branch in draw.CIRCLE_OF_WILLIS])
+        out[circle & grid.half(side) & ~in_brain] = number["circle_of_willis", side]
+    out[grid.tube(draw.BASILAR, 4.0) & ~in_brain] = number["basilar", "midline"]
     pineal = centre_of_pineal(ct, grid)
     out[grid.ellipsoid(pineal, (6.0, 7.5, 6.0))] = number["pineal", "midline"]
     habenula = ndimage.distance_transform_edt(~np.isin(cit, HABENULA)) <= 1.5

@@ -204,6 +204,27 @@ VERTEBRAL = (
 """Foramen magnum to the union in front of the medulla: 9 points marked on three real heads, as above; its two ends by
 description."""
 
+BASILAR = (
+    (0.0, -24.5, -46.5),
+    (0.0, -20.5, -42.0),
+    (0.0, -14.5, -37.0),
+    (0.0, -10.5, -32.0),
+    (0.0, -9.5, -27.0),
+    (0.0, -10.5, -22.5),
+    (0.0, -11.5, -19.0),
+)
+"""From the union of the vertebral arteries at the lower border of the pons to its tip between the peduncles, in the
+cistern in front of the pons, which is visible on the template; the midline is its average course."""
+
+CIRCLE_OF_WILLIS = (
+    ((12.0, 0.5, -18.0), (7.5, 4.5, -17.5), (2.5, 8.0, -16.0), (0.0, 8.5, -15.5)),
+    ((11.5, -1.0, -20.5), (11.0, -5.5, -18.5), (10.5, -9.0, -17.5)),
+    ((0.0, -11.5, -19.0), (5.0, -10.5, -18.0), (10.5, -9.5, -17.5)),
+)
+"""A1 with the anterior communicating artery, the posterior communicating artery, and P1: on the right. Their ends on
+siphon and basilar artery as above; between them A1 and P1 are bright on the template (z = -18), which is an average of
+many heads; the posterior communicating artery is drawn from end to end."""
+
 DENTATE_CENTRE: Point = (15.0, -60.0, -34.0)
 DENTATE_RADII: Point = (7.0, 11.0, 6.0)
 """About 1.9 ml a side centred at x = ±15, y = -60, z = -34 (position and volume: published MNI descriptions)."""

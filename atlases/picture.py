@@ -13,7 +13,7 @@ from scipy import ndimage
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "mni_ct"
-SLICES_MM = (-54, -46, -40, -34, -30, -26, -22, -16, -10, -4, 0, 4, 8, 14, 22, 34, 46, 58)
+SLICES_MM = (-54, -46, -40, -34, -30, -26, -22, -18, -10, -4, 0, 4, 8, 14, 22, 34, 46, 58)
 COLUMNS, SCALE, EDGE = 6, 2, 8
 
 
@@ -34,7 +34,8 @@ def main() -> None:
     sheet = Image.new("RGB", (COLUMNS * width, rows * height + 70), "#0d1117")
     for n, picture in enumerate(tiles):
         sheet.paste(picture, (n % COLUMNS * width, n // COLUMNS * height))
-    legend(sheet, rows * height, {site: table[site]["colour"] for site in dict.fromkeys(sites.values())})
+    drawn = {sites[int(number)] for number in np.unique(labels) if number}
+    legend(sheet, rows * height, {site: table[site]["colour"] for site in dict.fromkeys(sites.values())}, drawn)
     sheet.save(FOLDER / "sites.png", optimize=True)
 
 
@@ -54,11 +55,11 @@ def tile(
     return picture
 
 
-def legend(sheet: Image.Image, top: int, colours: dict[str, str]) -> None:
+def legend(sheet: Image.Image, top: int, colours: dict[str, str], drawn: set[str]) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
     x, y = 10, top + 8
     for site, colour in colours.items():
-        if site in ("convexity_dura", "scalp"):  # not drawn: attributed by depth, or not looked for
+        if site not in drawn:  # attributed by what the scan shows, or not looked for
             continue
         width = int(draw.textlength(site, font=font))
         if x + width + 50 > sheet.width:

@@ -13,7 +13,7 @@ from calcscan.atlas import atlas_folder, load_atlas, read_manifest
 from calcscan.errors import AtlasError
 from calcscan.knowledge.sites import all_sites
 
-NOT_DRAWN = {"convexity_dura", "scalp"}
+NOT_DRAWN = {name for name, site in all_sites().items() if not site.drawn}
 """Attributed by depth in the head itself, or not looked for."""
 
 

@@ -23,6 +23,7 @@ class SiteGroup(StrEnum):
     DURA = "dura"
     PHYSIOLOGICAL = "physiological"
     VASCULAR = "vascular"
+    OTHER = "other"
     EXTRACRANIAL = "extracranial"
     UNASSIGNED = "unassigned"
 

@@ -10,6 +10,7 @@ import numpy as np
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.localisation import LocalisationSettings
+from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.features import Features
 from calcscan.model import Atlas, Registration
 
@@ -53,9 +54,12 @@ def site_weights(features: Features, settings: LocalisationSettings) -> dict[str
 
     The plexus counts more where fluid surrounds the lesion; the dura by the lesion's shape: more for a plate, less for
     a lump. A plate whose thin side faces up or back lies in no falx; and the farther the lesion's centre lies from the
-    falx the less that counts, for what reaches it only with its near side lies in brain.
+    falx the less that counts, for what reaches it only with its near side lies in brain. Sites without a prior are
+    never voted for: arteries in cisterns are recognised in the scan itself.
     """
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = {
+        name: 0.0 for name, site in all_sites().items() if site.drawn and name not in settings.prior
+    }
     if features.fluid_share >= settings.fluid_share:
         weights["choroid_plexus"] = settings.fluid_weight
     if features.shape.flat or features.shape.compact:

@@ -17,7 +17,7 @@ _COLUMNS = {Side.RIGHT: 290, Side.MIDLINE: 368, Side.NONE: 368, Side.LEFT: 446}
 """Right edge of each column of numbers. The person's right comes first, as on the slices."""
 _GROUP_NAMES = {
     "basal_ganglia": "Basal ganglia", "deep": "Deep nuclei", "parenchyma": "Brain tissue", "dura": "Dura",
-    "physiological": "Physiological", "vascular": "Arteries", "extracranial": "Outside the skull",
+    "physiological": "Physiological", "vascular": "Arteries", "other": "Other", "extracranial": "Outside the skull",
     "unassigned": "Not attributed",
 }  # fmt: skip
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any
+
+from calcscan.knowledge.sites import all_sites
 
 _WIDTH = 96
 
@@ -78,7 +80,7 @@ def _sites(document: Mapping[str, Any]) -> list[str]:
         for s in found
         if not (s["site_right"] and s["side_right"])
     ]
-    for words, names in (("missed", missed), ("wrong", wrong), ("not tested", list(document["sites_untried"]))):
+    for words, names in (("missed", missed), ("wrong", wrong), ("not tested", _by_site(document["sites_untried"]))):
         if names:
             lines += _wrapped(f"  {words}: {', '.join(names)}")
     stability = document["steadiness"]
@@ -87,6 +89,23 @@ def _sites(document: Mapping[str, Any]) -> list[str]:
         f"attributed elsewhere; the registration shifted by up to {stability['shift_mm']:.1f} mm"
     )
     return lines
+
+
+def _by_site(places: Iterable[str]) -> list[str]:
+    """Sites with their sides; a site alone where all its sides are among them.
+
+    >>> _by_site(["pallidum right", "scalp left", "scalp right", "scalp midline"])
+    ['pallidum right', 'scalp']
+    """
+    sides: dict[str, list[str]] = {}
+    for place in places:
+        site, _, side = place.partition(" ")
+        sides.setdefault(site, []).append(side)
+    return [
+        name
+        for site, some in sides.items()
+        for name in ([site] if set(some) == set(all_sites()[site].sides) else [f"{site} {side}" for side in some])
+    ]
 
 
 def _percent(share: float) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from calcscan.atlas import load_atlas
 from calcscan.errors import KnowledgeError
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Region, vocabulary
 from calcscan.knowledge.sites import SiteGroup, all_sites, parse_sites
 
 
@@ -29,9 +29,20 @@ def test_a_site_is_drawn_if_the_atlas_has_voxels_of_it():
     assert {name for name, site in all_sites().items() if site.drawn} == labelled
 
 
-def test_the_guideline_knows_every_site_but_unassigned():
+def test_the_guideline_knows_every_site_but_those_without_an_anatomical_name():
+    nameless = {name for name, site in all_sites().items() if site.group in (SiteGroup.OTHER, SiteGroup.UNASSIGNED)}
     for name, site in all_sites().items():
-        assert site.fact in vocabulary().sites or (name == "unassigned" and not site.fact)
+        assert site.fact in vocabulary().sites or (name in nameless and not site.fact)
+
+
+def test_arteries_are_vascular_and_never_brain():
+    arteries = {name for name, site in all_sites().items() if site.group is SiteGroup.VASCULAR}
+    assert arteries == {"carotid_siphon", "vertebral", "circle_of_willis", "basilar", "vessel"}
+    for name in arteries:
+        site = all_sites()[name]
+        assert site.fact == "vascular"
+        assert not any((site.counts_as_multiple, site.image_can_exclude, site.parenchyma, site.cerebral))
+    assert vocabulary().sites["vascular"].place != Region.BRAIN
 
 
 def test_colours_are_colours_and_differ():

@@ -23,7 +23,8 @@ from calcscan.localisation.bone_valley import measure_valley
 from calcscan.localisation.features import bone_contacts, measure_features
 from calcscan.model import Intracranial, Lesion, LesionMap, LocatedLesionMap, Scan, SearchRegion
 
-PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site not in ("convexity_dura", "scalp")]
+PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site in load(LocalisationSettings).prior]
+"""Those that the atlas votes for."""
 
 
 def middle_lps_mm(site: str, side: str) -> np.ndarray:

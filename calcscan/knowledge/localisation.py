@@ -50,6 +50,13 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     shell_outer_mm: float
     fluid_share: float
     fluid_weight: float
+    fat_low_hu: int
+    fat_high_hu: int
+    fat_share: float
+    fat_deep_mm: float
+    wall_fluid_share: float
+    wall_deep_mm: float
+    midline_mm: float
     flat_ratio: float
     compact_ratio: float
     shape_least_mm: float
@@ -83,4 +90,6 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_mirrored: float
     lump_midline_mm: float
     lump_near_mm: float
+    trigone_y_mm: float
+    plexus_body_prior: float
     prior: Mapping[str, float]

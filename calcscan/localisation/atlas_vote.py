@@ -29,7 +29,8 @@ def atlas_vote(
     """The share of the vote that each site and side gets from points (n, 3) of the scan, LPS mm.
 
     Each point votes for the sites around its place in the atlas, spread by the registration's error and weighted by how
-    often each site calcifies; `unassigned` gets the points around which there is no site.
+    often each site calcifies there, the plexus rather at the trigone than in front of it; `unassigned` gets the points
+    around which there is no site.
     """
     error_mm = settings.uncertainty_mm
     offsets = error_mm * np.array(list(product(_STEPS, repeat=3)))
@@ -40,7 +41,10 @@ def atlas_vote(
     points = registration.to_atlas(world_mm[:: max(1, len(world_mm) // _POINTS)])
     around = (points[:, None] + offsets).reshape(-1, 3)
     labels = sample_at(atlas.labels, atlas.affine, around, nearest=True).astype(np.uint8)
-    votes = prior[labels].reshape(len(points), -1) * weights
+    often = prior[labels]
+    plexus = [number for number, site in atlas.sites.items() if site.site == "choroid_plexus"]
+    often[np.isin(labels, plexus) & (around[:, 1] < settings.trigone_y_mm)] = settings.plexus_body_prior
+    votes = often.reshape(len(points), -1) * weights
     totals = votes.sum(axis=1, keepdims=True)
     each = (votes / np.where(totals > 0, totals, 1.0)).ravel()
     share = np.bincount(labels, each, minlength=256) / len(points)

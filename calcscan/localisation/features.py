@@ -55,6 +55,8 @@ class Features(BoneContact):
 
     fluid_share: float
     """Share of its surround that is fluid."""
+    fat_share: float
+    """And that is fat; 0 where there is air, whose edge looks like it."""
     base_share: float
     outside_share: float
     sella_share: float
@@ -123,10 +125,12 @@ def measure_features(
     (first, last), *_ = lesion.bbox_kji
     shape = shape_of(world_mm, (first, last), scan.geometry, settings)
     centre_mm = world_mm.mean(axis=0)
+    around_hu = _surround_hu(world_mm, region.isotropic_hu, settings)
     across = np.diff(registration.to_atlas(np.stack([centre_mm, centre_mm + shape.across])), axis=0)[0]
     return Features(
         **{part.name: getattr(contact, part.name) for part in fields(BoneContact)},
-        fluid_share=_fluid_share(world_mm, region.isotropic_hu, settings),
+        fluid_share=float((around_hu < settings.fluid_hu).mean()) if around_hu.size else 0.0,
+        fat_share=_fat_share(around_hu, settings),
         base_share=base_share,
         sella_share=float(((zones & SELLA_ZONE) > 0).mean()),
         outside_share=float((((zones & BRAIN_ZONE) == 0) & (drawn == 0)).mean()),
@@ -136,8 +140,10 @@ def measure_features(
     )
 
 
-def _fluid_share(world_mm: Array, isotropic_hu: IsotropicVolume, settings: LocalisationSettings) -> float:
-    """Share of fluid in a shell around the lesion on the isotropic grid, clear of its blur."""
+def _surround_hu(
+    world_mm: Array, isotropic_hu: IsotropicVolume, settings: LocalisationSettings
+) -> npt.NDArray[np.float32]:
+    """HU in a shell around the lesion on the isotropic grid, clear of its blur, (n,)."""
     spacing_mm = isotropic_hu.spacing_mm
     index = np.rint(apply(np.linalg.inv(isotropic_hu.affine), world_mm)).astype(int)
     margin = int(np.ceil(settings.shell_outer_mm / spacing_mm)) + 1
@@ -147,8 +153,13 @@ def _fluid_share(world_mm: Array, isotropic_hu: IsotropicVolume, settings: Local
     free[tuple(np.clip(index - low, 0, np.array(free.shape) - 1).T)] = False
     away_mm = ndimage.distance_transform_edt(free, sampling=spacing_mm)
     shell = (away_mm > settings.shell_inner_mm) & (away_mm <= settings.shell_outer_mm)
-    hu = isotropic_hu.values[tuple(slice(a, a + n) for a, n in zip(low, free.shape, strict=True))]
-    return float((hu[shell] < settings.fluid_hu).mean()) if shell.any() else 0.0
+    return isotropic_hu.values[tuple(slice(a, a + n) for a, n in zip(low, free.shape, strict=True))][shell]
+
+
+def _fat_share(around_hu: npt.NDArray[np.float32], settings: LocalisationSettings) -> float:
+    if around_hu.size == 0 or float(around_hu.min()) < settings.fat_low_hu:
+        return 0.0
+    return float((around_hu < settings.fat_high_hu).mean())
 
 
 def _mostly_in(kji: npt.NDArray[np.int64], lesions: LesionMap) -> npt.NDArray[np.bool_]:

@@ -35,12 +35,14 @@ from calcscan.localisation.bone_or_lesion import (
 from calcscan.localisation.certainty import as_sure_as_known
 from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
+from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.split import Part, split_lesion
 from calcscan.localisation.undivided import Judged, is_lump, undivided
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import (
     Atlas,
     LeftOut,
+    Lesion,
     LesionMap,
     LocatedLesion,
     LocatedLesionMap,
@@ -138,8 +140,11 @@ def _placed(
     if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
         on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
         side = "left" if features.atlas_x_mm > 0 else "right"
-        site, side = ("convexity_dura", side) if on_vault else ("unassigned", "")
-        return [Part(lesion=LocatedLesion.of(lesion, site=site, side=side, also=also), kji=kji)]
+        place = ("convexity_dura", side) if on_vault else ("extra_axial", side_or_midline(features, settings))
+        return [_without_share(lesion, place, also, kji)]
+    surround = place_by_surround(features, site, settings)
+    if surround is not None:
+        return [_without_share(lesion, surround, also, kji)]
     if is_convexity_dura(features, site, settings):
         side = "left" if features.atlas_x_mm > 0 else "right"
         located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
@@ -151,6 +156,13 @@ def _placed(
     if is_lump(item, parts, judged, scan, registration, settings):
         return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
     return parts
+
+
+def _without_share(
+    lesion: Lesion, place: Place, also: tuple[tuple[str, str, float], ...], kji: npt.NDArray[np.int64]
+) -> Part:
+    """A lesion at a place that the atlas does not have."""
+    return Part(lesion=LocatedLesion.of(lesion, site=place[0], side=place[1], also=also), kji=kji)
 
 
 def _as_one(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.left_out import left_out_meanings
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.model import LeftOut, LocatedLesion, SiteBurden
 
 Place = tuple[str, str]
@@ -40,8 +40,13 @@ def uncertain_places(lesions: Iterable[LocatedLesion], settings: BurdenSettings)
         (site, side)
         for lesion in lesions
         for site, side, share in lesion.also
-        if share >= settings.may_share or (lesion.site == "unassigned" and lesion.site_share is None)
+        if share >= settings.may_share or _has_no_site(lesion)
     }
+
+
+def _has_no_site(lesion: LocatedLesion) -> bool:
+    """Whether a deposit lies at no site of the atlas, so that those beside it may hold some of it."""
+    return lesion.site_share is None and all_sites()[lesion.site].group in (SiteGroup.UNASSIGNED, SiteGroup.OTHER)
 
 
 def site_rows(

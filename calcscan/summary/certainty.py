@@ -39,7 +39,7 @@ def possible_facts(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -
         shares = fact_shares(lesion)
         if lesion.site_share is not None and shares[own] >= settings.sure_share:
             del shares[own]
-        least = 0.0 if lesion.site == "unassigned" else settings.may_share
+        least = 0.0 if lesion.site_share is None and not own else settings.may_share
         possible |= {fact for fact, share in shares.items() if share >= least}
     return frozenset(possible)
 

@@ -58,6 +58,9 @@ def known_balls(known: KnownHead, registration: Registration, atlas: Atlas, seed
             prior[number] = settings.prior.get(site.site, 0.0)
     kji = np.argwhere(prior[atlas.labels] > 0)
     weight = prior[atlas.labels[tuple(kji.T)]]
+    plexus = [number for number, site in atlas.sites.items() if site.site == "choroid_plexus"]
+    front = apply(atlas.affine, kji)[:, 1] < settings.trigone_y_mm
+    weight[front & np.isin(atlas.labels[tuple(kji.T)], plexus)] = settings.plexus_body_prior
     drawn = kji[rng.choice(len(kji), BALLS, p=weight / weight.sum())]
     isotropic = known.intracranial.isotropic_hu
     for middle in _in_head(known, apply(atlas.affine, drawn + rng.uniform(-0.5, 0.5, drawn.shape))):

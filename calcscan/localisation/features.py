@@ -153,7 +153,8 @@ def _surround_hu(
     free[tuple(np.clip(index - low, 0, np.array(free.shape) - 1).T)] = False
     away_mm = ndimage.distance_transform_edt(free, sampling=spacing_mm)
     shell = (away_mm > settings.shell_inner_mm) & (away_mm <= settings.shell_outer_mm)
-    return isotropic_hu.values[tuple(slice(a, a + n) for a, n in zip(low, free.shape, strict=True))][shell]
+    box = tuple(slice(a, a + n) for a, n in zip(low, free.shape, strict=True))
+    return np.asarray(isotropic_hu.values[box][shell])
 
 
 def _fat_share(around_hu: npt.NDArray[np.float32], settings: LocalisationSettings) -> float:

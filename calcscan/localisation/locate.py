@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.localisation import LocalisationSettings
@@ -38,6 +39,7 @@ from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.split import Part, split_lesion
 from calcscan.localisation.undivided import Judged, is_lump, undivided
+from calcscan.localisation.vessel import is_artery, is_uncertain, measure_artery, stands_in_cistern, with_artery
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import (
     Atlas,
@@ -63,6 +65,7 @@ def locate_lesions(
     intracranial: IntracranialSettings | None = None,
     air: AirContactSettings | None = None,
     thresholds: ThresholdSettings | None = None,
+    arteries: ArterySettings | None = None,
 ) -> LocatedLesionMap:
     """Give every lesion its site, side and share, and leave out what is bone.
 
@@ -74,11 +77,11 @@ def locate_lesions(
     ----------
     lesions, scan, region, registration, atlas
         As the stages before left them.
-    settings, intracranial, air, thresholds
+    settings, intracranial, air, thresholds, arteries
         Instead of the settings in `calcscan/knowledge`.
     """
     settings, air = settings or load(LocalisationSettings), air or load(AirContactSettings)
-    thresholds = thresholds or load(ThresholdSettings)
+    thresholds, arteries = thresholds or load(ThresholdSettings), arteries or load(ArterySettings)
     contacts = bone_contacts(lesions, scan, region, settings, intracranial or load(IntracranialSettings), air)
     parts: list[Part] = []
     judged: list[Judged] = []
@@ -96,15 +99,19 @@ def locate_lesions(
             continue
         features = measure_features(lesion, contact, lesions, scan, region, registration, atlas, settings)
         weights = site_weights(features, settings)
-        votes = ranked(atlas_vote(lesions.geometry.to_world(kji), registration, atlas, settings), weights)
+        world_mm = lesions.geometry.to_world(kji)
+        artery = measure_artery(world_mm, scan.geometry, region, registration, arteries)
+        votes = with_artery(ranked(atlas_vote(world_mm, registration, atlas, settings), weights), artery, arteries)
         (site, _), share = votes[0]
-        evidence = bone_evidence(features, site, share, settings)
+        in_cistern = stands_in_cistern(votes, artery, contact, arteries, settings)
+        evidence = None if in_cistern else bone_evidence(features, site, share, settings)
         if evidence is not None:
             bone.append(_left_out(evidence, scan, kji, settings))
         elif near_bone_in_motion(contact, kji, region, settings):
             bone.append(_moved(contact, scan, kji))
         else:
-            judged.append(Judged(lesion=lesion, kji=kji, features=features, weights=weights, votes=votes))
+            one = is_artery(votes, artery, arteries)
+            judged.append(Judged(lesion=lesion, kji=kji, features=features, weights=weights, votes=votes, whole=one))
     wholes = undivided(judged, scan, region, settings)
     for item in judged:
         whole = wholes.get(item.lesion.id)
@@ -137,6 +144,8 @@ def _placed(
     lesion, kji, features = item.lesion, item.kji, item.features
     (site, side), share = item.votes[0]
     also = _also(item, settings)
+    if is_uncertain(item.votes):
+        return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
     if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
         on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
         side = "left" if features.atlas_x_mm > 0 else "right"
@@ -150,6 +159,8 @@ def _placed(
         located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
     else:
         located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
+    if item.whole:
+        return [Part(lesion=located, kji=kji)]
     if not all_sites()[located.site].drawn or lesion.diameter_mm < settings.divided_from_mm:
         return [Part(lesion=located, kji=kji)]
     parts = split_lesion(located, kji, scan, registration, atlas, item.weights, settings, thresholds)

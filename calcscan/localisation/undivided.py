@@ -46,6 +46,8 @@ class Judged:
     features: Features
     weights: Mapping[str, float]
     votes: Sequence[tuple[Place, float]]
+    whole: bool = False
+    """It is at its first place as a whole, and never divided."""
 
     @property
     def site(self) -> str:

@@ -89,6 +89,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_share: float
     lump_mirrored: float
     lump_midline_mm: float
+    lump_across_mm: float
     lump_near_mm: float
     trigone_y_mm: float
     plexus_body_prior: float

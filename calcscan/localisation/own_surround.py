@@ -18,9 +18,8 @@ def place_by_surround(features: Features, site: str, settings: LocalisationSetti
     if features.fat_share >= settings.fat_share and features.deepest_mm >= settings.fat_deep_mm and not marrow:
         return "extra_axial", side_or_midline(features, settings)
     in_wall = features.fluid_share >= settings.wall_fluid_share and features.deepest_mm >= settings.wall_deep_mm
-    if site == "white_matter" and in_wall:
-        return "ventricle_wall", "left" if features.atlas_x_mm > 0 else "right"
-    return None
+    side = side_or_midline(features, settings)
+    return ("ventricle_wall", side) if site == "white_matter" and in_wall and side != "midline" else None
 
 
 def side_or_midline(features: Features, settings: LocalisationSettings) -> str:

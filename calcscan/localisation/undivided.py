@@ -3,7 +3,7 @@
 A wall round something, or a layer along the inner table, displaces the brain: what the atlas draws there says little of
 where it belongs. A wall in pieces is one, too. A large lump over structures that no single disease joins, such as a
 nucleus and the cortex beside it, is a mass; confluent calcification of the nuclei is no lump, or has its like on the
-other side.
+other side. So is a lump across the midline: left and right nuclei that calcify until they meet are much wider.
 """
 
 from __future__ import annotations
@@ -89,11 +89,17 @@ def is_lump(
     if len(parts) < 2 or not item.features.shape.compact or item.lesion.diameter_mm < settings.lump_mm:
         return False
     kinds: dict[str, float] = {}
+    sides: dict[str, float] = {}
     for part in parts:
-        group = all_sites()[part.lesion.site].group
+        group, side, mm3 = all_sites()[part.lesion.site].group, part.lesion.side, part.lesion.volume_130_mm3
         kind = _KIND_OF.get(group, group.value)
-        kinds[kind] = kinds.get(kind, 0.0) + part.lesion.volume_130_mm3
-    if len(kinds) < 2 or sorted(kinds.values())[-2] < settings.lump_share * sum(kinds.values()):
+        kinds[kind] = kinds.get(kind, 0.0) + mm3
+        sides[side] = sides.get(side, 0.0) + mm3
+    least_mm3 = settings.lump_share * sum(kinds.values())
+    across = min(sides.get("left", 0.0), sides.get("right", 0.0)) >= least_mm3
+    if across and item.lesion.diameter_mm <= settings.lump_across_mm:
+        return True
+    if len(kinds) < 2 or sorted(kinds.values())[-2] < least_mm3:
         return False
     return _mirrored_share(item, others, scan, registration, settings) < settings.lump_mirrored
 

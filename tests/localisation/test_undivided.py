@@ -140,3 +140,19 @@ def test_the_same_on_both_sides_is_disease_of_the_nuclei() -> None:
     both = np.minimum(far_mm(np.array([-34.0, 0.0, 2.0])), far_mm(np.array([34.0, 0.0, 2.0])))
     sites = {(lesion.site, lesion.side) for lesion in located(both < 14).lesions}
     assert {("putamen", "left"), ("putamen", "right")} <= sites
+
+
+@pytest.mark.parametrize("middle_mm", [(0.0, 2.0, 4.0), (0.0, 16.0, 6.0), (7.0, -6.0, -8.0)])
+def test_a_ball_of_16_mm_across_the_third_ventricle_or_above_the_sella_is_one_mass(middle_mm) -> None:
+    lesions, scan = detected(far_mm(np.array(middle_mm)) <= 8.0)
+    found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
+    assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]
+
+
+@pytest.mark.parametrize(("middle_mm", "site"), [((26.0, 2.0, 2.0), "putamen"), ((-14.0, -8.0, 8.0), "caudate")])
+def test_a_ball_of_16_mm_within_a_nucleus_keeps_its_site(middle_mm, site) -> None:
+    lesions, scan = detected(far_mm(np.array(middle_mm)) <= 8.0)
+    found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
+    largest = max(found.lesions, key=lambda lesion: lesion.volume_mm3)
+    assert (largest.site, largest.side) == (site, "left" if middle_mm[0] > 0 else "right")
+    assert {lesion.side for lesion in found.lesions} == {largest.side}

@@ -4,10 +4,10 @@
 
 Calcified walls are drawn into a scan along the courses of arteries: two opposite walls (`tram`), a plaque around half
 of the lumen (`half`), the whole wall of a short piece (`ring`), spots in it (`spots`) and a lumen filled by a
-calcified embolus (`embolus`), with gaps, 2 to 4 mm across, 4 to 20 mm long, 200 to 900 HU. Courses are drawn in the atlas by
-description, moved by as much as people differ, brought into the scan by its registration, and there moved into the
-nearest fluid, where there is some. As controls, deposits in the brain beside them (balls, strands and grains of 2 to
-9 mm) are put where the scan shows no fluid: at named places, and 4 to 9 mm beside each artery. Several far apart are
+calcified embolus (`embolus`), with gaps, 2 to 4 mm across, 4 to 20 mm long, 200 to 900 HU. Courses are drawn in the
+atlas by description, moved by as much as people differ, brought into the scan by its registration, and there moved into
+the nearest fluid, where there is some. As controls, deposits in the brain beside them (balls, strands and grains of 2
+to 9 mm) are put where the scan shows no fluid: at named places, and 4 to 9 mm beside each artery. Several far apart are
 put in at a time, and all stages but the registration run anew (`--register`: that too).
 
 Printed are for each artery: found, named right (arteries without a name of their own: `vessel`), `vessel`, named

@@ -28,6 +28,7 @@ class ArteryOdds(Table, frozen=True, kw_only=True):
     fluid: float
     tube: float
     per_mm: float
+    per_thick_mm: float
 
 
 class ArterySettings(Settings, frozen=True, kw_only=True):

@@ -36,6 +36,8 @@ _REACH = 6
 """So many steps to both sides the direction of a course is taken."""
 _FEWEST = 4
 """Voxels of which a shape can be told."""
+_SMEARED = 3.0
+"""Two slabs that show one thin thing spread it by three squares of a slab, in the measure of extents used here."""
 _NOWHERE: Place = ("unassigned", "")
 
 
@@ -70,10 +72,14 @@ class _Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Form:
-    """How much a deposit is long and thin, 0 to 1, and along which way (3,), in the atlas."""
+    """How a deposit is shaped."""
 
     tube: float
+    """How much it is long and thin, 0 to 1 …"""
     way: Array
+    """… and along which way, (3,), in the atlas."""
+    thick_mm: float
+    """Its second largest extent, less what thick slices smear."""
 
     def cosine(self, way: Array) -> float:
         """Of the angle to another way; 0 for what has no way."""
@@ -99,6 +105,7 @@ def measure_artery(
     odds = settings.odds
     logarithm = odds.none + odds.fluid * min(fluid_share / settings.fluid_full, 1.0) + odds.tube * tube
     logarithm += odds.per_mm * max(nearest.distance_mm - settings.at_course_mm, 0.0)
+    logarithm += odds.per_thick_mm * max(form.thick_mm - settings.tube_mm, 0.0)
     return Artery(
         probability=float(1.0 / (1.0 + np.exp(-logarithm))),
         places=_places(near, form, settings),
@@ -241,15 +248,17 @@ def _fluid_share(world_mm: Array, region: SearchRegion, brain_hu: float, setting
 def _form(world_mm: Array, geometry: Geometry, registration: Registration, settings: ArterySettings) -> _Form:
     """How a deposit is shaped."""
     if len(world_mm) < _FEWEST:
-        return _Form(tube=0.0, way=np.zeros(3))
+        return _Form(tube=0.0, way=np.zeros(3), thick_mm=0.0)
     spread, axes = np.linalg.eigh(np.cov(world_mm.T))
     steps = np.column_stack([geometry.normal * geometry.spacing_mm[0], geometry.step_j_mm, geometry.step_i_mm])
     _, width_mm, length_mm = np.sqrt(12.0 * np.maximum(spread, 0.0)).tolist()
+    smear_mm = float(np.abs(axes[:, 1] @ steps[:, 0]))
+    thick_mm = float(np.sqrt(max(width_mm**2 - _SMEARED * smear_mm**2, 0.0)))
     width_mm = max(width_mm, float(np.abs(axes[:, 1] @ steps).max()))
     low, high = settings.tube_ratio
     tube = float(np.clip((length_mm / width_mm - low) / (high - low), 0.0, 1.0))
-    if length_mm < settings.tube_long_mm or width_mm > max(settings.tube_mm, 1.5 * geometry.spacing_mm[1]):
+    if length_mm < settings.tube_long_mm or thick_mm > settings.tube_mm:
         tube = 0.0
     centre = world_mm.mean(axis=0)
     way = np.diff(registration.to_atlas(np.stack([centre - axes[:, 2], centre + axes[:, 2]])), axis=0)[0]
-    return _Form(tube=tube, way=way)
+    return _Form(tube=tube, way=way, thick_mm=thick_mm)

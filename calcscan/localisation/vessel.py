@@ -122,17 +122,21 @@ def with_artery(
     """The atlas's votes with those for arteries, the likeliest first.
 
     Unchanged where no artery is likely, and where the atlas is sure of dura, or has plexus or a gland. Where an artery
-    is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, `unassigned`
-    comes first, with a share of 0: what follows is what it may be.
+    is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, or only the
+    atlas says so and is not sure, `unassigned` comes first, with a share of 0: what follows is what it may be.
     """
     votes = list(votes)
     (first, _), first_share = votes[0]
     group = all_sites()[first].group
     beside_dura = group is SiteGroup.DURA and first_share < settings.dura_share
+    sure = artery is not None and artery.probability >= settings.sure
+    if group is SiteGroup.VASCULAR and not sure:
+        on_course = artery is not None and artery.distance_mm <= settings.at_course_mm
+        enough = first_share >= (settings.atlas_share if on_course else settings.atlas_share_beside)
+        return votes if enough else [(_NOWHERE, 0.0), *votes]
     if artery is None or artery.probability < settings.unlikely or not (group in _YIELDS or beside_dura):
         return votes
-    sure = artery.probability >= settings.sure
-    if not sure and (group is SiteGroup.VASCULAR or beside_dura):
+    if beside_dura and not sure:
         return votes
     others = {p: s for p, s in votes if all_sites()[p[0]].group is not SiteGroup.VASCULAR and p[0] != "unassigned"}
     total = sum(others.values())

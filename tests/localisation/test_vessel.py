@@ -161,6 +161,18 @@ def test_the_share_of_a_name_is_that_of_an_artery_and_of_this_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "distance_mm", "uncertain"), [(0.7, 1.0, False), (0.5, 1.0, True), (0.9, 6.0, True), (0.99, 6.0, False)]
+)
+def test_what_only_the_atlas_calls_an_artery_it_must_be_sure_of(
+    share: float, distance_mm: float, uncertain: bool
+) -> None:
+    votes = [(("carotid_siphon", "left"), share), (("cortex", "left"), 1.0 - share)]
+    dry = replace(artery(0.2, carotid_siphon=1.0), distance_mm=distance_mm)
+    assert is_uncertain(with_artery(votes, dry, SETTINGS)) is uncertain
+    assert is_uncertain(with_artery(votes, None, SETTINGS)) is (share < SETTINGS.atlas_share_beside)
+
+
+@pytest.mark.parametrize(
     ("gap_mm", "saddle", "touches", "kept"),
     [
         (1.5, 0.2, False, True),

@@ -123,7 +123,8 @@ def with_artery(
 
     Unchanged where no artery is likely, and where the atlas is sure of dura, or has plexus or a gland. Where an artery
     is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, or only the
-    atlas says so and is not sure, `unassigned` comes first, with a share of 0: what follows is what it may be.
+    atlas says so and is not sure, `unassigned` comes first, with a share of 0: what follows is what it may be. The
+    share of a `vessel` includes those of the arteries that it may be, which follow.
     """
     votes = list(votes)
     (first, _), first_share = votes[0]
@@ -143,9 +144,8 @@ def with_artery(
     odds = 0.5 if beside_dura else artery.probability
     rest = {place: share / total * (1.0 - odds) for place, share in others.items()} if total > 0 else {}
     name = _name(artery, settings)
-    named = {name: odds}
-    if name[0] != "vessel":
-        named = {place: odds * share for place, share in artery.places.items()}
+    named = {place: odds * share for place, share in artery.places.items() if place[0] != "vessel"}
+    named[name] = odds * artery.places[name] if name[0] != "vessel" else odds
     ranked = sorted((named | rest).items(), key=lambda item: (-item[1], item[0]))
     if not sure or beside_dura:
         return [(_NOWHERE, 0.0), *ranked]

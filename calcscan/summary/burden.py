@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.left_out import left_out_meanings
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.model import LeftOut, LocatedLesion, SiteBurden
 
 Place = tuple[str, str]
@@ -34,12 +34,14 @@ def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[
 
 
 def uncertain_places(lesions: Iterable[LocatedLesion]) -> set[Place]:
-    """The sites and sides that a deposit may lie in which is given to none of them, as a wall or a mass is."""
+    """The sites and sides that a deposit may lie in which is given to none of them, as a wall or a mass is; and the
+    arteries that a vessel without a name may be."""
     return {
         (site, side)
         for lesion in lesions
-        if lesion.site == "unassigned" and lesion.site_share is None
         for site, side, _ in lesion.also
+        if (lesion.site == "unassigned" and lesion.site_share is None)
+        or (lesion.site == "vessel" and all_sites()[site].group is SiteGroup.VASCULAR)
     }
 
 

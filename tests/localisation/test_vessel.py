@@ -158,6 +158,7 @@ def test_the_share_of_a_name_is_that_of_an_artery_and_of_this_one() -> None:
     assert sum(share for _, share in votes) == pytest.approx(1.0)
     unnamed = with_artery([(("brainstem", "midline"), 1.0)], artery(0.9, basilar=0.6, vertebral=0.4), SETTINGS)
     assert unnamed[0] == (("vessel", "left"), pytest.approx(0.9))
+    assert dict(unnamed)["basilar", "left"] == pytest.approx(0.54)  # what it may be is part of that share
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from calcscan.inspection import inspect_scan, moved_slices, sharpness_flags
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
+from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.foreign_body import ForeignBodySettings
@@ -62,6 +63,7 @@ class StageSettings:
     volume: VolumeSettings
     foreign_body: ForeignBodySettings
     localisation: LocalisationSettings
+    arteries: ArterySettings
     burden: BurdenSettings
 
     @classmethod
@@ -78,6 +80,7 @@ class StageSettings:
             volume=load(VolumeSettings),
             foreign_body=load(ForeignBodySettings),
             localisation=load(LocalisationSettings),
+            arteries=load(ArterySettings),
             burden=load(BurdenSettings),
         )
 
@@ -269,6 +272,7 @@ def search(
             intracranial=settings.intracranial,
             air=settings.air_contact,
             thresholds=settings.thresholds,
+            arteries=settings.arteries,
         )
 
 

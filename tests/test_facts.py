@@ -122,6 +122,17 @@ def test_artery_walls_and_scalp_are_never_absent():
     assert finding(facts(lesion(1, "carotid_siphon", "left", 50.0)), "vascular")["present"] is True
 
 
+def test_arteries_are_vascular_and_brain_only_where_it_may_be():
+    measured = facts(lesion(1, "basilar", "midline", 60.0), lesion(2, "vessel", "left", 60.0))
+    assert finding(measured, "vascular")["present"] is True
+    assert finding(measured, "brainstem") == {"site": "brainstem", "present": False}
+    assert finding(measured, "cortex") == {"site": "cortex", "present": False}
+    either = (("basilar", "midline", 0.6), ("brainstem", "midline", 0.4))
+    unsure = facts(lesion(1, "unassigned", "", 60.0, site_share=None, also=either))
+    assert finding(unsure, "vascular") is None
+    assert finding(unsure, "brainstem") is None
+
+
 def test_nothing_is_said_that_the_image_cannot_know():
     measured = facts(lesion(1, "pallidum", "left", 300.0))
     assert not {"isolated", "progression", "dural_thickening"} & set().union(*measured["findings"])

@@ -4,10 +4,10 @@
 
 Calcified walls are drawn into a scan along the courses of arteries: two opposite walls (`tram`), a plaque around half
 of the lumen (`half`), the whole wall of a short piece (`ring`), spots in it (`spots`) and a lumen filled by a
-calcified embolus (`embolus`), with gaps, 2 to 4 mm across, 4 to 20 mm long, 200 to 900 HU. Courses are drawn in the atlas by
-description, moved by as much as people differ, brought into the scan by its registration, and there moved into the
-nearest fluid, where there is some. As controls, deposits in the brain beside them (balls, strands and grains of 2 to
-9 mm) are put where the scan shows no fluid: at named places, and 4 to 9 mm beside each artery. Several far apart are
+calcified embolus (`embolus`), with gaps, 2 to 4 mm across, 4 to 20 mm long, 200 to 900 HU. Courses are drawn in the
+atlas by description, moved by as much as people differ, brought into the scan by its registration, and there moved into
+the nearest fluid, where there is some. As controls, deposits in the brain beside them (balls, strands and grains of 2
+to 9 mm) are put where the scan shows no fluid: at named places, and 4 to 9 mm beside each artery. Several far apart are
 put in at a time, and all stages but the registration run anew (`--register`: that too).
 
 Printed are for each artery: found, named right (arteries without a name of their own: `vessel`), `vessel`, named
@@ -40,7 +40,7 @@ from calcscan.registration import register_atlas
 
 FORMS = ("tram", "half", "ring", "spots", "embolus")
 APART_MM, GRID_MM, PSF_MM = 26.0, 0.4, 0.55
-FOUND_SHARE, FLUID_HU = 0.4, 18.0
+FOUND_SHARE, ROOM_MM = 0.4, 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,14 +230,14 @@ def curve(points: np.ndarray, step_mm: float = 0.5) -> np.ndarray:
 
 
 def in_fluid(head: Intracranial, line: np.ndarray, reach_mm: float = 4.0) -> np.ndarray:
-    """A course (n, 3) moved into the nearest fluid, smoothly, by no more than `reach_mm`."""
+    """A course (n, 3) moved into the nearest fluid, smoothly, by no more than `reach_mm`, and with room to the bone."""
     step = np.arange(-reach_mm, reach_mm + 0.1, 1.0)
     offsets = np.stack(np.meshgrid(step, step, step, indexing="ij"), axis=-1).reshape(-1, 3)
     offsets = offsets[np.linalg.norm(offsets, axis=1) <= reach_mm]
     smooth = ndimage.gaussian_filter(np.clip(head.isotropic_hu.values, -5.0, 60.0), 0.7)
     depth = sample_at(head.depth_mm, head.isotropic_hu.affine, (line[:, None] + offsets).reshape(-1, 3))
     hu = sample_at(smooth, head.isotropic_hu.affine, (line[:, None] + offsets).reshape(-1, 3))
-    cost = hu + np.where(depth < 1.0, 40.0, 0.0)
+    cost = hu + np.where(depth < ROOM_MM, 40.0, 0.0)
     cost = cost.reshape(len(line), -1) + 0.6 * (offsets**2).sum(axis=1)
     moved = offsets[cost.argmin(axis=1)]
     return line + ndimage.gaussian_filter1d(moved, 4.0, axis=0, mode="nearest")

@@ -28,6 +28,7 @@ class ArteryOdds(Table, frozen=True, kw_only=True):
     fluid: float
     tube: float
     per_mm: float
+    per_thick_mm: float
 
 
 class ArterySettings(Settings, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class ArterySettings(Settings, frozen=True, kw_only=True):
     frequent: Mapping[str, float]
     along_weight: float
     dura_share: float
+    atlas_share: float
+    atlas_share_beside: float
     clear_gap_mm: float
     clear_saddle: float
     sure: float

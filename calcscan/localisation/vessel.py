@@ -36,6 +36,8 @@ _REACH = 6
 """So many steps to both sides the direction of a course is taken."""
 _FEWEST = 4
 """Voxels of which a shape can be told."""
+_SMEARED = 3.0
+"""Two slabs that show one thin thing spread it by three squares of a slab, in the measure of extents used here."""
 _NOWHERE: Place = ("unassigned", "")
 
 
@@ -70,10 +72,14 @@ class _Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Form:
-    """How much a deposit is long and thin, 0 to 1, and along which way (3,), in the atlas."""
+    """How a deposit is shaped."""
 
     tube: float
+    """How much it is long and thin, 0 to 1 …"""
     way: Array
+    """… and along which way, (3,), in the atlas."""
+    thick_mm: float
+    """Its second largest extent, less what thick slices smear."""
 
     def cosine(self, way: Array) -> float:
         """Of the angle to another way; 0 for what has no way."""
@@ -99,6 +105,7 @@ def measure_artery(
     odds = settings.odds
     logarithm = odds.none + odds.fluid * min(fluid_share / settings.fluid_full, 1.0) + odds.tube * tube
     logarithm += odds.per_mm * max(nearest.distance_mm - settings.at_course_mm, 0.0)
+    logarithm += odds.per_thick_mm * max(form.thick_mm - settings.tube_mm, 0.0)
     return Artery(
         probability=float(1.0 / (1.0 + np.exp(-logarithm))),
         places=_places(near, form, settings),
@@ -115,26 +122,30 @@ def with_artery(
     """The atlas's votes with those for arteries, the likeliest first.
 
     Unchanged where no artery is likely, and where the atlas is sure of dura, or has plexus or a gland. Where an artery
-    is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, `unassigned`
-    comes first, with a share of 0: what follows is what it may be.
+    is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, or only the
+    atlas says so and is not sure, `unassigned` comes first, with a share of 0: what follows is what it may be. The
+    share of a `vessel` includes those of the arteries that it may be, which follow.
     """
     votes = list(votes)
     (first, _), first_share = votes[0]
     group = all_sites()[first].group
     beside_dura = group is SiteGroup.DURA and first_share < settings.dura_share
+    sure = artery is not None and artery.probability >= settings.sure
+    if group is SiteGroup.VASCULAR and not sure:
+        on_course = artery is not None and artery.distance_mm <= settings.at_course_mm
+        enough = first_share >= (settings.atlas_share if on_course else settings.atlas_share_beside)
+        return votes if enough else [(_NOWHERE, 0.0), *votes]
     if artery is None or artery.probability < settings.unlikely or not (group in _YIELDS or beside_dura):
         return votes
-    sure = artery.probability >= settings.sure
-    if not sure and (group is SiteGroup.VASCULAR or beside_dura):
+    if beside_dura and not sure:
         return votes
     others = {p: s for p, s in votes if all_sites()[p[0]].group is not SiteGroup.VASCULAR and p[0] != "unassigned"}
     total = sum(others.values())
     odds = 0.5 if beside_dura else artery.probability
     rest = {place: share / total * (1.0 - odds) for place, share in others.items()} if total > 0 else {}
     name = _name(artery, settings)
-    named = {name: odds}
-    if name[0] != "vessel":
-        named = {place: odds * share for place, share in artery.places.items()}
+    named = {place: odds * share for place, share in artery.places.items() if place[0] != "vessel"}
+    named[name] = odds * artery.places[name] if name[0] != "vessel" else odds
     ranked = sorted((named | rest).items(), key=lambda item: (-item[1], item[0]))
     if not sure or beside_dura:
         return [(_NOWHERE, 0.0), *ranked]
@@ -241,15 +252,17 @@ def _fluid_share(world_mm: Array, region: SearchRegion, brain_hu: float, setting
 def _form(world_mm: Array, geometry: Geometry, registration: Registration, settings: ArterySettings) -> _Form:
     """How a deposit is shaped."""
     if len(world_mm) < _FEWEST:
-        return _Form(tube=0.0, way=np.zeros(3))
+        return _Form(tube=0.0, way=np.zeros(3), thick_mm=0.0)
     spread, axes = np.linalg.eigh(np.cov(world_mm.T))
     steps = np.column_stack([geometry.normal * geometry.spacing_mm[0], geometry.step_j_mm, geometry.step_i_mm])
     _, width_mm, length_mm = np.sqrt(12.0 * np.maximum(spread, 0.0)).tolist()
+    smear_mm = float(np.abs(axes[:, 1] @ steps[:, 0]))
+    thick_mm = float(np.sqrt(max(width_mm**2 - _SMEARED * smear_mm**2, 0.0)))
     width_mm = max(width_mm, float(np.abs(axes[:, 1] @ steps).max()))
     low, high = settings.tube_ratio
     tube = float(np.clip((length_mm / width_mm - low) / (high - low), 0.0, 1.0))
-    if length_mm < settings.tube_long_mm or width_mm > max(settings.tube_mm, 1.5 * geometry.spacing_mm[1]):
+    if length_mm < settings.tube_long_mm or thick_mm > settings.tube_mm:
         tube = 0.0
     centre = world_mm.mean(axis=0)
     way = np.diff(registration.to_atlas(np.stack([centre - axes[:, 2], centre + axes[:, 2]])), axis=0)[0]
-    return _Form(tube=tube, way=way)
+    return _Form(tube=tube, way=way, thick_mm=thick_mm)

@@ -35,12 +35,15 @@ def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[
 
 def uncertain_places(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -> set[Place]:
     """The sites and sides that a deposit may lie in though it is not counted there: all that are named of one that is
-    given to no site, as a wall or a mass is, and the likely ones of one that is given to another."""
+    given to no site, as a wall or a mass is, the likely ones of one that is given to another, and the arteries that a
+    vessel without a name may be."""
     return {
         (site, side)
         for lesion in lesions
         for site, side, share in lesion.also
-        if share >= settings.may_share or _has_no_site(lesion)
+        if share >= settings.may_share
+        or _has_no_site(lesion)
+        or (lesion.site == "vessel" and all_sites()[site].group is SiteGroup.VASCULAR)
     }
 
 

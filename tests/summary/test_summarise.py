@@ -174,6 +174,8 @@ class TestSymmetry:
         ),
         ([("pallidum", "left"), ("pineal", "midline")], False),
         ([("carotid_siphon", "left"), ("carotid_siphon", "right")], False),
+        ([("pallidum", "left"), ("vessel", "left"), ("basilar", "midline"), ("circle_of_willis", "right")], False),
+        ([("pallidum", "left"), ("ventricle_wall", "left")], True),
         ([("pallidum", "left"), ("unassigned", "")], None),
         ([("pallidum", "left"), ("pallidum", "left"), ("unassigned", "")], True),
     ],
@@ -181,6 +183,19 @@ class TestSymmetry:
 def test_multiple_leaves_out_what_healthy_people_have(places, multiple):
     lesions = [lesion(n, site, side) for n, (site, side) in enumerate(places, start=1)]
     assert summarise_lesions(lesion_map(*lesions), registration=registration()).multiple is multiple
+
+
+def test_arteries_that_a_vessel_without_a_name_may_be_are_unknown_and_brain_is_not():
+    also = (("circle_of_willis", "left", 0.5), ("carotid_siphon", "left", 0.4), ("cortex", "left", 0.05))
+    summary = summarise_lesions(
+        lesion_map(lesion(1, "vessel", "left", 80.0, site_share=0.95, also=also)), registration=registration()
+    )
+    assert row(summary, "vessel", "left").volume_mm3 == 80.0
+    assert row(summary, "circle_of_willis", "left").volume_mm3 is None
+    assert row(summary, "carotid_siphon", "left").volume_mm3 is None
+    assert row(summary, "carotid_siphon", "right").volume_mm3 == 0.0
+    assert row(summary, "cortex", "left").volume_mm3 == 0.0
+    assert not any(summary.scores["tcs_estimate"]["cells"].values())
 
 
 def test_scores_are_marked_as_approximations():

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 from calcscan.knowledge.left_out import LeftOutReason
 
@@ -396,11 +397,20 @@ class Registration:
     """Why the fit was refused, or that it keeps within all limits."""
     flags: tuple[Flag, ...] = ()
     displacement: Displacement = field(default_factory=Displacement.none)
+    midline: MidlineSurface | None = None
+    """Where the brain's midline is seen, in the frame that `scan_to_atlas` leads to; None where it was not measured."""
+    midline_shift_mm: float | None = None
+    """How far it lies from the plane of the skull's symmetry, positive to the left."""
 
     def to_atlas(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the scan in the atlas, LPS mm."""
         aligned = apply(self.scan_to_atlas, points)
         return aligned + self.displacement.at(aligned)
+
+    def beside_midline_mm(self, points: npt.ArrayLike) -> Array | None:
+        """How far points (…, 3) of the scan lie to the left of the midline that is seen, about in mm; negative to the
+        right. None where it was not measured."""
+        return None if self.midline is None else self.midline.beside_mm(apply(self.scan_to_atlas, points))
 
     def to_scan(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the atlas in the scan, LPS mm; to about a hundredth of a millimetre."""

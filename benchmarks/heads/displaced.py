@@ -218,7 +218,13 @@ def deposits_of(
         own = np.argwhere(within >= min(need, float(within.max()) - 0.5)) + low
         mm = apply(atlas.affine, own)
         if site not in NUCLEI:
-            mm = mm[(np.abs(mm[:, 0]) > 5) & (np.abs(mm[:, 0]) < 25) & (np.abs(mm[:, 1]) < 55) & (mm[:, 2] > 5) & (mm[:, 2] < 45)]
+            mm = mm[
+                (np.abs(mm[:, 0]) > 5)
+                & (np.abs(mm[:, 0]) < 25)
+                & (np.abs(mm[:, 1]) < 55)
+                & (mm[:, 2] > 5)
+                & (mm[:, 2] < 45)
+            ]
         if site == "caudate":
             mm = mm[mm[:, 1] < 5]
         for point in mm[rng.permutation(len(mm))[:200]]:
@@ -227,6 +233,8 @@ def deposits_of(
             if deep < 12.0 or any(np.linalg.norm(world - other.lps_mm) < APART_MM for other in out):
                 continue
             radius = float(rng.uniform(2.5, 3.6))
-            out.append(Deposit(site=site, side=side, lps_mm=tuple(world), radius_mm=radius, hu=float(rng.uniform(320, 500))))
+            out.append(
+                Deposit(site=site, side=side, lps_mm=tuple(world), radius_mm=radius, hu=float(rng.uniform(320, 500)))
+            )
             break
     return out

@@ -78,3 +78,4 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     table_mm: float
     cut_table_mm: float
     midline_shift_mm: float
+    caudate_fluid_share: float

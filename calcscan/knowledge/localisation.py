@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from calcscan.knowledge.settings import Settings
+from calcscan.knowledge.settings import Settings, Table
+
+
+class DeepBox(Table, frozen=True, kw_only=True):
+    """The box in which brain is deep, LPS mm in the atlas."""
+
+    low_mm: tuple[float, float, float]
+    high_mm: tuple[float, float, float]
 
 
 class LocalisationSettings(Settings, frozen=True, kw_only=True):
@@ -74,4 +81,9 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_mirrored: float
     lump_midline_mm: float
     lump_near_mm: float
+    displaced_mm: float
+    displaced_clear_mm: float
+    displaced_share: float
+    displaced_fluid: float
+    displaced_deep: DeepBox
     prior: Mapping[str, float]

@@ -88,6 +88,9 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     midline_affine_mm: float
     midline_bent_from_mm: float
     midline_fades_mm: float
+    wall_fluid_hu: float
+    wall_fluid_share: float
+    refits: int
     skull_hu: float
     mirror_most_mm: float
     mirror_off_mm: float

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 from calcscan.knowledge.left_out import LeftOutReason
 
@@ -35,9 +36,6 @@ AIR_HU = -1024
 
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
-
-_INVERSION_ITERATIONS = 8
-"""Fixed-point iterations that invert a displacement: each leaves at most half of the error."""
 
 
 def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -396,19 +394,27 @@ class Registration:
     """Why the fit was refused, or that it keeps within all limits."""
     flags: tuple[Flag, ...] = ()
     displacement: Displacement = field(default_factory=Displacement.none)
+    midline: MidlineSurface | None = None
+    """Where the brain's midline is seen, in the frame that `scan_to_atlas` leads to; None where it was not measured."""
+    midline_shift_mm: float | None = None
+    """How far it lies from the plane of the skull's symmetry, positive to the left."""
+    fluid_in_caudate: Mapping[str, float] = field(default_factory=dict)
+    """The share of the atlas's caudate, `left` and `right`, that is fluid in the scan: the fit has not followed wide
+    ventricles. Empty where it was not measured."""
 
     def to_atlas(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the scan in the atlas, LPS mm."""
         aligned = apply(self.scan_to_atlas, points)
         return aligned + self.displacement.at(aligned)
 
+    def beside_midline_mm(self, points: npt.ArrayLike) -> Array | None:
+        """How far points (…, 3) of the scan lie to the left of the midline that is seen, about in mm; negative to the
+        right. None where it was not measured."""
+        return None if self.midline is None else self.midline.beside_mm(apply(self.scan_to_atlas, points))
+
     def to_scan(self, points: npt.ArrayLike) -> Array:
         """Points (…, 3) of the atlas in the scan, LPS mm; to about a hundredth of a millimetre."""
-        target = np.asarray(points, dtype=np.float64)
-        aligned = target
-        for _ in range(_INVERSION_ITERATIONS):
-            aligned = target - self.displacement.at(aligned)
-        return apply(np.linalg.inv(self.scan_to_atlas), aligned)
+        return apply(np.linalg.inv(self.scan_to_atlas), self.displacement.inverse(points))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

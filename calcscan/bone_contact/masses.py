@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcscan.bone_contact.mirror import MirrorPlane, fit_mirror_plane
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
 from calcscan.grid.masks import distance_mm, largest_piece
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.measurement.mirror import MirrorPlane, fit_mirror_plane
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Intracranial, Registration, Scan
 
 Mask = npt.NDArray[np.bool_]

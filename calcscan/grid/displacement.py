@@ -10,6 +10,10 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 
+_INVERSION_LEAST, _INVERSION_MOST, _INVERSION_MM = 8, 40, 0.05
+"""Fixed-point iterations that invert a displacement: each leaves at most half of the error of an ordinary one, more of
+a strong bend's, which goes on until a step is no longer than this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Displacement:
@@ -40,3 +44,19 @@ class Displacement:
         index = apply(np.linalg.inv(self.affine), where).reshape(-1, 3).T
         parts = [ndimage.map_coordinates(part, index, order=1) for part in np.moveaxis(self.shift_mm, -1, 0)]
         return np.stack(parts, axis=-1, dtype=np.float64).reshape(where.shape)
+
+    def inverse(self, points: npt.ArrayLike) -> Array:
+        """Which points come to lie at these (…, 3), LPS mm; to about a hundredth of a millimetre.
+
+        >>> Displacement.none().inverse([[1.0, 2.0, 3.0]])
+        array([[1., 2., 3.]])
+        """
+        target = np.asarray(points, dtype=np.float64)
+        before = target
+        for done in range(1, _INVERSION_MOST + 1):
+            again = target - self.at(before)
+            change_mm = float(np.abs(again - before).max(initial=0.0))
+            before = again
+            if done >= _INVERSION_LEAST and change_mm <= _INVERSION_MM:
+                break
+        return before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
+from calcscan.inspection.mass_effect import mass_effect_flags
 from calcscan.inspection.motion import motion_flags
 from calcscan.inspection.unknown import unknown_flags
 from calcscan.knowledge.inspection import InspectionSettings
@@ -33,13 +34,14 @@ def inspect_scan(
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `motion`, `unknown_kvp`, `unknown_thickness`, `child`, each with what was
-        seen. Sharpness is judged before (`sharpness_flags`).
+        `contrast`, `brain_defect`, `mass_effect`, `motion`, `unknown_kvp`, `unknown_thickness`, `child`, each with
+        what was seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
     return (
         *contrast_flags(scan, region, registration, atlas, settings),
         *brain_defect_flags(region, settings),
+        *mass_effect_flags(registration, settings),
         *motion_flags(scan, region, settings),
         *unknown_flags(scan, region, settings),
     )

@@ -77,3 +77,5 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     contour_share: float
     table_mm: float
     cut_table_mm: float
+    midline_shift_mm: float
+    caudate_fluid_share: float

@@ -15,6 +15,13 @@ class Calibration(Table, frozen=True, kw_only=True):
     right: tuple[float, ...]
 
 
+class DeepBox(Table, frozen=True, kw_only=True):
+    """The box in which brain is deep, LPS mm in the atlas."""
+
+    low_mm: tuple[float, float, float]
+    high_mm: tuple[float, float, float]
+
+
 class LocalisationSettings(Settings, frozen=True, kw_only=True):
     """Values of `knowledge/localisation.toml`, where each has its unit and reason."""
 
@@ -93,4 +100,9 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_near_mm: float
     trigone_y_mm: float
     plexus_body_prior: float
+    displaced_mm: float
+    displaced_clear_mm: float
+    displaced_share: float
+    displaced_fluid: float
+    displaced_deep: DeepBox
     prior: Mapping[str, float]

@@ -38,6 +38,7 @@ class FlagCode(StrEnum):
     CHILD = "child"
     UNKNOWN_KVP = "unknown_kvp"
     UNKNOWN_THICKNESS = "unknown_thickness"
+    MASS_EFFECT = "mass_effect"
     BRAIN_DEFECT = "brain_defect"
     MOTION = "motion"
     LEFT_OUT = "left_out"

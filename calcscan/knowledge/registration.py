@@ -14,6 +14,10 @@ class DeepNucleiBox(Table, frozen=True, kw_only=True):
     high_mm: tuple[float, float, float]
 
 
+class MidlineBox(DeepNucleiBox, frozen=True, kw_only=True):
+    """A box around the brain's midline, LPS mm in the atlas."""
+
+
 class RegistrationSettings(Settings, frozen=True, kw_only=True):
     """Values of `knowledge/registration.toml`, where each has its unit and reason."""
 
@@ -71,3 +75,22 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     anisotropy_high: float
     rotation_high_deg: float
     displacement_rms_high_mm: float
+    midline_box: MidlineBox
+    midline_core: MidlineBox
+    midline_blur_mm: float
+    midline_half_mm: int
+    midline_near_mm: int
+    midline_most_mm: int
+    midline_outlier_hu: float
+    midline_template_weight: float
+    midline_prior_hu2: float
+    midline_smoothing_mm: float
+    midline_affine_mm: float
+    midline_bent_from_mm: float
+    midline_fades_mm: float
+    wall_fluid_hu: float
+    wall_fluid_share: float
+    refits: int
+    skull_hu: float
+    mirror_most_mm: float
+    mirror_off_mm: float

@@ -34,6 +34,7 @@ from calcscan.localisation.bone_or_lesion import (
     near_bone_in_motion,
 )
 from calcscan.localisation.certainty import as_sure_as_known
+from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
 from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
@@ -144,7 +145,10 @@ def _placed(
     lesion, kji, features = item.lesion, item.kji, item.features
     (site, side), share = item.votes[0]
     also = _also(item, settings)
-    if is_uncertain(item.votes):
+    world_mm = scan.geometry.to_world(kji)
+    if side_unsure(side, world_mm, registration, settings):
+        return [Part(lesion=LocatedLesion.of(lesion, also=both_sides(also)), kji=kji)]
+    if is_uncertain(item.votes) or site_unsure(site, share, world_mm, registration, settings):
         return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
     if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
         on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share

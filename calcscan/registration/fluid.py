@@ -26,7 +26,7 @@ def fluid_in_caudate(
     atlas: Atlas,
     settings: RegistrationSettings,
 ) -> Mapping[str, float]:
-    """The share of the atlas's caudate, `left` and `right`, that is fluid in the head; 0 where none of it was scanned."""
+    """The share of the atlas's caudate, `left` and `right`, that is fluid in the head; 0 where it was not scanned."""
     out = {}
     for number, site in atlas.sites.items():
         if site.site != _WALL:

@@ -8,10 +8,12 @@ truth is their site in the head as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
 
+from calcscan.atlas import load_atlas
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import distance_mm
@@ -104,16 +106,7 @@ def field_of(move: Move, inside: Intracranial, registration: Registration, atlas
 def _widening(
     move: Move, points: Array, in_atlas: Array, depth: Array, registration: Registration, atlas: Atlas, step_mm: float
 ) -> Array:
-    low, high = np.array(VENTRICLES_LOW_MM), np.array(VENTRICLES_HIGH_MM)
-    world = apply(atlas.affine, np.moveaxis(np.indices(atlas.template_hu.shape), 0, -1))
-    within = ((world > low) & (world < high)).all(axis=-1)
-    fluid = ndimage.binary_opening(within & (ndimage.gaussian_filter(atlas.template_hu, 1.0) < FLUID_HU))
-    pieces, _ = ndimage.label(fluid)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    fluid = np.isin(pieces, np.flatnonzero(sizes > 500))
-    spacing = float(np.linalg.norm(atlas.affine[:3, 0]))
-    away = distance_mm(fluid, spacing) - distance_mm(~fluid, spacing)
+    away = _from_ventricles_mm()
     head = np.where((np.abs(in_atlas) < 120).all(axis=-1).ravel(), 1, 0).astype(bool)
     flat = points.reshape(-1, 3)
     sampled = np.full(len(flat), 99.0)
@@ -131,6 +124,22 @@ def _widening(
     size = wide * np.where(d < wide, within_new, beyond)
     size *= np.sin(0.5 * np.pi * np.minimum(depth / 22.0, 1.0)) ** 2
     return np.stack([ndimage.gaussian_filter(size * outwards[..., a], 1.5 / step_mm) for a in range(3)], axis=-1)
+
+
+@cache
+def _from_ventricles_mm() -> np.ndarray:
+    """Distance of the atlas's voxels from its ventricles, negative within."""
+    atlas = load_atlas()
+    low, high = np.array(VENTRICLES_LOW_MM), np.array(VENTRICLES_HIGH_MM)
+    world = apply(atlas.affine, np.moveaxis(np.indices(atlas.template_hu.shape), 0, -1))
+    within = ((world > low) & (world < high)).all(axis=-1)
+    fluid = ndimage.binary_opening(within & (ndimage.gaussian_filter(atlas.template_hu, 1.0) < FLUID_HU))
+    pieces, _ = ndimage.label(fluid)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    fluid = np.isin(pieces, np.flatnonzero(sizes > 500))
+    spacing = float(np.linalg.norm(atlas.affine[:3, 0]))
+    return distance_mm(fluid, spacing) - distance_mm(~fluid, spacing)
 
 
 def folds(field: Field, inside: Intracranial) -> float:
@@ -201,40 +210,39 @@ def deposits_of(
     """Deposits at random places of the atlas's sites, through the registration of the head as it was: the deep nuclei,
     the brain beside the midline and beside the ventricles; each well within its site."""
     out: list[Deposit] = []
-    wanted = [("pair", *NUCLEI), ("near", "cortex", "white_matter")]
-    places: list[tuple[str, str]] = []
-    for kind, *sites in wanted:
-        names = list(rng.permutation(sites))
-        places += [(str(site), side) for site in names for side in rng.permutation(["left", "right"])]
-        del kind
-    spacing = float(np.linalg.norm(atlas.affine[:3, 0]))
+    places = [
+        (str(site), str(side))
+        for sites in (NUCLEI, ("cortex", "white_matter"))
+        for site in rng.permutation(sites)
+        for side in rng.permutation(["left", "right"])
+    ]
     for site, side in places:
-        label = next(n for n, s in atlas.sites.items() if (s.site, s.side) == (site, side))
-        kji = np.argwhere(atlas.labels == label)
-        low = np.maximum(kji.min(axis=0) - 1, 0)
-        box = tuple(slice(a, b + 2) for a, b in zip(low, kji.max(axis=0), strict=True))
-        within = distance_mm(atlas.labels[box] != label, spacing)
-        need = 3.0 if site in NUCLEI else 2.5
-        own = np.argwhere(within >= min(need, float(within.max()) - 0.5)) + low
-        mm = apply(atlas.affine, own)
-        if site not in NUCLEI:
-            mm = mm[
-                (np.abs(mm[:, 0]) > 5)
-                & (np.abs(mm[:, 0]) < 25)
-                & (np.abs(mm[:, 1]) < 55)
-                & (mm[:, 2] > 5)
-                & (mm[:, 2] < 45)
-            ]
-        if site == "caudate":
-            mm = mm[mm[:, 1] < 5]
+        mm = _well_within(site, side)
         for point in mm[rng.permutation(len(mm))[:200]]:
             world = registration.to_scan(point[None])[0]
             deep = float(sample_at(inside.depth_mm, inside.isotropic_hu.affine, world[None])[0])
             if deep < 12.0 or any(np.linalg.norm(world - other.lps_mm) < APART_MM for other in out):
                 continue
-            radius = float(rng.uniform(2.5, 3.6))
-            out.append(
-                Deposit(site=site, side=side, lps_mm=tuple(world), radius_mm=radius, hu=float(rng.uniform(320, 500)))
-            )
+            radius_mm, hu = float(rng.uniform(2.5, 3.6)), float(rng.uniform(320, 500))
+            out.append(Deposit(site=site, side=side, lps_mm=tuple(world), radius_mm=radius_mm, hu=hu))
             break
     return out
+
+
+@cache
+def _well_within(site: str, side: str) -> np.ndarray:
+    """Points of the atlas at this site, LPS mm (n, 3), not near its borders; of brain, those near the midline."""
+    atlas = load_atlas()
+    label = next(n for n, s in atlas.sites.items() if (s.site, s.side) == (site, side))
+    kji = np.argwhere(atlas.labels == label)
+    low = np.maximum(kji.min(axis=0) - 1, 0)
+    box = tuple(slice(a, b + 2) for a, b in zip(low, kji.max(axis=0), strict=True))
+    within = distance_mm(atlas.labels[box] != label, float(np.linalg.norm(atlas.affine[:3, 0])))
+    need_mm = 3.0 if site in NUCLEI else 2.5
+    mm = apply(atlas.affine, np.argwhere(within >= min(need_mm, float(within.max()) - 0.5)) + low)
+    x, y, z = mm.T
+    if site == "caudate":
+        return mm[y < 5]
+    if site in NUCLEI:
+        return mm
+    return mm[(np.abs(x) > 5) & (np.abs(x) < 25) & (np.abs(y) < 55) & (z > 5) & (z < 45)]

@@ -1,12 +1,13 @@
 """Where the brain itself has moved: is a side ever wrong without a flag, and a deep site wrong without a doubt?
 
-    python -m benchmarks.sites.displaced INPUT... [--heads 40] [--seed 11] [--kinds shift both one]
+    python -m benchmarks.sites.displaced INPUT... [--heads 40] [--seed 11] [--kinds shift both one] [--whole]
 
 Each head is displaced at random inside its skull (`benchmarks.heads.displaced`): its midline by 0 to 20 mm (smoothly or
 sharply, at random height, with or without a collection or a dark mass on the side that pushes), or the walls of the
 ventricles by 0 to 10 mm, so that each is up to 20 mm wider, on both sides or on one. Deposits at random places in the
 deep nuclei and beside the midline move along. The truth is their site in the head as it was, by the registration of
-that head; all stages are run anew. Fine scans are averaged to pixels of about 1 mm and slices of 2 mm, to save time.
+that head. Registration, detection and all that follows are run anew, with `--whole` also the stages that look at bone.
+Fine scans are averaged to pixels of about 1 mm and slices of 2 mm, to save time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from benchmarks.heads.copies import mean_of_slices
 from benchmarks.heads.displaced import NUCLEI, Deposit, Field, Move, deposits_of, displaced, field_of
 from calcscan import pipeline
 from calcscan.errors import RefusedError
-from calcscan.model import Atlas, Intracranial, Registration, Scan
+from calcscan.grid.isotropic import resample_isotropic
+from calcscan.inspection.brain_defect import brain_defect_flags
+from calcscan.inspection.mass_effect import mass_effect_flags
+from calcscan.model import AIR_HU, Atlas, Intracranial, Registration, Scan, SearchRegion
 from calcscan.pipeline import StageSettings, segment_as_ordinary
 from calcscan.quality import judge_quality
 from calcscan.registration import register_atlas
@@ -89,15 +93,39 @@ def move_of(kind: str, size_mm: float, rng: np.random.Generator) -> Move:
     return replace(move, tumour_mm=float(rng.uniform(12, 24))) if form == "tumour" else move
 
 
-def examine(head: Head, move: Move, atlas: Atlas, rng: np.random.Generator) -> tuple[Counter[str], bool, str]:
+def _whole(scan: Scan, atlas: Atlas) -> pipeline.Examination | None:
+    """All stages; None where the scan is refused."""
+    try:
+        return pipeline.examine(scan, atlas)
+    except RefusedError:
+        return None
+
+
+def _shortened(scan: Scan, head: Head, atlas: Atlas, settings: StageSettings) -> pipeline.Examination:
+    """The stages that say where a deposit in the brain lies: the inside of the skull is that of the head as it was, and
+    nothing is sought in contact with bone."""
+    old = head.inside.isotropic_hu
+    whole = resample_isotropic(scan.hu, scan.geometry, old.spacing_mm, outside_hu=AIR_HU)
+    first = np.rint(np.linalg.inv(whole.affine) @ old.affine[:, 3])[:3].astype(int)
+    box = tuple(slice(a, a + n) for a, n in zip(first, old.values.shape, strict=True))
+    coarse = replace(old, values=whole.values[box])
+    region = SearchRegion.of(replace(head.inside, isotropic_hu=coarse))
+    registration = register_atlas(region, atlas, settings=settings.registration)
+    flags = (*mass_effect_flags(registration, settings.inspection), *brain_defect_flags(region, settings.inspection))
+    lesions = pipeline.search(scan, region, registration, atlas, settings=settings)
+    return pipeline.Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
+
+
+def examine(
+    head: Head, move: Move, atlas: Atlas, settings: StageSettings, rng: np.random.Generator, *, whole: bool
+) -> tuple[Counter[str], bool, str]:
     """How many deposits came out how, whether the head was flagged, and what was wrong."""
     deposits = deposits_of(head.registration, atlas, head.inside, rng)
     field: Field = field_of(move, head.inside, head.registration, atlas)
     scan, owner = displaced(head.scan, head.inside, field, move, deposits, head.registration, rng)
     counts: Counter[str] = Counter()
-    try:
-        examination = pipeline.examine(scan, atlas)
-    except RefusedError:
+    examination = _whole(scan, atlas) if whole else _shortened(scan, head, atlas, settings)
+    if examination is None:
         counts["deep uncertain"] = sum(deposit.site in NUCLEI for deposit in deposits)
         return counts, True, "refused"
     quality = judge_quality(examination.flags)
@@ -136,6 +164,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=40, help="displaced heads, of all inputs in turn")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=sorted(set(KINDS)))
+    parser.add_argument("--whole", action="store_true", help="run all stages, also those of bone; takes twice as long")
     arguments = parser.parse_args()
     atlas, settings = calcscan.load_atlas(), StageSettings.load()
     heads = [head_of(path, atlas, settings) for path in arguments.inputs]
@@ -146,7 +175,7 @@ def main() -> None:
         kind = arguments.kinds[number // len(heads) % len(arguments.kinds)]
         size_mm = float(rng.uniform(0.0, 20.0)) if rng.random() > 0.15 else float(rng.uniform(0.0, 3.0))
         move = move_of(kind, size_mm, rng)
-        counts, flagged, wrong = examine(head, move, atlas, rng)
+        counts, flagged, wrong = examine(head, move, atlas, settings, rng, whole=arguments.whole)
         counts |= Counter({"heads": 1, "flagged": int(flagged), "side unflagged": 0 if flagged else counts["side"]})
         rows[kind, int(np.searchsorted(BINS_MM, size_mm, side="right"))] += counts
         form = "collection" if move.collection else "mass" if move.tumour_mm else ""

@@ -26,13 +26,14 @@ def fluid_in_caudate(
     atlas: Atlas,
     settings: RegistrationSettings,
 ) -> Mapping[str, float]:
-    """The share of the atlas's caudate, `left` and `right`, that is fluid in the head; 1 where there is no brain."""
+    """The share of the atlas's caudate, `left` and `right`, that is fluid in the head; 0 where it was not scanned."""
     out = {}
     for number, site in atlas.sites.items():
         if site.site != _WALL:
             continue
         target = apply(atlas.affine, np.argwhere(atlas.labels == number)[::_THIN])
         points = apply(np.linalg.inv(scan_to_atlas), displacement.inverse(target))
-        hu = sample_at(head.brain_hu, head.affine, points)
-        out[site.side] = float((hu < settings.wall_fluid_hu).mean()) if len(hu) else 0.0
+        inside = sample_at(head.mask & head.covered, head.affine, points, nearest=True) > 0
+        hu = sample_at(head.brain_hu, head.affine, points[inside])
+        out[site.side] = float((hu < settings.wall_fluid_hu).mean()) if inside.any() else 0.0
     return out

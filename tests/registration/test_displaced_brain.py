@@ -81,3 +81,9 @@ def test_a_caudate_in_fluid_is_known(template, settings) -> None:
     assert wide["left"] > 0.8
     assert wide["right"] < 0.2
     assert max(plain.values()) <= settings.wall_fluid_share
+
+
+def test_a_caudate_that_was_not_scanned_is_no_fluid(template, settings) -> None:
+    cropped = replace(template, brain_hu=np.zeros_like(template.brain_hu), covered=np.zeros_like(template.covered))
+    fluid = fluid_in_caudate(cropped, np.eye(4), Displacement.none(), load_atlas(), settings)
+    assert fluid == {"left": 0.0, "right": 0.0}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Intracranial, Registration
 from calcscan.registration.accept import accept
 from calcscan.registration.affine import fit_affine
+from calcscan.registration.agreement import Agreement
 from calcscan.registration.deformable import fit_deformable
 from calcscan.registration.initial import initial_similarity
-from calcscan.registration.preprocess import preprocess_head, preprocess_template
+from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
+from calcscan.registration.wide_search import distinct, wide_candidates
 
 _DECIMALS = 9
 """Linear algebra sums in an order of its own; the matrix is rounded to what doesn't depend on it."""
@@ -22,8 +27,10 @@ def register_atlas(
 ) -> Registration:
     """Register the atlas to a head, and accept or refuse the result.
 
-    A fit that is refused comes back with `accepted` False, the reason, and the flag `registration_poor`. The same head
-    gives the same transform to the last bit, with any number of threads.
+    Fits near the orientation of the scan's axes come first; only if none of them is accepted is the head looked for in
+    any orientation. A fit that is refused comes back with `accepted` False, the reason, and the flag
+    `registration_poor`. One that is accepted but has the head's left to the right of the header's carries the flag
+    `laterality_unknown`. The same head gives the same transform to the last bit, with any number of threads.
 
     Parameters
     ----------
@@ -50,7 +57,40 @@ def register_atlas(
     """
     settings = settings or load(RegistrationSettings)
     head, template = preprocess_head(intracranial, settings), preprocess_template(atlas, settings)
-    scan_to_atlas = initial_similarity(head, template, settings)
-    scan_to_atlas = fit_affine(head, template, scan_to_atlas, settings)
-    scan_to_atlas, displacement = fit_deformable(head, template, scan_to_atlas, settings)
+    initial = initial_similarity(head, template, settings)
+    registration = _registration(head, template, fit_affine(head, template, initial, settings), settings)
+    if registration.accepted:
+        return registration
+    found = _found_anywhere(head, template, settings)
+    return registration if found is None else found
+
+
+def _registration(
+    head: RegistrationImage, template: RegistrationImage, affine: Array, settings: RegistrationSettings
+) -> Registration:
+    """With the deformation, accepted or refused."""
+    scan_to_atlas, displacement = fit_deformable(head, template, affine, settings)
     return accept(head, template, np.round(scan_to_atlas, _DECIMALS), displacement, settings)
+
+
+def _found_anywhere(
+    head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings
+) -> Registration | None:
+    """The best of the fits from orientations all round, if it is accepted and no other comes near it.
+
+    A head looks much the same from left and right, and somewhat from front and back: what would fit nearly as well
+    otherwise turned is not found.
+    """
+    candidates = wide_candidates(head, template, settings)
+    affines = [fit_affine(head, template, candidate, settings) for candidate in candidates]
+    agreement = Agreement.between(head, template, settings)
+    scores = [agreement.both(partial(apply, np.linalg.inv(affine))) for affine in affines]
+    ranked = [affines[n] for n in sorted(range(len(affines)), key=lambda n: -scores[n])]
+    ranked = distinct(ranked, settings.search_apart_deg)
+    if not ranked:
+        return None
+    best, *rivals = (agreement.both(partial(apply, np.linalg.inv(affine))) for affine in ranked)
+    if any(rival > best - settings.search_lead for rival in rivals):
+        return None
+    registration = _registration(head, template, ranked[0], settings)
+    return registration if registration.accepted else None

@@ -48,6 +48,7 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     deep_nuclei: DeepNucleiBox
     surface_margin_mm: float
     recentre_sd_mm: float
+    recentre_again_mm: float
     recentre_linear_sd: float
     recentre_radius_mm: float
     displacement_sd_mm: float
@@ -77,3 +78,4 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     anisotropy_high: float
     reversed_cosine_low: float
     displacement_rms_high_mm: float
+    recentre_high_mm: float

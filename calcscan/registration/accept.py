@@ -26,12 +26,21 @@ def accept(
     scan_to_atlas: Array,
     displacement: Displacement,
     settings: RegistrationSettings,
+    *,
+    outline: Array | None = None,
 ) -> Registration:
-    """The registration, accepted if it keeps within all limits, else with a flag for each that it exceeds."""
+    """The registration, accepted if it keeps within all limits, else with a flag for each that it exceeds.
+
+    `outline` is the 4×4 matrix from scan to atlas before the deep nuclei were recentred; where they were moved farther
+    than `recentre_again_mm`, the overlap is its.
+    """
     agreement = Agreement.between(head, template, settings)
     atlas_to_scan = np.asarray(np.linalg.inv(scan_to_atlas), dtype=np.float64)
     correlation = agreement.correlation(partial(apply, atlas_to_scan))
-    overlap = agreement.overlap(partial(apply, atlas_to_scan))
+    outline = scan_to_atlas if outline is None else outline
+    recentred_mm = float(np.linalg.norm(scan_to_atlas[:3, 3] - outline[:3, 3]))
+    whole = outline if recentred_mm > settings.recentre_again_mm else scan_to_atlas
+    overlap = agreement.overlap(partial(apply, np.linalg.inv(whole)))
     scale, anisotropy = _shape(atlas_to_scan)
     rotation_error_deg, shift_error_mm = _misalignment(agreement, atlas_to_scan, correlation, settings)
     orientation = float(np.linalg.det(scan_to_atlas[:3, :3]))
@@ -46,6 +55,7 @@ def accept(
         _at_most(
             "the deep nuclei would have to be displaced too far", displacement.rms_mm, settings.displacement_rms_high_mm
         ),
+        _at_most("the deep nuclei would have to be moved too far as a whole", recentred_mm, settings.recentre_high_mm),
         _at_most(
             "the brain would correlate better with the atlas if it were rotated",
             rotation_error_deg,

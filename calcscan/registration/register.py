@@ -21,6 +21,9 @@ from calcscan.registration.wide_search import distinct, wide_candidates
 _DECIMALS = 9
 """Linear algebra sums in an order of its own; the matrix is rounded to what doesn't depend on it."""
 
+_RECENTRINGS = 3
+"""At most so often are the deep nuclei recentred again."""
+
 
 def register_atlas(
     intracranial: Intracranial, atlas: Atlas, *, settings: RegistrationSettings | None = None
@@ -58,22 +61,36 @@ def register_atlas(
     settings = settings or load(RegistrationSettings)
     head, template = preprocess_head(intracranial, settings), preprocess_template(atlas, settings)
     initial = initial_similarity(head, template, settings)
-    registration = _registration(head, template, fit_affine(head, template, initial, settings), settings)
+    registration = deformed(head, template, fit_affine(head, template, initial, settings), settings)
     if registration.accepted:
         return registration
-    found = _found_anywhere(head, template, settings)
+    found = found_anywhere(head, template, settings)
     return registration if found is None else found
 
 
-def _registration(
+def deformed(
     head: RegistrationImage, template: RegistrationImage, affine: Array, settings: RegistrationSettings
 ) -> Registration:
-    """With the deformation, accepted or refused."""
+    """With the deformation, accepted or refused.
+
+    Where the deep nuclei lie so far forward, back, up or down of where the outline puts them that it says little of
+    them, they are recentred again from where they have come to. Never where they lie to a side: then something pushes
+    them, and the midline of the skull still tells left from right.
+    """
     scan_to_atlas, displacement = fit_deformable(head, template, affine, settings)
-    return accept(head, template, np.round(scan_to_atlas, _DECIMALS), displacement, settings)
+    for _ in range(_RECENTRINGS):
+        shift_mm = np.abs(scan_to_atlas[:3, 3] - affine[:3, 3])
+        if shift_mm[0] > settings.recentre_sd_mm or np.linalg.norm(shift_mm[1:]) < settings.recentre_again_mm:
+            break
+        before = scan_to_atlas
+        scan_to_atlas, displacement = fit_deformable(head, template, before, settings)
+        if np.linalg.norm(scan_to_atlas[:3, 3] - before[:3, 3]) < settings.recentre_sd_mm:
+            break
+    scan_to_atlas = np.round(scan_to_atlas, _DECIMALS)
+    return accept(head, template, scan_to_atlas, displacement, settings, outline=affine)
 
 
-def _found_anywhere(
+def found_anywhere(
     head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings
 ) -> Registration | None:
     """The best of the fits from orientations all round, if it is accepted and no other comes near it.
@@ -92,5 +109,5 @@ def _found_anywhere(
     best, *rivals = (agreement.both(partial(apply, np.linalg.inv(affine))) for affine in ranked)
     if any(rival > best - settings.search_lead for rival in rivals):
         return None
-    registration = _registration(head, template, ranked[0], settings)
+    registration = deformed(head, template, ranked[0], settings)
     return registration if registration.accepted else None

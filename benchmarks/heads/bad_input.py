@@ -345,6 +345,20 @@ def left_half(scan: Scan, rng: np.random.Generator) -> Scan:
     return part(scan, slice(None), slice(None), slice(middle, None))
 
 
+def right_half(scan: Scan, rng: np.random.Generator) -> Scan:
+    _, columns = _pixels(scan)
+    middle = int(np.abs(columns[0] - rng.uniform(-8, 8)).argmin())
+    return part(scan, slice(None), slice(None), slice(None, middle))
+
+
+def hemisphere_missing(scan: Scan, rng: np.random.Generator, *, hu: float) -> Scan:
+    """One half of the picture has this density: air, or soft tissue."""
+    _, columns = _pixels(scan)
+    aside = columns * float(rng.choice((-1.0, 1.0))) > rng.uniform(-4, 4)
+    noise = 4.0 * rng.standard_normal(scan.hu.shape, dtype=np.float32)
+    return with_hu(scan, np.where(aside, hu + noise, scan.hu.astype(np.float32)))
+
+
 def front_half(scan: Scan, rng: np.random.Generator) -> Scan:
     rows, _ = _pixels(scan)
     return part(scan, slice(None), slice(None, int(np.abs(rows[:, 0] - rng.uniform(-8, 8)).argmin())))
@@ -417,6 +431,9 @@ FORMS: dict[str, Form] = {
     "lower half": lower_half,
     "middle slab": middle_slab,
     "left half": left_half,
+    "right half": right_half,
+    "hemisphere of air": _with(hemisphere_missing, hu=-1000.0),
+    "hemisphere of soft tissue": _with(hemisphere_missing, hu=38.0),
     "front half": front_half,
     "circle 100 mm, padding": _with(field_of_view, width=100.0, outside=AIR_HU),
     "circle 100 mm, air": _with(field_of_view, width=100.0, outside=-1000.0, noise=8.0),

@@ -32,6 +32,12 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     coarse_grid_mm: float
     fine_grid_mm: float
     initial_angle_deg: float
+    search_coarse_mm: float
+    search_fine_mm: float
+    search_followed: int
+    search_candidates: int
+    search_apart_deg: float
+    search_lead: float
     affine_margin_mm: float
     affine_residual_sd_hu: float
     affine_outlier_hu: float
@@ -46,6 +52,7 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     deep_nuclei: DeepNucleiBox
     surface_margin_mm: float
     recentre_sd_mm: float
+    recentre_again_mm: float
     recentre_linear_sd: float
     recentre_radius_mm: float
     displacement_sd_mm: float
@@ -73,8 +80,9 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     scale_low: float
     scale_high: float
     anisotropy_high: float
-    rotation_high_deg: float
+    reversed_cosine_low: float
     displacement_rms_high_mm: float
+    recentre_high_mm: float
     midline_box: MidlineBox
     midline_core: MidlineBox
     midline_blur_mm: float

@@ -26,13 +26,22 @@ def accept(
     scan_to_atlas: Array,
     displacement: Displacement,
     settings: RegistrationSettings,
+    *,
+    outline: Array | None = None,
 ) -> Registration:
-    """The registration, accepted if it keeps within all limits, else with a flag for each that it exceeds."""
+    """The registration, accepted if it keeps within all limits, else with a flag for each that it exceeds.
+
+    `outline` is the 4×4 matrix from scan to atlas before the deep nuclei were recentred; where they were moved farther
+    than `recentre_again_mm`, the overlap is its.
+    """
     agreement = Agreement.between(head, template, settings)
     atlas_to_scan = np.asarray(np.linalg.inv(scan_to_atlas), dtype=np.float64)
     correlation = agreement.correlation(partial(apply, atlas_to_scan))
-    overlap = agreement.overlap(partial(apply, atlas_to_scan))
-    scale, anisotropy, rotation_deg = _shape(atlas_to_scan)
+    outline = scan_to_atlas if outline is None else outline
+    recentred_mm = float(np.linalg.norm(scan_to_atlas[:3, 3] - outline[:3, 3]))
+    whole = outline if recentred_mm > settings.recentre_again_mm else scan_to_atlas
+    overlap = agreement.overlap(partial(apply, np.linalg.inv(whole)))
+    scale, anisotropy = _shape(atlas_to_scan)
     rotation_error_deg, shift_error_mm = _misalignment(agreement, atlas_to_scan, correlation, settings)
     orientation = float(np.linalg.det(scan_to_atlas[:3, :3]))
     checks = (
@@ -43,10 +52,10 @@ def accept(
         _at_least("the head would be too small", scale, settings.scale_low),
         _at_most("the head would be too large", scale, settings.scale_high),
         _at_most("the head would have to be stretched too unevenly", anisotropy, settings.anisotropy_high),
-        _at_most("the head would be rotated too far", rotation_deg, settings.rotation_high_deg),
         _at_most(
             "the deep nuclei would have to be displaced too far", displacement.rms_mm, settings.displacement_rms_high_mm
         ),
+        _at_most("the deep nuclei would have to be moved too far as a whole", recentred_mm, settings.recentre_high_mm),
         _at_most(
             "the brain would correlate better with the atlas if it were rotated",
             rotation_error_deg,
@@ -59,7 +68,7 @@ def accept(
         ),
         _at_least("left and right would be swapped", orientation, 0.0),
     )
-    flags = tuple(flag for flag in checks if flag is not None)
+    failed = tuple(flag for flag in checks if flag is not None)
     return Registration(
         scan_to_atlas=scan_to_atlas,
         displacement=displacement,
@@ -68,18 +77,40 @@ def accept(
         f"{settings.correlation_trimmed:.0%}",
         metric=correlation,
         overlap=overlap,
-        accepted=not flags,
-        reason="; ".join(flag.message for flag in flags) or "within all limits",
-        flags=flags,
+        accepted=not failed,
+        reason="; ".join(flag.message for flag in failed) or "within all limits",
+        flags=failed or _contradiction(scan_to_atlas, settings),
     )
 
 
-def _shape(atlas_to_scan: Array) -> tuple[float, float, float]:
-    """The size of the head relative to the template, the ratio of its largest to its smallest stretch, and its rotation
-    in degrees."""
-    u, stretch, v = np.linalg.svd(atlas_to_scan[:3, :3])
-    cosine = np.clip((np.trace(u @ v) - 1.0) / 2.0, -1.0, 1.0)
-    return float(np.cbrt(stretch.prod())), float(stretch.max() / stretch.min()), float(np.degrees(np.arccos(cosine)))
+def _contradiction(scan_to_atlas: Array, settings: RegistrationSettings) -> tuple[Flag, ...]:
+    """A flag where the head's left lies to the right of the header: a patient turned over looks the same as a file that
+    is mirrored from front to back or from top to bottom."""
+    cosine = left_cosine(scan_to_atlas)
+    if cosine >= settings.reversed_cosine_low:
+        return ()
+    message = (
+        "The head's left lies to the right of what the header says; it is turned over, or the file is mirrored, "
+        "so left and right can't be told apart."
+    )
+    limit = settings.reversed_cosine_low
+    return (Flag(code="laterality_unknown", message=message, value=round(cosine, 2), limit=limit),)
+
+
+def _shape(atlas_to_scan: Array) -> tuple[float, float]:
+    """The size of the head relative to the template, and the ratio of its largest to its smallest stretch."""
+    stretch = np.linalg.svd(atlas_to_scan[:3, :3], compute_uv=False)
+    return float(np.cbrt(stretch.prod())), float(stretch.max() / stretch.min())
+
+
+def left_cosine(scan_to_atlas: Array) -> float:
+    """The cosine between the left of the head, as the atlas lies in it, and the left of the scan's header (LPS).
+
+    >>> left_cosine(np.diag([-1.0, -1.0, 1.0, 1.0]))
+    -1.0
+    """
+    u, _, v = np.linalg.svd(scan_to_atlas[:3, :3])
+    return float((u @ v)[0, 0])
 
 
 def _misalignment(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -58,10 +58,24 @@ class Agreement:
             trimmed=settings.correlation_trimmed,
         )
 
+    def thinned(self, step: int) -> Agreement:
+        """The same at every `step`-th point: quicker, and rougher."""
+        return replace(
+            self,
+            points=self.points[::step],
+            template_hu=self.template_hu[::step],
+            brain=self.brain[::step],
+            interior=self.interior[::step],
+        )
+
     @property
     def centre(self) -> Array:
         """The centre of the brain's interior, LPS mm of the atlas (3,)."""
         return np.asarray(self.points[self.interior].mean(axis=0))
+
+    def both(self, to_scan: ToScan) -> float:
+        """Correlation and overlap together, by which whole poses of a head are ranked."""
+        return self.correlation(to_scan) + self.overlap(to_scan)
 
     def overlap(self, to_scan: ToScan) -> float:
         """Dice of the template's brain with the intracranial space where the scan covers it; 0 where it doesn't."""

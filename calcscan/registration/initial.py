@@ -59,7 +59,7 @@ def _similarity_fits(
     fixed_mask = _coarse_mask(margin, template.affine, spacing_mm)
     moving = _coarse_image(head.brain_hu, head.affine, spacing_mm)
     moving_mask = _coarse_mask(head.covered, head.affine, spacing_mm)
-    template_centre, head_centre = _centre(template.mask, template.affine), _centre(head.mask, head.affine)
+    template_centre, head_centre = centre_of(template.mask, template.affine), centre_of(head.mask, head.affine)
 
     def fit(number: int, angles: tuple[float, float, float]) -> tuple[float, int, sitk.Similarity3DTransform]:
         rotation = sitk.Euler3DTransform()
@@ -108,7 +108,7 @@ def _shrink_factors(image: sitk.Image, spacing_mm: float) -> list[int]:
     return [max(1, round(spacing_mm / voxel_mm)) for voxel_mm in image.GetSpacing()]
 
 
-def _centre(mask: Mask, affine: Array) -> Array:
+def centre_of(mask: Mask, affine: Array) -> Array:
     """The centre of mass, LPS mm (3,)."""
     others = ((1, 2), (0, 2), (0, 1))
     sums = [np.count_nonzero(mask, axis=axes) for axes in others]  # voxels at each place along an axis

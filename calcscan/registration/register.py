@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
@@ -14,18 +13,17 @@ from calcscan.model import Atlas, Intracranial, Registration
 from calcscan.registration.accept import accept
 from calcscan.registration.affine import fit_affine
 from calcscan.registration.agreement import Agreement
-from calcscan.registration.bend import fit_again, straightening
 from calcscan.registration.deformable import fit_deformable
-from calcscan.registration.fluid import fluid_in_caudate
 from calcscan.registration.initial import initial_similarity
-from calcscan.registration.midline import measure_midline, midline_shift_mm
+from calcscan.registration.moved_brain import with_moved_brain
 from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
-
-Fit = tuple[Array, Displacement]
-"""The 4×4 matrix from scan to atlas, and the displacement in the atlas."""
+from calcscan.registration.wide_search import distinct, wide_candidates
 
 _DECIMALS = 9
 """Linear algebra sums in an order of its own; the matrix is rounded to what doesn't depend on it."""
+
+_RECENTRINGS = 3
+"""At most so often are the deep nuclei recentred again."""
 
 
 def register_atlas(
@@ -33,8 +31,10 @@ def register_atlas(
 ) -> Registration:
     """Register the atlas to a head, and accept or refuse the result.
 
-    A fit that is refused comes back with `accepted` False, the reason, and the flag `registration_poor`. The same head
-    gives the same transform to the last bit, with any number of threads.
+    Fits near the orientation of the scan's axes come first; only if none of them is accepted is the head looked for in
+    any orientation. A fit that is refused comes back with `accepted` False, the reason, and the flag
+    `registration_poor`. One that is accepted but has the head's left to the right of the header's carries the flag
+    `laterality_unknown`. The same head gives the same transform to the last bit, with any number of threads.
 
     Parameters
     ----------
@@ -47,9 +47,8 @@ def register_atlas(
 
     Notes
     -----
-    A midline that is shifted against the skull bends the fit, and where ventricles are so wide that caudates would lie
-    in fluid, the deformation is repeated. The fit is accepted or refused as it was before, for that affects the inside
-    of the brain alone.
+    A midline that is shifted against the skull bends the fit, and a wide ventricle has it repeated: it is accepted or
+    refused as it was before, for both affect the inside of the brain alone.
 
     The affine and the deformation are maximum a posteriori: least squares with weights that forgive what no atlas holds
     (infarcts, haemorrhage), and a prior of how much heads differ. The deformation is a Gaussian process, after Lüthi et
@@ -65,51 +64,57 @@ def register_atlas(
     """
     settings = settings or load(RegistrationSettings)
     head, template = preprocess_head(intracranial, settings), preprocess_template(atlas, settings)
-    scan_to_atlas = initial_similarity(head, template, settings)
-    scan_to_atlas = fit_affine(head, template, scan_to_atlas, settings)
-    aligned = scan_to_atlas
-    scan_to_atlas, displacement = fit_deformable(head, template, aligned, settings)
-    registration = accept(head, template, np.round(scan_to_atlas, _DECIMALS), displacement, settings)
+    initial = initial_similarity(head, template, settings)
+    aligned = fit_affine(head, template, initial, settings)
+    registration = deformed(head, template, aligned, settings)
     if not registration.accepted:
-        return registration
-    midline = measure_midline(head, template, aligned, settings)
-    shift_mm = midline_shift_mm(midline, intracranial, aligned, settings)
-    fit = registration.scan_to_atlas, displacement
-    if abs(shift_mm) > settings.midline_bent_from_mm:
-        bent = fit_again(head, template, aligned, straightening(midline, settings), settings)
-        fit = _better(head, template, fit, bent, settings)
-    fit = _followed(head, template, fit, atlas, settings)
-    return replace(
-        registration,
-        scan_to_atlas=fit[0],
-        displacement=fit[1],
-        midline=midline.moved(fit[0][:3, 3] - aligned[:3, 3]),
-        midline_shift_mm=shift_mm,
-        fluid_in_caudate=fluid_in_caudate(head, *fit, atlas, settings),
-    )
+        found = found_anywhere(head, template, settings)
+        if found is None:
+            return registration
+        registration, aligned = found
+    return with_moved_brain(registration, head, template, aligned, intracranial, atlas, settings)
 
 
-def _followed(
-    head: RegistrationImage, template: RegistrationImage, fit: Fit, atlas: Atlas, settings: RegistrationSettings
-) -> Fit:
-    """The fit, repeated while much of the atlas's caudates lies in fluid of the head."""
-    for _ in range(settings.refits):
-        if max(fluid_in_caudate(head, *fit, atlas, settings).values(), default=0.0) <= settings.wall_fluid_share:
+def deformed(
+    head: RegistrationImage, template: RegistrationImage, affine: Array, settings: RegistrationSettings
+) -> Registration:
+    """With the deformation, accepted or refused.
+
+    Where the deep nuclei lie so far forward, back, up or down of where the outline puts them that it says little of
+    them, they are recentred again from where they have come to. Never where they lie to a side: then something pushes
+    them, and the midline of the skull still tells left from right.
+    """
+    scan_to_atlas, displacement = fit_deformable(head, template, affine, settings)
+    for _ in range(_RECENTRINGS):
+        shift_mm = np.abs(scan_to_atlas[:3, 3] - affine[:3, 3])
+        if shift_mm[0] > settings.recentre_sd_mm or np.linalg.norm(shift_mm[1:]) < settings.recentre_again_mm:
             break
-        fit = fit_again(head, template, *fit, settings)
-    return fit
+        before = scan_to_atlas
+        scan_to_atlas, displacement = fit_deformable(head, template, before, settings)
+        if np.linalg.norm(scan_to_atlas[:3, 3] - before[:3, 3]) < settings.recentre_sd_mm:
+            break
+    scan_to_atlas = np.round(scan_to_atlas, _DECIMALS)
+    return accept(head, template, scan_to_atlas, displacement, settings, outline=affine)
 
 
-def _better(
-    head: RegistrationImage, template: RegistrationImage, one: Fit, other: Fit, settings: RegistrationSettings
-) -> Fit:
-    """The fit with which the brain's interior correlates better. A ventricle that is wide on one side shifts where the
-    picture is most symmetric, and not the midline."""
+def found_anywhere(
+    head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings
+) -> tuple[Registration, Array] | None:
+    """The best of the fits from orientations all round and its affine, if it is accepted and no other comes near it.
+
+    A head looks much the same from left and right, and somewhat from front and back: what would fit nearly as well
+    otherwise turned is not found.
+    """
+    candidates = wide_candidates(head, template, settings)
+    affines = [fit_affine(head, template, candidate, settings) for candidate in candidates]
     agreement = Agreement.between(head, template, settings)
-
-    def correlation(fit: Fit) -> float:
-        scan_to_atlas, displacement = fit
-        back = np.linalg.inv(scan_to_atlas)
-        return agreement.correlation(lambda points: apply(back, displacement.inverse(points)))
-
-    return max(one, other, key=correlation)
+    scores = [agreement.both(partial(apply, np.linalg.inv(affine))) for affine in affines]
+    ranked = [affines[n] for n in sorted(range(len(affines)), key=lambda n: -scores[n])]
+    ranked = distinct(ranked, settings.search_apart_deg)
+    if not ranked:
+        return None
+    best, *rivals = (agreement.both(partial(apply, np.linalg.inv(affine))) for affine in ranked)
+    if any(rival > best - settings.search_lead for rival in rivals):
+        return None
+    registration = deformed(head, template, ranked[0], settings)
+    return (registration, ranked[0]) if registration.accepted else None

@@ -41,12 +41,13 @@ from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Registration
 from calcscan.read import read_scan
-from calcscan.registration import register_atlas
+from calcscan.registration import register, register_atlas
 from calcscan.registration.accept import accept
 from calcscan.registration.deep_nuclei import Box
 from calcscan.registration.deformable import fit_deformable
 from calcscan.registration.displacement_modes import displacement_modes
 from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
+from calcscan.registration.wide_search import angle_between_deg, wide_candidates
 
 REAL = Path(os.environ.get("CALCSCAN_REAL_SCANS", "nowhere"))
 SETTINGS = load(RegistrationSettings)
@@ -125,6 +126,102 @@ def test_a_fit_rotated_by_ten_degrees_is_refused(registration: Registration, axi
     scan_to_atlas, displacement = fit_deformable(head, template, rotation @ registration.scan_to_atlas, SETTINGS)
     fit = accept(head, template, scan_to_atlas, displacement, SETTINGS)
     assert "would correlate better with the atlas if it were rotated" in fit.reason
+
+
+def turned_image(head: RegistrationImage, turn: np.ndarray) -> RegistrationImage:
+    """The head turned against the axes of its header, by a 4×4 matrix."""
+    return replace(head, affine=turn @ head.affine)
+
+
+def turn_of(*angles_deg: float) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", angles_deg, degrees=True).as_matrix()
+    return matrix
+
+
+@pytest.mark.parametrize("angles_deg", [(0.0, 0.0, 90.0), (40.0, 35.0, 0.0), (180.0, 0.0, 20.0)])
+def test_a_head_is_found_however_it_lies(registration: Registration, angles_deg: tuple[float, float, float]) -> None:
+    """On its side, turned twice, upside down: the first candidate is where it lies, and no other is near that."""
+    head, template = preprocessed()
+    expected = registration.scan_to_atlas @ np.linalg.inv(turn_of(*angles_deg))
+    first, *others = wide_candidates(turned_image(head, turn_of(*angles_deg)), template, SETTINGS)
+    assert angle_between_deg(first, expected) < 12.0
+    assert all(angle_between_deg(other, expected) > SETTINGS.search_apart_deg / 2 for other in others)
+
+
+def test_a_found_head_must_fit_better_than_any_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ball of brain fits as well every way round."""
+    intracranial = segment_intracranial(box_scan(egg()))
+    head, template = preprocess_head(intracranial, SETTINGS), preprocess_template(load_atlas(), SETTINGS)
+    ways = tuple(turn_of(0.0, 0.0, angle) for angle in (0.0, 180.0))
+    monkeypatch.setattr(register, "wide_candidates", lambda *_: ways)
+    monkeypatch.setattr(register, "fit_affine", lambda head, template, matrix, settings: matrix)
+    assert register.found_anywhere(head, template, SETTINGS) is None
+
+
+@pytest.mark.parametrize(
+    ("angles_deg", "codes"),
+    [
+        ((0.0, 0.0, 0.0), []),
+        ((0.0, 0.0, 90.0), []),
+        ((180.0, 0.0, 0.0), []),
+        ((0.0, 180.0, 0.0), ["laterality_unknown"]),
+        ((0.0, 0.0, 180.0), ["laterality_unknown"]),
+        ((20.0, 150.0, 0.0), ["laterality_unknown"]),
+    ],
+)
+def test_left_and_right_are_in_doubt_where_the_head_contradicts_the_header(
+    registration: Registration, angles_deg: tuple[float, float, float], codes: list[str]
+) -> None:
+    """Turned over, or mirrored from front to back or top to bottom: both look the same."""
+    head, template = preprocessed()
+    turn = turn_of(*angles_deg)
+    fit = accept(
+        turned_image(head, turn),
+        template,
+        registration.scan_to_atlas @ np.linalg.inv(turn),
+        registration.displacement,
+        SETTINGS,
+    )
+    assert fit.accepted
+    assert [flag.code for flag in fit.flags] == codes
+
+
+def test_deep_nuclei_far_from_where_the_outline_puts_them_are_recentred_again(registration: Registration) -> None:
+    """6 mm ahead of it: the first time they are held back."""
+    head, template = preprocessed()
+    off = np.eye(4)
+    off[:3, 3] = (0.0, 6.0, 0.0)
+    deep = registration.to_scan(np.array([[15.0, 0.0, 5.0], [-15.0, 0.0, 5.0], [0.0, 30.0, 0.0]]))
+    fit = register.deformed(head, template, off @ registration.scan_to_atlas, SETTINGS)
+    assert np.linalg.norm(fit.to_atlas(deep) - registration.to_atlas(deep), axis=1).max() < 1.5
+
+
+def test_deep_nuclei_pushed_to_a_side_are_recentred_once(
+    registration: Registration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The midline of the skull still tells left from right."""
+    calls = []
+
+    def shifted(head: object, template: object, matrix: np.ndarray, settings: object) -> tuple[object, object]:
+        calls.append(1)
+        shift = np.eye(4)
+        shift[:3, 3] = (2.5, 3.5, 0.0)
+        return shift @ matrix, registration.displacement
+
+    monkeypatch.setattr(register, "fit_deformable", shifted)
+    register.deformed(*preprocessed(), registration.scan_to_atlas, SETTINGS)
+    assert len(calls) == 1
+
+
+def test_a_head_scanned_with_its_neck_is_found(real_scans: Path) -> None:
+    """Chin up by 40 degrees, small, with streaks from the teeth; the pineal's calcification marked by eye."""
+    fit = register_atlas(segment_intracranial(read_scan(real_scans / "radiotherapy_head_neck")), load_atlas())
+    atlas = load_atlas()
+    numbers = [n for n, site in atlas.sites.items() if site.site == "pineal"]
+    pineal = apply(atlas.affine, np.argwhere(np.isin(atlas.labels, numbers))).mean(axis=0)
+    assert fit.accepted, fit.reason
+    assert np.linalg.norm(fit.to_atlas([247.0, -243.7, -72.4]) - pineal) < 6.0
 
 
 def test_calcification_does_not_steer() -> None:

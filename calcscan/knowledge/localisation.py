@@ -102,6 +102,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     plexus_body_prior: float
     displaced_mm: float
     displaced_clear_mm: float
+    displaced_beyond_mm: float
     displaced_share: float
     displaced_fluid: float
     displaced_deep: DeepBox

@@ -40,14 +40,16 @@ def site_unsure(
 
 
 def side_unsure(side: str, world_mm: Array, registration: Registration, settings: LocalisationSettings) -> bool:
-    """Whether most of the points lie on the other side of the midline that is seen, or close to it, as the brain is
-    displaced. What lies in the midline has no side to be unsure of."""
-    if side not in ("left", "right") or not is_displaced(registration, settings):
+    """Whether most of the points lie beyond the midline that is seen, or, as the brain is displaced, close to it. What
+    lies in the midline has no side to be unsure of."""
+    if side not in ("left", "right"):
         return False
+    displaced = is_displaced(registration, settings)
     beside_mm = registration.beside_midline_mm(world_mm)
     if beside_mm is None:
-        return True
-    return float(np.median(beside_mm)) * (1.0 if side == "left" else -1.0) <= settings.displaced_clear_mm
+        return displaced
+    to_side_mm = float(np.median(beside_mm)) * (1.0 if side == "left" else -1.0)
+    return to_side_mm <= (settings.displaced_clear_mm if displaced else -settings.displaced_beyond_mm)
 
 
 def both_sides(also: Sequence[tuple[str, str, float]]) -> tuple[tuple[str, str, float], ...]:

@@ -39,9 +39,15 @@ def test_a_side_must_agree_with_the_midline_that_is_seen(side, x_mm, unsure) -> 
 def test_nothing_changes_where_the_midline_lies_in_the_middle() -> None:
     for fit in (FIT, shifted(2.0)):
         assert not is_displaced(fit, SETTINGS)
-        assert not side_unsure("left", at(1.0), fit, SETTINGS)
+        assert not side_unsure("left", at(1.5), fit, SETTINGS)
         assert not site_unsure("thalamus", 0.3, at(10.0), fit, SETTINGS)
         assert mass_effect_flags(fit, load(InspectionSettings)) == ()
+
+
+def test_in_any_head_a_side_beyond_the_midline_is_unsure() -> None:
+    assert side_unsure("left", at(1.0), shifted(3.0), SETTINGS)
+    assert not side_unsure("left", at(3.0), shifted(3.0), SETTINGS)
+    assert not side_unsure("midline", at(1.0), shifted(3.0), SETTINGS)
 
 
 def test_a_deep_site_with_a_small_share_is_unsure_and_one_on_the_convexity_is_not() -> None:

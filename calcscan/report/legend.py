@@ -149,7 +149,7 @@ def elsewhere(summary: Summary) -> dict[str, list[str]]:
     empty = {site: sides for site, sides in counts.items() if not any(sides)}
     return {
         "Nothing detected": [site for site, sides in empty.items() if None not in sides],
-        "Not examined, or only in part": [site for site, sides in empty.items() if None in sides],
+        "Not examined, or unsure": [site for site, sides in empty.items() if None in sides],
     }
 
 

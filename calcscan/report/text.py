@@ -117,7 +117,13 @@ def _grades(by_side: Mapping[Side, SiteEntry]) -> str:
 
 def _not_examined(report: Report) -> list[str]:
     sites = dict.fromkeys(entry.site for entry in report.sites if entry.count is None)
-    return _hanging("Not examined, or only in part: ", ", ".join(sites) + ".") if sites else []
+    named = {also.site for lesion in report.lesions or () for also in lesion.also}
+    unsure = [site for site in sites if site in named]
+    rest = [site for site in sites if site not in named]
+    return [
+        *(_hanging("May hold what lies between sites: ", ", ".join(unsure) + ".") if unsure else []),
+        *(_hanging("Not examined, or only in part: ", ", ".join(rest) + ".") if rest else []),
+    ]
 
 
 def _asked(report: Report) -> str:

@@ -171,7 +171,7 @@ def test_a_site_that_was_not_examined_is_not_listed_as_empty():
     summary = make_result().summary
     rows = [replace(row, count=None) if (row.site, row.side) == ("caudate", "left") else row for row in summary.sites]
     listed = elsewhere(replace(summary, sites=tuple(rows)))
-    assert listed["Not examined, or only in part"] == ["caudate"]
+    assert listed["Not examined, or unsure"] == ["caudate"]
     assert "putamen" in listed["Nothing detected"]
     assert not {"caudate", "pallidum", "unassigned"} & set(listed["Nothing detected"])
 

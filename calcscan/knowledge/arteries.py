@@ -60,4 +60,5 @@ class ArterySettings(Settings, frozen=True, kw_only=True):
     unlikely: float
     named: float
     side_mm: float
+    side_share: float
     courses: tuple[ArteryCourse, ...] = msgspec.field(name="course")

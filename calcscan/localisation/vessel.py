@@ -228,9 +228,10 @@ def _name(artery: Artery, settings: ArterySettings) -> Place:
     place, share = max(artery.places.items(), key=lambda item: item[1])
     if share >= settings.named and place[0] != "vessel":
         return place
-    if abs(artery.x_mm) < settings.side_mm:
-        return "vessel", "midline"
-    return "vessel", "left" if artery.x_mm > 0 else "right"
+    side = "left" if artery.x_mm > 0 else "right"
+    on_side = sum(share for (_, where), share in artery.places.items() if where == side)
+    sure = abs(artery.x_mm) >= settings.side_mm and on_side >= settings.side_share
+    return "vessel", side if sure else "midline"
 
 
 def _fluid_share(world_mm: Array, region: SearchRegion, brain_hu: float, settings: ArterySettings) -> float:

@@ -75,11 +75,12 @@ def _sites(document: Mapping[str, Any]) -> list[str]:
         f"(to the right side: {sum(site['side_right'] for site in found)} of {len(found)})"
     ]
     missed = [f"{s['site']} {s['side']}" for s in sites if not s["found"]]
-    wrong = [
-        f"{s['site']} {s['side']} (attributed to {s['said_site']} {s['said_side']})"
-        for s in found
-        if not (s["site_right"] and s["side_right"])
-    ]
+    attributed: dict[tuple[str, str], list[str]] = {}
+    for s in found:
+        if not (s["site_right"] and s["side_right"]):
+            said = s["said_site"] if s["said_side"] in ("", s["side"]) else f"{s['said_site']} {s['said_side']}"
+            attributed.setdefault((s["site"], said), []).append(s["side"])
+    wrong = [f"{site} {' and '.join(sides)} (attributed to {said})" for (site, said), sides in attributed.items()]
     for words, names in (("missed", missed), ("wrong", wrong), ("not tested", _by_site(document["sites_untried"]))):
         if names:
             lines += _wrapped(f"  {words}: {', '.join(names)}")

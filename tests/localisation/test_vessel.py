@@ -102,6 +102,12 @@ def test_in_the_midline_a_vessel_has_no_side() -> None:
     assert (lesion.site, lesion.side) == ("vessel", "midline")
 
 
+def test_beside_the_midline_a_vessel_that_may_be_the_basilar_artery_has_no_side() -> None:
+    either = artery(0.95, vessel=0.5)
+    either = replace(either, places={**either.places, ("basilar", "midline"): 0.5}, x_mm=4.0)
+    assert with_artery([(("brainstem", "midline"), 1.0)], either, SETTINGS)[0][0] == ("vessel", "midline")
+
+
 def test_a_mass_in_a_cistern_is_no_artery() -> None:
     lesions, scan = with_deposits(BASILAR, radius=4)
     kji = lesions.voxels_kji(1)

@@ -40,7 +40,14 @@ from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.split import Part, split_lesion
 from calcscan.localisation.undivided import Judged, is_lump, undivided
-from calcscan.localisation.vessel import is_artery, is_uncertain, measure_artery, stands_in_cistern, with_artery
+from calcscan.localisation.vessel import (
+    is_artery,
+    is_uncertain,
+    measure_artery,
+    site_beside_bone,
+    stands_in_cistern,
+    with_artery,
+)
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import (
     Atlas,
@@ -102,8 +109,9 @@ def locate_lesions(
         weights = site_weights(features, settings)
         world_mm = lesions.geometry.to_world(kji)
         artery = measure_artery(world_mm, scan.geometry, region, registration, arteries)
-        votes = with_artery(ranked(atlas_vote(world_mm, registration, atlas, settings), weights), artery, arteries)
-        (site, _), share = votes[0]
+        of_atlas = ranked(atlas_vote(world_mm, registration, atlas, settings), weights)
+        votes = with_artery(of_atlas, artery, arteries, near_bone=bool(np.isfinite(contact.gap_mm)))
+        (site, _), share = site_beside_bone(of_atlas, votes)
         in_cistern = stands_in_cistern(votes, artery, contact, arteries, settings)
         evidence = None if in_cistern else bone_evidence(features, site, share, settings)
         if evidence is not None:

@@ -117,14 +117,15 @@ def measure_artery(
 
 
 def with_artery(
-    votes: Sequence[tuple[Place, float]], artery: Artery | None, settings: ArterySettings
+    votes: Sequence[tuple[Place, float]], artery: Artery | None, settings: ArterySettings, *, near_bone: bool = False
 ) -> list[tuple[Place, float]]:
     """The atlas's votes with those for arteries, the likeliest first.
 
     Unchanged where no artery is likely, and where the atlas is sure of dura, or has plexus or a gland. Where an artery
     is sure, its name comes first, or `vessel` where none is sure. Where it is neither sure nor unlikely, or only the
     atlas says so and is not sure, `unassigned` comes first, with a share of 0: what follows is what it may be. The
-    share of a `vessel` includes those of the arteries that it may be, which follow.
+    share of a `vessel` includes those of the arteries that it may be, which follow. Near bone the atlas's siphon and
+    vertebral artery are left as they are: no brain lies there.
     """
     votes = list(votes)
     (first, _), first_share = votes[0]
@@ -134,7 +135,7 @@ def with_artery(
     if group is SiteGroup.VASCULAR and not sure:
         on_course = artery is not None and artery.distance_mm <= settings.at_course_mm
         enough = first_share >= (settings.atlas_share if on_course else settings.atlas_share_beside)
-        return votes if enough else [(_NOWHERE, 0.0), *votes]
+        return votes if enough or near_bone else [(_NOWHERE, 0.0), *votes]
     if artery is None or artery.probability < settings.unlikely or not (group in _YIELDS or beside_dura):
         return votes
     if beside_dura and not sure:
@@ -161,6 +162,14 @@ def is_artery(votes: Sequence[tuple[Place, float]], artery: Artery | None, setti
     """Whether a deposit with these votes is one artery's, and so is not divided along the borders of other sites."""
     first = all_sites()[votes[0][0][0]].group
     return artery is not None and artery.probability >= settings.sure and first is SiteGroup.VASCULAR
+
+
+def site_beside_bone(
+    of_atlas: Sequence[tuple[Place, float]], votes: Sequence[tuple[Place, float]]
+) -> tuple[Place, float]:
+    """The site and share by which a deposit is told from bone: that of the atlas's votes where it lies between bones,
+    as siphon and vertebral artery do, by whatever name it goes; else the first of `votes`, with arteries."""
+    return of_atlas[0] if all_sites()[of_atlas[0][0][0]].between_bones else votes[0]
 
 
 def stands_in_cistern(

@@ -16,7 +16,14 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation import locate_lesions
 from calcscan.localisation.features import BoneContact
-from calcscan.localisation.vessel import Artery, is_uncertain, measure_artery, stands_in_cistern, with_artery
+from calcscan.localisation.vessel import (
+    Artery,
+    is_uncertain,
+    measure_artery,
+    site_beside_bone,
+    stands_in_cistern,
+    with_artery,
+)
 from calcscan.model import LocatedLesion, SearchRegion
 
 SETTINGS = load(ArterySettings)
@@ -177,6 +184,14 @@ def test_what_only_the_atlas_calls_an_artery_it_must_be_sure_of(
     dry = replace(artery(0.2, carotid_siphon=1.0), distance_mm=distance_mm)
     assert is_uncertain(with_artery(votes, dry, SETTINGS)) is uncertain
     assert is_uncertain(with_artery(votes, None, SETTINGS)) is (share < SETTINGS.atlas_share_beside)
+
+
+def test_what_the_atlas_has_between_bones_is_told_from_bone_as_such_by_whatever_name() -> None:
+    siphon = [(("carotid_siphon", "left"), 0.5), (("cortex", "left"), 0.5)]
+    assert is_uncertain(with_artery(siphon, artery(0.2, vessel=1.0), SETTINGS))
+    assert site_beside_bone(siphon, with_artery(siphon, artery(0.2, vessel=1.0), SETTINGS)) == siphon[0]
+    pons = [(("brainstem", "midline"), 1.0)]
+    assert site_beside_bone(pons, with_artery(pons, artery(0.95, basilar=1.0), SETTINGS))[0] == ("basilar", "left")
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ class RegistrationSettings(Settings, frozen=True, kw_only=True):
     probe_shift_mm: float
     rotation_error_high_deg: float
     shift_error_high_mm: float
+    covered_low: float
     scale_low: float
     scale_high: float
     anisotropy_high: float

@@ -44,6 +44,8 @@ def accept(
     scale, anisotropy = _shape(atlas_to_scan)
     rotation_error_deg, shift_error_mm = _misalignment(agreement, atlas_to_scan, correlation, settings)
     orientation = float(np.linalg.det(scan_to_atlas[:3, :3]))
+    # The less of a head is pictured, the less pins its fit down, and the nearer it must be to where it fits best.
+    pictured = min(1.0, agreement.covered(partial(apply, atlas_to_scan)) / settings.covered_low)
     checks = (
         _at_least(
             "the interior of the brain correlates too little with the atlas", correlation, settings.correlation_low
@@ -59,12 +61,12 @@ def accept(
         _at_most(
             "the brain would correlate better with the atlas if it were rotated",
             rotation_error_deg,
-            settings.rotation_error_high_deg,
+            settings.rotation_error_high_deg * pictured,
         ),
         _at_most(
             "the brain would correlate better with the atlas if it were shifted",
             shift_error_mm,
-            settings.shift_error_high_mm,
+            settings.shift_error_high_mm * pictured,
         ),
         _at_least("left and right would be swapped", orientation, 0.0),
     )
@@ -171,4 +173,4 @@ def _at_most(failure: str, value: float, limit: float) -> Flag | None:
 
 
 def _flag(failure: str, value: float, limit: float) -> Flag:
-    return Flag(code="registration_poor", message=failure, value=round(float(value), 3), limit=float(limit))
+    return Flag(code="registration_poor", message=failure, value=round(float(value), 3), limit=round(float(limit), 3))

@@ -85,6 +85,10 @@ class Agreement:
         brain = self.brain & covered
         return 2.0 * float((brain & intracranial).sum()) / max(1.0, float(brain.sum() + intracranial.sum()))
 
+    def covered(self, to_scan: ToScan) -> float:
+        """The share of the template's brain that the scan covers."""
+        return float(self._lies_in(self.head.covered, to_scan(self.points[self.brain])).mean())
+
     def correlation(self, to_scan: ToScan) -> float:
         """Within the brain, without the points that agree worst, where the scan covers it; 0 where it is undefined."""
         in_scan = to_scan(self.points[self.interior])

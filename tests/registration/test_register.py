@@ -116,6 +116,23 @@ def test_the_limits_are_those_of_the_settings_given(registration: Registration) 
     np.testing.assert_array_equal(fit.scan_to_atlas, registration.scan_to_atlas)
 
 
+def test_half_a_head_must_lie_nearer_to_where_it_fits_best(registration: Registration) -> None:
+    """The limits shrink with the share of the brain that the scan covers; those of a whole head stay."""
+    head, template = preprocessed()
+    front = head.covered.copy()
+    front[:, int(np.argwhere(head.mask).mean(axis=0)[1]) :] = False
+    strict = replace_settings(SETTINGS, rotation_error_high_deg=0.01)
+    part = replace(head, covered=front, usable=head.usable & front)
+    whole, half = (
+        accept(image, template, registration.scan_to_atlas, registration.displacement, strict) for image in (head, part)
+    )
+    limits = [
+        next(float(flag.limit or 0.0) for flag in fit.flags if "rotated" in flag.message) for fit in (whole, half)
+    ]
+    assert limits[0] == 0.01
+    assert 0.005 < limits[1] < 0.0095
+
+
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("angle_deg", [-10.0, 10.0])
 def test_a_fit_rotated_by_ten_degrees_is_refused(registration: Registration, axis: int, angle_deg: float) -> None:

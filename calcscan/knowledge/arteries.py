@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import msgspec
-
 from calcscan.knowledge.settings import Settings, Table
 
 
@@ -61,4 +59,4 @@ class ArterySettings(Settings, frozen=True, kw_only=True):
     named: float
     side_mm: float
     side_share: float
-    courses: tuple[ArteryCourse, ...] = msgspec.field(name="course")
+    courses: tuple[ArteryCourse, ...]

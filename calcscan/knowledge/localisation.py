@@ -98,6 +98,8 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_midline_mm: float
     lump_across_mm: float
     lump_near_mm: float
+    habenula_mm: float
+    habenula_large_weight: float
     trigone_y_mm: float
     plexus_body_prior: float
     displaced_mm: float

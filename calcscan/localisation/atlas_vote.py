@@ -58,7 +58,8 @@ def site_weights(features: Features, settings: LocalisationSettings) -> dict[str
 
     The plexus counts more where fluid surrounds the lesion; the dura by the lesion's shape: more for a plate, less for
     a lump. A plate whose thin side faces up or back lies in no falx; and the farther the lesion's centre lies from the
-    falx the less that counts, for what reaches it only with its near side lies in brain. Sites without a prior are
+    falx the less that counts, for what reaches it only with its near side lies in brain. A large deposit is hardly the
+    habenula's. Sites without a prior are
     never voted for: arteries in cisterns are recognised in the scan itself.
     """
     weights: dict[str, float] = {
@@ -70,6 +71,8 @@ def site_weights(features: Features, settings: LocalisationSettings) -> dict[str
         weight = settings.shape_weight if features.shape.flat else 1.0 / settings.shape_weight
         no_falx = features.shape.flat and features.lateral < settings.falx_upright
         weights |= {"tentorium": weight, "falx": 1.0 / weight if no_falx else weight}
+    if features.diameter_mm > settings.habenula_mm:
+        weights["habenula"] = settings.habenula_large_weight
     beside_mm = max(abs(features.atlas_x_mm) - settings.falx_half_mm, 0.0)
     near_falx = float(np.exp(-0.5 * (beside_mm / settings.uncertainty_mm) ** 2))
     weights["falx"] = weights.get("falx", 1.0) * near_falx

@@ -61,6 +61,7 @@ class Features(BoneContact):
     outside_share: float
     sella_share: float
     atlas_x_mm: float
+    diameter_mm: float
     shape: Shape
     lateral: float
     """How far its thin side faces left or right in the atlas, 0 to 1: 1 as that of the falx does."""
@@ -135,6 +136,7 @@ def measure_features(
         sella_share=float(((zones & SELLA_ZONE) > 0).mean()),
         outside_share=float((((zones & BRAIN_ZONE) == 0) & (drawn == 0)).mean()),
         atlas_x_mm=float(atlas_mm[:, 0].mean()),
+        diameter_mm=lesion.diameter_mm,
         shape=shape,
         lateral=float(abs(across[0]) / np.linalg.norm(across)),
     )

@@ -156,3 +156,11 @@ def test_a_ball_of_16_mm_within_a_nucleus_keeps_its_site(middle_mm, site) -> Non
     largest = max(found.lesions, key=lambda lesion: lesion.volume_mm3)
     assert (largest.site, largest.side) == (site, "left" if middle_mm[0] > 0 else "right")
     assert {lesion.side for lesion in found.lesions} == {largest.side}
+
+
+def test_what_is_larger_than_the_habenula_is_not_its() -> None:
+    """Between thalamus and habenula: a grain may be either, a ball of 8 mm lies in the thalamus."""
+    beside = np.array([7.0, 21.0, 5.0])
+    lesions, scan = detected(far_mm(beside) <= 4.0)
+    (large,) = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas()).lesions
+    assert (large.site, large.side) == ("thalamus", "left")

@@ -16,6 +16,8 @@ from calcscan.model import Atlas, Registration
 
 Place = tuple[str, str]
 """Site and side."""
+NOWHERE: Place = ("unassigned", "")
+"""What is given to no site."""
 
 _STEPS = (-1.5, -0.75, 0.0, 0.75, 1.5)
 """Offsets at which the atlas is looked at around a point, in standard deviations of the registration's error."""
@@ -50,7 +52,7 @@ def atlas_vote(
     share = np.bincount(labels, each, minlength=256) / len(points)
     shares = {(site.site, site.side): float(share[number]) for number, site in atlas.sites.items() if share[number] > 0}
     without_site = float((totals == 0).mean())
-    return shares if without_site == 0 else shares | {("unassigned", ""): without_site}
+    return shares if without_site == 0 else shares | {NOWHERE: without_site}
 
 
 def site_weights(features: Features, settings: LocalisationSettings) -> dict[str, float]:

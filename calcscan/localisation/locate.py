@@ -23,7 +23,7 @@ from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
-from calcscan.localisation.atlas_vote import Place, atlas_vote, ranked, site_weights
+from calcscan.localisation.atlas_vote import NOWHERE, Place, atlas_vote, ranked, site_weights
 from calcscan.localisation.bone_or_lesion import (
     BoneEvidence,
     bone_evidence,
@@ -155,9 +155,9 @@ def _placed(
     also = _also(item, settings)
     world_mm = scan.geometry.to_world(kji)
     if side_unsure(side, world_mm, registration, settings):
-        return [Part(lesion=LocatedLesion.of(lesion, also=both_sides(also)), kji=kji)]
+        return [_without_share(lesion, NOWHERE, both_sides(also), kji)]
     if is_uncertain(item.votes) or site_unsure(site, share, world_mm, registration, settings):
-        return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
+        return [_without_share(lesion, NOWHERE, also, kji)]
     if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
         on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
         side = "left" if features.atlas_x_mm > 0 else "right"
@@ -177,14 +177,14 @@ def _placed(
         return [Part(lesion=located, kji=kji)]
     parts = split_lesion(located, kji, scan, registration, atlas, item.weights, settings, thresholds)
     if is_lump(item, parts, judged, scan, registration, settings):
-        return [Part(lesion=LocatedLesion.of(lesion, also=also), kji=kji)]
+        return [_without_share(lesion, NOWHERE, also, kji)]
     return parts
 
 
 def _without_share(
     lesion: Lesion, place: Place, also: tuple[tuple[str, str, float], ...], kji: npt.NDArray[np.int64]
 ) -> Part:
-    """A lesion at a place that the atlas does not have."""
+    """A lesion at a place that is not the atlas's, or at none."""
     return Part(lesion=LocatedLesion.of(lesion, site=place[0], side=place[1], also=also), kji=kji)
 
 

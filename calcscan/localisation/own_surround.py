@@ -1,7 +1,8 @@
 """Places that the scan shows by what surrounds a deposit, and that no atlas has.
 
 Fat within the skull, away from the marrow of its base, is a lipoma or dermoid, and what lies along it is its rim, not
-the falx beside it. Fluid beside a deposit deep in the white matter is a ventricle, and the deposit a nodule of it.
+the falx beside it. Fluid beside a deposit deep in the white matter is a ventricle, and the deposit a nodule of the
+ventricle's wall.
 """
 
 from __future__ import annotations

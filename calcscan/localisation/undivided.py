@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
-from calcscan.localisation.atlas_vote import Place
+from calcscan.localisation.atlas_vote import NOWHERE, Place
 from calcscan.localisation.deposit_form import Cloud, Hollow, is_hollow, is_layer, measure_hollow, measure_layer
 from calcscan.localisation.features import Features
 from calcscan.localisation.split import Part
@@ -33,7 +33,6 @@ _KIND_OF = {
     SiteGroup.UNASSIGNED: "brain",
 }
 """Groups whose sites calcify together; every other group is a kind of its own."""
-_NOWHERE: Place = ("unassigned", "")
 _SAMPLE = 2000
 
 
@@ -77,7 +76,7 @@ def undivided(
         hollow = measure_hollow(Cloud.joined([Cloud.of(scan, item.kji) for item in group]))
         if is_hollow(hollow, settings) and not _own_site(group, hollow, settings):
             numbers = tuple(item.lesion.id for item in group)
-            out |= dict.fromkeys(numbers, Whole(lesions=numbers, place=_NOWHERE))
+            out |= dict.fromkeys(numbers, Whole(lesions=numbers, place=NOWHERE))
     return out
 
 
@@ -109,7 +108,7 @@ def _shell_place(item: Judged, scan: Scan, region: SearchRegion, settings: Local
     cloud = Cloud.of(scan, item.kji)
     hollow = measure_hollow(cloud)
     if is_hollow(hollow, settings, hangs_on_bone=item.features.in_mass and item.features.touches_bone):
-        return None if _own_site([item], hollow, settings) else _NOWHERE
+        return None if _own_site([item], hollow, settings) else NOWHERE
     on_table = all_sites()[item.site].cerebral or all_sites()[item.site].group is SiteGroup.DURA
     if not on_table or item.lesion.diameter_mm < settings.layer_wide_mm:
         return None

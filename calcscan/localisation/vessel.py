@@ -21,7 +21,7 @@ from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.arteries import ArteryCourse, ArterySettings
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
-from calcscan.localisation.atlas_vote import Place
+from calcscan.localisation.atlas_vote import NOWHERE, Place
 from calcscan.localisation.features import BoneContact
 from calcscan.model import Registration, SearchRegion
 
@@ -38,7 +38,6 @@ _FEWEST = 4
 """Voxels of which a shape can be told."""
 _SMEARED = 3.0
 """Two slabs that show one thin thing spread it by three squares of a slab, in the measure of extents used here."""
-_NOWHERE: Place = ("unassigned", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +134,7 @@ def with_artery(
     if group is SiteGroup.VASCULAR and not sure:
         on_course = artery is not None and artery.distance_mm <= settings.at_course_mm
         enough = first_share >= (settings.atlas_share if on_course else settings.atlas_share_beside)
-        return votes if enough or near_bone else [(_NOWHERE, 0.0), *votes]
+        return votes if enough or near_bone else [(NOWHERE, 0.0), *votes]
     if artery is None or artery.probability < settings.unlikely or not (group in _YIELDS or beside_dura):
         return votes
     if beside_dura and not sure:
@@ -149,13 +148,13 @@ def with_artery(
     named[name] = odds * artery.places[name] if name[0] != "vessel" else odds
     ranked = sorted((named | rest).items(), key=lambda item: (-item[1], item[0]))
     if not sure or beside_dura:
-        return [(_NOWHERE, 0.0), *ranked]
+        return [(NOWHERE, 0.0), *ranked]
     return [(name, named[name]), *(item for item in ranked if item[0] != name)]
 
 
 def is_uncertain(votes: Sequence[tuple[Place, float]]) -> bool:
     """Whether these votes say that it may be an artery or what lies beside it."""
-    return votes[0] == (_NOWHERE, 0.0)
+    return votes[0] == (NOWHERE, 0.0)
 
 
 def is_artery(votes: Sequence[tuple[Place, float]], artery: Artery | None, settings: ArterySettings) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -37,26 +38,28 @@ def with_moved_brain(
     if abs(shift_mm) > settings.midline_bent_from_mm:
         bent = fit_again(head, template, affine, straightening(midline, settings), settings)
         fit = _better(head, template, fit, bent, settings)
-    fit = _followed(head, template, fit, atlas, settings)
+    fit, fluid = _followed(head, template, fit, atlas, settings)
     return replace(
         registration,
         scan_to_atlas=fit[0],
         displacement=fit[1],
         midline=midline.moved(fit[0][:3, 3] - affine[:3, 3]),
         midline_shift_mm=shift_mm,
-        fluid_in_caudate=fluid_in_caudate(head, *fit, atlas, settings),
+        fluid_in_caudate=fluid,
     )
 
 
 def _followed(
     head: RegistrationImage, template: RegistrationImage, fit: Fit, atlas: Atlas, settings: RegistrationSettings
-) -> Fit:
-    """The fit, repeated while much of the atlas's caudates lies in fluid of the head."""
+) -> tuple[Fit, Mapping[str, float]]:
+    """The fit, repeated while much of the atlas's caudates lies in fluid of the head, and how much of them does."""
+    fluid = fluid_in_caudate(head, *fit, atlas, settings)
     for _ in range(settings.refits):
-        if max(fluid_in_caudate(head, *fit, atlas, settings).values(), default=0.0) <= settings.wall_fluid_share:
+        if max(fluid.values(), default=0.0) <= settings.wall_fluid_share:
             break
         fit = fit_again(head, template, *fit, settings)
-    return fit
+        fluid = fluid_in_caudate(head, *fit, atlas, settings)
+    return fit, fluid
 
 
 def _better(

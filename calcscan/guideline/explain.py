@@ -14,7 +14,7 @@ from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Source, source_dict
 from calcscan.guideline.rules.conditions import Leaf, Node, truth
-from calcscan.guideline.rules.read import Rule
+from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 
 

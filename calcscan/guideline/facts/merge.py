@@ -40,6 +40,7 @@ class Case:
     origins: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     disputes: list[Dispute] = field(default_factory=list)
+    questions: list[Any] = field(default_factory=list)
     sites: frozenset[str] = frozenset()
     """The sites that somebody said something about."""
     labs: Mapping[str, LabResult] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from calcscan.knowledge.settings import Table
 from calcscan.knowledge.sites import all_sites
 
 FINDINGS = "findings"
-SECTIONS = ("imaging", "symptoms", "conditions", "medications")
+SECTIONS = ("critical", "imaging", "symptoms", "conditions", "medications")
 
 
 class FactType(StrEnum):
@@ -83,7 +83,6 @@ class Vocabulary:
     attributes: Mapping[str, FactKind]
     sites: Mapping[str, SiteKind]
     groups: Mapping[str, tuple[str, ...]]
-    concepts: Mapping[str, Mapping[str, Any]]
     implies: tuple[tuple[str, str], ...]
     thresholds: Mapping[str, Threshold]
     site_aliases: Mapping[str, str]
@@ -157,7 +156,6 @@ def vocabulary() -> Vocabulary:
         attributes=attributes,
         sites=sites,
         groups=MappingProxyType({name: tuple(members) for name, members in table["group"].items()}),
-        concepts=MappingProxyType(table["concept"]),
         implies=tuple(table["implies"].items()),
         thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),
         site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),

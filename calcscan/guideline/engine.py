@@ -10,7 +10,7 @@ from calcscan.guideline.facts.merge import Case, build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
 from calcscan.guideline.judge import judge
 from calcscan.guideline.model import Conflict, ConflictKind, ConflictSide, Guidance, Priority, Recommendation, State
-from calcscan.guideline.needs import needs_input
+from calcscan.guideline.needs import ranked_needs
 from calcscan.guideline.page import page
 from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
@@ -93,7 +93,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
     truths = ruleset.compiled.run(case.values)
     judged = judge(case, ruleset, truths)
-    needs = needs_input(judged.undecided, ruleset.compiled, truths, case)
+    needs = ranked_needs(judged.undecided, ruleset.compiled, truths, case)
     shown = [item for item, root in zip(ruleset.divergences, ruleset.divergence_roots, strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,
@@ -103,7 +103,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
         rules_left_out=ruleset.left_out,
         page=page(judged.applied, needs, case, ruleset, truths),
         recommendations=tuple(sorted((one.item for one in judged.applied), key=_order)),
-        needs_input=needs,
+        needs_input=tuple(one.need for one in needs),
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
         not_applicable=judged.excluded,
     )

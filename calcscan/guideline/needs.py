@@ -9,13 +9,13 @@ from calcscan.guideline.facts.merge import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS
 from calcscan.guideline.judge import present_sites
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import NeedsInput, Priority
+from calcscan.guideline.model import NeedsInput, RuleKind
 from calcscan.guideline.rules.compiled import CompiledConditions
+from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule
 
-_WEIGHT = {Priority.URGENT: 8, Priority.SOON: 4, Priority.ROUTINE: 1}
-_ANSWERS = 2
-"""What a rule weighs that could give the answer, on top of its priority."""
+_OF_WHAT_IS_KNOWN = (RuleKind.MANAGEMENT, RuleKind.REFERRAL, RuleKind.FOLLOW_UP)
+"""Rules for a disorder that was found: whoever has it would have said so, so asking for it comes late."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,13 @@ class _Wanted:
     def add(self, rule: Rule, turns_on: bool) -> None:
         self.rules.append(rule.id)
         counts = rule.on_page is not False and not rule.cautions
-        weighs = (_WEIGHT[rule.priority] + (_ANSWERS if rule.answer else 0)) if turns_on and counts else 0
+        weighs = 0
+        if turns_on and counts:
+            known = rule.kind in _OF_WHAT_IS_KNOWN
+            answers = rule.answer is not None and rule.answer.only is None
+            weights = layout()
+            own = weights.priorities[rule.priority].weight + (weights.answer_weight if answers else 0)
+            weighs = weights.known_disorder_weight if known else own
         self.weight[rule.topic] = max(self.weight.get(rule.topic, 0), weighs)
 
 
@@ -38,9 +44,17 @@ def _bits(mask: int) -> Iterable[int]:
         mask ^= bit
 
 
-def needs_input(
+@dataclass(frozen=True, slots=True)
+class RankedNeed:
+    """An unknown fact, and how much the most pressing rule weighs that it could turn on."""
+
+    need: NeedsInput
+    weight: int
+
+
+def ranked_needs(
     undecided: Sequence[tuple[Rule, int]], compiled: CompiledConditions, truths: Sequence[Truth], case: Case
-) -> tuple[NeedsInput, ...]:
+) -> tuple[RankedNeed, ...]:
     """Each unknown fact that alone could settle a rule, the most decisive first.
 
     A fact ranks by the most pressing rule that it could turn on, then by how many topics it bears on; whether something
@@ -59,5 +73,9 @@ def needs_input(
         return elsewhere, -max(weight.values()), -sum(weight.values()), -len(wanted[bit].rules), fact
 
     return tuple(
-        NeedsInput(fact=compiled.facts[bit], would_decide=tuple(wanted[bit].rules)) for bit in sorted(wanted, key=order)
+        RankedNeed(
+            NeedsInput(fact=compiled.facts[bit], would_decide=tuple(wanted[bit].rules)),
+            max(wanted[bit].weight.values()),
+        )
+        for bit in sorted(wanted, key=order)
     )

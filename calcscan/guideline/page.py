@@ -9,22 +9,19 @@ from calcscan.guideline.facts.merge import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
 from calcscan.guideline.judge import Applied, filled, present_sites, results
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import Group, NeedsInput, PageLine, Priority, RuleKind, State
+from calcscan.guideline.model import Group, PageLine, Priority, RuleKind, State
+from calcscan.guideline.needs import RankedNeed
 from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import is_known, joined, label, listed, reasons_in_words, sentence, value_in_words
 
 _KEPT_IN_MIND = (RuleKind.CAUSE, RuleKind.CAVEAT)
-_SECOND_ANSWER = 30
-"""An answer for another site stands beside the first one from this rank on."""
 _ASKED = ("symptoms.", "conditions.", "medications.", "family_history", "age_years", "sex")
-_ALONE = 100
-"""An answer of this rank stands alone."""
 
 
 def page(
-    applied: Sequence[Applied], needs: Sequence[NeedsInput], case: Case, ruleset: Ruleset, truths: Sequence[Truth]
+    applied: Sequence[Applied], needs: Sequence[RankedNeed], case: Case, ruleset: Ruleset, truths: Sequence[Truth]
 ) -> tuple[PageLine, ...]:
     """The lines of the page in order: answer, now, next, done, ask, keep in mind."""
     return _Page(applied, needs, case, ruleset, truths).lines()
@@ -34,7 +31,7 @@ class _Page:
     def __init__(
         self,
         applied: Sequence[Applied],
-        needs: Sequence[NeedsInput],
+        needs: Sequence[RankedNeed],
         case: Case,
         ruleset: Ruleset,
         truths: Sequence[Truth],
@@ -100,10 +97,13 @@ class _Page:
             about = one.rule.places & self.sites
             if not chosen:
                 chosen.append(one)
-            elif _rank(chosen[0]) < _ALONE and _rank(one) >= _SECOND_ANSWER and len(chosen) < 2:
-                if about.isdisjoint(chosen[0].rule.places & self.sites):
-                    chosen.append(one)
+            elif self._room_for_second(chosen, one) and about.isdisjoint(chosen[0].rule.places & self.sites):
+                chosen.append(one)
         return chosen
+
+    def _room_for_second(self, chosen: Sequence[Applied], one: Applied) -> bool:
+        alone = _rank(chosen[0]) >= self.size.alone_from_rank
+        return not alone and len(chosen) < 2 and _rank(one) >= self.size.second_answer_from_rank
 
     def _may_answer(self, one: Applied) -> bool:
         """Not on facts that something contradicts; of a person without symptoms and with one, the symptom counts."""
@@ -149,7 +149,7 @@ class _Page:
                 by_topic.setdefault(one.rule.topic, []).append(one)
         lines = []
         for topic, of_topic in by_topic.items():
-            of_topic.sort(key=lambda one: (one.rule.general, one.rule.source.document, one.rule.number))
+            of_topic.sort(key=_order)
             texts = [text for text in dict.fromkeys(self._said(one) for one in of_topic) if text]
             if texts:
                 urgency = min(list(Priority).index(one.item.priority) for one in of_topic)
@@ -216,17 +216,25 @@ class _Page:
         asking = [one for one in self.applied if self._asks_the_person(one.rule)]
         open_asks = [ask[0] for one in asking for ask in one.rule.asks if not any(is_known(p, self.case) for p in ask)]
         settled = bool(answers) and all(one.rule.reassures for one in answers)
-        decisive = [] if settled else [need.fact for need in self.needs if self._worth_asking(need.fact)]
-        asked = list(dict.fromkeys([*decisive, *open_asks]))[: self.size.asked_at_most]
+        decisive = [] if settled else self._decisive()
+        known = [path for path in decisive if path.startswith("conditions.")]
+        others = [path for path in decisive if path not in known]
+        asked = list(dict.fromkeys([*others, *open_asks, *known]))[: self.size.asked_at_most]
         if not asked:
             return []
         members = [one for one in asking if any(path in asked for ask in one.rule.asks for path in ask)]
         return [self._line(Group.ASK, "", sentence(listed([label(path) for path in asked])), members)]
 
+    def _decisive(self) -> list[str]:
+        """What could turn on something pressing, or give the answer; a fact that implies another is not asked beside
+        it."""
+        weighty = [one.need.fact for one in self.needs if one.weight >= self.size.asked_from_weight]
+        worth = [path for path in weighty if self._worth_asking(path)]
+        implied = {first for first, second in vocabulary().implies if second in worth}
+        return [path for path in worth if path not in implied]
+
     def _worth_asking(self, path: str) -> bool:
-        """What a person can tell, and of the sites found; what is to be measured or seen stands in lines of its own."""
-        if path.startswith(FINDINGS):
-            return path.split(".")[1] in self.sites
+        """What a person can tell; what is to be measured or seen stands in lines of its own."""
         return path.startswith(_ASKED)
 
     def _held_line(self) -> list[PageLine]:
@@ -264,6 +272,11 @@ def _disputed(case: Case) -> set[str]:
 
 def _rank(one: Applied) -> int:
     return one.rule.answer.rank if one.rule.answer else 0
+
+
+def _order(one: Applied) -> tuple[bool, bool, str, int]:
+    """Within a line: a site's own document first, whole sentences before what is added to them."""
+    return one.rule.general, one.rule.page_text is not None, one.rule.source.document, one.rule.number
 
 
 def left_off(lines: Iterable[PageLine], applied: Iterable[Applied]) -> Iterator[str]:

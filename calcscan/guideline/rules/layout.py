@@ -15,6 +15,12 @@ class PageSize(Table, frozen=True, kw_only=True):
 
     lines_at_most: int
     asked_at_most: int
+    asked_from_weight: int
+    """The least that a rule weighs which a fact that is asked for could turn on (`weight` of the priorities)."""
+    second_answer_from_rank: int
+    """An answer for another site stands beside the first one from this rank on."""
+    alone_from_rank: int
+    """An answer of this rank stands alone."""
     reasons_at_most: int
 
 
@@ -23,6 +29,8 @@ class PriorityEntry(Table, frozen=True, kw_only=True):
 
     name: Priority
     group: Group
+    weight: int
+    """How much a rule counts when it is ranked what to ask next."""
     why: str
 
 
@@ -43,6 +51,10 @@ class Layout(Table, frozen=True, kw_only=True):
     """The page as a whole. Topics stand in the order of the file where they are equally urgent."""
 
     page: PageSize
+    answer_weight: int
+    """What a rule weighs that could give the answer, on top of its priority."""
+    known_disorder_weight: int
+    """What a rule weighs that treats or follows a disorder found: whoever has it would have said so."""
     priorities: Mapping[str, PriorityEntry]
     topics: Mapping[str, Topic]
 
@@ -57,6 +69,7 @@ def layout() -> Layout:
     table = read_toml("rules/page.toml")
     return Layout(
         page=PageSize(**table["page"]),
+        **table["weight"],
         priorities=typed_entries(
             PriorityEntry, table["priority"], name_as="name", where="rules/page.toml: priority", names=list(Priority)
         ),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from calcscan.guideline.facts.merge import Case, build, given_facts
+from calcscan.guideline.facts.case import Case
+from calcscan.guideline.facts.merge import build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
 from calcscan.guideline.judge import judge
 from calcscan.guideline.model import Conflict, ConflictKind, ConflictSide, Guidance, Priority, Recommendation, State

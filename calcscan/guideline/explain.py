@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.guideline.engine import build_case
-from calcscan.guideline.facts.merge import STATED, Case
+from calcscan.guideline.facts.case import STATED, Case
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import Truth

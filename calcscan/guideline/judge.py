@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from calcscan.guideline.facts.merge import STATED, Case
+from calcscan.guideline.facts.case import STATED, Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, Region, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Because, Caution, NotApplicable, Priority, Recommendation, RuleKind, State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from calcscan.guideline.facts.merge import Case
+from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS
 from calcscan.guideline.judge import present_sites
 from calcscan.guideline.logic import Truth

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from calcscan.guideline.facts.merge import Case
+from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
 from calcscan.guideline.judge import Applied, filled, present_sites, results
 from calcscan.guideline.logic import Truth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from calcscan.guideline.facts.merge import Case
+from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, vocabulary
 from calcscan.guideline.model import Because
 

@@ -98,7 +98,7 @@ def test_a_person_who_contradicts_himself_is_shown_both() -> None:
     given = recommend({"symptoms": {"headache": False, "severe_headache": True}})
     assert [item.id for item in given.conflicts] == ["facts:symptoms.severe_headache"]
     given = recommend(
-        {"findings": [{"site": "dura", "present": True, "isolated": True}, {"site": "skin", "present": True}]}
+        {"findings": [{"site": "dura", "present": True, "isolated": True}, {"site": "organ", "present": True}]}
     )
     assert "facts:findings.dura.isolated" in {item.id for item in given.conflicts}
 

@@ -1,26 +1,40 @@
-"""Laboratory results: units, and low, normal or high, from `knowledge/units.toml`."""
+"""Laboratory results as a facts file holds them: their units, bounds and ranges, from `knowledge/units.toml`."""
 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from calcscan.errors import FactsError
-from calcscan.guideline.facts.vocabulary import nearest
+from calcscan.guideline.facts.names import nearest
+from calcscan.guideline.facts.quantity import Quantity, factor_of, plain_unit, read_number, read_quantity, read_range
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 LEVELS = ("low", "normal", "high")
-_LARGEST = 1e9
-_WRITTEN = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*([^\s\d].*?)\s*")
+_CRITICAL = {"criticallylow": "low", "criticallyhigh": "high"}
+_KEYS = ("value", "unit", "range", "range_unit", "confirmed")
+
+
+class Limits(Table, frozen=True, kw_only=True):
+    """Two limits in the analyte's own unit, with their source."""
+
+    low: float
+    high: float
+    source: str
+    date: datetime.date
 
 
 class Analyte(Table, frozen=True, kw_only=True):
-    """One quantity that a laboratory measures; `per` is how much of `unit` is in one of each accepted unit."""
+    """One quantity that a laboratory measures; `per` is how much of `unit` is in one of each accepted unit.
+
+    `low` and `high` are the adult range, of all ages where `all_ages` says so. What lies outside `possible` is refused;
+    outside `plausible` it is questioned; outside `usual` it is questioned if another unit or one of `mistaken_for`
+    would make it ordinary, unless one of the facts that explain it holds; outside `critical` it calls for action.
+    """
 
     name: str
     label: str
@@ -28,33 +42,43 @@ class Analyte(Table, frozen=True, kw_only=True):
     low: float
     high: float
     possible: tuple[float, float]
+    plausible: tuple[float, float]
+    usual: tuple[float, float]
     source: str
     date: datetime.date
     per: Mapping[str, float]
-
-
-class Adjustment(Table, frozen=True, kw_only=True):
-    """Calcium is adjusted by `per_unit` for each unit that albumin lies below `reference`."""
-
-    analyte: str
-    by: str
-    label: str
-    per_unit: float
-    reference: float
-    source: str
-    date: datetime.date
+    critical: Limits | None = None
+    mistaken_for: tuple[str, ...] = ()
+    explained_low: tuple[str, ...] = ()
+    explained_high: tuple[str, ...] = ()
+    all_ages: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabResult:
     """A laboratory result: a level in words, or a value in the analyte's own unit (and whose range). `given` is the
-    entry of the facts that it was read from."""
+    entry of the facts that it was read from; `per` is how much of the own unit is in one of `unit`, as written."""
 
     level: str | None = None
+    critical: str | None = None
     value: float | None = None
+    bound: str = ""
+    unit: str = ""
+    per: float = 1.0
     range: tuple[float, float] | None = None
+    confirmed: bool = False
     written: str = ""
     given: Any = field(default=None, compare=False)
+
+    @property
+    def number(self) -> float | None:
+        """The value in the unit that it was written in."""
+        return None if self.value is None else self.value / self.per
+
+    @property
+    def exact(self) -> float | None:
+        """The value, if it is no bound."""
+        return None if self.bound else self.value
 
 
 @cache
@@ -67,68 +91,108 @@ def analytes() -> Mapping[str, Analyte]:
     return typed_entries(Analyte, read_toml("units.toml")["analyte"], name_as="name", where="units.toml: analyte")
 
 
-@cache
-def _adjustments() -> tuple[Adjustment, ...]:
-    entries = read_toml("units.toml")["adjustment"]
-    return tuple(typed_entries(Adjustment, entries, name_as="analyte", where="units.toml: adjustment").values())
+def ordinary_as(analyte: Analyte, number: float, unit: str) -> list[str]:
+    """The other units, and other quantities, in which a number would lie in the adult range.
+
+    >>> ordinary_as(analytes()["calcium"], 2.3, "mg/dL")
+    ['2.3 mmol/L would be ordinary']
+    """
+    own = analyte.per[plain_unit(unit)]
+    by_factor = {per: other for other, per in reversed(list(analyte.per.items())) if per != own}
+    found = [
+        f"{number:g} {_shown_unit(analyte, other)} would be ordinary"
+        for per, other in by_factor.items()
+        if analyte.low <= number * per <= analyte.high
+    ]
+    for name in analyte.mistaken_for:
+        other_quantity = analytes()[name]
+        of_other = other_quantity.per.get(plain_unit(unit))
+        if of_other is not None and other_quantity.usual[0] <= number * of_other <= other_quantity.usual[1]:
+            found.append(f"as {other_quantity.label} it would be ordinary")
+    return found
 
 
-@cache
-def adult_from_years() -> float:
-    """The age from which the reference ranges hold."""
-    return float(read_toml("units.toml")["settings"]["adult_from_years"])
+def _shown_unit(analyte: Analyte, unit: str) -> str:
+    shown = unit.replace("/dl", "/dL").replace("/l", "/L").replace("/ml", "/mL")
+    return analyte.unit if unit == plain_unit(analyte.unit) else shown
 
 
-def _factor(analyte: Analyte, unit: object, where: str) -> float:
-    if not isinstance(unit, str):
-        raise FactsError(f"{analyte.label} needs a unit", where=where, hint="known: " + ", ".join(analyte.per))
-    plain = unit.strip().lower().replace(" ", "").replace("µ", "u").replace("μ", "u").replace("mcg", "ug")
-    if plain not in analyte.per:
-        hint = nearest(plain, analyte.per)
-        raise FactsError(f"{unit!r} is not a unit of {analyte.label}", where=where, hint=hint)
-    return analyte.per[plain]
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
-        raise FactsError("not a number that a laboratory reports", where=where, hint="give a value such as 2.1")
-    return float(value)
-
-
-def _in_reach(analyte: Analyte, value: float, written: str, where: str) -> None:
+def _in_reach(analyte: Analyte, quantity: Quantity, value: float, written: str, where: str) -> None:
     low, high = analyte.possible
     if not low <= value <= high:
+        instead = "; ".join(ordinary_as(analyte, quantity.number, quantity.unit))
+        hint = f"it must lie between {low:g} and {high:g} {analyte.unit}; is the unit right?"
+        raise FactsError(f"{analyte.label} of {written} is not possible", where=where, hint=f"{hint} {instead}".strip())
+
+
+def _quantity(analyte: Analyte, given: Mapping[str, Any], where: str) -> Quantity:
+    """The value and unit of a table; the value may be text with a bound, a decimal comma or its own unit."""
+    value, unit = given["value"], given.get("unit")
+    number = read_number(value, where)
+    read = Quantity(number) if number is not None else None
+    if isinstance(value, str):
+        read = read_quantity(value, f"{where}.value")
+    if read is None:
         raise FactsError(
-            f"{analyte.label} of {written} is not possible",
-            where=where,
-            hint=f"it must lie between {low:g} and {high:g} {analyte.unit}; is the unit right?",
+            "not a number that a laboratory reports", where=f"{where}.value", hint="give a value such as 2.1"
         )
+    if not read.unit:
+        factor_of(analyte.per, unit, analyte.label, f"{where}.unit")
+        return Quantity(read.number, read.bound, str(unit).strip())
+    if isinstance(unit, str) and plain_unit(unit) != plain_unit(read.unit):
+        raise FactsError(f"two units, {read.unit!r} and {unit!r}", where=f"{where}.unit", hint="keep one")
+    factor_of(analyte.per, read.unit, analyte.label, f"{where}.unit")
+    return read
+
+
+def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str) -> tuple[float, float] | None:
+    """The laboratory's own range in the analyte's unit.
+
+    It is refused where the limits make no sense in the unit of the value but would in another."""
+    if given.get("range") is None:
+        return None
+    low, high, written = read_range(given["range"], f"{where}.range")
+    said = given.get("range_unit") or written
+    if said:
+        factor = factor_of(analyte.per, said, analyte.label, f"{where}.range_unit")
+        return low * factor, high * factor
+    own = analyte.per[plain_unit(unit)]
+    if low * own >= analyte.high or high * own <= analyte.low:  # nobody's, unless a child's
+        for other, per in analyte.per.items():
+            if analyte.low <= (low + high) / 2 * per <= analyte.high:
+                shown = _shown_unit(analyte, other)
+                what = f"a range from {low:g} to {high:g} {unit} fits no {analyte.label}"
+                hint = f"it looks like {shown}: give range_unit: {shown}"
+                raise FactsError(what, where=f"{where}.range", hint=hint)
+    return low * own, high * own
 
 
 def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
     for key in given:
-        if key not in ("value", "unit", "range"):
-            hint = nearest(str(key), ("value", "unit", "range"))
-            raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=hint)
+        if key not in _KEYS:
+            raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=nearest(str(key), _KEYS))
     if given.get("value") is None or given["value"] == "unknown":
         return LabResult()
-    factor = _factor(analyte, given.get("unit"), f"{where}.unit")
-    value = _number(given["value"], f"{where}.value")
-    written = f"{value:g} {str(given['unit']).strip()}"
-    _in_reach(analyte, value * factor, written, f"{where}.value")
-    limits = given.get("range")
-    if limits is None:
-        return LabResult(value=value * factor, written=written)
-    if not isinstance(limits, list | tuple) or len(limits) != 2:
-        raise FactsError("a laboratory's range is two numbers", where=f"{where}.range", hint="such as [2.2, 2.6]")
-    low, high = (_number(limit, f"{where}.range[{n}]") for n, limit in enumerate(limits))
-    if low >= high:
-        raise FactsError(f"a range from {low:g} to {high:g}", where=f"{where}.range", hint="give the lower limit first")
-    return LabResult(value=value * factor, range=(low * factor, high * factor), written=written)
+    if not isinstance(given.get("confirmed", False), bool):
+        raise FactsError("neither true nor false", where=f"{where}.confirmed", hint="write true if the value is right")
+    read = _quantity(analyte, given, where)
+    per = analyte.per[plain_unit(read.unit)]
+    written = f"{read.bound}{' ' if read.bound else ''}{read.number:g} {read.unit}"
+    _in_reach(analyte, read, read.number * per, written, f"{where}.value")
+    return LabResult(
+        value=read.number * per,
+        bound=read.bound,
+        unit=read.unit,
+        per=per,
+        range=_own_range(analyte, given, read.unit, where),
+        confirmed=given.get("confirmed", False),
+        written=written,
+    )
 
 
 def read_result(name: str, given: object, where: str) -> LabResult:
-    """A laboratory result as it stands in a facts file: a level, `{value, unit, range?}`, or text such as "1.9 mmol/L".
+    """A laboratory result as it stands in a facts file: a level, `{value, unit, range?, range_unit?, confirmed?}`, or
+    text such as "1.9 mmol/L", "7,6 mg/dL" or "<3 pg/mL".
 
     Raises `FactsError` for a unit that does not fit the quantity and for a value that no person has.
 
@@ -144,41 +208,10 @@ def read_result(name: str, given: object, where: str) -> LabResult:
             return LabResult()
         if word in LEVELS:
             return LabResult(level=word)
-        if match := _WRITTEN.fullmatch(given):
-            return _from_table(analyte, {"value": float(match[1]), "unit": match[2]}, where)
+        critical = _CRITICAL.get(word.replace("_", "").replace(" ", "").replace("-", ""))
+        if critical:
+            return LabResult(level=critical, critical=critical)
+        if read := read_quantity(given, where):
+            return _from_table(analyte, {"value": given, "unit": read.unit or None}, where)
     what = f"{given!r} says nothing about {analyte.label}"
     raise FactsError(what, where=where, hint="write low, normal or high, or {value: 1.9, unit: mmol/L}")
-
-
-def _classify(analyte: Analyte, result: LabResult, value: float, label: str, adult: bool) -> tuple[str | None, str]:
-    if result.range is None and not adult:
-        hint = "give low, normal or high, or the laboratory's own range"
-        return None, f"{result.written}: the ranges known here are for adults; {hint}"
-    low, high = result.range or (analyte.low, analyte.high)
-    whose = "the laboratory's range" if result.range else "adult range"
-    level = "low" if value < low else "high" if value > high else "normal"
-    shown = f"{label} {value:.3g} {analyte.unit}" if label else result.written
-    source = "" if result.range else f" ({analyte.source})"
-    return level, f"{shown}, {whose} {low:.4g} to {high:.4g} {analyte.unit}{source}"
-
-
-def classify(results: Mapping[str, LabResult], age_years: float | None) -> dict[str, tuple[str | None, str]]:
-    """Low, normal, high or None for every result, with how it was judged. Calcium is adjusted where albumin is given.
-
-    >>> classify({"calcium": LabResult(value=1.9, written="1.9 mmol/L")}, 52)["calcium"][0]
-    'low'
-    """
-    adult = age_years is None or age_years >= adult_from_years()
-    judged: dict[str, tuple[str | None, str]] = {}
-    for name, result in results.items():
-        if result.value is None:
-            judged[name] = (result.level, "")
-            continue
-        value, label = result.value, ""
-        for rule in _adjustments():
-            by = results.get(rule.by)
-            if rule.analyte == name and by is not None and by.value is not None:
-                value += rule.per_unit * (rule.reference - by.value)
-                label = f"{result.written}, {rule.label}"
-        judged[name] = _classify(analytes()[name], result, value, label, adult)
-    return judged

@@ -1,66 +1,56 @@
-"""What is known of one person: what a person stated and what was measured, put together, with what follows from it."""
+"""What a person stated and what was measured, put together, with what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from calcscan.guideline.facts.labs import LabResult, classify
-from calcscan.guideline.facts.statements import Statements, Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
-
-STATED, MEASURED, DERIVED = "stated", "image", "derived"
-_ASYMPTOMATIC = "symptoms.asymptomatic"
-_ABNORMAL = tuple(
-    f"imaging.{name}" for name in ("white_matter_lesions", "atrophy", "venous_abnormality", "other_abnormality")
+from calcscan.guideline.facts.case import (
+    DERIVED,
+    MEASURED,
+    STATED,
+    Case,
+    Dispute,
+    Ignored,
+    OpenValue,
+    Question,
 )
+from calcscan.guideline.facts.contradictions import put_contradictions
+from calcscan.guideline.facts.isolated import put_isolated
+from calcscan.guideline.facts.kidney import put_filtration
+from calcscan.guideline.facts.results import put_results, put_stated_critical
+from calcscan.guideline.facts.statements import Statements
+from calcscan.guideline.facts.values import Value
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, vocabulary
+
+__all__ = [
+    "DERIVED",
+    "MEASURED",
+    "STATED",
+    "Case",
+    "Dispute",
+    "Ignored",
+    "OpenValue",
+    "Question",
+    "build",
+    "given_facts",
+]
+
+_ASYMPTOMATIC = "symptoms.asymptomatic"
 _PERSON = ("age_years", "sex")
 """What shows whose scan and whose facts they are."""
 _AGE_SLACK_YEARS = 1.0
 """Two ages this close are one age, a birthday apart."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispute:
-    """Two facts that can't both hold. Both are shown; neither is dropped silently."""
-
-    id: str
-    text: str
-    sides: tuple[tuple[str, Value, str], ...]
-    """(fact, value, who says so)"""
-
-
-@dataclass(slots=True)
-class Case:
-    """Facts by address. An address that is missing is unknown. `<finding>.stated` holds only what a person stated."""
-
-    values: dict[str, Value] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    details: dict[str, str] = field(default_factory=dict)
-    disputes: list[Dispute] = field(default_factory=list)
-    questions: list[Any] = field(default_factory=list)
-    sites: frozenset[str] = frozenset()
-    """The sites that somebody said something about."""
-    labs: Mapping[str, LabResult] = field(default_factory=dict)
-    """The laboratory results that `values` holds the levels of."""
-
-    def put(self, path: str, value: Value, origin: str, detail: str = "") -> None:
-        self.values[path] = value
-        self.origins[path] = origin
-        if detail:
-            self.details[path] = detail
-
-    def dispute(self, first: str, second: str, text: str) -> None:
-        sides = tuple((path, self.values[path], self.origins[path]) for path in (first, second))
-        self.disputes.append(Dispute(id=f"facts:{first}", text=text, sides=sides))
-
-
 def build(stated: Statements, measured: Statements | None = None) -> Case:
     """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
     image = measured or Statements()
-    case = Case(sites=stated.sites | image.sites, labs={**image.labs, **stated.labs})
+    case = Case(
+        sites=stated.sites | image.sites,
+        labs={**image.labs, **stated.labs},
+        ignored=(*image.ignored, *stated.ignored),
+    )
     for path, value in image.values.items():
         case.put(path, value, MEASURED)
     for path, value in stated.values.items():
@@ -69,13 +59,21 @@ def build(stated: Statements, measured: Statements | None = None) -> Case:
         presence = stated.values.get(f"{FINDINGS}.{site}.present")
         if presence is not None:
             case.values[f"{FINDINGS}.{site}.stated"] = presence
-    _put_labs(case, stated.labs)
+    numbers = {**{path: n for path, n in image.numbers.items() if path not in stated.values}, **stated.numbers}
+    case.given = {path: number.given for path, number in numbers.items()}
+    for path in [path for path, number in numbers.items() if number.value is None]:
+        case.withdraw(path)
+    _put_inferred(case)
+    put_results(case, stated.labs)
+    put_stated_critical(case)
+    put_filtration(case, numbers.get("egfr"))
     _put_implied(case)
     _put_symptoms(case)
-    abnormal = _abnormal(case)
-    for site in sorted(case.sites):
-        _put_isolated(case, site, abnormal)
-    case.disputes.sort(key=lambda dispute: (dispute.id, dispute.sides))
+    put_isolated(case)
+    put_contradictions(case, [*image.clashes, *stated.clashes])
+    case.disputes.sort(key=lambda dispute: (dispute.id, str(dispute.sides)))
+    case.questions.sort(key=lambda question: (not question.urgent, question.id))
+    case.open_values.sort(key=lambda value: (value.fact, value.given))
     return case
 
 
@@ -88,7 +86,7 @@ def given_facts(case: Case) -> dict[str, Any]:
     findings: dict[str, dict[str, Any]] = {}
     for path, value in case.values.items():
         section, _, name = path.rpartition(".")
-        if case.origins.get(path) not in (STATED, MEASURED) or section == "labs":
+        if case.origins.get(path) not in (STATED, MEASURED) or section == LABS or path in case.given:
             continue
         if section.startswith(f"{FINDINGS}."):
             site = section.removeprefix(f"{FINDINGS}.")
@@ -97,10 +95,11 @@ def given_facts(case: Case) -> dict[str, Any]:
             facts.setdefault(section, {})[name] = value
         else:
             facts[name] = value
+    facts |= case.given
     for site in sorted(case.sites - findings.keys()):
         findings[site] = {"site": site}
     if case.labs:
-        facts["labs"] = {name: result.given for name, result in case.labs.items()}
+        facts[LABS] = {name: result.given for name, result in case.labs.items()}
     return {**facts, FINDINGS: list(findings.values())}
 
 
@@ -121,22 +120,10 @@ def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
     case.disputes.append(Dispute(id=f"facts:{path}", text=text, sides=sides))
 
 
-def _put_labs(case: Case, stated: Iterable[str]) -> None:
-    if not case.labs:
-        return
-    age = case.values.get("age_years")
-    for name, (level, detail) in classify(case.labs, float(age) if age is not None else None).items():
-        path = f"labs.{name}"
-        if level is not None:
-            case.put(path, level, STATED if name in stated else MEASURED, detail)
-        elif detail:
-            case.details[path] = detail
-    total, ionised = case.values.get("labs.calcium"), case.values.get("labs.ionised_calcium")
-    if total is None and ionised is not None:
-        case.put("labs.calcium", ionised, DERIVED, "from ionised calcium")
-    elif total is not None and ionised is not None and total != ionised:
-        text = "Total and ionised calcium disagree; total calcium is used."
-        case.dispute("labs.calcium", "labs.ionised_calcium", text)
+def _put_inferred(case: Case) -> None:
+    for inference in vocabulary().inferences:
+        if inference.then not in case.values and all(case.values.get(path) is True for path in inference.all):
+            case.put(inference.then, True, DERIVED, inference.why)
 
 
 def _put_implied(case: Case) -> None:
@@ -170,26 +157,3 @@ def _put_symptoms(case: Case) -> None:
                 case.put(path, False, DERIVED, "no symptoms at all")
     elif shown and _ASYMPTOMATIC not in values:
         case.put(_ASYMPTOMATIC, False, DERIVED, f"follows from {vocabulary().kinds[shown[0]].label}")
-
-
-def _abnormal(case: Case) -> list[str]:
-    """What is known to be abnormal, physiological calcification left out."""
-    values = case.values
-    present = (f"{FINDINGS}.{site}.present" for site in vocabulary().groups["ectopic"] if site in case.sites)
-    marks = (f"{FINDINGS}.dura.dural_{mark}" for mark in ("thickening", "enhancement"))
-    return [path for path in (*_ABNORMAL, *present, *marks) if values.get(path) is True]
-
-
-def _put_isolated(case: Case, site: str, abnormal: Iterable[str]) -> None:
-    """The image can't know that nothing else is abnormal; a person can, and then a contradiction is listed."""
-    path = f"{FINDINGS}.{site}.isolated"
-    others = [other for other in abnormal if other != f"{FINDINGS}.{site}.present"]
-    if not others or case.values.get(path) is False:
-        return
-    label = vocabulary().kinds[others[0]].label
-    if case.origins.get(path) == STATED:
-        where = vocabulary().sites[site].label
-        text = f"Nothing abnormal beside the {where} calcification, and {label}: one of the two can't be right."
-        case.dispute(path, others[0], text)
-    else:
-        case.put(path, False, DERIVED, f"there is also {label}")

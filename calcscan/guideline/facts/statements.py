@@ -1,20 +1,22 @@
-"""Facts as a person stated them, or as the image analysis measured them, checked and laid out flat."""
+"""What a person stated, or the image analysis measured: read from a facts file and laid out flat."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
-from calcscan.errors import FactsError
-from calcscan.guideline.facts.labs import LabResult, analytes, read_result
-from calcscan.guideline.facts.vocabulary import FINDINGS, SECTIONS, FactKind, FactType, nearest, vocabulary
+from calcscan.guideline.facts.case import Ignored
+from calcscan.guideline.facts.findings import read_findings
+from calcscan.guideline.facts.keys import Keys
+from calcscan.guideline.facts.labs import LabResult, read_result
+from calcscan.guideline.facts.values import NumberGiven, Value, is_unknown, read_number, read_value
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, FactKind, FactType, vocabulary
 
-Value = bool | float | str
-_TOP = ("age_years", "sex", "egfr", "family_history", FINDINGS, "labs", *SECTIONS)
+__all__ = ["Statements", "Value", "plain_facts", "read_statements", "read_value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,12 @@ class Statements:
     values: Mapping[str, Value] = field(default_factory=dict)
     labs: Mapping[str, LabResult] = field(default_factory=dict)
     sites: frozenset[str] = frozenset()
+    numbers: Mapping[str, NumberGiven] = field(default_factory=dict)
+    """Numbers that were given with a unit, as a bound or as confirmed, by address."""
+    clashes: tuple[str, ...] = ()
+    """Sites of which one entry says present and another absent."""
+    ignored: tuple[Ignored, ...] = ()
+    """Names left out because `lenient` asked for it."""
 
 
 _DEEPEST = 8
@@ -50,168 +58,75 @@ def plain_facts(facts: Any, depth: int = 0) -> Any:
     return float(facts) if isinstance(facts, Real | Decimal) else facts
 
 
-def _is_unknown(value: object) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() == "unknown")
+class _Reading:
+    """What has been read so far."""
 
+    def __init__(self, lenient: bool) -> None:
+        self.keys = Keys(lenient=lenient)
+        self.values: dict[str, Value] = {}
+        self.numbers: dict[str, NumberGiven] = {}
+        self.labs: dict[str, LabResult] = {}
 
-def read_value(kind: FactKind, value: object, where: str) -> Value | None:
-    """One value, checked against what the fact may be; None is unknown."""
-    if _is_unknown(value):
-        return None
-    if kind.kind is FactType.YES_NO:
-        if isinstance(value, bool):
-            return value
-        raise FactsError(f"{value!r} is neither true nor false", where=where, hint="write true, false or unknown")
-    if kind.kind is FactType.NUMBER:
-        return _read_number(kind, value, where)
-    if not isinstance(value, str):
-        raise FactsError(f"{value!r} is not a word", where=where, hint="known: " + ", ".join(kind.values))
-    word = value.strip().lower()
-    for known in kind.values:
-        if known.lower() == word:
-            return None if known in kind.no_answer else known
-    raise FactsError(f"unknown value {value!r}", where=where, hint=nearest(word, (*kind.values, "unknown")))
-
-
-def _read_number(kind: FactKind, value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FactsError(f"{value!r} is not a number", where=where, hint=f"give {kind.label} in {kind.unit}")
-    if not kind.low <= value <= kind.high:  # which nan never is
-        limits = f"{kind.low:g} to {kind.high:g} {kind.unit}"
-        shown = str(value) if abs(value) < 1e6 else "so much"
-        raise FactsError(f"{kind.label} of {shown} is not possible", where=where, hint=f"it lies within {limits}")
-    return float(value)
-
-
-def _at(base: str, key: str) -> str:
-    return f"{base}.{key}" if base else key
-
-
-def _section(given: object, where: str) -> Mapping[str, object]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise FactsError(f"{given!r} is not a table of facts", where=where, hint="write name: value lines")
-    for key in given:
-        if not isinstance(key, str):
-            raise FactsError(f"the name {key!r} is not text", where=where, hint="write name: value lines")
-    return given
-
-
-def _site(given: Mapping[str, object], where: str) -> str:
-    site, words = given.get("site"), vocabulary()
-    if not isinstance(site, str):
-        raise FactsError("a finding without its site", where=f"{where}.site", hint="known: " + ", ".join(words.sites))
-    name = site.strip().lower()
-    if name in words.sites:
-        return name
-    known_as = words.site_aliases.get(name)
-    hint = f"write {known_as!r}" if known_as else nearest(name, words.sites)
-    raise FactsError(f"unknown site {site!r}", where=f"{where}.site", hint=hint)
-
-
-def _one_finding(given: object, where: str) -> tuple[str, dict[str, Value]]:
-    table, words = _section(given, where), vocabulary()
-    site = _site(table, where)
-    values: dict[str, Value] = {}
-    for key, value in table.items():
-        if key == "site":
-            continue
-        if key not in words.attributes:
-            hint = nearest(key, ("site", *words.attributes))
-            raise FactsError(f"unknown fact {key!r}", where=f"{where}.{key}", hint=hint)
-        read = read_value(words.attributes[key], value, f"{where}.{key}")
-        if read is not None:
-            values[key] = read
-    return site, values
-
-
-def _join(values: list[dict[str, Value]]) -> Iterator[tuple[str, Value]]:
-    """Several findings at one site as one: yes where one says yes, the sum of volumes, the worst progression."""
-    for name, kind in vocabulary().attributes.items():
-        held = [v[name] for v in values if name in v]
-        if not held:
-            continue
-        if kind.kind is FactType.YES_NO:
-            each_on_one_side = name == "bilateral" and len(values) > 1  # which may be one on either side
-            if True in held or (len(held) == len(values) and not each_on_one_side):
-                yield name, True in held
-        elif kind.kind is FactType.CHOICE:
-            yield name, "progressive" if "progressive" in held else held[0]
+    def one(self, path: str, kind: FactKind, value: object, where: str) -> None:
+        if is_unknown(value):
+            return
+        if kind.kind is FactType.NUMBER:
+            number = read_number(kind, value, where)
+            if number.given is not None and not isinstance(value, int | float):
+                self.numbers[path] = number
+            read: Value | None = number.value
         else:
-            numbers = [float(v) for v in held]
-            yield name, sum(sorted(numbers)) if name == "volume_mm3" else max(numbers)
-
-
-def _findings(given: object, where: str) -> tuple[dict[str, Value], frozenset[str]]:
-    if _is_unknown(given):
-        return {}, frozenset()
-    if not isinstance(given, list | tuple):
-        hint = "write a list: `- site: dura`"
-        raise FactsError("findings are not a list", where=where, hint=hint)
-    by_site: dict[str, list[dict[str, Value]]] = {}
-    for number, entry in enumerate(given):
-        site, values = _one_finding(entry, f"{where}[{number}]")
-        by_site.setdefault(site, []).append(values)
-    flat: dict[str, Value] = {}
-    for site, entries in by_site.items():
-        for name, value in _join(entries):
-            flat[f"{FINDINGS}.{site}.{name}"] = value
-        if sum(entry.get("present") is True for entry in entries) > 1:
-            flat[f"{FINDINGS}.{site}.multiple"] = True
-    return flat, frozenset(by_site)
-
-
-def _top_level(key: str, value: object, where: str) -> dict[str, Value]:
-    kinds = vocabulary().kinds
-    if key in kinds:
-        read = read_value(kinds[key], value, where)
-        return {} if read is None else {key: read}
-    flat: dict[str, Value] = {}
-    for name, item in _section(value, where).items():
-        path = f"{key}.{name}"
-        if path not in kinds:
-            known = [p.split(".", 1)[1] for p in kinds if p.startswith(f"{key}.")]
-            raise FactsError(f"unknown fact {name!r}", where=f"{where}.{name}", hint=nearest(name, known))
-        read = read_value(kinds[path], item, f"{where}.{name}")
+            read = read_value(kind, value, where)
         if read is not None:
-            flat[path] = read
-    return flat
+            self.values[path] = read
+
+    def section(self, name: str, given: object, where: str) -> None:
+        kinds = vocabulary().kinds
+        for key, (at, value) in self.keys.named(self.keys.table(given, where), name, where).items():
+            self.one(f"{name}.{key}", kinds[f"{name}.{key}"], value, at)
+
+    def results(self, given: object, where: str) -> None:
+        for name, (at, value) in self.keys.named(self.keys.table(given, where), LABS, where).items():
+            if is_unknown(value):
+                continue
+            result = read_result(name, value, at)
+            if result.level is not None or result.value is not None:
+                self.labs[name] = replace(result, given=value)
 
 
-def _labs(given: object, where: str) -> dict[str, LabResult]:
-    results = {}
-    for name, value in _section(given, where).items():
-        if name not in analytes():
-            hint = nearest(name, analytes())
-            raise FactsError(f"unknown laboratory value {name!r}", where=f"{where}.{name}", hint=hint)
-        if _is_unknown(value):
-            continue
-        result = read_result(name, value, f"{where}.{name}")
-        if result.level is not None or result.value is not None:
-            results[name] = replace(result, given=value)
-    return results
-
-
-def read_statements(facts: Mapping[str, object], where: str = "") -> Statements:
+def read_statements(facts: Mapping[str, object], where: str = "", *, lenient: bool = False) -> Statements:
     """Checks facts in the words of `knowledge/facts.toml` and lays them out flat.
+
+    A name may be spelt in any of the ways of `knowledge/aliases.toml`. `lenient` leaves out names that nobody knows and
+    lists them; values that can't be taken are refused all the same.
 
     Raises `FactsError` with the address of the first thing that can't be taken, and the nearest known name.
 
     >>> dict(read_statements({"findings": [{"site": "dura", "present": True}]}).values)
     {'findings.dura.present': True}
+    >>> read_statements({"labs": {"PTH": "low", "feritin": "low"}}, lenient=True).ignored[0].where
+    'labs.feritin'
     """
-    values: dict[str, Value] = {}
-    labs: dict[str, LabResult] = {}
+    reading, kinds = _Reading(lenient), vocabulary().kinds
     sites: frozenset[str] = frozenset()
-    for key, value in _section(facts, where or "facts").items():
+    clashes: tuple[str, ...] = ()
+    top = reading.keys.table(facts, where or "facts")
+    for key, (at, value) in reading.keys.named(top, "", where).items():
         if key == FINDINGS:
-            found, sites = _findings(value, _at(where, key))
-            values |= found
-        elif key == "labs":
-            labs = _labs(value, _at(where, key))
-        elif key in _TOP:
-            values |= _top_level(key, value, _at(where, key))
+            found = read_findings(value, at, reading.keys)
+            sites, clashes = found.sites, found.clashes
+            reading.values |= found.values
+        elif key == LABS:
+            reading.results(value, at)
+        elif key in kinds:
+            reading.one(key, kinds[key], value, at)
         else:
-            raise FactsError(f"unknown fact {key!r}", where=_at(where, key), hint=nearest(key, _TOP))
-    return Statements(values=MappingProxyType(values), labs=MappingProxyType(labs), sites=sites)
+            reading.section(key, value, at)
+    return Statements(
+        values=MappingProxyType(reading.values),
+        labs=MappingProxyType(reading.labs),
+        sites=sites,
+        numbers=MappingProxyType(reading.numbers),
+        clashes=clashes,
+        ignored=tuple(reading.keys.ignored),
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -14,12 +13,29 @@ from typing import Any
 
 import msgspec
 
+from calcscan.guideline.facts.names import aliases, nearest, spellings
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 from calcscan.knowledge.sites import all_sites
 
-FINDINGS = "findings"
-SECTIONS = ("critical", "imaging", "symptoms", "conditions", "medications")
+__all__ = [
+    "FINDINGS",
+    "LABS",
+    "SECTIONS",
+    "FactKind",
+    "FactType",
+    "Inference",
+    "Region",
+    "SiteKind",
+    "Threshold",
+    "Vocabulary",
+    "knowledge_text",
+    "nearest",
+    "vocabulary",
+]
+
+FINDINGS, LABS = "findings", "labs"
+SECTIONS = ("imaging", "symptoms", "conditions", "medications", "critical")
 
 
 class FactType(StrEnum):
@@ -43,7 +59,8 @@ class Region(StrEnum):
 class FactKind(Table, frozen=True, kw_only=True):
     """One fact: its address, how a person would name it, and what it may be.
 
-    `values` are the words of a choice or a lab; those of `no_answer` mean unknown.
+    `values` are the words of a choice or a lab; those of `no_answer` mean unknown. `units` say how much of a number's
+    own unit is in one of another, and a bound such as "> 90" is taken where it decides all thresholds of `bounds`.
     """
 
     path: str
@@ -54,6 +71,16 @@ class FactKind(Table, frozen=True, kw_only=True):
     high: float = 0.0
     values: tuple[str, ...] = ()
     no_answer: tuple[str, ...] = ()
+    units: Mapping[str, float] = {}
+    bounds: tuple[str, ...] = ()
+
+
+class Inference(Table, frozen=True, kw_only=True):
+    """A fact that follows from several others together, where nobody said otherwise."""
+
+    all: tuple[str, ...]
+    then: str
+    why: str
 
 
 class SiteKind(Table, frozen=True, kw_only=True):
@@ -84,26 +111,17 @@ class Vocabulary:
     sites: Mapping[str, SiteKind]
     groups: Mapping[str, tuple[str, ...]]
     implies: tuple[tuple[str, str], ...]
+    inferences: tuple[Inference, ...]
     thresholds: Mapping[str, Threshold]
     site_aliases: Mapping[str, str]
+    """Finer places of the image analysis, with the site that they belong to."""
+    spellings: Mapping[str, Mapping[str, str]]
+    """For each section of a facts file ("" is its top): names by their spelling, aliases among them."""
 
 
 def knowledge_text(name: str) -> str:
     """The text of a file under `calcscan/knowledge`."""
     return (files("calcscan") / "knowledge" / name).read_text(encoding="utf-8")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or all of them if they are few.
-
-    >>> nearest("calcum", ["calcium", "phosphate"])
-    "did you mean 'calcium'?"
-    """
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return "known here: " + ", ".join(words) if len(words) <= 20 else "the names are in calcscan/knowledge/facts.toml"
 
 
 def _kinds(entries: Mapping[str, Mapping[str, Any]], where: str) -> Mapping[str, FactKind]:
@@ -140,6 +158,25 @@ def _lab_kinds(analytes: Mapping[str, Mapping[str, Any]]) -> dict[str, FactKind]
     }
 
 
+def _spellings(
+    kinds: Mapping[str, FactKind], attributes: Mapping[str, FactKind], sites: Mapping[str, SiteKind]
+) -> Mapping[str, Mapping[str, str]]:
+    facts = aliases("facts")
+    names: dict[str, list[str]] = {"": [FINDINGS, LABS, *SECTIONS], **{section: [] for section in (*SECTIONS, LABS)}}
+    for path in kinds:
+        section, _, name = path.rpartition(".")
+        if not section.startswith(FINDINGS):
+            names[section].append(name)
+    made = {}
+    for section in ("", *SECTIONS):
+        others = {name: facts.get(f"{section}.{name}" if section else name, ()) for name in names[section]}
+        made[section] = spellings(names[section], others)
+    made[LABS] = spellings(names[LABS], aliases("labs"))
+    made["attributes"] = spellings(("site", *attributes), aliases("attributes"))
+    made["sites"] = spellings(sites, aliases("sites"))
+    return MappingProxyType(made)
+
+
 @cache
 def vocabulary() -> Vocabulary:
     """The vocabulary that calcscan ships.
@@ -157,6 +194,8 @@ def vocabulary() -> Vocabulary:
         sites=sites,
         groups=MappingProxyType({name: tuple(members) for name, members in table["group"].items()}),
         implies=tuple(table["implies"].items()),
+        inferences=msgspec.convert(table["inference"], tuple[Inference, ...]),
         thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),
         site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),
+        spellings=_spellings(kinds, attributes, sites),
     )

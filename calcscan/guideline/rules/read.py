@@ -23,7 +23,7 @@ _RULE_KEYS = (
     "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention", "citation",
 )  # fmt: skip
 VERBS = (
-    "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Control", "Correct", "Discuss", "Examine", "Expect",
+    "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Consider", "Control", "Correct", "Discuss", "Examine", "Expect",
     "Follow", "Image", "Keep", "Leave", "Look", "Measure", "Refer", "Review", "Take care", "Think of", "Treat", "Watch",
 )  # fmt: skip
 """What a rule's text begins with: a thing to consider, said by its verb."""

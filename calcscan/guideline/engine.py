@@ -94,7 +94,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
     truths = ruleset.compiled.run(case.values)
     judged = judge(case, ruleset, truths)
-    needs = ranked_needs(judged.undecided, ruleset.compiled, truths, case)
+    needs = ranked_needs(judged, ruleset.compiled, truths, case)
     shown = [item for item, root in zip(ruleset.divergences, ruleset.divergence_roots, strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,

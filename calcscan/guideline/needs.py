@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS
-from calcscan.guideline.judge import present_sites
+from calcscan.guideline.judge import Judgement, present_sites
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import NeedsInput, RuleKind
+from calcscan.guideline.model import NeedsInput, RuleKind, State
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule
+from calcscan.guideline.wording import is_known
 
 _OF_WHAT_IS_KNOWN = (RuleKind.MANAGEMENT, RuleKind.REFERRAL, RuleKind.FOLLOW_UP)
 """Rules for a disorder that was found: whoever has it would have said so, so asking for it comes late."""
@@ -53,29 +54,49 @@ class RankedNeed:
 
 
 def ranked_needs(
-    undecided: Sequence[tuple[Rule, int]], compiled: CompiledConditions, truths: Sequence[Truth], case: Case
+    judged: Judgement, compiled: CompiledConditions, truths: Sequence[Truth], case: Case
 ) -> tuple[RankedNeed, ...]:
-    """Each unknown fact that alone could settle a rule, the most decisive first.
+    """Each unknown fact that alone could settle a rule, or that a suggested test or question would answer, the most
+    decisive first.
 
     A fact ranks by the most pressing rule that it could turn on, then by how many topics it bears on; whether something
     lies at yet another site comes after what is asked of the sites found.
     """
-    wanted: dict[int, _Wanted] = {}
-    masks = compiled.deciders([root for _, root in undecided], truths)
-    for (rule, _), (makes_true, makes_false) in zip(undecided, masks, strict=True):
+    wanted: dict[str, _Wanted] = {}
+    masks = compiled.deciders([root for _, root in judged.undecided], truths)
+    for (rule, _), (makes_true, makes_false) in zip(judged.undecided, masks, strict=True):
         for bit in _bits(makes_true | makes_false):
-            wanted.setdefault(bit, _Wanted()).add(rule, bool(makes_true >> bit & 1))
+            wanted.setdefault(compiled.facts[bit], _Wanted()).add(rule, bool(makes_true >> bit & 1))
+    _add_asked(wanted, judged, case)
     found = present_sites(case)
 
-    def order(bit: int) -> tuple[bool, int, int, int, str]:
-        fact, weight = compiled.facts[bit], wanted[bit].weight
+    asked = _asked(judged, case)
+
+    def order(fact: str) -> tuple[bool, int, bool, int, int, str]:
+        weight = wanted[fact].weight
         elsewhere = bool(found) and fact.startswith(FINDINGS) and fact.split(".")[1] not in found
-        return elsewhere, -max(weight.values()), -sum(weight.values()), -len(wanted[bit].rules), fact
+        return elsewhere, -max(weight.values()), fact not in asked, -sum(weight.values()), -len(wanted[fact].rules), fact
 
     return tuple(
-        RankedNeed(
-            NeedsInput(fact=compiled.facts[bit], would_decide=tuple(wanted[bit].rules)),
-            max(wanted[bit].weight.values()),
-        )
-        for bit in sorted(wanted, key=order)
+        RankedNeed(NeedsInput(fact=fact, would_decide=tuple(wanted[fact].rules)), max(wanted[fact].weight.values()))
+        for fact in sorted(wanted, key=order)
     )
+
+
+def _asked(judged: Judgement, case: Case) -> set[str]:
+    """What suggested tests and questions would answer, and is not known."""
+    return {
+        ask[0]
+        for one in judged.applied
+        if one.item.state is State.SUGGESTED
+        for ask in one.rule.asks
+        if not any(is_known(path, case) for path in ask)
+    }
+
+
+def _add_asked(wanted: dict[str, _Wanted], judged: Judgement, case: Case) -> None:
+    """What suggested rules ask for, with the undecided rules that it bears on together with other facts."""
+    for fact in sorted(_asked(judged, case) - wanted.keys()):
+        for rule, _ in judged.undecided:
+            if fact in rule.rests_on:
+                wanted.setdefault(fact, _Wanted()).add(rule, turns_on=True)

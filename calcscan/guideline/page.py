@@ -43,7 +43,7 @@ class _Page:
         self.done = [one for one in applied if one.item.state is State.DONE]
         self.held = [one for one in applied if one.item.state is State.HELD_BACK]
         self.disputed = _disputed(case)
-        self.own = {place for rule in ruleset.rules if not rule.general and rule.covers for place in rule.places}
+        self.own = ruleset.sites_with_a_document
 
     def lines(self) -> tuple[PageLine, ...]:
         answers = self._answers()
@@ -78,12 +78,15 @@ class _Page:
         """Cautions stand with what they warn of. What a general document says of a site gives way, on its topic, to
         the site's own document."""
         rule = one.rule
-        if rule.cautions or rule.on_page is False or (one.roots.on_page >= 0 and not self._true(one.roots.on_page)):
+        if rule.cautions or rule.on_page is False or self._true(one.roots.off_page):
+            return False
+        if one.roots.on_page >= 0 and not self._true(one.roots.on_page):
             return False
         if not rule.general or not (rule.places & self.sites) <= self.own:
             return True
         return not any(
-            other.rule.topic == rule.topic and not other.rule.general for other in chain(self.applied, self.done)
+            other.rule.topic == rule.topic and not other.rule.general and not other.rule.cautions
+            for other in chain(self.applied, self.done)
         )
 
     # The answer
@@ -192,11 +195,11 @@ class _Page:
     # Done, asked, held back
 
     def _done_line(self) -> list[PageLine]:
+        """What is known of what was to be asked, measured or looked for; every laboratory value that was given."""
         shown = list(dict.fromkeys(result for one in self.done for result in results(one.rule, self.case)))
         named = {path for one in self.done for ask in one.rule.asks for path in ask}
-        others = [f"labs.{name}" for name in self.case.labs] + ["egfr"]
-        used = {because.fact for one in self.applied for because in one.item.because}
-        shown += [value_in_words(p, self.case) for p in others if p in used - named and is_known(p, self.case)]
+        others = [*(f"labs.{name}" for name in self.case.labs), "egfr"]
+        shown += [value_in_words(path, self.case) for path in others if path not in named and is_known(path, self.case)]
         if not shown:
             return []
         return [self._line(Group.DONE, "", sentence("; ".join(shown)), self.done)]
@@ -219,7 +222,9 @@ class _Page:
         decisive = [] if settled else self._decisive()
         known = [path for path in decisive if path.startswith("conditions.")]
         others = [path for path in decisive if path not in known]
-        asked = list(dict.fromkeys([*others, *open_asks, *known]))[: self.size.asked_at_most]
+        settling = [by for value in self.case.open_values for by in value.settled_by[:1] if by != value.fact]
+        settling = [path for path in settling if not is_known(path, self.case)]
+        asked = list(dict.fromkeys([*settling, *others, *open_asks, *known]))[: self.size.asked_at_most]
         if not asked:
             return []
         members = [one for one in asking if any(path in asked for ask in one.rule.asks for path in ask)]

@@ -56,7 +56,9 @@ def value_in_words(path: str, case: Case) -> str:
     section, _, lab = path.partition(".")
     if section == "labs":
         written = case.labs[lab].written if lab in case.labs else ""
-        level = value if value is not None else "given, not judged"
+        why = next((open_value.why for open_value in case.open_values if open_value.fact == path), "")
+        level = str(value) if value is not None else "not judged"
+        level += f": {why}" if why else ""
         return f"{name} {written} ({level})" if written else f"{name} {level}"
     if section == FINDINGS and isinstance(value, bool):
         return _mark(path, value)
@@ -88,7 +90,7 @@ def is_known(path: str, case: Case) -> bool:
 
 def reasons_in_words(because: Iterable[Because], case: Case, at_most: int) -> tuple[str, ...]:
     """The reasons that matter most to a reader: what is beside the finding itself first."""
-    paths = list(dict.fromkeys(item.fact for item in because))
+    paths = [path for path in dict.fromkeys(item.fact for item in because) if not path.startswith("critical.")]
     beside = [path for path in paths if not (path.startswith(FINDINGS) and path.endswith(".present"))]
     return tuple(value_in_words(path, case) for path in (beside or paths)[:at_most])
 

@@ -148,6 +148,8 @@ def render_explanation(explanation: Explanation, width: int = WIDTH) -> str:
             f"{explanation.rule}: {head}",
             _fold(explanation.text, "  ", "  ", width),
             *_branches(explanation.tree, 1, width),
+            *(["  ruled out by:", *_branches(explanation.unless, 1, width)] if explanation.unless else []),
+            _fold(explanation.outcome, "  outcome: ", "    ", width),
             _fold(f"Source: {source.document} ({dated})", "  ", "    ", width),
             _fold(f"Section: {source.section}{_ids(source.facts)}", "  ", "    ", width),
             f"  {explanation.ruleset} {explanation.version}, sha256 {explanation.sha256[:12]}",

@@ -9,7 +9,7 @@ from typing import Any
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Region, nearest, vocabulary
 from calcscan.guideline.model import Priority, RuleKind, Source
-from calcscan.guideline.rules.conditions import Node, parse, sites_of
+from calcscan.guideline.rules.conditions import Node, leaves, parse, sites_of
 from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Answer, HoldBack, Raise, Rule, RulesFile, SourceDocument
 from calcscan.guideline.rules.safety import check_safety
@@ -19,7 +19,7 @@ _DOCUMENT_KEYS = (
     "general",
 )  # fmt: skip
 _RULE_KEYS = (
-    "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page",
+    "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page", "off_page",
     "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention", "citation",
 )  # fmt: skip
 VERBS = (
@@ -179,6 +179,7 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
         raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
     priority = Priority(_one_of(table, "priority", tuple(Priority), where))
     on_page = table.get("on_page", True)
+    when = parse(table["when"], f"{where}.when")
     rule = Rule(
         id=name,
         topic=_one_of({"topic": "other", **table}, "topic", tuple(layout().topics), where),
@@ -189,6 +190,7 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
         text=text,
         page_text=None if "page_text" not in table else str(table["page_text"]),
         on_page=on_page if isinstance(on_page, bool) else parse(on_page, f"{where}.on_page"),
+        off_page=_node(table, "off_page", where),
         answer=_answer(table, where),
         asks=_asks(table, where),
         uses=_texts(table, "uses", where),
@@ -200,7 +202,8 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
         places=places,
         body_only=all(vocabulary().sites[place].place is Region.BODY for place in places),
         intervention=str(table.get("intervention", "")),
-        when=parse(table["when"], f"{where}.when"),
+        when=when,
+        rests_on=frozenset(leaf.fact for leaf in leaves(when)),
         unless=_node(table, "unless", where),
         hold_back=_hold_back(table, where),
         source=_cited(table, document, where),

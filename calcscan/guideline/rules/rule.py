@@ -70,6 +70,9 @@ class Rule:
     page_text: str | None
     """How it is said on a line that it shares; None: as `text`; empty: only its source is named."""
     on_page: Node | bool
+    """If it may stand on the page: always, never, or where this is known to be true."""
+    off_page: Node | None
+    """Where this is known to be true, it stands in the full list only."""
     answer: Answer | None
     asks: tuple[tuple[str, ...], ...]
     """The facts that its test or question would answer, each with others that answer it as well."""
@@ -88,6 +91,8 @@ class Rule:
     """Whether all of them lie outside the skull and its vessels."""
     intervention: str
     when: Node
+    rests_on: frozenset[str]
+    """The facts in `when`."""
     unless: Node | None
     """What, if true, makes the rule inapplicable; unlike a `not` in `when`, it need not be known."""
     hold_back: HoldBack | None

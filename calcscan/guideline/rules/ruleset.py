@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import knowledge_text, nearest, vocabulary
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Node, parse
 from calcscan.guideline.rules.read import load_toml, parse_rules
@@ -72,6 +72,7 @@ class RuleRoots:
     raised: int
     hold_back: int
     on_page: int
+    off_page: int
     answer_only: int
     answer_unless: int
 
@@ -109,6 +110,7 @@ class Ruleset:
                 raised=place(rule.raised.when if rule.raised else None),
                 hold_back=place(rule.hold_back.when if rule.hold_back else None),
                 on_page=place(None if isinstance(rule.on_page, bool) else rule.on_page),
+                off_page=place(rule.off_page),
                 answer_only=place(rule.answer.only if rule.answer else None),
                 answer_unless=place(rule.answer.unless if rule.answer else None),
             )
@@ -136,6 +138,7 @@ class Ruleset:
                 raised=step(places.raised),
                 hold_back=step(places.hold_back),
                 on_page=step(places.on_page),
+                off_page=step(places.off_page),
                 answer_only=step(places.answer_only),
                 answer_unless=step(places.answer_unless),
             )
@@ -156,6 +159,13 @@ class Ruleset:
     def divergence_roots(self) -> Sequence[int]:
         """The steps of the divergences' conditions."""
         return self.compiled.roots[2 : 2 + len(self.divergences)]
+
+    @cached_property
+    def sites_with_a_document(self) -> frozenset[str]:
+        """The sites of which a document speaks that is about them, not about deposits in general."""
+        everywhere = len(vocabulary().sites)
+        own = (rule.places for rule in self.rules if rule.covers and not rule.general)
+        return frozenset(place for places in own if len(places) < everywhere for place in places)
 
     def rule(self, name: str) -> Rule:
         """The rule of that id, or the first one that covers the fact of that id."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from calcscan.guideline.facts.case import DERIVED, MEASURED, STATED, Case
 from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.ranges import adjustments
-from calcscan.guideline.facts.verdict import Person, Verdict, judge, question_about
+from calcscan.guideline.facts.verdict import NONE, Person, Verdict, judge, question_about
 
 _TOTAL, _IONISED = "labs.calcium", "labs.ionised_calcium"
 CRITICAL = "critical."
@@ -89,7 +89,7 @@ def put_stated_critical(case: Case) -> None:
     """A value that was said to be dangerously low is low."""
     for path, value in list(case.values.items()):
         lab = f"labs.{path.removeprefix(CRITICAL)}"
-        if not path.startswith(CRITICAL) or case.origins[path] == DERIVED or value == "neither":
+        if not path.startswith(CRITICAL) or case.origins[path] == DERIVED or value == NONE:
             continue
         if lab not in case.values:
             case.put(lab, value, DERIVED, f"said to be dangerously {value}")

@@ -10,7 +10,7 @@ from calcscan.guideline.facts.labs import Analyte, LabResult, analytes, ordinary
 from calcscan.guideline.facts.ranges import Fit, adjustments, adult_fit, adult_from_years, fits, level_in
 from calcscan.guideline.facts.values import Value
 
-NEITHER = "neither"
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a value comes out as. `critical` is low, high, neither or unknown; `adjusted` if albumin was reckoned in."""
+    """What a value comes out as. `critical` is low, high, none or unknown; `adjusted` if albumin was reckoned in."""
 
     level: str | None = None
     critical: str | None = None
@@ -53,9 +53,10 @@ def question_about(name: str, result: LabResult, facts: Mapping[str, Value]) -> 
             return None
     limits = analyte.critical
     urgent = limits is not None and not limits.low <= value <= limits.high
+    label = f"{analyte.label[0].upper()}{analyte.label[1:]}"
     danger = " If it is, it is dangerous." if urgent else ""
-    other = f" {'; '.join(instead)}." if instead else ""
-    text = f"Is a {analyte.label} of {result.written} right?{danger}{other[:2].upper()}{other[2:]}"
+    other = f" But {', and '.join(instead)}." if instead else ""
+    text = f"{label} of {result.written}: is that right?{danger}{other}"
     fact = f"labs.{name}"
     return Question(id=f"question:{fact}", text=text, fact=fact, value=result.written, urgent=urgent)
 
@@ -68,7 +69,7 @@ def judge(name: str, result: LabResult, person: Person) -> Verdict:
     """
     if result.value is None:
         has_limits = analytes()[name].critical is not None
-        critical = result.critical or (NEITHER if result.level == "normal" else None)
+        critical = result.critical or (NONE if result.level == "normal" else None)
         return Verdict(level=result.level, critical=critical if has_limits else None)
     fact, analyte = f"labs.{name}", analytes()[name]
     question = question_about(name, result, person.facts)
@@ -106,9 +107,9 @@ def _critical(analyte: Analyte, result: LabResult, level: str, shift: float) -> 
     if analyte.critical is None:
         return None
     if level == "normal":
-        return NEITHER
+        return NONE
     beyond = level_in(result, analyte.critical.low, analyte.critical.high, shift)
-    return level if beyond == level else NEITHER if beyond == "normal" else None
+    return level if beyond == level else NONE if beyond == "normal" else None
 
 
 def _undecided(analyte: Analyte, result: LabResult, person: Person, fitting: tuple[Fit, ...]) -> Verdict:

@@ -10,7 +10,15 @@ from typing import Any
 
 from calcscan.errors import FactsError
 from calcscan.guideline.facts.names import nearest
-from calcscan.guideline.facts.quantity import Quantity, factor_of, plain_unit, read_number, read_quantity, read_range
+from calcscan.guideline.facts.quantity import (
+    Quantity,
+    factor_of,
+    plain_unit,
+    read_number,
+    read_quantity,
+    read_range,
+    refuse_cut_off,
+)
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
@@ -179,6 +187,7 @@ def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str
 
 
 def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
+    refuse_cut_off(given, where)
     for key in given:
         if key not in _KEYS:
             raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=nearest(str(key), _KEYS))

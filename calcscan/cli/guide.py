@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
     add("--json", action="store_true", help="write the report's guideline object")
+    add("--all", action="store_true", help="write everything behind the page as well")
     add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
     add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
@@ -62,7 +63,7 @@ def _answer(args: argparse.Namespace) -> str:
         from calcscan.guideline.export.fhir import fhir
 
         return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
-    return _json(guidance.to_dict()) if args.json else render(guidance, width)
+    return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
 
 
 def _json(plain: object) -> str:

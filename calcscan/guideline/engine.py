@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from calcscan.guideline.facts.merge import STATED, Case, build, given_facts
+from calcscan.guideline.facts.case import Case
+from calcscan.guideline.facts.merge import build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
-from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import (
-    Because,
-    Conflict,
-    ConflictKind,
-    ConflictSide,
-    Guidance,
-    NeedsInput,
-    NotApplicable,
-    Recommendation,
-    RuleKind,
-    Urgency,
-)
-from calcscan.guideline.rules.compiled import CompiledConditions
-from calcscan.guideline.rules.conditions import Leaf
-from calcscan.guideline.rules.read import Rule
+from calcscan.guideline.judge import judge
+from calcscan.guideline.model import Conflict, ConflictKind, ConflictSide, Guidance, Priority, Recommendation, State
+from calcscan.guideline.needs import ranked_needs
+from calcscan.guideline.page import page
 from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
@@ -47,77 +36,6 @@ def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None
     {'age_years': 52.0, 'sex': 'F', 'findings': []}
     """
     return given_facts(build_case(facts, image))
-
-
-class _Reasons:
-    """The facts of one case as reasons, each made once."""
-
-    def __init__(self, case: Case) -> None:
-        self._case = case
-        self._made: dict[str, Because] = {}
-
-    def __call__(self, leaves: Iterable[Leaf]) -> tuple[Because, ...]:
-        return tuple({leaf.fact: self._made.get(leaf.key) or self._make(leaf) for leaf in leaves}.values())
-
-    def _make(self, leaf: Leaf) -> Because:
-        case = self._case
-        because = Because(
-            fact=leaf.fact,
-            value=case.values.get(leaf.key),
-            origin=STATED if leaf.key.endswith(".stated") else case.origins.get(leaf.key, STATED),
-            detail=case.details.get(leaf.key, ""),
-        )
-        self._made[leaf.key] = because
-        return because
-
-
-def _recommendation(rule: Rule, because: tuple[Because, ...]) -> Recommendation:
-    return Recommendation(
-        id=rule.id,
-        kind=rule.kind,
-        text=rule.text,
-        urgency=rule.urgency,
-        covers=rule.covers,
-        because=because,
-        source=rule.source,
-    )
-
-
-def _order(item: Recommendation) -> tuple[int, int, str]:
-    return tuple(Urgency).index(item.urgency), tuple(RuleKind).index(item.kind), item.id
-
-
-_PATTERN = (".symmetric", ".bilateral")
-
-
-def _by_pattern_alone(rule: Rule, reasons: Iterable[Leaf]) -> bool:
-    """If only the pattern speaks against a cause: a hint that rules no cause out, so that the rule stays unsaid."""
-    return rule.kind is RuleKind.CAUSE and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
-
-
-def _not_applicable(rule: Rule, leaf: Leaf, case: Case) -> NotApplicable:
-    value = case.values.get(leaf.key)
-    shown = ("yes" if value else "no") if isinstance(value, bool) else str(value)
-    return NotApplicable(id=rule.id, because=f"{leaf.fact}: {shown}")
-
-
-def _needs(
-    open_rules: Sequence[tuple[Rule, int]], compiled: CompiledConditions, truths: Sequence[Truth]
-) -> tuple[NeedsInput, ...]:
-    wanted: dict[int, list[str]] = {}
-    masks = compiled.deciders([root for _, root in open_rules], truths)
-    for (rule, _), mask in zip(open_rules, masks, strict=True):
-        while mask:
-            bit = mask & -mask
-            wanted.setdefault(bit, []).append(rule.id)
-            mask ^= bit
-    needs = [NeedsInput(fact=compiled.facts[bit.bit_length() - 1], would_decide=tuple(w)) for bit, w in wanted.items()]
-    return tuple(sorted(needs, key=lambda need: (-len(need.would_decide), need.fact)))
-
-
-def _elsewhere(rule: Rule, case: Case) -> bool:
-    """If a rule is about the body outside the skull, of which nobody spoke, while findings elsewhere were given."""
-    return rule.body_only and bool(case.sites) and case.sites.isdisjoint(rule.places)
 
 
 def _divergence(item: Divergence) -> Conflict:
@@ -151,6 +69,9 @@ def recommend(
 ) -> Guidance:
     """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
 
+    `page` is what a person reads: at most ten lines, the answer first. `recommendations` is everything, each with its
+    state: suggested, done (what it asks for is known) or held back (something else comes first).
+
     `facts` are what a person stated, `image` what the scan shows, both in the words of `calcscan/knowledge/facts.toml`;
     what a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
     rules files to use beside the shipped ones.
@@ -165,30 +86,25 @@ def recommend(
     return guide(build_case(facts, image), ruleset)
 
 
+def _order(item: Recommendation) -> tuple[int, int, str]:
+    return tuple(State).index(item.state), tuple(Priority).index(item.priority), item.id
+
+
 def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
-    compiled, count = ruleset.compiled, len(ruleset.rules)
-    truths = compiled.run(case.values)
-    reasons = _Reasons(case)
-    apply, excluded, undecided = [], [], []
-    for rule, root in zip(ruleset.rules, compiled.roots, strict=False):
-        if truths[root] is True:
-            apply.append(_recommendation(rule, reasons(compiled.reasons(root, truths))))
-        elif truths[root] is False:
-            against = compiled.reasons(root, truths)
-            if not _by_pattern_alone(rule, against):
-                excluded.append(_not_applicable(rule, against[0], case))
-        elif _elsewhere(rule, case):
-            excluded.append(NotApplicable(id=rule.id, because=f"no finding was given at {', '.join(rule.sites)}"))
-        else:
-            undecided.append((rule, root))
-    shown = [item for item, root in zip(ruleset.divergences, compiled.roots[count:], strict=True) if truths[root]]
+    truths = ruleset.compiled.run(case.values)
+    judged = judge(case, ruleset, truths)
+    needs = ranked_needs(judged, ruleset.compiled, truths, case)
+    shown = [item for item, root in zip(ruleset.divergences, ruleset.divergence_roots, strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,
         version=ruleset.version,
         sha256=ruleset.sha256,
-        recommendations=tuple(sorted(apply, key=_order)),
-        needs_input=_needs(undecided, compiled, truths),
+        rules_added=ruleset.added,
+        rules_left_out=ruleset.left_out,
+        page=page(judged.applied, needs, case, ruleset, truths),
+        recommendations=tuple(sorted((one.item for one in judged.applied), key=_order)),
+        needs_input=tuple(one.need for one in needs),
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
-        not_applicable=tuple(excluded),
+        not_applicable=judged.excluded,
     )

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from calcscan.guideline.engine import build_case
-from calcscan.guideline.facts.merge import STATED, Case
+from calcscan.guideline.engine import build_case, guide
+from calcscan.guideline.facts.case import STATED, Case
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.model import Source, source_dict
+from calcscan.guideline.model import Guidance, Source, State, source_dict
 from calcscan.guideline.rules.conditions import Leaf, Node, truth
-from calcscan.guideline.rules.read import Rule
+from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 
 
@@ -39,6 +39,10 @@ class Explanation:
     text: str
     result: Truth
     tree: Explained
+    unless: Explained | None
+    """What would rule it out, if known."""
+    outcome: str
+    """What becomes of it: suggested, done or held back, with what, or why it does not apply."""
     covers: tuple[str, ...]
     source: Source
     ruleset: str
@@ -86,6 +90,17 @@ def _explain(node: Node, case: Case) -> Explained:
     return Explained(question=words, result=result, parts=tuple(_explain(part, case) for part in node.parts))
 
 
+def _outcome(rule_id: str, guidance: Guidance) -> str:
+    for item in guidance.recommendations:
+        if item.id == rule_id:
+            told = f": {item.result or item.held_back_because}" if item.state is not State.SUGGESTED else ""
+            return f"{item.state.value.replace('_', ' ')}, {item.priority.value} ({item.priority_why}){told}"
+    for out in guidance.not_applicable:
+        if out.id == rule_id:
+            return f"does not apply: {out.because}"
+    return "can't be decided yet"
+
+
 def explain(
     rule_id: str,
     facts: Mapping[str, object],
@@ -103,12 +118,17 @@ def explain(
     """
     ruleset = as_ruleset(rulesets, literature=literature)
     rule: Rule = ruleset.rule(rule_id)
-    tree = _explain(rule.when, build_case(facts, image))
+    case = build_case(facts, image)
+    tree = _explain(rule.when, case)
+    guidance = guide(case, ruleset)
+    item = next((item for item in guidance.recommendations if item.id == rule.id), None)
     return Explanation(
         rule=rule.id,
-        text=rule.text,
+        text=item.text if item else rule.text,
         result=tree.result,
         tree=tree,
+        unless=None if rule.unless is None else _explain(rule.unless, case),
+        outcome=_outcome(rule.id, guidance),
         covers=rule.covers,
         source=rule.source,
         ruleset=ruleset.name,

@@ -10,7 +10,7 @@ from calcscan.guideline.facts.statements import Value
 
 
 class RuleKind(StrEnum):
-    """What a rule suggests, in the order in which recommendations are given."""
+    """What a rule suggests."""
 
     WORKUP_LABORATORY = "workup_laboratory"
     WORKUP_IMAGING = "workup_imaging"
@@ -22,12 +22,33 @@ class RuleKind(StrEnum):
     CAVEAT = "caveat"
 
 
-class Urgency(StrEnum):
-    """How soon, the most urgent first."""
+class Priority(StrEnum):
+    """How soon, the most urgent first. It is calcscan's own: no source names any."""
 
     URGENT = "urgent"
     SOON = "soon"
     ROUTINE = "routine"
+
+
+class State(StrEnum):
+    """What has become of a rule that applies."""
+
+    SUGGESTED = "suggested"
+    DONE = "done"
+    """What it asks for is known."""
+    HELD_BACK = "held_back"
+    """Something else comes first, or speaks against it for now."""
+
+
+class Group(StrEnum):
+    """The parts of the page, in order."""
+
+    ANSWER = "answer"
+    NOW = "now"
+    NEXT = "next"
+    DONE = "done"
+    ASK = "ask"
+    KEEP_IN_MIND = "keep_in_mind"
 
 
 class ConflictKind(StrEnum):
@@ -62,19 +83,50 @@ class Source:
     facts: tuple[str, ...]
     date: str
     status: str
+    publisher: str = ""
+    address: str = ""
+    nature: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """What goes with a suggestion so that it does no harm: the rule that says so, and its words."""
+
+    rule: str
+    text: str
+    covers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """One thing to consider."""
+    """One thing to consider. `text` ends with the words of its `cautions`."""
 
     id: str
+    topic: str
+    state: State
     kind: RuleKind
     text: str
-    urgency: Urgency
+    priority: Priority
+    priority_why: str
     covers: tuple[str, ...]
     because: tuple[Because, ...]
     source: Source
+    cautions: tuple[Caution, ...] = ()
+    result: str = ""
+    """For what is done: what came of it."""
+    held_back_because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLine:
+    """One line of the page: the rules that it joins, the facts of the documents that it states, and its reasons."""
+
+    group: Group
+    topic: str
+    text: str
+    rules: tuple[str, ...]
+    covers: tuple[str, ...]
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +174,10 @@ class Guidance:
     ruleset: str
     version: str
     sha256: str
+    rules_added: tuple[str, ...]
+    """Files of rules beside the shipped ones, and the rules that they replace."""
+    rules_left_out: tuple[str, ...]
+    page: tuple[PageLine, ...]
     recommendations: tuple[Recommendation, ...]
     needs_input: tuple[NeedsInput, ...]
     conflicts: tuple[Conflict, ...]
@@ -133,6 +189,9 @@ class Guidance:
             "ruleset": self.ruleset,
             "version": self.version,
             "sha256": self.sha256,
+            "rules_added": list(self.rules_added),
+            "rules_left_out": list(self.rules_left_out),
+            "page": [_line(line) for line in self.page],
             "recommendations": [_recommendation(item) for item in self.recommendations],
             "needs_input": [{"fact": n.fact, "would_decide": list(n.would_decide)} for n in self.needs_input],
             "conflicts": [
@@ -164,15 +223,32 @@ def source_dict(source: Source) -> dict[str, Any]:
         "facts": list(source.facts),
         "date": source.date or None,
         "status": source.status,
+        "publisher": source.publisher or None,
+        "address": source.address or None,
+        "nature": source.nature or None,
+    }
+
+
+def _line(line: PageLine) -> dict[str, Any]:
+    return {
+        "group": line.group.value,
+        "topic": line.topic,
+        "text": line.text,
+        "rules": list(line.rules),
+        "covers": list(line.covers),
+        "because": list(line.because),
     }
 
 
 def _recommendation(item: Recommendation) -> dict[str, Any]:
-    return {
+    plain: dict[str, Any] = {
         "id": item.id,
+        "topic": item.topic,
+        "state": item.state.value,
         "kind": item.kind.value,
         "text": item.text,
-        "urgency": item.urgency.value,
+        "priority": item.priority.value,
+        "priority_why": item.priority_why,
         "covers": list(item.covers),
         "because": [
             {"fact": b.fact, "value": b.value, "origin": b.origin, **({"detail": b.detail} if b.detail else {})}
@@ -180,3 +256,10 @@ def _recommendation(item: Recommendation) -> dict[str, Any]:
         ],
         "source": source_dict(item.source),
     }
+    if item.cautions:
+        plain["cautions"] = [{"rule": c.rule, "text": c.text, "covers": list(c.covers)} for c in item.cautions]
+    if item.state is State.DONE:
+        plain["result"] = item.result
+    if item.state is State.HELD_BACK:
+        plain["held_back_because"] = item.held_back_because
+    return plain

@@ -31,11 +31,19 @@ def test_text_for_people(facts_file: str, capsys: pytest.CaptureFixture[str]) ->
     output = capsys.readouterr()
     lines = output.out.splitlines()
     assert "[BG-20]" in output.out
-    assert "WORTH KNOWING NEXT" in output.out
+    assert lines[0].startswith("ANSWER  ")
     assert "Research use only, not for diagnosis" in " ".join(lines[-3:])
-    assert "What are the implications of basal ganglia calcifications? (2025-05-20" in output.out
     assert output.err == ""
     assert max(map(len, lines)) <= 140
+
+
+def test_everything_behind_the_page(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(facts_file, "--all") == 0
+    output = capsys.readouterr().out
+    assert "What are the implications of basal ganglia calcifications? (Dr.Oracle, 2025-05-20" in output
+    assert "answer written by a machine" in output
+    assert "SUGGESTED, ALL" in output
+    assert "UNKNOWN, THE MOST DECISIVE FIRST" in output
 
 
 def test_json_for_machines(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:

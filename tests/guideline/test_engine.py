@@ -137,24 +137,32 @@ def test_the_report_object_is_the_contracts() -> None:
         "ruleset",
         "version",
         "sha256",
+        "rules_added",
+        "rules_left_out",
+        "page",
         "recommendations",
         "needs_input",
         "conflicts",
         "not_applicable",
     ]
     for item in given["recommendations"]:
-        assert list(item) == ["id", "kind", "text", "urgency", "covers", "because", "source"]
+        keys = ["id", "topic", "state", "kind", "text", "priority", "priority_why", "covers", "because", "source"]
+        assert list(item)[: len(keys)] == keys
+        assert set(list(item)[len(keys) :]) <= {"cautions", "result", "held_back_because"}
         assert item["source"]["document"]
         assert item["source"]["section"]
         assert item["source"]["facts"] == item["covers"]
+    for line in given["page"]:
+        assert list(line) == ["group", "topic", "text", "rules", "covers", "because"]
+        assert line["text"]
     assert all(set(need) == {"fact", "would_decide"} for need in given["needs_input"])
     assert json.loads(json.dumps(given, allow_nan=False)) == given
     assert len(given["sha256"]) == 64
 
 
 def test_urgent_things_come_first() -> None:
-    facts = {"findings": [{"site": "dura", "present": True}], "conditions": {"venous_thrombosis": True}}
-    urgencies = [item.urgency for item in recommend(facts).recommendations]
+    facts = {"findings": [{"site": "dura", "present": True}], "conditions": {"cerebral_venous_thrombosis": True}}
+    urgencies = [item.priority for item in recommend(facts).recommendations if item.state == "suggested"]
     assert urgencies == sorted(urgencies, key=["urgent", "soon", "routine"].index)
     assert urgencies[0] == "urgent"
 
@@ -164,7 +172,10 @@ def test_explain_shows_each_condition_with_value_origin_and_source() -> None:
     told = explain("DU-32", facts)
     assert told.rule == "dura-gadolinium"
     assert told.result is True
-    questions = {part.fact: part for part in told.tree.parts[1].parts}
+    reduced = told.tree.parts[1]
+    known, filtration = reduced.parts
+    questions = {part.fact: part for part in known.parts[1].parts} | {filtration.fact: filtration}
+    assert told.outcome.startswith("suggested, soon (harm that can be avoided)")
     assert questions["egfr"].value == 28
     assert questions["egfr"].origin == "stated"
     assert questions["egfr"].question == "estimated glomerular filtration rate below 60 mL/min/1.73 m2"

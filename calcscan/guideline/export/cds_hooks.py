@@ -5,20 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from calcscan.guideline.facts.vocabulary import vocabulary
-from calcscan.guideline.model import DISCLAIMER, Because, Guidance, Recommendation, Urgency
+from calcscan.guideline.model import DISCLAIMER, Guidance, Priority, Recommendation
+from calcscan.guideline.wording import reason
 
 _SUMMARY_CHARACTERS = 139
 """CDS Hooks asks for a summary of fewer than 140 characters."""
-_INDICATORS = {Urgency.URGENT: "critical", Urgency.SOON: "warning", Urgency.ROUTINE: "info"}
-
-
-def reason(because: Because) -> str:
-    """One fact that a suggestion rests on, in words."""
-    kind = vocabulary().kinds.get(because.fact)
-    value = {True: "yes", False: "no"}.get(because.value) if isinstance(because.value, bool) else because.value
-    detail = f"; {because.detail}" if because.detail else ""
-    return f"{kind.label if kind else because.fact}: {value} ({because.origin}{detail})"
+_INDICATORS = {Priority.URGENT: "critical", Priority.SOON: "warning", Priority.ROUTINE: "info"}
 
 
 def citation(item: Recommendation) -> str:
@@ -39,7 +31,7 @@ def _card(item: Recommendation, guidance: Guidance) -> dict[str, Any]:
     return {
         "summary": textwrap.shorten(item.text, _SUMMARY_CHARACTERS, placeholder=" …"),
         "detail": "\n\n".join(detail),
-        "indicator": _INDICATORS[item.urgency],
+        "indicator": _INDICATORS[item.priority],
         "source": {"label": item.source.document},
     }
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calcscan.guideline.export.cds_hooks import citation, reason
-from calcscan.guideline.model import DISCLAIMER, Guidance, NeedsInput, Recommendation, RuleKind, Urgency
+from calcscan.guideline.export.cds_hooks import citation
+from calcscan.guideline.model import DISCLAIMER, Guidance, NeedsInput, Priority, Recommendation, RuleKind
+from calcscan.guideline.wording import reason
 
 Resource = dict[str, Any]
 
-_PRIORITIES = {Urgency.URGENT: "urgent", Urgency.SOON: "asap", Urgency.ROUTINE: "routine"}
+_PRIORITIES = {Priority.URGENT: "urgent", Priority.SOON: "asap", Priority.ROUTINE: "routine"}
 _MODULE = "urn:calcscan:guideline:{name}|{version}"
 _SUBJECT = {"display": "the person examined"}
 _UCUM = "http://unitsofmeasure.org"
@@ -134,7 +135,7 @@ def _service_request(item: Recommendation) -> Resource:
         "id": f"request-{item.id}",
         "status": "draft",
         "intent": "proposal",
-        "priority": _PRIORITIES[item.urgency],
+        "priority": _PRIORITIES[item.priority],
         "code": {"text": item.text},
         "subject": _SUBJECT,
         "reasonCode": [{"text": reason(because)} for because in item.because],
@@ -154,7 +155,7 @@ def _action(item: Recommendation, request: Resource | None) -> Resource:
         "title": item.kind.replace("_", " "),
         "description": item.text,
         "textEquivalent": "; ".join([item.text, *(f"because {reason(because)}" for because in item.because)]),
-        "priority": _PRIORITIES[item.urgency],
+        "priority": _PRIORITIES[item.priority],
         "documentation": [{"type": "citation", "citation": citation(item)}],
     }
     return {**out, "resource": _reference(request)} if request else out

@@ -6,31 +6,31 @@ import textwrap
 from collections.abc import Sequence
 
 from calcscan.guideline.explain import Explained, Explanation
-from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.model import (
     DISCLAIMER,
     Conflict,
     ConflictKind,
+    Group,
     Guidance,
-    NeedsInput,
+    PageLine,
+    Priority,
     Recommendation,
-    RuleKind,
-    Urgency,
+    State,
 )
+from calcscan.guideline.wording import label
 
 _HEADINGS = {
-    RuleKind.WORKUP_LABORATORY: "Laboratory",
-    RuleKind.WORKUP_IMAGING: "Imaging",
-    RuleKind.WORKUP_CLINICAL: "History and examination",
-    RuleKind.REFERRAL: "Referral",
-    RuleKind.MANAGEMENT: "Management",
-    RuleKind.CAUSE: "Possible causes",
-    RuleKind.FOLLOW_UP: "Follow-up",
-    RuleKind.CAVEAT: "Keep in mind",
+    Group.ANSWER: "ANSWER",
+    Group.NOW: "NOW",
+    Group.NEXT: "NEXT",
+    Group.DONE: "DONE",
+    Group.ASK: "ASK",
+    Group.KEEP_IN_MIND: "MIND",
 }
-_MARKS = {Urgency.URGENT: "!!", Urgency.SOON: "! ", Urgency.ROUTINE: "- "}
+_STATES = {State.SUGGESTED: "SUGGESTED", State.DONE: "DONE", State.HELD_BACK: "HELD BACK"}
+_MARKS = {Priority.URGENT: "!!", Priority.SOON: "! ", Priority.ROUTINE: "- "}
 _RESULTS = {True: "yes", False: "no", None: "unknown"}
-_ASKED = 8
+_INDENT = 8
 WIDTH = 120
 
 
@@ -38,46 +38,72 @@ def _fold(text: str, first: str, rest: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False)
 
 
-def _label(path: str) -> str:
-    kind = vocabulary().kinds.get(path)
-    return kind.label if kind else path
+def _ids(covers: Sequence[str], rules: Sequence[str] = ()) -> str:
+    """What a line cites: facts of the documents, or the rules where it states none."""
+    cited = covers or rules
+    return f" [{', '.join(cited)}]" if cited else ""
 
 
-def _ids(covers: Sequence[str]) -> str:
-    return f" [{', '.join(covers)}]" if covers else ""
+def page_lines(lines: Sequence[PageLine], width: int = WIDTH) -> list[str]:
+    """The page as text: each group named once, each line with its reasons and its sources."""
+    out, before = [], None
+    for line in lines:
+        heading = _HEADINGS[line.group] if line.group is not before else ""
+        before = line.group
+        shows_reason = line.because and line.group is not Group.DONE
+        reasons = f" (because: {'; '.join(line.because)})" if shows_reason else ""
+        text = line.text + reasons + _ids(line.covers, line.rules)
+        out.append(_fold(text, heading.ljust(_INDENT), " " * _INDENT, width))
+    return out
 
 
-def _suggestion(item: Recommendation) -> str:
-    """A rule's text without its first word, which stands once above all of them."""
-    text = item.text.removeprefix("Consider").lstrip(" ,")
-    return text[:1].upper() + text[1:].removesuffix(".") + _ids(item.covers)
+def render(guidance: Guidance, width: int = WIDTH, *, everything: bool = False) -> str:
+    """The page, and with `everything` all that lies behind it: every rule that applies, what is unknown, and where
+    sources disagree."""
+    lines = page_lines(guidance.page, width)
+    if everything:
+        lines += _everything(guidance, width)
+    lines.append(_footer(guidance, everything))
+    lines.append(_fold(DISCLAIMER, "", "", width))
+    return "\n".join(lines) + "\n"
 
 
-def _grouped(items: Sequence[Recommendation], width: int) -> list[str]:
-    lines = ["CONSIDER"]
-    for kind, heading in _HEADINGS.items():
-        of_kind = [item for item in items if item.kind == kind]
-        if of_kind:
-            lines.append(heading)
-            lines += [_fold(_suggestion(item), f" {_MARKS[item.urgency]} ", "    ", width) for item in of_kind]
+def _footer(guidance: Guidance, everything: bool) -> str:
+    shown = {rule for line in guidance.page for rule in line.rules}
+    more = [item for item in guidance.recommendations if item.id not in shown]
+    rules = f"rules {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
+    if guidance.rules_added:
+        rules += f"; with {', '.join(guidance.rules_added)}"
+    if guidance.rules_left_out:
+        rules += f"; without {', '.join(guidance.rules_left_out)}"
+    if everything or not more:
+        return f"({rules}; one rule in full: --explain ID; one source: --source ID)"
+    return f"({len(more)} more: --all; why: --explain ID; source: --source ID; {rules})"
+
+
+def _everything(guidance: Guidance, width: int) -> list[str]:
+    lines = []
+    for state, heading in _STATES.items():
+        items = [item for item in guidance.recommendations if item.state is state]
+        lines += [f"{heading}, ALL"] * bool(items)
+        lines += [_fold(_item(item), f" {_MARKS[item.priority]} ", "    ", width) for item in items]
+    if guidance.needs_input:
+        lines.append("UNKNOWN, THE MOST DECISIVE FIRST (rules that it could settle)")
+        unknown = "; ".join(f"{label(need.fact)} ({len(need.would_decide)})" for need in guidance.needs_input)
+        lines.append(_fold(unknown, " -  ", "    ", width))
+    lines += _disagree(guidance.conflicts, width)
+    documents = sorted({f"{_prefix(item)}  {item.source.document}{_dated(item)}" for item in guidance.recommendations})
+    if documents:
+        lines += ["SOURCES", *(_fold(document, " ", "     ", width) for document in documents)]
+    lines.append("!! urgent, ! soon, - routine: calcscan's own priority, for the reason given in --json")
     return lines
 
 
-def _asked(needs: Sequence[NeedsInput], width: int) -> list[str]:
-    if not needs:
-        return []
-    places = [need for need in needs if need.fact.endswith(".present")]
-    others = [need for need in needs if not need.fact.endswith(".present")]
-    lines = ["WORTH KNOWING NEXT (rules that it could settle)"]
-    if others:
-        shown = "; ".join(f"{_label(need.fact)} ({len(need.would_decide)})" for need in others[:_ASKED])
-        more = f"; and {len(others) - _ASKED} more" if len(others) > _ASKED else ""
-        lines.append(_fold(shown + more, " -  ", "    ", width))
-    if places:
-        sites = vocabulary().sites
-        names = ", ".join(sites[need.fact.split(".")[1]].label for need in places)
-        lines.append(_fold(f"Calcification, present or not, at: {names}", " -  ", "    ", width))
-    return lines
+def _item(item: Recommendation) -> str:
+    text = item.text + _ids(item.covers, (item.id,))
+    if item.state is State.DONE:
+        return f"{text}: {item.result}"
+    return f"{text}: {item.held_back_because}" if item.state is State.HELD_BACK else text
 
 
 def _disagree(conflicts: Sequence[Conflict], width: int) -> list[str]:
@@ -87,28 +113,8 @@ def _disagree(conflicts: Sequence[Conflict], width: int) -> list[str]:
             sides = " / ".join(f"{side.text} ({side.origin})" for side in conflict.sides)
         else:
             sides = " / ".join(side.text + _ids(side.covers) for side in conflict.sides)
-        lines.append(_fold(f"{conflict.text} {sides}", " ~  ", "    ", width))
+        lines.append(_fold(f"{conflict.text} {sides}. {conflict.handling}", " ~  ", "    ", width))
     return lines
-
-
-def render(guidance: Guidance, width: int = WIDTH) -> str:
-    """Everything that guidance says, on about one screen."""
-    items = guidance.recommendations
-    lines = _grouped(items, width) if items else ["Nothing to consider from what is known."]
-    lines += _asked(guidance.needs_input, width) + _disagree(guidance.conflicts, width)
-    if items:
-        documents = sorted({f"{_prefix(item)}  {item.source.document}{_dated(item)}" for item in items})
-        lines += ["SOURCES", *(_fold(document, " ", "     ", width) for document in documents)]
-        lines.append(
-            "!! urgent, ! soon, - routine. Why a line is there: --explain with its id, such as " + _first_id(items)
-        )
-    lines.append(f"Rules: {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}")
-    lines.append(_fold(DISCLAIMER, "", "", width))
-    return "\n".join(lines) + "\n"
-
-
-def _first_id(items: Sequence[Recommendation]) -> str:
-    return (*items[0].covers, items[0].id)[0]
 
 
 def _prefix(item: Recommendation) -> str:
@@ -117,7 +123,8 @@ def _prefix(item: Recommendation) -> str:
 
 
 def _dated(item: Recommendation) -> str:
-    return " (" + ", ".join(part for part in (item.source.date, item.source.status) if part) + ")"
+    source = item.source
+    return " (" + ", ".join(part for part in (source.publisher, source.date, source.nature or source.status) if part) + ")"
 
 
 def _branches(node: Explained, depth: int, width: int) -> list[str]:
@@ -141,6 +148,8 @@ def render_explanation(explanation: Explanation, width: int = WIDTH) -> str:
             f"{explanation.rule}: {head}",
             _fold(explanation.text, "  ", "  ", width),
             *_branches(explanation.tree, 1, width),
+            *(["  ruled out by:", *_branches(explanation.unless, 1, width)] if explanation.unless else []),
+            _fold(explanation.outcome, "  outcome: ", "    ", width),
             _fold(f"Source: {source.document} ({dated})", "  ", "    ", width),
             _fold(f"Section: {source.section}{_ids(source.facts)}", "  ", "    ", width),
             f"  {explanation.ruleset} {explanation.version}, sha256 {explanation.sha256[:12]}",

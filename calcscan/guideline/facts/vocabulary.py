@@ -110,7 +110,6 @@ class Vocabulary:
     attributes: Mapping[str, FactKind]
     sites: Mapping[str, SiteKind]
     groups: Mapping[str, tuple[str, ...]]
-    concepts: Mapping[str, Mapping[str, Any]]
     implies: tuple[tuple[str, str], ...]
     inferences: tuple[Inference, ...]
     thresholds: Mapping[str, Threshold]
@@ -194,7 +193,6 @@ def vocabulary() -> Vocabulary:
         attributes=attributes,
         sites=sites,
         groups=MappingProxyType({name: tuple(members) for name, members in table["group"].items()}),
-        concepts=MappingProxyType(table["concept"]),
         implies=tuple(table["implies"].items()),
         inferences=msgspec.convert(table["inference"], tuple[Inference, ...]),
         thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),

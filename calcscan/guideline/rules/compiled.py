@@ -89,10 +89,11 @@ class CompiledConditions:
         wanted = negate(value) if step.op == "not" else value
         return [leaf for part in step.parts if truths[part] is wanted for leaf in self.reasons(part, truths)]
 
-    def deciders(self, roots: Iterable[int], truths: Sequence[Truth]) -> list[int]:
-        """For each of these trees, all unknown, which single facts could settle it: bits over `facts`."""
+    def deciders(self, roots: Iterable[int], truths: Sequence[Truth]) -> list[tuple[int, int]]:
+        """For each of these trees, all unknown, which single facts could make it true, and which false: bits over
+        `facts`."""
         known = dict(self._leaf_masks)
-        return [makes_true | makes_false for makes_true, makes_false in (self._masks(n, truths, known) for n in roots)]
+        return [self._masks(n, truths, known) for n in roots]
 
     def _masks(self, index: int, truths: Sequence[Truth], known: dict[int, tuple[int, int]]) -> tuple[int, int]:
         """The facts that could make an unknown step true, and those that could make it false, each on its own."""

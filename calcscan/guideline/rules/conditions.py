@@ -5,7 +5,7 @@
 { fact = "egfr", below = "egfr_reduced" }         it compares with a named threshold: below, at_least, above
 { site = "dura", isolated = true }                a finding, of which this holds, at the site or in the group
 { stated = "soft_tissue" }                        the same, but only if a person stated it
-{ sites_of = "brain", at_least = 2 }              findings at so many sites of the group
+{ sites_of = "brain", at_least = 2 }              findings at so many sites of the group, of which other things may be asked
 { all = […] }, { any = […] }, { not = {…} }, { concept = "…" }
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from calcscan.errors import RulesetError
@@ -20,6 +21,7 @@ from calcscan.guideline import logic
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, FactType, nearest, vocabulary
 from calcscan.guideline.logic import Truth
+from calcscan.knowledge.entries import read_toml
 
 COMPARISONS = ("below", "at_least", "above")
 
@@ -117,11 +119,6 @@ def sites_of(name: object, where: str) -> tuple[str, ...]:
     raise _refuse(f"unknown site or group {name!r}", where, nearest(str(name), (*words.sites, *words.groups)))
 
 
-def _present(site: str) -> Leaf:
-    path = f"{FINDINGS}.{site}.present"
-    return Leaf(fact=path, key=path, op="is", values=(True,))
-
-
 def _finding(given: Mapping[str, Any], where: str) -> Node:
     word = "stated" if "stated" in given else "site"
     options = []
@@ -139,10 +136,11 @@ def _finding(given: Mapping[str, Any], where: str) -> Node:
 
 def _several(given: Mapping[str, Any], where: str) -> Branch:
     count = given.get("at_least")
-    if set(given) != {"sites_of", "at_least"} or isinstance(count, bool) or not isinstance(count, int):
+    if isinstance(count, bool) or not isinstance(count, int):
         raise _refuse("not a count of sites", where, 'such as { sites_of = "brain", at_least = 2 }')
-    parts = tuple(_present(site) for site in sites_of(given["sites_of"], f"{where}.sites_of"))
-    return Branch(op="at_least", parts=parts, count=count)
+    marks = {name: wanted for name, wanted in given.items() if name not in ("sites_of", "at_least")}
+    sites = sites_of(given["sites_of"], f"{where}.sites_of")
+    return Branch(op="at_least", parts=tuple(_finding({"site": site, **marks}, where) for site in sites), count=count)
 
 
 def _branch(op: str, given: Mapping[str, Any], where: str) -> Branch:
@@ -155,11 +153,16 @@ def _branch(op: str, given: Mapping[str, Any], where: str) -> Branch:
     return Branch(op=op, parts=parts, label=str(given.get("label", "")))
 
 
+@cache
+def concepts() -> Mapping[str, Mapping[str, Any]]:
+    """The conditions that several rules share, by name (`knowledge/rules/concepts.toml`)."""
+    return read_toml("rules/concepts.toml")
+
+
 def _concept(name: object, where: str) -> Node:
-    concepts = vocabulary().concepts
-    if not isinstance(name, str) or name not in concepts:
-        raise _refuse(f"unknown concept {name!r}", f"{where}.concept", nearest(str(name), concepts))
-    return parse(concepts[name], f"concept.{name}")
+    if not isinstance(name, str) or name not in concepts():
+        raise _refuse(f"unknown concept {name!r}", f"{where}.concept", nearest(str(name), concepts()))
+    return parse(concepts()[name], f"concept.{name}")
 
 
 def parse(given: object, where: str) -> Node:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.engine import build_case
-from calcscan.guideline.facts.vocabulary import knowledge_text, vocabulary
-from calcscan.guideline.rules.conditions import parse, truth
+from calcscan.guideline.facts.vocabulary import knowledge_text
+from calcscan.guideline.rules.conditions import concepts, parse, truth
 from calcscan.guideline.rules.examples import examples
-from calcscan.guideline.rules.read import Rule, SourceDocument, load_toml, parse_rule, parse_source_document
+from calcscan.guideline.rules.read import load_toml, parse_rule, parse_source_document
+from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import parse_context, parse_divergences, read_text, shipped_texts
 
 
@@ -58,14 +59,15 @@ def _coverage(document: SourceDocument, rules: Iterable[Rule], context: Iterable
 
 def _twins(rules: Iterable[Rule]) -> Iterator[Problem]:
     seen: dict[str, Rule] = {}
-    said: dict[str, Rule] = {}
+    said: dict[tuple[str, tuple[tuple[str, ...], ...]], Rule] = {}
     for rule in rules:
         if rule.id in seen:
             yield Problem(where=rule.where, what=f"a second rule called {rule.id!r}", hint=seen[rule.id].where)
-        if rule.text in said:
-            yield Problem(where=rule.where, what=f"says the same as {said[rule.text].id!r}")
+        words = rule.text, rule.asks
+        if words in said:
+            yield Problem(where=rule.where, what=f"says the same as {said[words].id!r}")
         seen.setdefault(rule.id, rule)
-        said.setdefault(rule.text, rule)
+        said.setdefault(words, rule)
 
 
 def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule], list[Problem]]:
@@ -90,9 +92,9 @@ def _one_file(text: str, name: str, context: Iterable[str]) -> tuple[list[Rule],
 
 def _shared_files() -> Iterator[Problem]:
     """The concepts of the vocabulary, and the conflicts."""
-    for name, concept in vocabulary().concepts.items():
+    for name, concept in concepts().items():
         try:
-            parse(concept, f"facts.toml: concept.{name}")
+            parse(concept, f"concepts.toml: {name}")
         except RulesetError as error:
             yield _problem(error)
     try:

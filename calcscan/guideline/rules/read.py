@@ -4,60 +4,29 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Region, nearest, vocabulary
-from calcscan.guideline.model import RuleKind, Source, Urgency
-from calcscan.guideline.rules.conditions import Node, parse, sites_of
+from calcscan.guideline.model import Priority, RuleKind, Source
+from calcscan.guideline.rules.conditions import Node, leaves, parse, sites_of
+from calcscan.guideline.rules.layout import layout
+from calcscan.guideline.rules.rule import Answer, HoldBack, Raise, Rule, RulesFile, SourceDocument
 from calcscan.guideline.rules.safety import check_safety
 
-_DOCUMENT_KEYS = ("key", "title", "date", "status", "version", "facts", "origin", "stated_twice")
-_RULE_KEYS = ("id", "kind", "urgency", "covers", "section", "sites", "text", "when", "intervention", "citation")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceDocument:
-    """A source document and the ids of the facts in it. `origin` is `seed`, `literature` or `local`."""
-
-    key: str
-    title: str
-    date: str
-    status: str
-    version: str
-    facts: tuple[str, ...]
-    stated_twice: tuple[str, ...]
-    """The facts that two rules state on purpose."""
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One rule, as read. `where` is its file and address."""
-
-    id: str
-    kind: RuleKind
-    urgency: Urgency
-    text: str
-    covers: tuple[str, ...]
-    sites: tuple[str, ...]
-    places: frozenset[str]
-    """`sites`, with the groups among them spelt out."""
-    body_only: bool
-    """Whether all of them lie outside the skull and its vessels."""
-    intervention: str
-    when: Node
-    source: Source
-    where: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulesFile:
-    """One rules file, as read."""
-
-    document: SourceDocument
-    rules: tuple[Rule, ...]
+_DOCUMENT_KEYS = (
+    "key", "title", "publisher", "address", "nature", "date", "status", "version", "facts", "origin", "stated_twice",
+    "general",
+)  # fmt: skip
+_RULE_KEYS = (
+    "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page", "off_page",
+    "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention", "citation",
+)  # fmt: skip
+VERBS = (
+    "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Consider", "Control", "Correct", "Discuss", "Examine", "Expect",
+    "Follow", "Image", "Keep", "Leave", "Look", "Measure", "Refer", "Review", "Take care", "Think of", "Treat", "Watch",
+)  # fmt: skip
+"""What a rule's text begins with: a thing to consider, said by its verb."""
 
 
 def _text(table: Mapping[str, Any], key: str, where: str) -> str:
@@ -90,18 +59,29 @@ def _one_of(table: Mapping[str, Any], key: str, known: tuple[str, ...], where: s
     return word
 
 
+def _yes_no(table: Mapping[str, Any], key: str, where: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise RulesetError(f"{key!r} is neither true nor false", where=f"{where}.{key}")
+    return value
+
+
 def parse_source_document(given: object, where: str) -> SourceDocument:
     """The `[document]` table of a rules file."""
     table = _known_keys(given, _DOCUMENT_KEYS, where)
     return SourceDocument(
         key=_text(table, "key", where),
         title=_text(table, "title", where),
+        publisher=str(table.get("publisher", "")),
+        address=str(table.get("address", "")),
+        nature=str(table.get("nature", "")),
         date=str(table.get("date", "")),
         status=_text(table, "status", where),
         version=str(table.get("version", "")),
         facts=_texts(table, "facts", where),
         stated_twice=_texts(table, "stated_twice", where),
-        origin=str(table.get("origin", "seed")),
+        origin=str(table.get("origin", "local")),
+        general=_yes_no(table, "general", where),
     )
 
 
@@ -115,12 +95,71 @@ def _cited(rule: Mapping[str, Any], document: SourceDocument, where: str) -> Sou
         if fact not in document.facts:
             hint = nearest(fact, document.facts)
             raise RulesetError(f"the document has no fact {fact!r}", where=f"{where}.covers", hint=hint)
-    title = document.title if covers else str(citation)
-    section = _text(rule, "section", where)
-    return Source(document=title, section=section, facts=covers, date=document.date, status=document.status)
+    return Source(
+        document=document.title if covers else str(citation),
+        section=_text(rule, "section", where),
+        facts=covers,
+        date=document.date,
+        status=document.status,
+        publisher=document.publisher,
+        address=document.address,
+        nature=document.nature,
+    )
 
 
-def parse_rule(given: object, document: SourceDocument, where: str) -> Rule:
+def _node(table: Mapping[str, Any], key: str, where: str) -> Node | None:
+    return parse(table[key], f"{where}.{key}") if key in table else None
+
+
+def _raised(rule: Mapping[str, Any], where: str) -> Raise | None:
+    if "raise" not in rule:
+        return None
+    where = f"{where}.raise"
+    table = _known_keys(rule["raise"], ("to", "why", "when"), where)
+    to = Priority(_one_of(table, "to", tuple(Priority), where))
+    return Raise(to=to, why=_text(table, "why", where), when=parse(table.get("when"), f"{where}.when"))
+
+
+def _hold_back(rule: Mapping[str, Any], where: str) -> HoldBack | None:
+    if "hold_back" not in rule:
+        return None
+    where = f"{where}.hold_back"
+    table = _known_keys(rule["hold_back"], ("why", "when"), where)
+    return HoldBack(why=_text(table, "why", where), when=parse(table.get("when"), f"{where}.when"))
+
+
+def _answer(rule: Mapping[str, Any], where: str) -> Answer | None:
+    if "answer" not in rule:
+        return None
+    where = f"{where}.answer"
+    table = _known_keys(rule["answer"], ("rank", "text", "only", "unless"), where)
+    rank = table.get("rank")
+    if isinstance(rank, bool) or not isinstance(rank, int):
+        raise RulesetError("'rank' is not a whole number", where=f"{where}.rank", hint="the highest leads the page")
+    text, only, unless = _text(table, "text", where), _node(table, "only", where), _node(table, "unless", where)
+    return Answer(rank=rank, text=text, only=only, unless=unless)
+
+
+def _asks(rule: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
+    asks = tuple(tuple(item.split("|")) for item in _texts(rule, "asks", where))
+    kinds = vocabulary().kinds
+    for path in (path for ask in asks for path in ask):
+        if path not in kinds:
+            raise RulesetError(f"unknown fact {path!r}", where=f"{where}.asks", hint=nearest(path, kinds))
+    return asks
+
+
+def _why(rule: Mapping[str, Any], priority: Priority, where: str) -> str:
+    """Whatever is more than routine gives its own reason."""
+    if "why" in rule:
+        return _text(rule, "why", where)
+    if priority is not Priority.ROUTINE:
+        hint = "say why, in a few words: no source names a priority, so the reason is this file's own"
+        raise RulesetError(f"priority {priority.value!r} without a reason", where=f"{where}.why", hint=hint)
+    return layout().priorities[priority].why
+
+
+def parse_rule(given: object, document: SourceDocument, where: str, number: int = 0) -> Rule:
     """One `[[rule]]` of a rules file.
 
     Raises `RulesetError`, with the address, for what is unknown, missing, without a source, or past a guard.
@@ -129,27 +168,47 @@ def parse_rule(given: object, document: SourceDocument, where: str) -> Rule:
     name = _text(table, "id", where)
     where = f"{where} {name}"
     text = _text(table, "text", where)
-    if not text.startswith("Consider"):
-        raise RulesetError("a rule suggests, it never orders", where=f"{where}.text", hint="begin with 'Consider'")
+    if not text.startswith(VERBS):
+        hint = "begin with one of: " + ", ".join(VERBS)
+        raise RulesetError("a rule begins with what is to be considered", where=f"{where}.text", hint=hint)
     sites = _texts(table, "sites", where)
     places = frozenset(place for site in sites for place in sites_of(site, f"{where}.sites"))
     if not places:
         raise RulesetError("a rule without sites", where=f"{where}.sites", hint="name sites or a group of sites")
     if "when" not in table:
         raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
+    priority = Priority(_one_of(table, "priority", tuple(Priority), where))
+    on_page = table.get("on_page", True)
+    when = parse(table["when"], f"{where}.when")
     rule = Rule(
         id=name,
+        topic=_one_of({"topic": "other", **table}, "topic", tuple(layout().topics), where),
         kind=RuleKind(_one_of(table, "kind", tuple(RuleKind), where)),
-        urgency=Urgency(_one_of(table, "urgency", tuple(Urgency), where)),
+        priority=priority,
+        why=_why(table, priority, where),
+        raised=_raised(table, where),
         text=text,
+        page_text=None if "page_text" not in table else str(table["page_text"]),
+        on_page=on_page if isinstance(on_page, bool) else parse(on_page, f"{where}.on_page"),
+        off_page=_node(table, "off_page", where),
+        answer=_answer(table, where),
+        asks=_asks(table, where),
+        uses=_texts(table, "uses", where),
+        cautions=str(table.get("cautions", "")),
+        reassures=_yes_no(table, "reassures", where),
+        general=document.general,
         covers=_texts(table, "covers", where),
         sites=sites,
         places=places,
         body_only=all(vocabulary().sites[place].place is Region.BODY for place in places),
         intervention=str(table.get("intervention", "")),
-        when=parse(table["when"], f"{where}.when"),
+        when=when,
+        rests_on=frozenset(leaf.fact for leaf in leaves(when)),
+        unless=_node(table, "unless", where),
+        hold_back=_hold_back(table, where),
         source=_cited(table, document, where),
         where=where,
+        number=number,
     )
     check_safety(rule.when, rule.text, rule.intervention, sites, where)
     return rule
@@ -173,5 +232,5 @@ def parse_rules(text: str, name: str) -> RulesFile:
     given = table.get("rule", [])
     if not isinstance(given, list):
         raise RulesetError("'rule' is not a list of tables", where=name, hint="write [[rule]]")
-    rules = tuple(parse_rule(rule, document, f"{name}: rule[{n}]") for n, rule in enumerate(given))
+    rules = tuple(parse_rule(rule, document, f"{name}: rule[{n}]", n) for n, rule in enumerate(given))
     return RulesFile(document=document, rules=rules)

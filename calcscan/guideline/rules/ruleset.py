@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,14 +12,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import knowledge_text, nearest
+from calcscan.guideline.facts.vocabulary import knowledge_text, nearest, vocabulary
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Node, parse
-from calcscan.guideline.rules.read import Rule, RulesFile, SourceDocument, load_toml, parse_rules
+from calcscan.guideline.rules.read import load_toml, parse_rules
+from calcscan.guideline.rules.rule import Rule, RulesFile, SourceDocument
 from calcscan.knowledge.settings import Table
 
 E = TypeVar("E", bound=Table)
 SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
+_DEFAULT_FILES = (*SEED_FILES, "guards")
+_SHARED = ("facts.toml", "units.toml", "rules/concepts.toml", "rules/page.toml")
+_AGAINST_REASSURANCE = {"concept": "speaks_against_reassurance"}
+_POSSIBLE_BLOOD = {"fact": "imaging.possible_haemorrhage"}
 _MAX_BYTES = 1_000_000
 
 
@@ -58,6 +63,20 @@ class Divergence:
     when: Node
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRoots:
+    """Where each condition of a rule stands among the compiled ones; -1: it has none."""
+
+    when: int
+    unless: int
+    raised: int
+    hold_back: int
+    on_page: int
+    off_page: int
+    answer_only: int
+    answer_unless: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ruleset:
     """Rules ready to be asked. `context` says of each fact id that is no rule why it is none."""
@@ -69,11 +88,84 @@ class Ruleset:
     rules: tuple[Rule, ...]
     divergences: tuple[Divergence, ...]
     context: Mapping[str, str]
+    added: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @cached_property
+    def _trees(self) -> tuple[list[Node], tuple[RuleRoots, ...]]:
+        """Every condition in one list, and where each rule's stand in it."""
+        trees = [parse(_AGAINST_REASSURANCE, "reassurance"), parse(_POSSIBLE_BLOOD, "blood")]
+        trees += [item.when for item in self.divergences]
+
+        def place(node: Node | None) -> int:
+            if node is None:
+                return -1
+            trees.append(node)
+            return len(trees) - 1
+
+        places = tuple(
+            RuleRoots(
+                when=place(rule.when),
+                unless=place(rule.unless),
+                raised=place(rule.raised.when if rule.raised else None),
+                hold_back=place(rule.hold_back.when if rule.hold_back else None),
+                on_page=place(None if isinstance(rule.on_page, bool) else rule.on_page),
+                off_page=place(rule.off_page),
+                answer_only=place(rule.answer.only if rule.answer else None),
+                answer_unless=place(rule.answer.unless if rule.answer else None),
+            )
+            for rule in self.rules
+        )
+        return trees, places
 
     @cached_property
     def compiled(self) -> CompiledConditions:
-        """The rules' conditions, then the divergences'."""
-        return CompiledConditions([rule.when for rule in self.rules] + [item.when for item in self.divergences])
+        """All conditions, those that `reassurance_root` and the others name among them."""
+        return CompiledConditions(self._trees[0])
+
+    @cached_property
+    def roots(self) -> tuple[RuleRoots, ...]:
+        """For each rule, the steps of its conditions."""
+        at = self.compiled.roots
+
+        def step(place: int) -> int:
+            return -1 if place < 0 else at[place]
+
+        return tuple(
+            RuleRoots(
+                when=step(places.when),
+                unless=step(places.unless),
+                raised=step(places.raised),
+                hold_back=step(places.hold_back),
+                on_page=step(places.on_page),
+                off_page=step(places.off_page),
+                answer_only=step(places.answer_only),
+                answer_unless=step(places.answer_unless),
+            )
+            for places in self._trees[1]
+        )
+
+    @property
+    def reassurance_root(self) -> int:
+        """The step that blocks what reassures."""
+        return self.compiled.roots[0]
+
+    @property
+    def blood_root(self) -> int:
+        """The step for a density that could be blood."""
+        return self.compiled.roots[1]
+
+    @property
+    def divergence_roots(self) -> Sequence[int]:
+        """The steps of the divergences' conditions."""
+        return self.compiled.roots[2 : 2 + len(self.divergences)]
+
+    @cached_property
+    def sites_with_a_document(self) -> frozenset[str]:
+        """The sites of which a document speaks that is about them, not about deposits in general."""
+        everywhere = len(vocabulary().sites)
+        own = (rule.places for rule in self.rules if rule.covers and not rule.general)
+        return frozenset(place for places in own if len(places) < everywhere for place in places)
 
     def rule(self, name: str) -> Rule:
         """The rule of that id, or the first one that covers the fact of that id."""
@@ -89,11 +181,15 @@ class Ruleset:
         raise RulesetError(f"no rule {name!r}", where=name, hint=nearest(name, known))
 
     def without(self, names: Iterable[str]) -> Ruleset:
-        """The same rules, leaving out those of these ids."""
-        dropped = {self.rule(name).id for name in names}
+        """The same rules, leaving out those of these ids; the checksum is that of what is left."""
+        dropped = sorted({self.rule(name).id for name in names})
         if not dropped:
             return self
-        return replace(self, rules=tuple(rule for rule in self.rules if rule.id not in dropped))
+        digest = hashlib.sha256("\0".join([self.sha256, *dropped]).encode())
+        kept = tuple(rule for rule in self.rules if rule.id not in dropped)
+        return replace(
+            self, rules=kept, sha256=digest.hexdigest(), left_out=tuple(sorted({*self.left_out, *dropped}))
+        )
 
 
 def read_text(path: Path) -> str:
@@ -158,26 +254,27 @@ def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
     every = {**texts, **extra}
     parsed: list[RulesFile] = [parse_rules(text, name) for name, text in every.items()]
     conflicts, context = knowledge_text("rules/conflicts.toml"), knowledge_text("rules/context.toml")
-    shared = [knowledge_text("facts.toml"), knowledge_text("units.toml"), conflicts, context]
+    shared = [*map(knowledge_text, _SHARED), conflicts, context]
     digest = hashlib.sha256()
     for text in [*shared, *(text for _, text in sorted(every.items()))]:
         digest.update(text.replace("\r\n", "\n").encode())
         digest.update(b"\0")
     about = load_toml(context, "context.toml")
     return Ruleset(
-        name=about["ruleset"]["name"] + "".join(f"+{file.document.key}" for file in parsed[len(SEED_FILES) :]),
+        name=about["ruleset"]["name"] + "".join(f"+{file.document.key}" for file in parsed[len(_DEFAULT_FILES) :]),
         version=about["ruleset"]["version"],
         sha256=digest.hexdigest(),
         documents=tuple(file.document for file in parsed),
         rules=_unique(rule for file in parsed for rule in file.rules),
         divergences=parse_divergences(conflicts, "conflicts.toml"),
         context=parse_context(about, "context.toml"),
+        added=tuple(extra),
     )
 
 
 def shipped_texts(*, literature: bool) -> dict[str, str]:
     """The rules files that calcscan ships, by file name."""
-    names = (*SEED_FILES, "literature") if literature else SEED_FILES
+    names = (*_DEFAULT_FILES, "literature") if literature else _DEFAULT_FILES
     return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
 
 

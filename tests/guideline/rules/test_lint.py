@@ -25,7 +25,7 @@ facts = ["L-1"]
 [[rule]]
 id = "local-1"
 kind = "management"
-urgency = "routine"
+priority = "routine"
 covers = ["L-1"]
 section = "1"
 sites = ["SITE"]
@@ -86,7 +86,7 @@ def test_the_shipped_rules_are_clean() -> None:
         (local("Consider it.", '{ concept = "worry" }'), "when.concept", "unknown concept"),
         (local("Consider it.", '{ site = "skin", colour = true }'), "when.colour", "unknown fact"),
         (local("Consider it.", "{ when = 1 }"), "when", "unknown condition"),
-        (local("Do it.", '{ site = "skin" }'), "local-1.text", "never orders"),
+        (local("Do it.", '{ site = "skin" }'), "local-1.text", "begins with what is to be considered"),
         (
             local("Consider it.", '{ site = "skin" }').replace('covers = ["L-1"]', ""),
             "rule[0] local-1",

@@ -46,7 +46,7 @@ class Keys:
         found: dict[str, tuple[str, object]] = {}
         for key, value in table.items():
             at = f"{where}.{key}" if where else key
-            name = key if names.get(key) == key else names.get(spelling(key))
+            name = names.get(key) or names.get(spelling(key))
             if name is None:
                 of = "laboratory value" if section == "labs" else "fact"
                 self.unknown(f"unknown {of} {key!r}", at, _elsewhere(key, section) or nearest_spelling(key, names))

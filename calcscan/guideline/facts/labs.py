@@ -181,7 +181,7 @@ def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str
     instead = _fitting_unit(analyte, low, high) if hardly else None
     if instead is not None:
         what = f"a range from {low:g} to {high:g} {unit} fits no {analyte.label}"
-        hint = f"it looks like {instead}: give range_unit: {instead}"
+        hint = f"it looks like {instead}: give range_unit: {instead}, or mend the unit of both"
         raise FactsError(what, where=f"{where}.range", hint=hint)
     return low * own, high * own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from calcscan.guideline.facts.case import DERIVED, MEASURED, STATED, Case
 from calcscan.guideline.facts.labs import analytes
@@ -85,11 +86,16 @@ def _put_critical(case: Case, name: str, critical: str | None) -> None:
         case.put(path, critical, DERIVED, detail)
 
 
+@cache
+def _critical_paths() -> tuple[tuple[str, str], ...]:
+    return tuple((CRITICAL + name, f"labs.{name}") for name, analyte in analytes().items() if analyte.critical)
+
+
 def put_stated_critical(case: Case) -> None:
     """A value that was said to be dangerously low is low."""
-    for path, value in list(case.values.items()):
-        lab = f"labs.{path.removeprefix(CRITICAL)}"
-        if not path.startswith(CRITICAL) or case.origins[path] == DERIVED or value == NONE:
+    for path, lab in _critical_paths():
+        value = case.values.get(path, NONE)
+        if value == NONE or case.origins[path] == DERIVED:
             continue
         if lab not in case.values:
             case.put(lab, value, DERIVED, f"said to be dangerously {value}")

@@ -48,6 +48,8 @@ def question_about(name: str, result: LabResult, facts: Mapping[str, Value]) -> 
     if not (low or high):
         if beyond is None or not instead or analyte.usual[0] <= beyond <= analyte.usual[1]:
             return None
+        if result.range is not None and result.range[0] < analyte.high and result.range[1] > analyte.low:
+            return None  # the laboratory's range shows that unit and quantity are meant
         explained = analyte.explained_low if beyond < analyte.usual[0] else analyte.explained_high
         if any(facts.get(fact) is True for fact in explained):
             return None
@@ -72,16 +74,16 @@ def judge(name: str, result: LabResult, person: Person) -> Verdict:
         critical = result.critical or (NONE if result.level == "normal" else None)
         return Verdict(level=result.level, critical=critical if has_limits else None)
     fact, analyte = f"labs.{name}", analytes()[name]
+    fitting = fits(analyte, result, person.age, person.sex, person.albumin)
+    levels = {level_in(result, *_as_shown(result, fit), fit.shift) for fit in fitting}
     question = question_about(name, result, person.facts)
-    if question is not None:
-        why = "it can hardly be right, and is not judged until it is confirmed or put right"
+    if question is not None and not (levels == {"normal"} and _plausible(analyte, result)):
+        why = "it can hardly be right: confirm it or put it right"
         return Verdict(
             detail=f"{result.written}: {why}",
             question=question,
             open_value=OpenValue(fact=fact, given=result.written, why=why, settled_by=(fact,)),
         )
-    fitting = fits(analyte, result, person.age, person.sex, person.albumin)
-    levels = {level_in(result, *_as_shown(result, fit), fit.shift) for fit in fitting}
     level = levels.pop() if len(levels) == 1 else None
     if level is None:
         return _undecided(analyte, result, person, fitting)
@@ -96,6 +98,10 @@ def judge(name: str, result: LabResult, person: Person) -> Verdict:
         adjusted=any(fit.label for fit in fitting),
         open_value=open_value,
     )
+
+
+def _plausible(analyte: Analyte, result: LabResult) -> bool:
+    return result.value is not None and analyte.plausible[0] <= result.value <= analyte.plausible[1]
 
 
 def _as_shown(result: LabResult, fit: Fit) -> tuple[float, float]:

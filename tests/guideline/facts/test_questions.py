@@ -75,6 +75,15 @@ def test_what_a_known_disease_explains_is_judged() -> None:
     assert build_case(facts).values["labs.vitamin_d"] == "high"
 
 
+def test_what_the_laboratorys_range_or_a_childs_range_explains_is_judged() -> None:
+    pth = {"value": 45, "unit": "pmol/L", "range": [1.6, 6.9]}
+    assert build_case({"age_years": 52, "labs": {"pth": pth}}).values["labs.pth"] == "high"
+    assert build_case({"age_years": 0.01, "labs": {"phosphate": "2.85 mmol/L"}}).values["labs.phosphate"] == "normal"
+    assert build_case({"age_years": 52, "labs": {"phosphate": "2.85 mmol/L"}}).questions
+    ionised = {"value": 1.22, "unit": "mmol/L", "range": [1.15, 1.33]}
+    assert build_case({"age_years": 52, "labs": {"calcium": ionised}}).questions
+
+
 def test_a_person_can_insist() -> None:
     calcium = {"value": 1.22, "unit": "mmol/L", "confirmed": True}
     case = build_case({"age_years": 52, "labs": {"calcium": calcium}})

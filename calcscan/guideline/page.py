@@ -153,7 +153,7 @@ class _Page:
         lines = []
         for topic, of_topic in by_topic.items():
             of_topic.sort(key=_order)
-            texts = [text for text in dict.fromkeys(self._said(one) for one in of_topic) if text]
+            texts = self._texts(of_topic)
             if texts:
                 urgency = min(list(Priority).index(one.item.priority) for one in of_topic)
                 lines.append((urgency, list(layout().topics).index(topic), self._topic_line(topic, of_topic, texts)))
@@ -163,17 +163,22 @@ class _Page:
         to_do = [one for one in members if one.rule.kind not in _KEPT_IN_MIND]
         groups = [layout().priorities[one.item.priority].group for one in to_do]
         group = min(groups, key=list(Group).index) if groups else Group.KEEP_IN_MIND
-        cautions = dict.fromkeys(self._caution(rule) for one in members for rule in self._cautions(one))
         lead = layout().topics[topic].lead if members[0].rule.page_text is not None else ""
-        whole = joined([lead + texts[0], *texts[1:], *cautions])
+        whole = joined([lead + texts[0], *texts[1:]])
         return self._line(group, topic, whole, members)
 
     def _said(self, one: Applied) -> str:
         text = one.rule.text if one.rule.page_text is None else one.rule.page_text
         return filled(text, one.rule, self.case, self.sites).removesuffix(".")
 
-    def _cautions(self, one: Applied) -> list[Rule]:
-        return [self.ruleset.rule(caution.rule) for caution in one.item.cautions]
+    def _texts(self, members: Sequence[Applied]) -> list[str]:
+        """What each says, with its cautions right behind it, and nothing twice."""
+        texts: list[str] = []
+        for one in members:
+            said = self._said(one)
+            warned = [self._caution(self.ruleset.rule(caution.rule)) for caution in one.item.cautions] if said else []
+            texts += [text for text in (said, *warned) if text and text not in texts]
+        return texts
 
     def _caution(self, rule: Rule) -> str:
         text = rule.text if rule.page_text is None else rule.page_text
@@ -198,7 +203,7 @@ class _Page:
         """What is known of what was to be asked, measured or looked for; every laboratory value that was given."""
         shown = list(dict.fromkeys(result for one in self.done for result in results(one.rule, self.case)))
         named = {path for one in self.done for ask in one.rule.asks for path in ask}
-        others = [*(f"labs.{name}" for name in self.case.labs), "egfr"]
+        others = [path for path in vocabulary().kinds if path.startswith("labs.") or path == "egfr"]
         shown += [value_in_words(path, self.case) for path in others if path not in named and is_known(path, self.case)]
         if not shown:
             return []
@@ -211,7 +216,9 @@ class _Page:
 
     def _ask_line(self, answers: Sequence[Applied]) -> list[PageLine]:
         """What the person can be asked: first what would change the most pressing line. Where the answer reassures,
-        nothing is asked for its own sake."""
+        nothing is asked for its own sake, and nothing at all beside an answer that stands alone."""
+        if any(_rank(one) >= self.size.alone_from_rank for one in answers):
+            return []
         if not self.sites:
             known = any(self.case.values.get(f"{FINDINGS}.{site}.present") is False for site in self.case.sites)
             text = "Where calcification was found"
@@ -222,7 +229,8 @@ class _Page:
         decisive = [] if settled else self._decisive()
         known = [path for path in decisive if path.startswith("conditions.")]
         others = [path for path in decisive if path not in known]
-        settling = [by for value in self.case.open_values for by in value.settled_by[:1] if by != value.fact]
+        unused = sorted(self.case.open_values, key=lambda value: value.fact)
+        settling = [by for value in unused for by in value.settled_by[:1] if by != value.fact]
         settling = [path for path in settling if not is_known(path, self.case)]
         asked = list(dict.fromkeys([*settling, *others, *open_asks, *known]))[: self.size.asked_at_most]
         if not asked:

@@ -9,6 +9,7 @@ from calcscan.errors import FactsError
 from calcscan.guideline.facts.case import Ignored
 from calcscan.guideline.facts.names import nearest_spelling, spelling
 from calcscan.guideline.facts.quantity import refuse_cut_off
+from calcscan.guideline.facts.values import is_unknown
 from calcscan.guideline.facts.vocabulary import vocabulary
 
 
@@ -50,7 +51,9 @@ class Keys:
             if name is None:
                 of = "laboratory value" if section == "labs" else "fact"
                 self.unknown(f"unknown {of} {key!r}", at, _elsewhere(key, section) or nearest_spelling(key, names))
-            elif name in found and found[name][1] != value:
+            elif name in found and is_unknown(value):
+                continue
+            elif name in found and not is_unknown(found[name][1]) and found[name][1] != value:
                 first = found[name][0]
                 raise FactsError(f"one fact under two names, {first} and {at}", where=at, hint="keep one of them")
             else:

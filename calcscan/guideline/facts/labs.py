@@ -172,15 +172,12 @@ def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str
     if given.get("range") is None:
         return None
     low, high, written = read_range(given["range"], f"{where}.range")
-    said = given.get("range_unit") or written
-    if said:
-        factor = factor_of(analyte.per, said, analyte.label, f"{where}.range_unit")
-        return low * factor, high * factor
-    own = analyte.per[plain_unit(unit)]
+    said = given.get("range_unit") or written or unit
+    own = factor_of(analyte.per, said, analyte.label, f"{where}.range_unit")
     hardly = _TOUCHING * analyte.high <= low * own or high * own <= analyte.low  # nobody's, unless a child's
     instead = _fitting_unit(analyte, low, high) if hardly else None
     if instead is not None:
-        what = f"a range from {low:g} to {high:g} {unit} fits no {analyte.label}"
+        what = f"a range from {low:g} to {high:g} {said} fits no {analyte.label}"
         hint = f"it looks like {instead}: give range_unit: {instead}, or mend the unit of both"
         raise FactsError(what, where=f"{where}.range", hint=hint)
     return low * own, high * own

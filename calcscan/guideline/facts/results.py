@@ -44,10 +44,12 @@ def _person(case: Case) -> Person:
     by = {rule.by: case.labs.get(rule.by) for rule in adjustments().values()}
     albumin = by.get("albumin")
     usable = albumin is not None and question_about("albumin", albumin, case.values) is None
+    number = albumin.exact if albumin is not None and usable else None
     return Person(
         age=None if age is None else float(age),
         sex=None if sex is None else str(sex),
-        albumin=albumin.exact if albumin is not None and usable else None,
+        albumin=number,
+        albumin_without_number=albumin is not None and number is None and albumin.level != "normal",
         facts=case.values,
     )
 

@@ -15,11 +15,13 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What decides which range fits. `albumin` is in g/L, and missing if it is a word, a bound or in question."""
+    """What decides which range fits. `albumin` is in g/L; `albumin_without_number` says
+    that it was given, but as a word other than normal, as a bound, or in question."""
 
     age: float | None = None
     sex: str | None = None
     albumin: float | None = None
+    albumin_without_number: bool = False
     facts: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -148,13 +150,16 @@ def _albumin_would_decide(analyte: Analyte, result: LabResult, person: Person, l
     if rule is None or (person.age is not None and person.age < adult_from_years()):
         return None
     albumin = analytes()[rule.by]
+    by = (f"labs.{rule.by}", "labs.ionised_calcium")
+    if person.albumin_without_number:
+        why = f"not adjusted: {albumin.label} was not given as a number that can be used"
+        return OpenValue(fact=f"labs.{analyte.name}", given=result.written, why=why, settled_by=by, level=level)
     for value in (albumin.low, albumin.high):
         fit = adult_fit(analyte, value)
         if result.range is not None:
             fit = Fit(*result.range, "the laboratory's range", "", fit.shift)
         if level_in(result, *_as_shown(result, fit), fit.shift) != level:
             why = f"not adjusted: a normal {albumin.label} could change the verdict"
-            by = (f"labs.{rule.by}", "labs.ionised_calcium")
             return OpenValue(fact=f"labs.{analyte.name}", given=result.written, why=why, settled_by=by, level=level)
     return None
 

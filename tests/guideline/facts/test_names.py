@@ -75,6 +75,8 @@ def test_one_fact_under_two_names_is_refused_unless_both_say_the_same() -> None:
         read_statements({"labs": {"PTH": "low", "pth": "high"}})
     assert refused.value.where == "labs.pth"
     assert read_statements({"labs": {"PTH": "low", "pth": "low"}}).labs["pth"].level == "low"
+    assert read_statements({"labs": {"PTH": None, "pth": "low"}}).labs["pth"].level == "low"
+    assert read_statements({"labs": {"PTH": "low", "pth": "unknown"}}).labs["pth"].level == "low"
     with pytest.raises(FactsError, match="egfr and eGFR"):
         read_statements({"egfr": 30, "eGFR": 31})
 

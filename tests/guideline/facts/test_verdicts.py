@@ -61,6 +61,10 @@ def test_albumin_is_asked_for_where_it_would_decide() -> None:
         {"calcium": "8.7 mg/dL", "ionised_calcium": "1.2 mmol/L"},
     ):
         assert not labs(60, **sure).open_values, sure
+    for no_number in ("low", "<20 g/L", "7.5 g/L"):
+        case = labs(60, calcium="2.4 mmol/L", albumin=no_number)
+        assert "was not given as a number" in {value.fact: value.why for value in case.open_values}["labs.calcium"]
+    assert not labs(60, calcium="2.4 mmol/L", albumin="normal").open_values
 
 
 def test_adjusted_and_ionised_calcium_that_disagree_are_a_dispute_and_unadjusted_gives_way() -> None:
@@ -267,6 +271,8 @@ def test_the_laboratorys_range_has_a_unit(given: dict[str, Any], level: str) -> 
         ("phosphate", {"value": 3.5, "unit": "mg/dL", "range": [0.8, 1.5]}, "mmol/L"),
         ("phosphate", {"value": 1.1, "unit": "mmol/L", "range": [2.5, 4.5]}, "mg/dL"),
         ("magnesium", {"value": 0.8, "unit": "mmol/L", "range": [1.7, 2.4]}, "m"),
+        ("calcium", {"value": 2.4, "unit": "mmol/L", "range": "2.2-2.6 mg/dL"}, "mmol/L"),
+        ("calcium", {"value": 2.4, "unit": "mmol/L", "range": [2.2, 2.6], "range_unit": "mg/dL"}, "mmol/L"),
         ("pth", {"value": 40, "unit": "pg/mL", "range": [1.6, 6.9]}, "pmol/L"),
         ("pth", {"value": 4.2, "unit": "pmol/L", "range": [15, 65]}, "pg/mL"),
         ("vitamin_d", {"value": 30, "unit": "ng/mL", "range": [50, 125]}, "nmol/L"),

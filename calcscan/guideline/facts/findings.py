@@ -25,11 +25,12 @@ def _site(given: object, where: str, keys: Keys) -> str | None:
     words = vocabulary()
     if not isinstance(given, str):
         raise FactsError("a finding without its site", where=where, hint="known: " + ", ".join(words.sites))
-    name = words.spellings["sites"].get(spelling(given))
+    spellings = words.spellings["sites"]
+    name = spellings.get(given) or spellings.get(spelling(given))
     if name is not None:
         return name
     known_as = words.site_aliases.get(given.strip().lower())
-    hint = f"write {known_as!r}" if known_as else nearest_spelling(given, words.spellings["sites"])
+    hint = f"write {known_as!r}" if known_as else nearest_spelling(given, spellings)
     keys.unknown(f"unknown site {given!r}", where, hint)
     return None
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calcscan.errors import FactsError
 from calcscan.guideline.facts.case import Ignored
 from calcscan.guideline.facts.names import nearest_spelling, spelling
+from calcscan.guideline.facts.quantity import refuse_cut_off
+from calcscan.guideline.facts.values import is_unknown
 from calcscan.guideline.facts.vocabulary import vocabulary
-
-_CUT_OFF = re.compile(r"\d+(\s*[^\s\d].*)?")
 
 
 @dataclass(slots=True)
@@ -33,15 +32,10 @@ class Keys:
             return {}
         if not isinstance(given, Mapping):
             raise FactsError(f"{given!r} is not a table of facts", where=where, hint="write name: value lines")
-        before = ""
-        for key, value in given.items():
+        refuse_cut_off(given, where)
+        for key in given:
             if not isinstance(key, str):
                 raise FactsError(f"the name {key!r} is not text", where=where, hint="write name: value lines")
-            if value is None and before and _CUT_OFF.fullmatch(key):  # {calcium: 7,6 mg/dL} is two entries in YAML
-                written = f"{given[before]},{key}"
-                hint = f"in braces a comma ends the value: write {before}: '{written}', or use a decimal point"
-                raise FactsError(f"{key!r} is no name", where=f"{where}.{before}", hint=hint)
-            before = key
         return given
 
     def named(self, table: Mapping[str, object], section: str, where: str) -> dict[str, tuple[str, object]]:
@@ -53,11 +47,13 @@ class Keys:
         found: dict[str, tuple[str, object]] = {}
         for key, value in table.items():
             at = f"{where}.{key}" if where else key
-            name = key if names.get(key) == key else names.get(spelling(key))
+            name = names.get(key) or names.get(spelling(key))
             if name is None:
                 of = "laboratory value" if section == "labs" else "fact"
                 self.unknown(f"unknown {of} {key!r}", at, _elsewhere(key, section) or nearest_spelling(key, names))
-            elif name in found and found[name][1] != value:
+            elif name in found and is_unknown(value):
+                continue
+            elif name in found and not is_unknown(found[name][1]) and found[name][1] != value:
                 first = found[name][0]
                 raise FactsError(f"one fact under two names, {first} and {at}", where=at, hint="keep one of them")
             else:

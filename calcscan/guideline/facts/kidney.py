@@ -61,7 +61,7 @@ def _question(case: Case) -> None:
     written = f"{value:g} mL/min/1.73 m2"
     text = f"Is a filtration of {written} right? It could be a creatinine: give labs.creatinine with its unit."
     case.questions.append(Question(id="question:egfr", text=text, fact=EGFR, value=written, urgent=too_low))
-    why = "it can hardly be right, and is not judged until it is confirmed or put right"
+    why = "it can hardly be right: confirm it or put it right"
     case.details[EGFR] = f"{written}: {why}"
     case.open_values.append(OpenValue(fact=EGFR, given=written, why=why, settled_by=(EGFR,)))
     case.given.setdefault(EGFR, value)

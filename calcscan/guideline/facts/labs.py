@@ -10,12 +10,22 @@ from typing import Any
 
 from calcscan.errors import FactsError
 from calcscan.guideline.facts.names import nearest
-from calcscan.guideline.facts.quantity import Quantity, factor_of, plain_unit, read_number, read_quantity, read_range
+from calcscan.guideline.facts.quantity import (
+    Quantity,
+    factor_of,
+    plain_unit,
+    read_number,
+    read_quantity,
+    read_range,
+    refuse_cut_off,
+)
 from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 LEVELS = ("low", "normal", "high")
 _CRITICAL = {"criticallylow": "low", "criticallyhigh": "high"}
+_TOUCHING = 0.95
+"""A laboratory's range that begins at this share of the upper limit of the adult range lies beside it."""
 _KEYS = ("value", "unit", "range", "range_unit", "confirmed")
 
 
@@ -145,6 +155,16 @@ def _quantity(analyte: Analyte, given: Mapping[str, Any], where: str) -> Quantit
     return read
 
 
+def _fitting_unit(analyte: Analyte, low: float, high: float) -> str | None:
+    """The unit in which two limits come closest to the adult range, if their middle lies in it."""
+
+    def away(per: float) -> float:
+        return abs(low * per - analyte.low) + abs(high * per - analyte.high)
+
+    fitting = [unit for unit, per in analyte.per.items() if analyte.low <= (low + high) / 2 * per <= analyte.high]
+    return _shown_unit(analyte, min(fitting, key=lambda unit: away(analyte.per[unit]))) if fitting else None
+
+
 def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str) -> tuple[float, float] | None:
     """The laboratory's own range in the analyte's unit.
 
@@ -152,22 +172,19 @@ def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str
     if given.get("range") is None:
         return None
     low, high, written = read_range(given["range"], f"{where}.range")
-    said = given.get("range_unit") or written
-    if said:
-        factor = factor_of(analyte.per, said, analyte.label, f"{where}.range_unit")
-        return low * factor, high * factor
-    own = analyte.per[plain_unit(unit)]
-    if low * own >= analyte.high or high * own <= analyte.low:  # nobody's, unless a child's
-        for other, per in analyte.per.items():
-            if analyte.low <= (low + high) / 2 * per <= analyte.high:
-                shown = _shown_unit(analyte, other)
-                what = f"a range from {low:g} to {high:g} {unit} fits no {analyte.label}"
-                hint = f"it looks like {shown}: give range_unit: {shown}"
-                raise FactsError(what, where=f"{where}.range", hint=hint)
+    said = given.get("range_unit") or written or unit
+    own = factor_of(analyte.per, said, analyte.label, f"{where}.range_unit")
+    hardly = _TOUCHING * analyte.high <= low * own or high * own <= analyte.low  # nobody's, unless a child's
+    instead = _fitting_unit(analyte, low, high) if hardly else None
+    if instead is not None:
+        what = f"a range from {low:g} to {high:g} {said} fits no {analyte.label}"
+        hint = f"it looks like {instead}: give range_unit: {instead}, or mend the unit of both"
+        raise FactsError(what, where=f"{where}.range", hint=hint)
     return low * own, high * own
 
 
 def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
+    refuse_cut_off(given, where)
     for key in given:
         if key not in _KEYS:
             raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=nearest(str(key), _KEYS))

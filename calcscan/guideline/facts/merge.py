@@ -18,6 +18,7 @@ from calcscan.guideline.facts.case import (
 from calcscan.guideline.facts.contradictions import put_contradictions
 from calcscan.guideline.facts.isolated import put_isolated
 from calcscan.guideline.facts.kidney import put_filtration
+from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.results import put_results, put_stated_critical
 from calcscan.guideline.facts.statements import Statements
 from calcscan.guideline.facts.values import Value
@@ -46,9 +47,10 @@ _AGE_SLACK_YEARS = 1.0
 def build(stated: Statements, measured: Statements | None = None) -> Case:
     """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
     image = measured or Statements()
+    labs = {**image.labs, **stated.labs}
     case = Case(
         sites=stated.sites | image.sites,
-        labs={**image.labs, **stated.labs},
+        labs={name: labs[name] for name in analytes() if name in labs},  # in one order, however they were given
         ignored=(*image.ignored, *stated.ignored),
     )
     for path, value in image.values.items():

@@ -54,7 +54,7 @@ def aliases(kind: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def spellings(names: Iterable[str], others: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
-    """The name by each of its spellings.
+    """The name by each of its spellings, as they are after `spelling`, and by itself.
 
     Raises
     ------
@@ -63,6 +63,7 @@ def spellings(names: Iterable[str], others: Mapping[str, Iterable[str]]) -> Mapp
     """
     found: dict[str, str] = {}
     for name in names:
+        found[name] = name
         for spelt in (name, *others.get(name, ())):
             key = spelling(spelt)
             if found.setdefault(key, name) != name:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from calcscan.errors import FactsError
 from calcscan.guideline.facts.names import nearest
@@ -14,6 +15,7 @@ BOUNDS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">=", 
 _WRITTEN = re.compile(r"\s*(<=|>=|=<|=>|[<>≤≥])?\s*([-+]?\d[\d.,]*)\s*(.*?)\s*", re.DOTALL)
 _DECIMAL = re.compile(r"([-+]?\d+)(?:([.,])(\d+))?")
 _RANGE = re.compile(r"\s*(\d[\d.,]*)\s*(?:-|–|—|\bto\b)\s*(\d[\d.,]*)\s*(.*?)\s*", re.DOTALL)
+_CUT_OFF = re.compile(r"\d+(\s*[^\s\d].*)?")
 _THOUSANDS = 3
 _LARGEST = 1e9
 
@@ -25,6 +27,20 @@ class Quantity:
     number: float
     bound: str = ""
     unit: str = ""
+
+
+def refuse_cut_off(given: Mapping[Any, object], where: str) -> None:
+    """Refuses what YAML makes of a decimal comma in braces: `{calcium: 7,6 mg/dL}` is two entries, the second a number
+    without a value.
+
+    Raises `FactsError`.
+    """
+    before = ""
+    for key, value in given.items():
+        if value is None and before and _CUT_OFF.fullmatch(str(key)):
+            hint = f"in braces a comma ends the value: write {before}: '{given[before]},{key}', or a decimal point"
+            raise FactsError(f"{str(key)!r} is no name", where=f"{where}.{before}", hint=hint)
+        before = key
 
 
 def plain_unit(unit: str) -> str:

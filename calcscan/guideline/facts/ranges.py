@@ -16,6 +16,8 @@ from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 _SEXES = ("F", "M")
+_DIGITS = 9
+"""2.40 - 0.20 is 2.20, not a hair less."""
 
 
 class RangeSource(Table, frozen=True, kw_only=True):
@@ -162,7 +164,7 @@ def level_in(result: LabResult, low: float, high: float, shift: float = 0.0) -> 
     ('low', None)
     """
     assert result.value is not None
-    value, bound = result.value + shift, result.bound
+    value, bound = (round(result.value + shift, _DIGITS) if shift else result.value), result.bound
     least = -math.inf if bound[:1] == "<" else value
     most = math.inf if bound[:1] == ">" else value
     if most < low or (bound == "<" and value <= low):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from calcscan.guideline.facts.case import DERIVED, MEASURED, STATED, Case
 from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.ranges import adjustments
-from calcscan.guideline.facts.verdict import Person, Verdict, judge, question_about
+from calcscan.guideline.facts.verdict import NONE, Person, Verdict, judge, question_about
 
 _TOTAL, _IONISED = "labs.calcium", "labs.ionised_calcium"
 CRITICAL = "critical."
@@ -43,10 +44,12 @@ def _person(case: Case) -> Person:
     by = {rule.by: case.labs.get(rule.by) for rule in adjustments().values()}
     albumin = by.get("albumin")
     usable = albumin is not None and question_about("albumin", albumin, case.values) is None
+    number = albumin.exact if albumin is not None and usable else None
     return Person(
         age=None if age is None else float(age),
         sex=None if sex is None else str(sex),
-        albumin=albumin.exact if albumin is not None and usable else None,
+        albumin=number,
+        albumin_without_number=albumin is not None and number is None and albumin.level != "normal",
         facts=case.values,
     )
 
@@ -85,11 +88,16 @@ def _put_critical(case: Case, name: str, critical: str | None) -> None:
         case.put(path, critical, DERIVED, detail)
 
 
+@cache
+def _critical_paths() -> tuple[tuple[str, str], ...]:
+    return tuple((CRITICAL + name, f"labs.{name}") for name, analyte in analytes().items() if analyte.critical)
+
+
 def put_stated_critical(case: Case) -> None:
     """A value that was said to be dangerously low is low."""
-    for path, value in list(case.values.items()):
-        lab = f"labs.{path.removeprefix(CRITICAL)}"
-        if not path.startswith(CRITICAL) or case.origins[path] == DERIVED or value == "neither":
+    for path, lab in _critical_paths():
+        value = case.values.get(path, NONE)
+        if value == NONE or case.origins[path] == DERIVED:
             continue
         if lab not in case.values:
             case.put(lab, value, DERIVED, f"said to be dangerously {value}")

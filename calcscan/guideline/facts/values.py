@@ -9,7 +9,7 @@ from typing import Any
 
 from calcscan.errors import FactsError
 from calcscan.guideline.facts.names import nearest
-from calcscan.guideline.facts.quantity import Quantity, factor_of, plain_unit, read_quantity
+from calcscan.guideline.facts.quantity import Quantity, factor_of, plain_unit, read_quantity, refuse_cut_off
 from calcscan.guideline.facts.vocabulary import FactKind, FactType, vocabulary
 
 Value = bool | float | str
@@ -60,6 +60,7 @@ def read_number(kind: FactKind, value: object, where: str) -> NumberGiven:
     """
     given, confirmed, unit = value, False, ""
     if isinstance(value, Mapping):
+        refuse_cut_off(value, where)
         for key in value:
             if key not in _KEYS:
                 raise FactsError(f"unknown key {key!r}", where=f"{where}.{key}", hint=nearest(str(key), _KEYS))

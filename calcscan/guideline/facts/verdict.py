@@ -10,22 +10,24 @@ from calcscan.guideline.facts.labs import Analyte, LabResult, analytes, ordinary
 from calcscan.guideline.facts.ranges import Fit, adjustments, adult_fit, adult_from_years, fits, level_in
 from calcscan.guideline.facts.values import Value
 
-NEITHER = "neither"
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What decides which range fits. `albumin` is in g/L, and missing if it is a word, a bound or in question."""
+    """What decides which range fits. `albumin` is in g/L; `albumin_without_number` says
+    that it was given, but as a word other than normal, as a bound, or in question."""
 
     age: float | None = None
     sex: str | None = None
     albumin: float | None = None
+    albumin_without_number: bool = False
     facts: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a value comes out as. `critical` is low, high, neither or unknown; `adjusted` if albumin was reckoned in."""
+    """What a value comes out as. `critical` is low, high, none or unknown; `adjusted` if albumin was reckoned in."""
 
     level: str | None = None
     critical: str | None = None
@@ -48,14 +50,17 @@ def question_about(name: str, result: LabResult, facts: Mapping[str, Value]) -> 
     if not (low or high):
         if beyond is None or not instead or analyte.usual[0] <= beyond <= analyte.usual[1]:
             return None
+        if result.range is not None and result.range[0] < analyte.high and result.range[1] > analyte.low:
+            return None  # the laboratory's range shows that unit and quantity are meant
         explained = analyte.explained_low if beyond < analyte.usual[0] else analyte.explained_high
         if any(facts.get(fact) is True for fact in explained):
             return None
     limits = analyte.critical
     urgent = limits is not None and not limits.low <= value <= limits.high
+    label = f"{analyte.label[0].upper()}{analyte.label[1:]}"
     danger = " If it is, it is dangerous." if urgent else ""
-    other = f" {'; '.join(instead)}." if instead else ""
-    text = f"Is a {analyte.label} of {result.written} right?{danger}{other[:2].upper()}{other[2:]}"
+    other = f" But {', and '.join(instead)}." if instead else ""
+    text = f"{label} of {result.written}: is that right?{danger}{other}"
     fact = f"labs.{name}"
     return Question(id=f"question:{fact}", text=text, fact=fact, value=result.written, urgent=urgent)
 
@@ -68,19 +73,19 @@ def judge(name: str, result: LabResult, person: Person) -> Verdict:
     """
     if result.value is None:
         has_limits = analytes()[name].critical is not None
-        critical = result.critical or (NEITHER if result.level == "normal" else None)
+        critical = result.critical or (NONE if result.level == "normal" else None)
         return Verdict(level=result.level, critical=critical if has_limits else None)
     fact, analyte = f"labs.{name}", analytes()[name]
+    fitting = fits(analyte, result, person.age, person.sex, person.albumin)
+    levels = {level_in(result, *_as_shown(result, fit), fit.shift) for fit in fitting}
     question = question_about(name, result, person.facts)
-    if question is not None:
-        why = "it can hardly be right, and is not judged until it is confirmed or put right"
+    if question is not None and not (levels == {"normal"} and _plausible(analyte, result)):
+        why = "it can hardly be right: confirm it or put it right"
         return Verdict(
             detail=f"{result.written}: {why}",
             question=question,
             open_value=OpenValue(fact=fact, given=result.written, why=why, settled_by=(fact,)),
         )
-    fitting = fits(analyte, result, person.age, person.sex, person.albumin)
-    levels = {level_in(result, *_as_shown(result, fit), fit.shift) for fit in fitting}
     level = levels.pop() if len(levels) == 1 else None
     if level is None:
         return _undecided(analyte, result, person, fitting)
@@ -97,6 +102,10 @@ def judge(name: str, result: LabResult, person: Person) -> Verdict:
     )
 
 
+def _plausible(analyte: Analyte, result: LabResult) -> bool:
+    return result.value is not None and analyte.plausible[0] <= result.value <= analyte.plausible[1]
+
+
 def _as_shown(result: LabResult, fit: Fit) -> tuple[float, float]:
     """The limits as they are printed, in three digits of the unit of the value: 1.7 mg/dL isn't below 1.7 to 2.43."""
     return float(f"{fit.low / result.per:.3g}") * result.per, float(f"{fit.high / result.per:.3g}") * result.per
@@ -106,9 +115,9 @@ def _critical(analyte: Analyte, result: LabResult, level: str, shift: float) -> 
     if analyte.critical is None:
         return None
     if level == "normal":
-        return NEITHER
+        return NONE
     beyond = level_in(result, analyte.critical.low, analyte.critical.high, shift)
-    return level if beyond == level else NEITHER if beyond == "normal" else None
+    return level if beyond == level else NONE if beyond == "normal" else None
 
 
 def _undecided(analyte: Analyte, result: LabResult, person: Person, fitting: tuple[Fit, ...]) -> Verdict:
@@ -141,13 +150,16 @@ def _albumin_would_decide(analyte: Analyte, result: LabResult, person: Person, l
     if rule is None or (person.age is not None and person.age < adult_from_years()):
         return None
     albumin = analytes()[rule.by]
+    by = (f"labs.{rule.by}", "labs.ionised_calcium")
+    if person.albumin_without_number:
+        why = f"not adjusted: {albumin.label} was not given as a number that can be used"
+        return OpenValue(fact=f"labs.{analyte.name}", given=result.written, why=why, settled_by=by, level=level)
     for value in (albumin.low, albumin.high):
         fit = adult_fit(analyte, value)
         if result.range is not None:
             fit = Fit(*result.range, "the laboratory's range", "", fit.shift)
         if level_in(result, *_as_shown(result, fit), fit.shift) != level:
             why = f"not adjusted: a normal {albumin.label} could change the verdict"
-            by = (f"labs.{rule.by}", "labs.ionised_calcium")
             return OpenValue(fact=f"labs.{analyte.name}", given=result.written, why=why, settled_by=by, level=level)
     return None
 

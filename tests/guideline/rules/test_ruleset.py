@@ -133,6 +133,7 @@ NO_RULE_YET = {
     "conditions.earlier_haemorrhage",
     "conditions.pregnancy",
     "symptoms.ataxia",
+    "symptoms.severe_pain",
     "symptoms.tinnitus",
     "medications.thiazide",
     "medications.loop_diuretic",

@@ -78,8 +78,10 @@ def _print(report: str, result: Result, args: argparse.Namespace) -> None:
     if args.json:
         sys.stdout.write(report)
         return
+    from calcscan.guideline.export.text import page_block
     from calcscan.report.build import build_report
-    from calcscan.report.text import summary_text
+    from calcscan.report.text import SUMMARY_WIDTH, summary_text
 
-    terminal.write_text(summary_text(build_report(result, keep_ids=args.keep_ids)))
+    page = page_block(result.guidance, SUMMARY_WIDTH)
+    terminal.write_text(summary_text(build_report(result, keep_ids=args.keep_ids), page))
     terminal.write_text(f"\nwritten to {args.out}\n")

@@ -15,6 +15,8 @@ from calcscan.guideline.needs import ranked_needs
 from calcscan.guideline.page import page
 from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
+_STATES = {state: place for place, state in enumerate(State)}
+_PRIORITIES = {priority: place for place, priority in enumerate(Priority)}
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
 
 
@@ -87,14 +89,14 @@ def recommend(
 
 
 def _order(item: Recommendation) -> tuple[int, int, str]:
-    return tuple(State).index(item.state), tuple(Priority).index(item.priority), item.id
+    return _STATES[item.state], _PRIORITIES[item.priority], item.id
 
 
 def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
     truths = ruleset.compiled.run(case.values)
     judged = judge(case, ruleset, truths)
-    needs = ranked_needs(judged, ruleset.compiled, truths, case)
+    needs = ranked_needs(judged, ruleset.compiled, truths)
     shown = [item for item, root in zip(ruleset.divergences, ruleset.divergence_roots, strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,

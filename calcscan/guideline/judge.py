@@ -12,7 +12,7 @@ from calcscan.guideline.model import Because, Caution, NotApplicable, Priority, 
 from calcscan.guideline.rules.conditions import Leaf
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import RuleRoots, Ruleset
-from calcscan.guideline.wording import is_known, label, listed, value_in_words
+from calcscan.guideline.wording import is_known, known_facts, label, listed, value_in_words
 
 _PATTERN = (".symmetric", ".bilateral")
 _BLOOD = "one density could be blood: that is read first, and what rests on the calcification waits"
@@ -36,6 +36,10 @@ class Judgement:
     applied: tuple[Applied, ...]
     excluded: tuple[NotApplicable, ...]
     undecided: tuple[tuple[Rule, int], ...]
+    sites: frozenset[str]
+    """Where something was found."""
+    known: frozenset[str]
+    """The facts of which something was said, even a laboratory value that could not be judged."""
 
 
 class Reasons:
@@ -65,6 +69,7 @@ class _Judge:
         self.case, self.ruleset, self.truths = case, ruleset, truths
         self.reasons = Reasons(case)
         self.sites = present_sites(case)
+        self.known = known_facts(case)
         self.blood = truths[ruleset.blood_root] is True
 
     def true(self, root: int) -> bool:
@@ -92,7 +97,7 @@ class _Judge:
 
     def recommendation(self, rule: Rule, roots: RuleRoots) -> Recommendation:
         raised = rule.raised is not None and self.true(roots.raised)
-        open_asks = [ask for ask in rule.asks if not any(is_known(path, self.case) for path in ask)]
+        open_asks = any(self.known.isdisjoint(ask) for ask in rule.asks)
         because = self.reasons(self.leaves(roots.when) + (self.leaves(roots.raised) if raised else []))
         priority = rule.raised.to if rule.raised and raised else rule.priority
         held = self.held_back(rule, roots, priority)
@@ -191,7 +196,13 @@ def judge(case: Case, ruleset: Ruleset, truths: Sequence[Truth]) -> Judgement:
         else:
             excluded.append(NotApplicable(id=rule.id, because=at.because(at.leaves(roots.unless)[0])))
     kept, idle = _with_cautions(applied, case, at.sites)
-    return Judgement(applied=kept, excluded=(*excluded, *idle), undecided=tuple(undecided))
+    return Judgement(
+        applied=kept,
+        excluded=(*excluded, *idle),
+        undecided=tuple(undecided),
+        sites=at.sites,
+        known=at.known,
+    )
 
 
 def _with_cautions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 
 from calcscan.guideline.facts.case import Case
@@ -11,11 +12,13 @@ from calcscan.guideline.judge import Applied, filled, present_sites, results
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Group, PageLine, Priority, RuleKind, State
 from calcscan.guideline.needs import RankedNeed
-from calcscan.guideline.rules.layout import layout
+from calcscan.guideline.rules.layout import Topic, layout
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import is_known, joined, label, listed, reasons_in_words, sentence, value_in_words
 
+_GROUPS = {group: place for place, group in enumerate(Group)}
+_PRIORITIES = {priority: place for place, priority in enumerate(Priority)}
 _KEPT_IN_MIND = (RuleKind.CAUSE, RuleKind.CAVEAT)
 _ASKED = ("symptoms.", "conditions.", "medications.", "family_history", "age_years", "sex")
 
@@ -66,9 +69,9 @@ class _Page:
         room = self.size.lines_at_most - len(head) - len(tail)
         body = body[:room]
         mind = [*self._held_line(), *mind][: room - len(body)]
-        return tuple(sorted([*head, *body, *tail, *mind], key=lambda line: list(Group).index(line.group)))
+        return tuple(sorted([*head, *body, *tail, *mind], key=lambda line: _GROUPS[line.group]))
 
-    def _topic(self, rule: Rule):  # type: ignore[no-untyped-def]
+    def _topic(self, rule: Rule) -> Topic:
         return layout().topics[rule.topic]
 
     def _true(self, root: int) -> bool:
@@ -97,16 +100,15 @@ class _Page:
         able.sort(key=lambda one: (-_rank(one), one.rule.id))
         chosen: list[Applied] = []
         for one in able:
-            about = one.rule.places & self.sites
-            if not chosen:
-                chosen.append(one)
-            elif self._room_for_second(chosen, one) and about.isdisjoint(chosen[0].rule.places & self.sites):
+            if not chosen or self._room_for_second(chosen, one):
                 chosen.append(one)
         return chosen
 
     def _room_for_second(self, chosen: Sequence[Applied], one: Applied) -> bool:
-        alone = _rank(chosen[0]) >= self.size.alone_from_rank
-        return not alone and len(chosen) < 2 and _rank(one) >= self.size.second_answer_from_rank
+        if len(chosen) > 1 or _rank(chosen[0]) >= self.size.alone_from_rank:
+            return False
+        about = one.rule.places & chosen[0].rule.places & self.sites
+        return not about and _rank(one) >= self.size.second_answer_from_rank
 
     def _may_answer(self, one: Applied) -> bool:
         """Not on facts that something contradicts; of a person without symptoms and with one, the symptom counts."""
@@ -117,9 +119,7 @@ class _Page:
 
     def _answer_line(self, answers: Sequence[Applied], beside: Sequence[Applied]) -> PageLine:
         if not answers:
-            return PageLine(
-                group=Group.ANSWER, topic="", text=self._nothing_said(), rules=(), covers=(), because=()
-            )
+            return PageLine(group=Group.ANSWER, topic="", text=self._nothing_said(), rules=(), covers=(), because=())
         texts = []
         for answer in answers:
             assert answer.rule.answer is not None
@@ -147,6 +147,7 @@ class _Page:
 
     def _topics(self, members: Iterable[Applied]) -> list[PageLine]:
         by_topic: dict[str, list[Applied]] = {}
+        topics_in_order = {topic: place for place, topic in enumerate(layout().topics)}
         for one in members:
             if not self._asks_the_person(one.rule):
                 by_topic.setdefault(one.rule.topic, []).append(one)
@@ -155,14 +156,14 @@ class _Page:
             of_topic.sort(key=_order)
             texts = self._texts(of_topic)
             if texts:
-                urgency = min(list(Priority).index(one.item.priority) for one in of_topic)
-                lines.append((urgency, list(layout().topics).index(topic), self._topic_line(topic, of_topic, texts)))
+                urgency = min(_PRIORITIES[one.item.priority] for one in of_topic)
+                lines.append((urgency, topics_in_order[topic], self._topic_line(topic, of_topic, texts)))
         return [line for *_, line in sorted(lines, key=lambda entry: entry[:2])]
 
     def _topic_line(self, topic: str, members: Sequence[Applied], texts: Sequence[str]) -> PageLine:
         to_do = [one for one in members if one.rule.kind not in _KEPT_IN_MIND]
         groups = [layout().priorities[one.item.priority].group for one in to_do]
-        group = min(groups, key=list(Group).index) if groups else Group.KEEP_IN_MIND
+        group = min(groups, key=_GROUPS.__getitem__) if groups else Group.KEEP_IN_MIND
         lead = layout().topics[topic].lead if members[0].rule.page_text is not None else ""
         whole = joined([lead + texts[0], *texts[1:]])
         return self._line(group, topic, whole, members)
@@ -203,7 +204,7 @@ class _Page:
         """What is known of what was to be asked, measured or looked for; every laboratory value that was given."""
         shown = list(dict.fromkeys(result for one in self.done for result in results(one.rule, self.case)))
         named = {path for one in self.done for ask in one.rule.asks for path in ask}
-        others = [path for path in vocabulary().kinds if path.startswith("labs.") or path == "egfr"]
+        others = _measured()
         shown += [value_in_words(path, self.case) for path in others if path not in named and is_known(path, self.case)]
         if not shown:
             return []
@@ -227,12 +228,12 @@ class _Page:
         open_asks = [ask[0] for one in asking for ask in one.rule.asks if not any(is_known(p, self.case) for p in ask)]
         settled = bool(answers) and all(one.rule.reassures for one in answers)
         decisive = [] if settled else self._decisive()
-        known = [path for path in decisive if path.startswith("conditions.")]
-        others = [path for path in decisive if path not in known]
+        disorders = [path for path in decisive if path.startswith("conditions.")]
+        others = [path for path in decisive if path not in disorders]
         unused = sorted(self.case.open_values, key=lambda value: value.fact)
         settling = [by for value in unused for by in value.settled_by[:1] if by != value.fact]
         settling = [path for path in settling if not is_known(path, self.case)]
-        asked = list(dict.fromkeys([*settling, *others, *open_asks, *known]))[: self.size.asked_at_most]
+        asked = list(dict.fromkeys([*settling, *others, *open_asks, *disorders]))[: self.size.asked_at_most]
         if not asked:
             return []
         members = [one for one in asking if any(path in asked for ask in one.rule.asks for path in ask)]
@@ -260,7 +261,8 @@ class _Page:
 
     def _questions(self) -> tuple[list[PageLine], list[PageLine]]:
         """Values that can't be, and facts that contradict each other: those that could be dangerous come first."""
-        urgent, ordinary = [], []
+        urgent: list[PageLine] = []
+        ordinary: list[PageLine] = []
         for question in self.case.questions:
             group = Group.NOW if question.urgent else Group.ASK
             line = PageLine(group=group, topic="", text=sentence(question.text), rules=(), covers=(), because=())
@@ -273,6 +275,12 @@ class _Page:
 
 
 _ASYMPTOMATIC = "symptoms.asymptomatic"
+
+
+@cache
+def _measured() -> tuple[str, ...]:
+    """What a laboratory measures, in the order of the vocabulary."""
+    return tuple(path for path in vocabulary().kinds if path.startswith("labs.") or path == "egfr")
 
 
 def _disputed(case: Case) -> set[str]:

@@ -88,6 +88,11 @@ def is_known(path: str, case: Case) -> bool:
     return case.values.get(path) is not None or (section == "labs" and lab in case.labs)
 
 
+def known_facts(case: Case) -> frozenset[str]:
+    """All facts of which `is_known` holds."""
+    return frozenset(case.values).union(f"labs.{name}" for name in case.labs)
+
+
 def reasons_in_words(because: Iterable[Because], case: Case, at_most: int) -> tuple[str, ...]:
     """The reasons that matter most to a reader: what is beside the finding itself first."""
     paths = [path for path in dict.fromkeys(item.fact for item in because) if not path.startswith("critical.")]

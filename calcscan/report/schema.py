@@ -261,25 +261,53 @@ class BecauseEntry(Part, frozen=True, kw_only=True):
 
 
 class SourceEntry(Part, frozen=True, kw_only=True):
-    """The publication behind a recommendation; `facts` are the ids of its statements."""
+    """The publication behind a recommendation; `facts` are the ids of its statements, `nature` what it is."""
 
     document: str
     section: str
     facts: tuple[str, ...]
     date: str | None
     status: str
+    publisher: str | None
+    address: str | None
+    nature: str | None
+
+
+class CautionEntry(Part, frozen=True, kw_only=True):
+    """What goes with a recommendation so that it does no harm; its words stand at the end of the text, too."""
+
+    rule: str
+    text: str
+    covers: tuple[str, ...]
 
 
 class RecommendationEntry(Part, frozen=True, kw_only=True):
-    """One thing to consider."""
+    """One thing to consider. The priority is calcscan's own, for the reason beside it."""
 
     id: str
+    topic: str
+    state: Literal["suggested", "done", "held_back"]
     kind: str
     text: str
-    urgency: str
+    priority: Literal["urgent", "soon", "routine"]
+    priority_why: str
     covers: tuple[str, ...]
     because: tuple[BecauseEntry, ...]
     source: SourceEntry
+    cautions: tuple[CautionEntry, ...] | UnsetType = UNSET
+    result: Annotated[str | UnsetType, Meta(description="For what is done: what came of it.")] = UNSET
+    held_back_because: str | UnsetType = UNSET
+
+
+class PageLineEntry(Part, frozen=True, kw_only=True):
+    """One line of the page that a person reads: the rules that it joins, and why."""
+
+    group: Literal["answer", "now", "next", "done", "ask", "keep_in_mind"]
+    topic: str
+    text: str
+    rules: tuple[str, ...]
+    covers: tuple[str, ...]
+    because: tuple[str, ...]
 
 
 class NeedsInputEntry(Part, frozen=True, kw_only=True):
@@ -321,7 +349,10 @@ class GuidelineSection(Part, frozen=True, kw_only=True):
 
     ruleset: str
     version: str
-    sha256: Sha256
+    sha256: Annotated[Sha256, Meta(description="Of what is active: rules added and left out count.")]
+    rules_added: tuple[str, ...]
+    rules_left_out: tuple[str, ...]
+    page: Annotated[tuple[PageLineEntry, ...], Meta(description="In order, at most ten lines, the answer first.")]
     recommendations: tuple[RecommendationEntry, ...]
     needs_input: tuple[NeedsInputEntry, ...]
     conflicts: tuple[ConflictEntry, ...]

@@ -8,16 +8,16 @@ from textwrap import wrap
 from calcscan.report.quantities import Grade, Side, State
 from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, SeriesEntry, SiteEntry
 
-_WIDTH = 96
+SUMMARY_WIDTH = 96
 _ORIGINS = {"stated": "stated", "image": "scan", "derived": "concluded"}
-_MOST_SITES, _MOST_ADVICE, _MOST_QUESTIONS, _MOST_LEFT_OUT = 16, 6, 4, 5
+_MOST_SITES, _MOST_LEFT_OUT = 16, 5
 _COLUMNS = (Side.RIGHT, Side.MIDLINE, Side.LEFT)
 """The person's right comes first, as in the pictures."""
 
 
-def summary_text(report: Report) -> str:
-    """The report in brief: trust, volumes by site and side, what to consider first, and the most decisive questions."""
-    blocks = (_head(report), _disagreements(report.guideline), _volumes(report), _advice(report.guideline))
+def summary_text(report: Report, page: Sequence[str] = ()) -> str:
+    """The report in brief: trust, volumes by site and side, and the guideline's page (as lines of text)."""
+    blocks = (_head(report), _disagreements(report.guideline), _volumes(report), _advice(page))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -144,20 +144,8 @@ def _no_floor(report: Report) -> list[str]:
     return [f"At this threshold, calcification of {report.settings['reference_hu']:g} HU may be missed at any size."]
 
 
-def _advice(guideline: GuidelineSection | None) -> list[str]:
-    lines: list[str] = []
-    if guideline and guideline.recommendations:
-        rules = f"rules {guideline.ruleset} {guideline.version}"
-        lines.append(f"to consider ({rules}; the reasons are in report.json):")
-        for item in guideline.recommendations[:_MOST_ADVICE]:
-            lines += _hanging("  - ", f"{item.text} [{item.id}]")
-        lines += _more(len(guideline.recommendations) - _MOST_ADVICE, "more in report.json")
-    if guideline and guideline.needs_input:
-        unknown = guideline.needs_input
-        names = ", ".join(item.fact for item in unknown[:_MOST_QUESTIONS])
-        more = f" and {len(unknown) - _MOST_QUESTIONS} more" if len(unknown) > _MOST_QUESTIONS else ""
-        lines += _hanging("unknown facts that matter most: ", f"{names}{more} (state them with --context)")
-    return lines
+def _advice(page: Sequence[str]) -> list[str]:
+    return [_printable(line) for text in page for line in text.splitlines()]
 
 
 def _more(count: int, words: str) -> Iterable[str]:
@@ -166,10 +154,14 @@ def _more(count: int, words: str) -> Iterable[str]:
 
 def _hanging(first: str, text: str) -> list[str]:
     """Wrapped, with a hanging indent. Control characters (headers may hold anything) become question marks."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(text).split()))
-    return wrap(text, _WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
+    text = _printable(" ".join(str(text).split()))
+    return wrap(text, SUMMARY_WIDTH, initial_indent=first, subsequent_indent=" " * 4, break_on_hyphens=False) or [
         first.rstrip()
     ]
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _number(value: float) -> str:

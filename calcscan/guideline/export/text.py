@@ -68,17 +68,27 @@ def render(guidance: Guidance, width: int = WIDTH, *, everything: bool = False) 
     return "\n".join(lines) + "\n"
 
 
-def _footer(guidance: Guidance, everything: bool) -> str:
+def page_block(guidance: Guidance, width: int = WIDTH) -> list[str]:
+    """The page under a heading that names the rules, for a longer text."""
+    return [
+        f"to consider {_footer(guidance, everything=False, more='report.json')}:",
+        *page_lines(guidance.page, width),
+    ]
+
+
+def _footer(guidance: Guidance, everything: bool, more: str = "") -> str:
     shown = {rule for line in guidance.page for rule in line.rules}
-    more = [item for item in guidance.recommendations if item.id not in shown]
+    left = sum(item.id not in shown for item in guidance.recommendations)
     rules = f"rules {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
     if guidance.rules_added:
         rules += f"; with {', '.join(guidance.rules_added)}"
     if guidance.rules_left_out:
         rules += f"; without {', '.join(guidance.rules_left_out)}"
-    if everything or not more:
+    if more:
+        return f"({rules}; {left} more in {more})"
+    if everything or not left:
         return f"({rules}; one rule in full: --explain ID; one source: --source ID)"
-    return f"({len(more)} more: --all; why: --explain ID; source: --source ID; {rules})"
+    return f"({left} more: --all; why: --explain ID; source: --source ID; {rules})"
 
 
 def _everything(guidance: Guidance, width: int) -> list[str]:
@@ -124,7 +134,8 @@ def _prefix(item: Recommendation) -> str:
 
 def _dated(item: Recommendation) -> str:
     source = item.source
-    return " (" + ", ".join(part for part in (source.publisher, source.date, source.nature or source.status) if part) + ")"
+    parts = (source.publisher, source.date, source.nature or source.status)
+    return f" ({', '.join(part for part in parts if part)})"
 
 
 def _branches(node: Explained, depth: int, width: int) -> list[str]:

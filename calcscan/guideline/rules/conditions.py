@@ -5,7 +5,7 @@
 { fact = "egfr", below = "egfr_reduced" }         it compares with a named threshold: below, at_least, above
 { site = "dura", isolated = true }                a finding, of which this holds, at the site or in the group
 { stated = "soft_tissue" }                        the same, but only if a person stated it
-{ sites_of = "brain", at_least = 2 }              findings at so many sites of the group, of which other things may be asked
+{ sites_of = "brain", at_least = 2 }              findings at so many sites, of which more may be asked
 { all = […] }, { any = […] }, { not = {…} }, { concept = "…" }
 """
 

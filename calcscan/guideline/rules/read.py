@@ -19,12 +19,14 @@ _DOCUMENT_KEYS = (
     "general",
 )  # fmt: skip
 _RULE_KEYS = (
-    "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page", "off_page",
-    "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention", "citation",
+    "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page",
+    "off_page", "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention",
+    "citation",
 )  # fmt: skip
 VERBS = (
-    "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Consider", "Control", "Correct", "Discuss", "Examine", "Expect",
-    "Follow", "Image", "Keep", "Leave", "Look", "Measure", "Refer", "Review", "Take care", "Think of", "Treat", "Watch",
+    "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Consider", "Control", "Correct", "Discuss", "Examine",
+    "Expect", "Follow", "Image", "Keep", "Leave", "Look", "Measure", "Refer", "Review", "Take care", "Think of",
+    "Treat", "Watch",
 )  # fmt: skip
 """What a rule's text begins with: a thing to consider, said by its verb."""
 
@@ -159,6 +161,20 @@ def _why(rule: Mapping[str, Any], priority: Priority, where: str) -> str:
     return layout().priorities[priority].why
 
 
+_OF_WHAT_IS_KNOWN = (RuleKind.MANAGEMENT, RuleKind.REFERRAL, RuleKind.FOLLOW_UP)
+"""Rules for a disorder that was found: whoever has it would have said so, so asking for it comes late."""
+
+
+def _weight(kind: RuleKind, priority: Priority, answer: Answer | None, counts: bool) -> int:
+    weights = layout()
+    if not counts:
+        return 0
+    if kind in _OF_WHAT_IS_KNOWN:
+        return weights.known_disorder_weight
+    may_answer = answer is not None and answer.only is None
+    return weights.priorities[priority].weight + (weights.answer_weight if may_answer else 0)
+
+
 def parse_rule(given: object, document: SourceDocument, where: str, number: int = 0) -> Rule:
     """One `[[rule]]` of a rules file.
 
@@ -180,10 +196,11 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
     priority = Priority(_one_of(table, "priority", tuple(Priority), where))
     on_page = table.get("on_page", True)
     when = parse(table["when"], f"{where}.when")
+    kind, answer = RuleKind(_one_of(table, "kind", tuple(RuleKind), where)), _answer(table, where)
     rule = Rule(
         id=name,
         topic=_one_of({"topic": "other", **table}, "topic", tuple(layout().topics), where),
-        kind=RuleKind(_one_of(table, "kind", tuple(RuleKind), where)),
+        kind=kind,
         priority=priority,
         why=_why(table, priority, where),
         raised=_raised(table, where),
@@ -191,7 +208,7 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
         page_text=None if "page_text" not in table else str(table["page_text"]),
         on_page=on_page if isinstance(on_page, bool) else parse(on_page, f"{where}.on_page"),
         off_page=_node(table, "off_page", where),
-        answer=_answer(table, where),
+        answer=answer,
         asks=_asks(table, where),
         uses=_texts(table, "uses", where),
         cautions=str(table.get("cautions", "")),
@@ -204,6 +221,7 @@ def parse_rule(given: object, document: SourceDocument, where: str, number: int 
         intervention=str(table.get("intervention", "")),
         when=when,
         rests_on=frozenset(leaf.fact for leaf in leaves(when)),
+        weight=_weight(kind, priority, answer, on_page is not False and "cautions" not in table),
         unless=_node(table, "unless", where),
         hold_back=_hold_back(table, where),
         source=_cited(table, document, where),

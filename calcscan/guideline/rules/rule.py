@@ -93,6 +93,8 @@ class Rule:
     when: Node
     rests_on: frozenset[str]
     """The facts in `when`."""
+    weight: int
+    """How much it matters that a fact could turn it on (`knowledge/rules/page.toml`)."""
     unless: Node | None
     """What, if true, makes the rule inapplicable; unlike a `not` in `when`, it need not be known."""
     hold_back: HoldBack | None

@@ -187,9 +187,7 @@ class Ruleset:
             return self
         digest = hashlib.sha256("\0".join([self.sha256, *dropped]).encode())
         kept = tuple(rule for rule in self.rules if rule.id not in dropped)
-        return replace(
-            self, rules=kept, sha256=digest.hexdigest(), left_out=tuple(sorted({*self.left_out, *dropped}))
-        )
+        return replace(self, rules=kept, sha256=digest.hexdigest(), left_out=tuple(sorted({*self.left_out, *dropped})))
 
 
 def read_text(path: Path) -> str:

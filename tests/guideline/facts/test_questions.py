@@ -28,6 +28,7 @@ from calcscan.guideline.engine import build_case, merged_facts
         ("pth", "45 pmol/L", "45 pg/mL would be ordinary", False),
         ("vitamin_d", "110 ng/mL", "110 nmol/L would be ordinary", False),
         ("urine_calcium", "5 mg/24h", "5 mmol/24h would be ordinary", False),
+        ("creatinine", "1.1 mmol/L", "1.1 mg/dL would be ordinary", False),
         ("alkaline_phosphatase", "90 ukat/L", "90 U/L would be ordinary", False),
     ],
 )

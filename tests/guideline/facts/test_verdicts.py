@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calcscan.errors import FactsError
@@ -301,3 +301,41 @@ def test_a_range_in_another_unit_is_refused(name: str, given: dict[str, Any], un
 )
 def test_ranges_that_laboratories_print_are_taken(age: float, name: str, given: dict[str, Any]) -> None:
     assert labs(age, **{name: given}).values[f"labs.{name}"] == "normal"
+
+
+# Nothing vanishes
+
+
+@st.composite
+def _laboratory(draw: st.DrawFn) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    for name in draw(st.lists(st.sampled_from(sorted(analytes())), unique=True, max_size=6)):
+        analyte = analytes()[name]
+        unit = draw(st.sampled_from(sorted(analyte.per)))
+        number = draw(st.floats(*analyte.plausible)) * draw(st.sampled_from([1.0, 0.3])) / analyte.per[unit]
+        text = f"{draw(st.sampled_from(['', '', '<', '>=']))}{number:.4f} {unit}"
+        results[name] = draw(st.sampled_from([text, {"value": text}, "low", "critically high"]))
+    return results
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    results=_laboratory(),
+    age=st.sampled_from([None, 0.01, 0.5, 9, 17.9, 18, 80]),
+    sex=st.sampled_from([None, "F", "M", "O"]),
+    egfr=st.sampled_from([None, 0.5, 60, "> 90 mL/min", "<30 mL/min", 200]),
+)
+def test_each_value_is_judged_or_said_to_be_open(
+    results: dict[str, Any], age: float | None, sex: str | None, egfr: Any
+) -> None:
+    """And the facts as they are given back are judged the same."""
+    facts = {"age_years": age, "sex": sex, "egfr": egfr, "labs": results}
+    try:
+        case = build_case(facts)
+    except FactsError:
+        return
+    known = case.values.keys() | {value.fact for value in case.open_values}
+    assert {f"labs.{name}" for name in results} <= known
+    assert egfr is None or "egfr" in known
+    again = build_case(merged_facts(facts))
+    assert (again.values, again.open_values, again.questions) == (case.values, case.open_values, case.questions)

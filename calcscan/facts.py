@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.quality import FlagCode, QualityState, quality_codes
+from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.measurement.symmetry import compare
 from calcscan.model import Quality, Scan, SiteBurden, Summary
@@ -13,7 +15,9 @@ from calcscan.model import Quality, Scan, SiteBurden, Summary
 _SEXES = ("M", "F", "O")
 
 
-def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[str, Any]:
+def image_facts(
+    scan: Scan, summary: Summary | None, quality: Quality, *, settings: BurdenSettings | None = None
+) -> dict[str, Any]:
     """Age and sex from the header, and a finding for each site as the guideline names it.
 
     `present: false` means that nothing was detected above `summary.detection_floor_mm3`; it never means absent. What
@@ -40,14 +44,14 @@ def image_facts(scan: Scan, summary: Summary | None, quality: Quality) -> dict[s
     if any(flag.code == FlagCode.POSSIBLE_HAEMORRHAGE for flag in quality.flags):
         facts["imaging"] = {"possible_haemorrhage": True}
     if summary is not None and quality.state != QualityState.ABSTAIN:
-        findings = [_trusted(finding, quality) for finding in _findings(summary)]
+        findings = [_trusted(finding, quality) for finding in _findings(summary, settings or load(BurdenSettings))]
         findings = [finding for finding in findings if len(finding) > 1]
         if findings:
             facts["findings"] = findings
     return facts
 
 
-def _findings(summary: Summary) -> list[dict[str, Any]]:
+def _findings(summary: Summary, settings: BurdenSettings) -> list[dict[str, Any]]:
     """One for each site of the guideline at which something surely was found, or of which every row is known."""
     rows_of: dict[str, list[SiteBurden]] = {}
     for row in summary.sites:
@@ -59,7 +63,7 @@ def _findings(summary: Summary) -> list[dict[str, Any]]:
         known = all(row.volume_mm3 is not None or (row.site, row.side) in summary.shared for row in rows)
         excludable = summary.detection_floor_mm3 is not None and known and fact not in summary.possible
         if any(row.count for row in rows):
-            finding = _present(fact, rows, summary)
+            finding = _present(fact, rows, summary, settings)
             if fact in summary.possible:
                 finding.pop("symmetric", None)
             findings.append({key: value for key, value in finding.items() if excludable or value is not False})
@@ -68,18 +72,25 @@ def _findings(summary: Summary) -> list[dict[str, Any]]:
     return findings
 
 
-def _present(fact: str, rows: Sequence[SiteBurden], summary: Summary) -> dict[str, Any]:
+def _present(fact: str, rows: Sequence[SiteBurden], summary: Summary, settings: BurdenSettings) -> dict[str, Any]:
     volume_mm3 = {side: sum(row.volume_mm3 or 0.0 for row in rows if row.side == side) for side in ("left", "right")}
-    symmetry = compare(fact, volume_mm3["left"], volume_mm3["right"], summary.detection_floor_mm3)
+    symmetry = compare(fact, volume_mm3["left"], volume_mm3["right"], summary.detection_floor_mm3, settings=settings)
+    much = symmetry.index is not None and abs(symmetry.index) >= settings.asymmetric_index
+    size_alone = symmetry.bilateral is True and symmetry.symmetric is False and not much
     finding: dict[str, Any] = {
         "site": fact,
         "present": True,
         "bilateral": symmetry.bilateral,
-        "symmetric": symmetry.symmetric,
+        "symmetric": None if size_alone else symmetry.symmetric,
         "multiple": summary.deposits.get(fact, 0) > 1 if fact in summary.deposits else None,
+        "diameter_mm": _rounded(summary.largest_mm.get(fact)),
         "volume_mm3": round(sum(row.volume_mm3 or 0.0 for row in rows), 1),
     }
     return {key: value for key, value in finding.items() if value is not None}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def _trusted(finding: Mapping[str, Any], quality: Quality) -> dict[str, Any]:

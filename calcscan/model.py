@@ -462,8 +462,11 @@ class Summary:
     scores: Mapping[str, object]
     multiple: bool | None
     detection_floor_mm3: float | None
+    largest_mm: Mapping[str, float] = field(default_factory=dict)
+    """The diameter of the largest lesion at each site as the guideline names it."""
     deposits: Mapping[str, int] = field(default_factory=dict)
-    """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`), none counted twice."""
+    """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`): those of the midline, and of the
+    side that has more of them; none counted twice."""
     unsure: frozenset[str] = frozenset()
     """Sites as the guideline names them at which deposits are counted, but none surely lies there."""
     possible: frozenset[str] = frozenset()

@@ -323,7 +323,7 @@ def _analysed(
                 settings=settings.burden,
             )
     with stage("advise"):
-        measured = image_facts(scan, summary, quality)
+        measured = image_facts(scan, summary, quality, settings=settings.burden)
         guidance = recommend(stated, image=measured)
     return Result(
         scan=scan,

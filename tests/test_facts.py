@@ -31,8 +31,9 @@ def facts(*lesions, flags=(), floor_mm3=FLOOR_MM3, **study):
 
 
 def finding(measured, site):
+    """What is said of a site, but for the diameter, which has a test of its own."""
     found = [f for f in measured.get("findings", ()) if f["site"] == site]
-    return found[0] if found else None
+    return {key: value for key, value in found[0].items() if key != "diameter_mm"} if found else None
 
 
 def test_basal_ganglia_on_both_sides():
@@ -41,10 +42,27 @@ def test_basal_ganglia_on_both_sides():
     )
     assert (measured["age_years"], measured["sex"]) == (52.0, "M")
     assert finding(measured, "basal_ganglia") == {
-        "site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": True, "multiple": True,
+        "site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": True, "multiple": False,
         "volume_mm3": 550.0,
     }  # fmt: skip
     assert finding(measured, "thalamus") == {"site": "thalamus", "present": False}
+
+
+def test_one_dot_on_either_side_is_not_several_and_a_difference_in_size_is_no_asymmetry():
+    """A pallidum of 30 mm3 and one of 12 mm3: mirror images. One of 300 and one of 12 are not alike."""
+    dots = facts(lesion(1, "pallidum", "left", 30.0), lesion(2, "pallidum", "right", 12.0), floor_mm3=2.0)
+    assert finding(dots, "basal_ganglia") == {
+        "site": "basal_ganglia", "present": True, "bilateral": True, "multiple": False, "volume_mm3": 42.0
+    }  # fmt: skip
+    unlike = facts(lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 12.0), floor_mm3=2.0)
+    assert finding(unlike, "basal_ganglia")["symmetric"] is False
+    three = facts(*(lesion(n, "pallidum", side, 30.0) for n, side in ((1, "left"), (2, "left"), (3, "right"))))
+    assert finding(three, "basal_ganglia")["multiple"] is True
+
+
+def test_the_largest_diameter_is_told():
+    measured = facts(lesion(1, "pineal", "midline", 60.0, 4.0), lesion(2, "pineal", "midline", 90.0, 11.0))
+    assert next(f for f in measured["findings"] if f["site"] == "pineal")["diameter_mm"] == 11.0
 
 
 def test_the_dura_is_one_site_of_four():
@@ -164,7 +182,7 @@ def test_every_flag_drops_what_its_data_say_and_never_turns_anything_false(code)
     abstains = judge_quality((Flag(code=code, message=""),)).state == "abstain"
     rule = quality_codes()[code]
     for before in clean["findings"]:
-        after = finding(flagged, before["site"]) or {}
+        after = next((f for f in flagged.get("findings", ()) if f["site"] == before["site"]), {})
         for key, value in before.items():
             dropped = key in rule.drops or (value is False and key in rule.drops_false)
             if abstains or dropped:

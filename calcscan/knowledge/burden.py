@@ -29,6 +29,7 @@ class BurdenSettings(Settings, frozen=True, kw_only=True):
     grade_confluent_mm: float
     grade_confluent_mm3: float
     symmetric_index: float
+    asymmetric_index: float
     measurable_floors: float
     bilateral_mm3: float
     mirror_tolerance_mm: float

@@ -70,6 +70,7 @@ def summarise_lesions(
         scores=scores(lesions, places, registration, located=located, settings=settings.tcs),
         multiple=_multiple(places) if located else None,
         detection_floor_mm3=floor_mm3,
+        largest_mm=_largest_mm(places) if located else {},
         deposits=_deposits(places) if located else {},
         unsure=unsure_facts(lesions.lesions, settings) if located else frozenset(),
         possible=possible_facts(lesions.lesions, settings) if located else frozenset(),
@@ -78,11 +79,30 @@ def summarise_lesions(
 
 
 def _deposits(places: dict[Place, list[LocatedLesion]]) -> dict[str, int]:
-    """The number of deposits at each site as the guideline names it; the parts of one count once."""
-    lying: dict[str, set[int]] = {}
+    """The number of deposits at each site as the guideline names it: those of the midline, and of the side that has
+    more of them; the parts of one count once. One on either side is a mirror image, not several."""
+    lying: dict[str, dict[str, set[int]]] = {}
+    for (site, side), parts in places.items():
+        by_side = lying.setdefault(all_sites()[site].fact, {})
+        by_side.setdefault(side, set()).update(part.deposit for part in parts)
+    return {fact: _several(by_side) for fact, by_side in lying.items() if fact}
+
+
+def _several(by_side: Mapping[str, set[int]]) -> int:
+    sides = {side: by_side.get(side, set()) for side in ("left", "right")}
+    fewer = min(sides.values(), key=len)
+    others = [numbers for numbers in by_side.values() if numbers is not fewer]
+    return len(set().union(*others))
+
+
+def _largest_mm(places: dict[Place, list[LocatedLesion]]) -> dict[str, float]:
+    """The largest diameter at each site as the guideline names it."""
+    largest: dict[str, float] = {}
     for (site, _), parts in places.items():
-        lying.setdefault(all_sites()[site].fact, set()).update(part.deposit for part in parts)
-    return {fact: len(numbers) for fact, numbers in lying.items() if fact}
+        fact = all_sites()[site].fact
+        if fact and parts:
+            largest[fact] = max(largest.get(fact, 0.0), *(part.diameter_mm for part in parts))
+    return largest
 
 
 def _multiple(places: dict[Place, list[LocatedLesion]]) -> bool | None:

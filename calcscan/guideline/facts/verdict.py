@@ -145,7 +145,8 @@ def _undecided(analyte: Analyte, result: LabResult, person: Person, fitting: tup
 
 
 def _albumin_would_decide(analyte: Analyte, result: LabResult, person: Person, level: str) -> OpenValue | None:
-    """If an albumin anywhere in its normal range could change the verdict on calcium."""
+    """If an albumin anywhere in its normal range could change the verdict on calcium; of a normal calcium, if it is
+    abnormal by the range that is meant for adjusted calcium."""
     rule = adjustments().get(analyte.name)
     if rule is None or (person.age is not None and person.age < adult_from_years()):
         return None
@@ -154,7 +155,7 @@ def _albumin_would_decide(analyte: Analyte, result: LabResult, person: Person, l
     if person.albumin_without_number:
         why = f"not adjusted: {albumin.label} was not given as a number that can be used"
         return OpenValue(fact=f"labs.{analyte.name}", given=result.written, why=why, settled_by=by, level=level)
-    for value in (albumin.low, albumin.high):
+    for value in (rule.reference,) if level == "normal" else (albumin.low, albumin.high):
         fit = adult_fit(analyte, value)
         if result.range is not None:
             fit = Fit(*result.range, "the laboratory's range", "", fit.shift)

@@ -70,6 +70,7 @@ class FindingKey(StrEnum):
     MULTIPLE = "multiple"
     ISOLATED = "isolated"
     VOLUME_MM3 = "volume_mm3"
+    DIAMETER_MM = "diameter_mm"
     PROGRESSION = "progression"
 
 

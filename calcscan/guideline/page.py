@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 
@@ -66,7 +66,7 @@ class _Page:
         body = [*urgent, *(line for line in topics if line.group is not Group.KEEP_IN_MIND)]
         tail = [*self._done_line(), *ordinary, *self._ask_line(answers)]
         mind = [line for line in topics if line.group is Group.KEEP_IN_MIND]
-        room = self.size.lines_at_most - len(head) - len(tail)
+        room = max(0, self.size.lines_at_most - len(head) - len(tail))
         body = body[:room]
         mind = [*self._held_line(), *mind][: room - len(body)]
         return tuple(sorted([*head, *body, *tail, *mind], key=lambda line: _GROUPS[line.group]))
@@ -260,18 +260,15 @@ class _Page:
         return [self._line(Group.KEEP_IN_MIND, "", f"Held back ({topics}): {why}", self.held)]
 
     def _questions(self) -> tuple[list[PageLine], list[PageLine]]:
-        """Values that can't be, and facts that contradict each other: those that could be dangerous come first."""
-        urgent: list[PageLine] = []
-        ordinary: list[PageLine] = []
-        for question in self.case.questions:
-            group = Group.NOW if question.urgent else Group.ASK
-            line = PageLine(group=group, topic="", text=sentence(question.text), rules=(), covers=(), because=())
-            (urgent if question.urgent else ordinary).append(line)
-        if self.case.disputes:
-            texts = [sentence(dispute.text) for dispute in self.case.disputes]
-            text = "Settle first: " + " ".join(f"{text}." for text in texts)
-            ordinary.insert(0, PageLine(group=Group.ASK, topic="", text=text, rules=(), covers=(), because=()))
-        return urgent, ordinary
+        """Values that can hardly be, and facts that contradict each other: what could be dangerous comes first."""
+        urgent = [question.text for question in self.case.questions if question.urgent]
+        others = [question.text for question in self.case.questions if not question.urgent]
+        disputes = [f"{sentence(dispute.text)}." for dispute in self.case.disputes]
+        settle = [f"Settle first: {' '.join(disputes)}"] if disputes else []
+        return (
+            [self._line(Group.NOW, "", " ".join(urgent), ())] if urgent else [],
+            [self._line(Group.ASK, "", text, ()) for text in (*settle, " ".join(others)) if text],
+        )
 
 
 _ASYMPTOMATIC = "symptoms.asymptomatic"
@@ -298,9 +295,3 @@ def _rank(one: Applied) -> int:
 def _order(one: Applied) -> tuple[bool, bool, str, int]:
     """Within a line: a site's own document first, whole sentences before what is added to them."""
     return one.rule.general, one.rule.page_text is not None, one.rule.source.document, one.rule.number
-
-
-def left_off(lines: Iterable[PageLine], applied: Iterable[Applied]) -> Iterator[str]:
-    """The rules that are suggested and stand on no line."""
-    shown = {rule for line in lines for rule in line.rules}
-    return (one.rule.id for one in applied if one.item.state is State.SUGGESTED and one.rule.id not in shown)

@@ -12,13 +12,13 @@ _ASYMPTOMATIC = "symptoms.asymptomatic"
 
 
 def label(path: str) -> str:
-    """How a person would name a fact.
+    """How a person would name a fact, in a few words.
 
     >>> label("symptoms.seizure")
     'seizures'
     """
     kind = vocabulary().kinds.get(path)
-    return kind.label if kind else path
+    return (kind.short or kind.label) if kind else path
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -66,6 +66,8 @@ class FactKind(Table, frozen=True, kw_only=True):
     path: str
     label: str
     kind: FactType
+    short: str = ""
+    """How it is named on a page, where the label is long."""
     unit: str = ""
     low: float = 0.0
     high: float = 0.0
@@ -188,6 +190,8 @@ def vocabulary() -> Vocabulary:
     sites = typed_entries(SiteKind, table["site"], name_as="site", where="facts.toml: site")
     attributes = _kinds(table["finding"], "finding")
     kinds = {**_plain_kinds(table), **_finding_kinds(attributes, sites), **_lab_kinds(units["analyte"])}
+    for path, short in table["short"].items():
+        kinds[path] = msgspec.structs.replace(kinds[path], short=short)
     return Vocabulary(
         kinds=MappingProxyType(kinds),
         attributes=attributes,

@@ -16,6 +16,8 @@ from calcscan.guideline.wording import is_known, known_facts, label, listed, val
 
 _PATTERN = (".symmetric", ".bilateral")
 _BLOOD = "one density could be blood: that is read first, and what rests on the calcification waits"
+_ASYMPTOMATIC = "symptoms.asymptomatic"
+_UNSETTLED = "it rests on facts that contradict each other, which are settled first"
 _DISPUTED = "facts that contradict each other"
 _QUESTIONED = "a value that can't be right as it is given"
 
@@ -70,6 +72,7 @@ class _Judge:
         self.reasons = Reasons(case)
         self.sites = present_sites(case)
         self.known = known_facts(case)
+        self.disputed = disputed_facts(case)
         self.blood = truths[ruleset.blood_root] is True
 
     def true(self, root: int) -> bool:
@@ -100,7 +103,7 @@ class _Judge:
         open_asks = any(self.known.isdisjoint(ask) for ask in rule.asks)
         because = self.reasons(self.leaves(roots.when) + (self.leaves(roots.raised) if raised else []))
         priority = rule.raised.to if rule.raised and raised else rule.priority
-        held = self.held_back(rule, roots, priority)
+        held = self.held_back(rule, roots, priority, because)
         state = State.SUGGESTED
         if rule.asks and not open_asks:
             state, held = State.DONE, ""
@@ -121,9 +124,11 @@ class _Judge:
             held_back_because=held,
         )
 
-    def held_back(self, rule: Rule, roots: RuleRoots, priority: Priority) -> str:
+    def held_back(self, rule: Rule, roots: RuleRoots, priority: Priority, because: tuple[Because, ...]) -> str:
         if rule.hold_back is not None and self.true(roots.hold_back):
             return rule.hold_back.why
+        if rule.kind is RuleKind.MANAGEMENT and any(one.fact in self.disputed for one in because):
+            return _UNSETTLED
         if not self.blood or priority is Priority.URGENT or rule.kind is RuleKind.CAVEAT:
             return ""
         about = rule.places & self.sites
@@ -138,6 +143,15 @@ def in_body(site: str) -> bool:
 def present_sites(case: Case) -> frozenset[str]:
     """The sites at which something was found."""
     return frozenset(site for site in case.sites if case.values.get(f"{FINDINGS}.{site}.present") is True)
+
+
+def disputed_facts(case: Case) -> frozenset[str]:
+    """The facts that contradict others. Of a person without symptoms and with one, the symptom counts."""
+    facts: set[str] = set()
+    for dispute in case.disputes:
+        sides = {fact for fact, _, _ in dispute.sides}
+        facts |= {_ASYMPTOMATIC} if _ASYMPTOMATIC in sides else sides
+    return frozenset(facts)
 
 
 def filled(text: str, rule: Rule, case: Case, sites: frozenset[str]) -> str:

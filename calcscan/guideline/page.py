@@ -8,7 +8,7 @@ from itertools import chain
 
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
-from calcscan.guideline.judge import Applied, filled, present_sites, results
+from calcscan.guideline.judge import Applied, disputed_facts, filled, present_sites, results
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Group, PageLine, Priority, RuleKind, State
 from calcscan.guideline.needs import RankedNeed
@@ -45,7 +45,7 @@ class _Page:
         self.applied = [one for one in applied if one.item.state is State.SUGGESTED]
         self.done = [one for one in applied if one.item.state is State.DONE]
         self.held = [one for one in applied if one.item.state is State.HELD_BACK]
-        self.disputed = _disputed(case)
+        self.disputed = disputed_facts(case)
         self.own = ruleset.sites_with_a_document
 
     def lines(self) -> tuple[PageLine, ...]:
@@ -271,21 +271,10 @@ class _Page:
         )
 
 
-_ASYMPTOMATIC = "symptoms.asymptomatic"
-
-
 @cache
 def _measured() -> tuple[str, ...]:
     """What a laboratory measures, in the order of the vocabulary."""
     return tuple(path for path in vocabulary().kinds if path.startswith("labs.") or path == "egfr")
-
-
-def _disputed(case: Case) -> set[str]:
-    facts: set[str] = set()
-    for dispute in case.disputes:
-        sides = {fact for fact, _, _ in dispute.sides}
-        facts |= {_ASYMPTOMATIC} if _ASYMPTOMATIC in sides else sides
-    return facts
 
 
 def _rank(one: Applied) -> int:

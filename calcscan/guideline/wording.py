@@ -42,12 +42,13 @@ def joined(texts: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital at its beginning and no full stop at its end.
+    """With a capital at its beginning, unless it begins with a name such as eGFR, and no full stop at its end.
 
     >>> sentence("pineal gland: expected.")
     'Pineal gland: expected'
     """
-    return text[:1].upper() + text[1:].removesuffix(".")
+    text = text.removesuffix(".")
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def value_in_words(path: str, case: Case) -> str:

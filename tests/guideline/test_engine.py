@@ -84,11 +84,18 @@ def test_the_image_cannot_know_that_nothing_else_is_abnormal() -> None:
     assert "dura-monitor" in ids(recommend(stated, image=image))
 
 
+def test_dots_of_unlike_size_on_both_sides_are_mirror_images() -> None:
+    finding = {"site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": False, "multiple": True}
+    given = recommend({"age_years": 82, "findings": [finding]})
+    assert not {"deep-nuclei-infection-causes", "brain-infection-causes"} & ids(given)
+
+
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_symmetry_rules_no_cause_out(symmetric: bool) -> None:
-    finding = {"site": "basal_ganglia", "present": True, "bilateral": True, "symmetric": symmetric, "multiple": True}
+    finding = {"site": "basal_ganglia", "present": True, "bilateral": symmetric, "symmetric": symmetric, "multiple": True}
     given = recommend({"findings": [finding]})
     causes = {"bg-inherited-causes", "brain-infection-causes"}
+    assert ("deep-nuclei-infection-causes" in ids(given)) is not symmetric
     assert not causes & {item.id for item in given.not_applicable}
     assert ("bg-inherited-causes" in ids(given)) is symmetric
     assert "symmetry" in {item.id for item in given.conflicts}

@@ -7,9 +7,13 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
 from calcscan.errors import FactsError, RulesetError
+
+if TYPE_CHECKING:
+    from calcscan.guideline import Guidance, Ruleset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="write the report's guideline object")
     add("--all", action="store_true", help="write everything behind the page as well")
     add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
+    add("--subject", default="", metavar="REFERENCE", help="with --export fhir: whom it is about, such as Patient/1")
+    add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
     add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
     add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
@@ -59,11 +65,21 @@ def _answer(args: argparse.Namespace) -> str:
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
-        from calcscan.guideline.export.cds_hooks import cards
-        from calcscan.guideline.export.fhir import fhir
-
-        return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
+        return _json(_exported(args, guidance, facts, rules))
     return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
+
+
+def _exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any], rules: Ruleset) -> object:
+    """Guidance for another system."""
+    from calcscan.guideline.export.cds_hooks import cards
+    from calcscan.guideline.export.fhir import fhir
+
+    if args.export == "cards":
+        return cards(guidance)
+    try:
+        return fhir(guidance, facts, subject=args.subject, transaction=args.transaction, rules=rules)
+    except ValueError as error:
+        raise FactsError(str(error), where="--subject") from error
 
 
 def _json(plain: object) -> str:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="write the report's guideline object")
     add("--all", action="store_true", help="write everything behind the page as well")
     add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
-    add("--subject", default="", metavar="REFERENCE", help="with --export fhir: whom it is about, such as Patient/1")
+    add("--subject", default="", metavar="REFERENCE", help="with --export: whom it is about, such as Patient/1")
     add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
     add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
@@ -74,9 +74,9 @@ def _exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any
     from calcscan.guideline.export.cds_hooks import cards
     from calcscan.guideline.export.fhir import fhir
 
-    if args.export == "cards":
-        return cards(guidance)
     try:
+        if args.export == "cards":
+            return cards(guidance, facts, subject=args.subject)
         return fhir(guidance, facts, subject=args.subject, transaction=args.transaction, rules=rules)
     except ValueError as error:
         raise FactsError(str(error), where="--subject") from error

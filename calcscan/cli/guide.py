@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
     add("--json", action="store_true", help="write the report's guideline object")
     add("--all", action="store_true", help="write everything behind the page as well")
-    add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
+    add("--export", choices=("cards", "fhir", "rules"), help="write CDS Hooks cards, FHIR R4, or the rules as FHIR R4")
+    add("--format", choices=("markdown", "html"), help="write all rules as a readable page; takes no FACTS")
+    add("--cases", action="append", default=[], metavar="FILE", help="with --format, --export rules: cases to add")
     add("--subject", default="", metavar="REFERENCE", help="with --export: whom it is about, such as Patient/1")
     add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
@@ -38,6 +40,9 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.lint is not None:
             return _lint(args)
+        if args.format or args.export == "rules":
+            terminal.write_text(_rules(args))
+            return 0
         if args.facts is None:
             print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
             return 2
@@ -67,6 +72,18 @@ def _answer(args: argparse.Namespace) -> str:
     if args.export:
         return _json(_exported(args, guidance, facts, rules))
     return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
+
+
+def _rules(args: argparse.Namespace) -> str:
+    """All rules, as a page or as FHIR."""
+    from calcscan.guideline.export.handbook import handbook
+    from calcscan.guideline.export.plan_definition import plan_definitions
+    from calcscan.guideline.export.rule_cases import written_cases
+    from calcscan.guideline.rules.ruleset import load_ruleset
+
+    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
+    written = written_cases(args.cases)
+    return handbook(rules, args.format, written) if args.format else _json(plan_definitions(rules, written))
 
 
 def _exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any], rules: Ruleset) -> object:

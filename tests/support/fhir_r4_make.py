@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 RESOURCES = (
-    "Bundle", "DetectedIssue", "Device", "DiagnosticReport", "GuidanceResponse", "Observation", "Patient",
-    "PlanDefinition", "Provenance", "RequestGroup", "ServiceRequest", "Task",
+    "Bundle", "DetectedIssue", "Device", "DiagnosticReport", "GuidanceResponse", "Observation",
+    "Parameters", "Patient", "PlanDefinition", "Provenance", "RequestGroup", "ServiceRequest", "Task",
 )  # fmt: skip
 EVERYWHERE = ("ele-1", "ext-1")
 """Invariants of every element, checked by the structure itself."""

@@ -40,8 +40,7 @@ class Export:
 
     def made(self, kind: str, key: str, *says: str, **fields: Any) -> Resource:
         """A resource with its own id, and with `says` as its narrative."""
-        text = {"status": "generated", "div": _narrative(says)}
-        return {"resourceType": kind, "id": self.id_of(kind, key), "text": text, **fields}
+        return {"resourceType": kind, "id": self.id_of(kind, key), "text": narrative(*says), **fields}
 
     def id_of(self, kind: str, key: str) -> str:
         return str(uuid5(self.id, f"{kind}/{key}"))
@@ -92,9 +91,10 @@ def checked_subject(subject: str) -> str:
     return subject
 
 
-def _narrative(says: Iterable[str]) -> str:
+def narrative(*says: str) -> Resource:
+    """What a resource says, for people."""
     paragraphs = "".join(f"<p>{escape(text, quote=False)}</p>" for text in says if text)
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</div>'
+    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</div>'}
 
 
 def coding(code: Code) -> Resource:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from calcscan.guideline.engine import build_case
+from calcscan.guideline.export.card_words import (
+    bullet,
+    contradictions,
+    escaped,
+    section,
+    settles,
+    told_sources,
+    unknown,
+    whole,
+)
 from calcscan.guideline.export.fhir import fhir
 from calcscan.guideline.judge import present_sites
 from calcscan.guideline.model import (
     DISCLAIMER,
-    ConflictKind,
     Group,
     Guidance,
     PageLine,
@@ -23,11 +31,8 @@ from calcscan.guideline.model import (
     Source,
 )
 from calcscan.guideline.rules.layout import layout
-from calcscan.guideline.wording import label, listed, sentence
+from calcscan.guideline.wording import listed, sentence
 
-_MOST_UNKNOWN = 5
-_SUMMARY_CHARACTERS = 139
-"""CDS Hooks asks for a summary of fewer than 140 characters."""
 _INDICATORS = {Priority.URGENT: "critical", Priority.SOON: "warning", Priority.ROUTINE: "info"}
 _TESTS = (RuleKind.WORKUP_LABORATORY, RuleKind.WORKUP_IMAGING)
 _NOT_TO_DO = (RuleKind.CAUSE, RuleKind.CAVEAT)
@@ -47,9 +52,6 @@ _OVERRIDE_REASONS = (
     ("not-applicable", "Does not fit this person"),
     ("judgement", "Clinical judgement"),
 )
-_BRACKETS = re.compile(r" \([^()]*\)")
-_CAUTIONS = "; mind the cautions in the detail"
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 _OF_THE_EXPORT = ("id", "text", "requester", "reasonReference")
 """What a request says that only holds within the bundle of an export."""
 
@@ -98,7 +100,7 @@ class _Writer:
         self.items = {item.id: item for item in guidance.recommendations}
         case = build_case(facts or {})
         self.found = bool(present_sites(case)) or any(line.rules for line in guidance.page)
-        self.open = [*_contradictions(guidance), *(question.text for question in case.questions)]
+        self.open = [*contradictions(guidance), *(question.text for question in case.questions)]
         self.requests = _requests(guidance, facts, subject) if subject else []
 
     def chosen(self) -> list[_Card]:
@@ -157,32 +159,31 @@ class _Writer:
         cautions = {line.text for line in card.lines if any(item.cautions for item in self._members(line))}
         rules = [item.text for line in card.lines[:1] for item in self._members(line) if not item.cautions]
         for text in [*texts[:1], *rules, *texts[1:]]:
-            if short := _whole(text, cautioned=text in cautions):
+            if short := whole(text, cautioned=text in cautions):
                 return short
         topics = [layout().topics[line.topic].label for line in card.lines if line.topic]
-        return next(filter(None, (_whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))), "")
+        return next(filter(None, (whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))), "")
 
     def _detail(self, card: _Card, first: bool) -> str:
         """The lines of the page that belong to the card, as Markdown."""
         about = (Group.ANSWER, Group.DONE, Group.ASK) if first else ()
-        settled = {sentence(text) for text in self.open}
         lines = [
             line
             for line in self.guidance.page
-            if line in card.lines or (line.group in about and line.text not in settled and not _is_list(line))
+            if line in card.lines or (line.group in about and not settles(line, self.open))
         ]
         parts = []
         for group in Group:
             of_group = [line for line in lines if line.group is group]
             if of_group:
-                parts.append("\n".join([f"**{_HEADINGS[group]}**", "", *map(_bullet, of_group)]))
-        shown = {line.text for line in lines}
-        parts += _listed("Settle first", [text for text in map(sentence, self.open) if text not in shown])
+                parts.append("\n".join([f"**{_HEADINGS[group]}**", "", *map(bullet, of_group)]))
+        shown = " ".join(line.text for line in lines)
+        parts += section("Settle first", [sentence(text) for text in self.open if text not in shown])
         if first:
-            parts += _listed("Unknown, the most decisive first", _unknown(self.guidance))
-        parts += _listed("Sources", _sources(self._cited(lines)))
+            parts += section("Unknown, the most decisive first", unknown(self.guidance))
+        parts += section("Sources", told_sources(self._cited(lines)))
         rules = f"Rules {self.guidance.ruleset} {self.guidance.version}, sha256 {self.guidance.sha256[:12]}."
-        return "\n\n".join([*parts, _escaped(f"{rules} {DISCLAIMER}")])
+        return "\n\n".join([*parts, escaped(f"{rules} {DISCLAIMER}")])
 
     def _cited(self, lines: Sequence[PageLine]) -> list[Source]:
         return list(dict.fromkeys(item.source for line in lines for item in self._members(line)))
@@ -206,7 +207,7 @@ class _Writer:
         texts = {line.text for line in card.lines} | {item.text for line in card.lines for item in self._members(line)}
         return [
             {
-                "label": _whole(text, cautioned=text in cautioned) or "Draft the request",
+                "label": whole(text, cautioned=text in cautioned) or "Draft the request",
                 "uuid": str(uuid5(own_id, text)),
                 "actions": [{"type": "create", "description": f"Draft a request: {text}", "resource": request}],
             }
@@ -220,75 +221,3 @@ def _requests(guidance: Guidance, facts: Mapping[str, Any] | None, subject: str)
     entries = fhir(guidance, facts, subject=subject)["entry"]
     found = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "ServiceRequest"]
     return [{key: value for key, value in one.items() if key not in _OF_THE_EXPORT} for one in found]
-
-
-def _whole(text: str, *, cautioned: bool = False) -> str:
-    """As many of a text's clauses as fit, as one sentence; "" if not even the first does.
-
-    What is said in brackets is left out before the first clause is given up. Where cautions are among what is cut off,
-    the sentence says that there are some.
-
-    >>> _whole("Measure calcium; image with MRI")
-    'Measure calcium; image with MRI.'
-    """
-    plain = text.removesuffix(".")
-    for given in (plain, _BRACKETS.sub("", plain)):
-        clauses = given.split("; ")
-        for n in range(len(clauses), 0, -1):
-            said = "; ".join(clauses[:n])
-            if cautioned and said != plain:
-                said += _CAUTIONS
-            if said.count("(") == said.count(")") and len(said) < _SUMMARY_CHARACTERS:
-                return f"{said}."
-    return ""
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is.
-
-    >>> print(_escaped("<3 pg/mL"))
-    \\<3 pg/mL
-    """
-    return _MARKDOWN.sub(r"\\\1", text)
-
-
-def _is_list(line: PageLine) -> bool:
-    """If a line only lists the contradictions, which stand in the detail by themselves."""
-    return line.group is Group.ASK and not line.rules and line.text.startswith("Settle first")
-
-
-def _bullet(line: PageLine) -> str:
-    reasons = f" (because: {'; '.join(line.because)})" if line.because and line.group is not Group.DONE else ""
-    cited = f" [{', '.join(line.covers or line.rules)}]" if line.rules else ""
-    return "- " + _escaped(line.text + reasons + cited)
-
-
-def _listed(heading: str, texts: Sequence[str]) -> list[str]:
-    return ["\n".join([f"**{heading}**", "", *(f"- {_escaped(text)}" for text in texts)])] if texts else []
-
-
-def _contradictions(guidance: Guidance) -> Iterator[str]:
-    """Facts that contradict each other, with who says which."""
-    for conflict in guidance.conflicts:
-        if conflict.kind is ConflictKind.FACTS:
-            sides = "; ".join(f"{label(side.fact)}: {_shown(side.value)} ({side.origin})" for side in conflict.sides)
-            yield f"{conflict.text} {sides}"
-
-
-def _shown(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _unknown(guidance: Guidance) -> list[str]:
-    """The facts that could decide most, if they were known."""
-    return [label(need.fact) for need in guidance.needs_input[:_MOST_UNKNOWN]]
-
-
-def _sources(sources: Iterable[Source]) -> list[str]:
-    """Each document once, with who published it and what it is."""
-
-    def told(source: Source) -> str:
-        about = ", ".join(part for part in (source.publisher, source.date, source.nature or source.status) if part)
-        return f"{source.document} ({about})" + (f" {source.address}" if source.address else "")
-
-    return list(dict.fromkeys(told(source) for source in sources))

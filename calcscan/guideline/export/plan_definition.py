@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from calcscan.guideline.engine import build_case, guide
 from calcscan.guideline.export.codes import codes
 from calcscan.guideline.export.condition_words import plain, words
-from calcscan.guideline.export.fhir.parts import PRIORITIES, Resource, concept, narrative, tidy
+from calcscan.guideline.export.fhir.parts import PRIORITIES, Resource, concept, full_name, narrative, tidy
 from calcscan.guideline.export.fhir.response import FACTS
 from calcscan.guideline.export.rule_cases import RuleCase, WrittenCase, document_of, rule_cases, stated, whole_text
 from calcscan.guideline.facts.vocabulary import vocabulary
@@ -23,7 +23,6 @@ from calcscan.guideline.rules.conditions import Node, leaves
 from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
-from calcscan.guideline.wording import label
 from calcscan.knowledge.entries import read_toml
 
 _DIRECTION = "http://hl7.org/fhir/uv/cpg/StructureDefinition/cpg-directionOfRecommendation"
@@ -155,7 +154,7 @@ def _facts(rule: Rule) -> list[str]:
 
 
 def _input(fact: str) -> Resource:
-    code = {"system": FACTS, "code": fact, "display": label(fact)}
+    code = {"system": FACTS, "code": fact, "display": full_name(fact)}
     return {"type": "Observation", "codeFilter": [{"path": "code", "code": [code]}]}
 
 
@@ -197,7 +196,7 @@ def _known(own_id: UUID, n: int, fact: str, value: Any) -> Resource:
         "id": str(uuid5(own_id, f"{n}/{fact}")),
         "text": narrative(f"{fact}: {value}"),
         "status": "unknown",
-        "code": {"coding": [{"system": FACTS, "code": fact, "display": label(fact)}]},
+        "code": {"coding": [{"system": FACTS, "code": fact, "display": full_name(fact)}]},
     }
     if isinstance(value, bool):
         return {**made, "valueBoolean": value}

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from calcscan.guideline.export.codes import Code, codes
+from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.model import Priority, Recommendation
 
 Resource = dict[str, Any]
@@ -76,6 +77,16 @@ def reference(kind: str, id_: str) -> Resource:
 def refer_to(resource: Resource) -> Resource:
     """What refers to a resource of the bundle."""
     return reference(resource["resourceType"], resource["id"])
+
+
+def full_name(fact: str) -> str:
+    """What a fact is called in full, as other systems need it.
+
+    >>> full_name("labs.pth")
+    'parathyroid hormone (intact)'
+    """
+    kind = vocabulary().kinds.get(fact)
+    return kind.label if kind else fact
 
 
 def checked_subject(subject: str) -> str:

@@ -12,12 +12,21 @@ from dataclasses import dataclass
 
 from calcscan.guideline.export.codes import codes
 from calcscan.guideline.export.fhir.issues import observations_of
-from calcscan.guideline.export.fhir.parts import PRIORITIES, Export, Resource, cited, concept, notes, refer_to
+from calcscan.guideline.export.fhir.parts import (
+    PRIORITIES,
+    Export,
+    Resource,
+    cited,
+    concept,
+    full_name,
+    notes,
+    refer_to,
+)
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import LABS
 from calcscan.guideline.model import DISCLAIMER, Group, Guidance, PageLine, Priority, Recommendation, RuleKind, State
 from calcscan.guideline.rules.layout import layout
-from calcscan.guideline.wording import is_known, label, reason
+from calcscan.guideline.wording import is_known, reason
 
 _ORDERED = {
     RuleKind.WORKUP_LABORATORY: "laboratory_procedure",
@@ -169,7 +178,7 @@ def _details(export: Export, case: Case, items: Iterable[Recommendation]) -> lis
         path for item in items for ask in export.asks.get(item.id, ()) for path in ask[:1] if not _known(ask, case)
     )
     return [
-        concept(label(path), codes().for_order(path.removeprefix(f"{LABS}.")))
+        concept(full_name(path), codes().for_order(path.removeprefix(f"{LABS}.")))
         for path in asked
         if path.startswith(f"{LABS}.") or path == "egfr"
     ]

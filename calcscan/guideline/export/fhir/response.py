@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcscan.guideline.export.codes import codes
-from calcscan.guideline.export.fhir.parts import Export, Resource, coding, notes
+from calcscan.guideline.export.fhir.parts import Export, Resource, coding, full_name, notes
 from calcscan.guideline.facts.vocabulary import LABS
 from calcscan.guideline.model import DISCLAIMER, ConflictKind, Group, Guidance, NeedsInput, State
-from calcscan.guideline.wording import label
 
 MODULE = "urn:calcscan:guideline:{name}|{version}"
 FACTS = "urn:calcscan:facts"
@@ -56,7 +55,7 @@ def _told(guidance: Guidance) -> Iterator[str]:
 
 def _asked(need: NeedsInput) -> Resource:
     """A fact that is unknown: calcscan's name for it, and the codes of a laboratory test."""
-    own = {"system": FACTS, "code": need.fact, "display": label(need.fact)}
+    own = {"system": FACTS, "code": need.fact, "display": full_name(need.fact)}
     others = codes().for_order(need.fact.removeprefix(f"{LABS}.")) if need.fact.startswith(f"{LABS}.") else []
     return {
         "type": "Observation",

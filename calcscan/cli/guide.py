@@ -7,9 +7,13 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
 from calcscan.errors import FactsError, RulesetError
+
+if TYPE_CHECKING:
+    from calcscan.guideline import Guidance, Ruleset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
     add("--json", action="store_true", help="write the report's guideline object")
     add("--all", action="store_true", help="write everything behind the page as well")
-    add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
+    add("--export", choices=("cards", "fhir", "rules"), help="write CDS Hooks cards, FHIR R4, or the rules as FHIR R4")
+    add("--format", choices=("markdown", "html"), help="write all rules as a readable page; takes no FACTS")
+    add("--cases", action="append", default=[], metavar="FILE", help="with --format, --export rules: cases to add")
+    add("--subject", default="", metavar="REFERENCE", help="with --export: whom it is about, such as Patient/1")
+    add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
     add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
     add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
@@ -32,6 +40,9 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.lint is not None:
             return _lint(args)
+        if args.format or args.export == "rules":
+            terminal.write_text(_rules(args))
+            return 0
         if args.facts is None:
             print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
             return 2
@@ -59,11 +70,33 @@ def _answer(args: argparse.Namespace) -> str:
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
-        from calcscan.guideline.export.cds_hooks import cards
-        from calcscan.guideline.export.fhir import fhir
-
-        return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
+        return _json(_exported(args, guidance, facts, rules))
     return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
+
+
+def _rules(args: argparse.Namespace) -> str:
+    """All rules, as a page or as FHIR."""
+    from calcscan.guideline.export.handbook import handbook
+    from calcscan.guideline.export.plan_definition import plan_definitions
+    from calcscan.guideline.export.rule_cases import written_cases
+    from calcscan.guideline.rules.ruleset import load_ruleset
+
+    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
+    written = written_cases(args.cases)
+    return handbook(rules, args.format, written) if args.format else _json(plan_definitions(rules, written))
+
+
+def _exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any], rules: Ruleset) -> object:
+    """Guidance for another system."""
+    from calcscan.guideline.export.cds_hooks import cards
+    from calcscan.guideline.export.fhir import fhir
+
+    try:
+        if args.export == "cards":
+            return cards(guidance, facts, subject=args.subject)
+        return fhir(guidance, facts, subject=args.subject, transaction=args.transaction, rules=rules)
+    except ValueError as error:
+        raise FactsError(str(error), where="--subject") from error
 
 
 def _json(plain: object) -> str:

@@ -100,9 +100,7 @@ def _everything(guidance: Guidance, width: int, words: Vocabulary | None) -> lis
         lines += [_fold(_item(item), f" {_MARKS[item.priority]} ", "    ", width) for item in items]
     if guidance.needs_input:
         lines.append("UNKNOWN, THE MOST DECISIVE FIRST (rules that it could settle)")
-        unknown = "; ".join(
-            f"{label(need.fact, words)} ({len(need.would_decide)})" for need in guidance.needs_input
-        )
+        unknown = "; ".join(f"{label(need.fact, words)} ({len(need.would_decide)})" for need in guidance.needs_input)
         lines.append(_fold(unknown, " -  ", "    ", width))
     lines += _disagree(guidance.conflicts, width)
     documents = sorted({f"{_prefix(item)}  {item.source.document}{_dated(item)}" for item in guidance.recommendations})

@@ -157,7 +157,7 @@ def test_own_rules_stand_beside_the_shipped_ones(tmp_path: Any) -> None:
     assert given.sha256 != RULES.sha256
     assert {"local-1", "ectopic-skin"} <= {item.id for item in given.recommendations}
     file.write_text(local("Consider it.", '{ site = "skin" }').replace("local-1", "ectopic-skin"), encoding="utf-8")
-    with pytest.raises(RulesetError, match='id of a shipped rule.*replaces = "ectopic-skin"'):
+    with pytest.raises(RulesetError, match=r'id of a shipped rule.*replaces = "ectopic-skin"'):
         load_ruleset([file])
 
 

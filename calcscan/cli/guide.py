@@ -1,4 +1,4 @@
-"""`calcscan guide`: the guideline logic on a facts file."""
+"""`calcscan guide`: the guideline logic on a facts file, and what it can be asked about itself."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import argparse
 import json
 import shutil
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from calcscan.cli import terminal
+from calcscan.cli import guide_about, rules, terminal
 from calcscan.errors import FactsError, RulesetError
+
+if TYPE_CHECKING:
+    from calcscan.guideline import Ruleset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,17 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--all", action="store_true", help="write everything behind the page as well")
     add("--export", choices=("cards", "fhir"), help="write CDS Hooks cards, or FHIR R4 resources")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
-    add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
-    add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
-    add("--without", action="append", default=[], metavar="RULE_ID", help="leave a rule out")
-    add("--literature", action="store_true", help="also use rules from the literature beyond the documents")
+    add("--lenient", action="store_true", help="leave out names in FACTS that nobody knows, with a warning")
+    rules.add_arguments(parser)
+    guide_about.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Runs it. 0 done, 1 `--lint` found problems, 2 facts or rules that can't be taken."""
     try:
-        if args.lint is not None:
-            return _lint(args)
+        if guide_about.asked(args):
+            return guide_about.main(args)
         if args.facts is None:
             print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
             return 2
@@ -46,16 +48,17 @@ def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
     from calcscan.guideline.export.text import WIDTH, render, render_explanation
-    from calcscan.guideline.rules.ruleset import load_ruleset
 
     width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
+    ruleset = rules.chosen(args)
     facts = load_facts(args.facts)
-    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
     try:
+        if args.lenient:
+            _warn(args.facts, facts, ruleset)
         if args.explain:
-            explanation = explain(args.explain, facts, rulesets=rules)
+            explanation = explain(args.explain, facts, rulesets=ruleset, lenient=args.lenient)
             return _json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
-        guidance = recommend(facts, rulesets=rules)
+        guidance = recommend(facts, rulesets=ruleset, lenient=args.lenient)
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
@@ -63,19 +66,20 @@ def _answer(args: argparse.Namespace) -> str:
         from calcscan.guideline.export.fhir import fhir
 
         return _json(cards(guidance) if args.export == "cards" else fhir(guidance, facts))
-    return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
+    if args.json:
+        return _json(guidance.to_dict())
+    return render(guidance, width, everything=args.all, words=ruleset.vocabulary)
+
+
+def _warn(file: str, facts: dict[str, object], ruleset: Ruleset) -> None:
+    """Names what is left out."""
+    from calcscan.guideline.engine import build_case
+
+    for name in build_case(facts, words=ruleset.vocabulary, lenient=True).ignored:
+        hint = f": {name.hint}" if name.hint else ""
+        line = f"calcscan guide: warning: {name.what}, left out [{file}: {name.where}]{hint}"
+        print(terminal.shown(line), file=sys.stderr)
 
 
 def _json(plain: object) -> str:
     return json.dumps(plain, indent=2) + "\n"
-
-
-def _lint(args: argparse.Namespace) -> int:
-    from calcscan.guideline.rules.lint import lint
-
-    problems = lint([Path(args.lint)] if args.lint else [Path(path) for path in args.rules])
-    for problem in problems:
-        print(problem)
-    if not problems:
-        print("no problems found")
-    return 1 if problems else 0

@@ -78,6 +78,7 @@ def recommend(
     rulesets: Ruleset | Iterable[str | Path] | None = None,
     without: Iterable[str] = (),
     literature: bool = False,
+    lenient: bool = False,
 ) -> Guidance:
     """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
 
@@ -86,7 +87,7 @@ def recommend(
 
     `facts` are what a person stated, `image` what the scan shows, both in the words of `calcscan/knowledge/facts.toml`;
     what a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
-    rules files to use beside the shipped ones.
+    rules files to use beside the shipped ones. `lenient` leaves out names in `facts` that nobody knows.
 
     Raises `FactsError` or `RulesetError`.
 
@@ -95,7 +96,7 @@ def recommend(
     'bg-mineral-labs'
     """
     ruleset = as_ruleset(rulesets, without=without, literature=literature)
-    return guide(build_case(facts, image, words=ruleset.vocabulary), ruleset)
+    return guide(build_case(facts, image, words=ruleset.vocabulary, lenient=lenient), ruleset)
 
 
 def _order(item: Recommendation) -> tuple[int, int, str]:

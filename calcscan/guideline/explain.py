@@ -108,6 +108,7 @@ def explain(
     image: Mapping[str, object] | None = None,
     rulesets: Ruleset | Iterable[str | Path] | None = None,
     literature: bool = False,
+    lenient: bool = False,
 ) -> Explanation:
     """How a rule comes out for these facts. `rule_id` may also be the id of a fact that a rule covers.
 
@@ -118,7 +119,7 @@ def explain(
     """
     ruleset = as_ruleset(rulesets, literature=literature)
     rule: Rule = ruleset.rule(rule_id)
-    case = build_case(facts, image, words=ruleset.vocabulary)
+    case = build_case(facts, image, words=ruleset.vocabulary, lenient=lenient)
     tree = _explain(rule.when, case)
     guidance = guide(case, ruleset)
     item = next((item for item in guidance.recommendations if item.id == rule.id), None)

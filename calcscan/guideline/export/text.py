@@ -18,6 +18,7 @@ from calcscan.guideline.model import (
     Recommendation,
     State,
 )
+from calcscan.guideline.rules.combine import rules_in_words
 from calcscan.guideline.wording import label
 
 _HEADINGS = {
@@ -80,11 +81,8 @@ def page_block(guidance: Guidance, width: int = WIDTH) -> list[str]:
 def _footer(guidance: Guidance, everything: bool, more: str = "") -> str:
     shown = {rule for line in guidance.page for rule in line.rules}
     left = sum(item.id not in shown for item in guidance.recommendations)
-    rules = f"rules {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
-    if guidance.rules_added:
-        rules += f"; with {', '.join(guidance.rules_added)}"
-    if guidance.rules_left_out:
-        rules += f"; without {', '.join(guidance.rules_left_out)}"
+    name = f"{guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
+    rules = "; ".join([f"rules {name}", *rules_in_words(guidance.rules_added, guidance.rules_left_out)])
     if more:
         return f"({rules}; {left} more in {more})"
     if everything or not left:

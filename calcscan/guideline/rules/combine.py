@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import nearest
-from calcscan.guideline.rules.rule import Rule, RulesFile
+from calcscan.guideline.rules.rule import Rule, RulesFile, SourceDocument
 from calcscan.guideline.rules.shipped import literature_ids
 
 
@@ -74,6 +74,26 @@ def clashes(theirs: Sequence[Rule | NamedRule], ours: Sequence[Rule], known: set
         seen.setdefault(rule.id, rule)
 
 
+def document_clashes(
+    theirs: Iterable[tuple[str, SourceDocument]], ours: Iterable[SourceDocument]
+) -> Iterator[RulesetError]:
+    """Keys of documents, and ids of facts, that are there twice. `theirs` are with the names of their files."""
+    keys, facts = dict[str, str](), dict[str, str]()
+    for document in ours:
+        keys[document.key] = "calcscan"
+        facts |= dict.fromkeys(document.facts, f"the document {document.key!r}")
+    for name, document in theirs:
+        if document.key in keys:
+            hint = f"that of {keys[document.key]} has this key: choose another"
+            yield RulesetError(f"a second document {document.key!r}", where=f"{name}: document.key", hint=hint)
+        for fact in document.facts:
+            if fact in facts:
+                hint = f"it is a fact of {facts[fact]}: number your own facts, such as {document.key.upper()}-01"
+                yield RulesetError(f"a second fact {fact!r}", where=f"{name}: document.facts", hint=hint)
+        keys.setdefault(document.key, name)
+        facts = dict.fromkeys(document.facts, f"the document {document.key!r}") | facts
+
+
 def _meant(name: str, rules: Sequence[Rule]) -> Rule | None:
     by_id = (rule for rule in rules if rule.id == name)
     covering = (rule for rule in rules if name in rule.covers)
@@ -86,3 +106,19 @@ def _added(name: str, file: RulesFile, dropped: set[str]) -> Iterator[str]:
         if rule.where not in dropped:
             instead = f" (replaces {rule.replaces})" if rule.replaces else ""
             yield f"{PurePath(name).name}: {rule.id}{instead}"
+
+
+def rules_in_words(added: Iterable[str], left_out: Sequence[str]) -> list[str]:
+    """What was added (`Combined.added`) and left out, in short: each file once, and the rules that replace another.
+
+    >>> rules_in_words(["ours.toml: a", "ours.toml: b (replaces c)"], ["d"])
+    ['with ours.toml (b replaces c)', 'without d']
+    """
+    files: dict[str, list[str]] = {}
+    for line in added:
+        file, _, rule = line.partition(": ")
+        files.setdefault(file, [])
+        if rule.endswith(")"):
+            files[file].append(rule.replace(" (", " ").removesuffix(")"))
+    said = [f"with {file}" + (f" ({', '.join(rules)})" if rules else "") for file, rules in files.items()]
+    return said + [f"without {', '.join(left_out)}"] * bool(left_out)

@@ -297,6 +297,7 @@ _FIELDS: Mapping[str, Callable[[_Given], Any]] = {
     "unless": lambda given: given.node("unless"),
     "hold_back": _hold_back,
     "source": lambda given: _cited(given.table, given.document, given.where),
+    "document": lambda given: given.document.key,
     "replaces": lambda given: given.plain("replaces"),
     "where": lambda given: given.where,
     "number": lambda given: given.number,
@@ -332,18 +333,17 @@ def rule_problems(
     yield from unknown_keys(given, _RULE_KEYS, where)
     name = given.get("id")
     reading = _Given(given, document, f"{where} {name}" if isinstance(name, str) and name else where, number, terms)
-    seen: set[str] = set()
+    seen: set[str] = set()  # problems, and addresses at which none is to be listed
     misnamed = {_OTHER_WORDS.get(key) for key in given if key not in _RULE_KEYS} - given.keys()
+    seen |= {f"{reading.where}.{key}" for key in misnamed}
     for field, read in _FIELDS.items():
-        if field in misnamed:
-            continue
         try:
             read(reading)
         except RulesetError as error:
             several = field in _CONDITIONS and isinstance(given.get(field), Mapping)
             found = list(problems_in(given[field], f"{reading.where}.{field}", terms)) if several else [error]
             for each in found:
-                if str(each) not in seen:
+                if seen.isdisjoint((str(each), each.where)):
                     seen.add(str(each))
                     yield each
 

@@ -99,6 +99,8 @@ class Rule:
     """What, if true, makes the rule inapplicable; unlike a `not` in `when`, it need not be known."""
     hold_back: HoldBack | None
     source: Source
+    document: str
+    """The key of the document in whose file it stands."""
     replaces: str
     """The id of the rule that it stands for, if any."""
     where: str

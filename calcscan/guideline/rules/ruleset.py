@@ -15,7 +15,7 @@ import msgspec
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Vocabulary, knowledge_text, nearest, vocabulary
 from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
-from calcscan.guideline.rules.combine import combined
+from calcscan.guideline.rules.combine import combined, document_clashes, rules_in_words
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Node, leaves, parse
 from calcscan.guideline.rules.layout import Layout
@@ -105,10 +105,8 @@ class Ruleset:
 
     def __str__(self) -> str:
         """Which rules these are, for a line of text."""
-        parts = [f"{self.name} {self.version}, sha256 {self.sha256[:12]}"]
-        parts += [f"with {', '.join(self.added)}"] * bool(self.added)
-        parts += [f"without {', '.join(self.left_out)}"] * bool(self.left_out)
-        return "; ".join(parts)
+        name = f"{self.name} {self.version}, sha256 {self.sha256[:12]}"
+        return "; ".join([name, *rules_in_words(self.added, self.left_out)])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ruleset_of, (self.choice,)
@@ -285,6 +283,8 @@ def ruleset_of(choice: RulesChoice) -> Ruleset:
     terms = local_terms(own) if own else shipped_terms()
     files = [parse_rules(text, name, terms) for name, text in shipped.items()]
     local = [(file.name, parse_rules(file.text, file.name, terms, local=True)) for file in choice.files]
+    for error in document_clashes([(name, file.document) for name, file in local], [f.document for f in files]):
+        raise error
     rules = combined(files, local, choice.without)
     conflicts, context = knowledge_text("rules/conflicts.toml"), knowledge_text("rules/context.toml")
     about = load_toml(context, "context.toml")

@@ -95,7 +95,9 @@ def write_table(
             ending = {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
             rows.append(about | ending | {"seconds": outcome.seconds, "error": error})
     columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *_named().values()]
-    return _written(out / TABLE, [*columns, "rules", "rules_sha256", "files", "input", "same_series_as", "seconds", "error"], rows)
+    return _written(
+        out / TABLE, [*columns, "rules", "rules_sha256", "files", "input", "same_series_as", "seconds", "error"], rows
+    )
 
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:

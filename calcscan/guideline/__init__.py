@@ -10,7 +10,7 @@ from calcscan.guideline.explain import Explanation, explain
 from calcscan.guideline.facts.load import load_facts
 from calcscan.guideline.facts.statements import plain_facts
 from calcscan.guideline.model import DISCLAIMER, Guidance, Recommendation
-from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
+from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice, RulesText
 from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset, load_ruleset, ruleset_of
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Guidance",
     "Recommendation",
     "RulesChoice",
+    "RulesText",
     "Ruleset",
     "as_ruleset",
     "explain",

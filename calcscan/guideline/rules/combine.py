@@ -120,5 +120,5 @@ def rules_in_words(added: Iterable[str], left_out: Sequence[str]) -> list[str]:
         files.setdefault(file, [])
         if rule.endswith(")"):
             files[file].append(rule.replace(" (", " ").removesuffix(")"))
-    said = [f"with {file}" + (f" ({', '.join(rules)})" if rules else "") for file, rules in files.items()]
-    return said + [f"without {', '.join(left_out)}"] * bool(left_out)
+    named = [file + (f" ({', '.join(rules)})" if rules else "") for file, rules in files.items()]
+    return [f"with {', '.join(named)}"] * bool(named) + [f"without {', '.join(left_out)}"] * bool(left_out)

@@ -77,7 +77,7 @@ def write_table(
     """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty.
 
     `files` are how many are the study's own, `input` is where it lies below ROOT, `same_series_as` the other studies
-    that are of the very same series (`again`, from `same_series`); `rules` and `rules_sha256` say which rules were used.
+    that are of the very same series (`again`, from `same_series`); `rules` and `rules_sha256` are those that were used.
 
     Raises
     ------

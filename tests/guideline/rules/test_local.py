@@ -335,7 +335,7 @@ def test_a_bound_is_taken_only_where_it_decides_ones_own_numbers_too(tmp_path: P
 )
 def test_the_guards_hold_for_rules_of_ones_own(tmp_path: Path, extra: str) -> None:
     when = '{ any = [{ concept = "young" }, { fact = "conditions.gout" }] }'
-    with pytest.raises(RulesetError, match="intervention|no disorder"):
+    with pytest.raises(RulesetError, match=r"intervention|no disorder"):
         load_ruleset([file(tmp_path, NAMES, rule(when, extra=extra))])
 
 

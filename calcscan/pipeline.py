@@ -9,7 +9,7 @@ search     detect → material → locate
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
-from calcscan.guideline import merged_facts, plain_facts, recommend
+from calcscan.guideline import Ruleset, as_ruleset, merged_facts, plain_facts, recommend
 from calcscan.inspection import inspect_scan, moved_slices, sharpness_flags
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
@@ -91,6 +91,9 @@ def analyse(
     context: Mapping[str, Any] | None = None,
     series_uid: str | None = None,
     threshold_hu: float | None = None,
+    rules: Ruleset | Iterable[str | Path] = (),
+    without: Iterable[str] = (),
+    literature: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """One study, from its files to recommendations.
@@ -107,6 +110,12 @@ def analyse(
         The series to take; else the one that suits best.
     threshold_hu
         Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
+    rules
+        Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`, which has its own literature.
+    without
+        Ids of rules to leave out.
+    literature
+        Also use rules from the literature beyond the documents.
     progress
         Called with the name of each stage as it begins.
 
@@ -118,17 +127,18 @@ def analyse(
 
     Raises
     ------
-    InputError, AtlasError, FactsError
+    InputError, AtlasError, FactsError, RulesetError
         There is nothing to report on.
     ValueError, TypeError
         `threshold_hu` is no number or out of range, or `context` no mapping.
     """
-    stated, threshold_hu = _checked(context, threshold_hu)
+    ruleset = as_ruleset(rules, without=without, literature=literature)
+    stated, threshold_hu = _checked(context, threshold_hu, ruleset)
     settings, stage = StageSettings.load(), Stages(progress)
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid, settings=settings.reading)
         atlas = load_atlas()
-    return _analysed(scan, atlas, stated, threshold_hu, settings, stage)
+    return _analysed(scan, atlas, stated, ruleset, threshold_hu, settings, stage)
 
 
 def analyse_scan(
@@ -136,11 +146,15 @@ def analyse_scan(
     *,
     context: Mapping[str, Any] | None = None,
     threshold_hu: float | None = None,
+    rules: Ruleset | Iterable[str | Path] = (),
+    without: Iterable[str] = (),
+    literature: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
-    stated, threshold_hu = _checked(context, threshold_hu)
-    return _analysed(scan, load_atlas(), stated, threshold_hu, StageSettings.load(), Stages(progress))
+    ruleset = as_ruleset(rules, without=without, literature=literature)
+    stated, threshold_hu = _checked(context, threshold_hu, ruleset)
+    return _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(progress))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -281,7 +295,9 @@ def marked_sharp(scan: Scan) -> Scan:
     return replace(scan, acquisition=replace(scan.acquisition, sharp_kernel=True))
 
 
-def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> tuple[dict[str, Any], float | None]:
+def _checked(
+    context: Mapping[str, Any] | None, threshold_hu: float | None, ruleset: Ruleset
+) -> tuple[dict[str, Any], float | None]:
     """The arguments as they are used from here on: what is wrong with them is found out before the work."""
     threshold = asked_threshold(threshold_hu)
     if context is None:
@@ -291,7 +307,7 @@ def _checked(context: Mapping[str, Any] | None, threshold_hu: float | None) -> t
         advice = "for a file, calcscan.guideline.load_facts(path)"
         raise TypeError(f"context must be a mapping of facts such as {{'age_years': 52}}, not {kind}; {advice}")
     stated: dict[str, Any] = plain_facts(context)
-    merged_facts(stated)
+    merged_facts(stated, words=ruleset.vocabulary)
     return stated, threshold
 
 
@@ -299,6 +315,7 @@ def _analysed(
     scan: Scan,
     atlas: Atlas,
     stated: Mapping[str, Any],
+    ruleset: Ruleset,
     threshold_hu: float | None,
     settings: StageSettings,
     stage: Stages,
@@ -324,7 +341,7 @@ def _analysed(
             )
     with stage("advise"):
         measured = image_facts(scan, summary, quality, settings=settings.burden)
-        guidance = recommend(stated, image=measured)
+        guidance = recommend(stated, image=measured, rulesets=ruleset)
     return Result(
         scan=scan,
         intracranial=examination.intracranial if examination else None,
@@ -333,7 +350,7 @@ def _analysed(
         registration=examination.registration if examination else None,
         summary=summary,
         quality=quality,
-        facts=merged_facts(stated, measured),
+        facts=merged_facts(stated, measured, words=ruleset.vocabulary),
         guidance=guidance,
         settings={"threshold_asked_hu": threshold_hu, **(examination.lesions.settings if examination else {})},
         timings_s=stage.timings_s,

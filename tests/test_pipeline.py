@@ -13,8 +13,9 @@ import pytest
 from support.results import make_atlas, make_result
 
 from calcscan import pipeline
-from calcscan.errors import FactsError, NoCTError, RefusedError
+from calcscan.errors import FactsError, NoCTError, RefusedError, RulesetError
 from calcscan.guideline.engine import build_case
+from calcscan.guideline.export.text import page_block
 from calcscan.model import Flag
 from calcscan.report import write_report
 from calcscan.report.build import build_report
@@ -81,6 +82,58 @@ def test_the_stages_run_in_order_and_are_timed(stages):
     assert result.quality.state == "ok"
     assert {lesion.site for lesion in result.lesions.lesions} == {"pallidum", "pineal", "choroid_plexus", "falx"}
     assert result.guidance.recommendations
+
+
+RULES = """
+[document]
+key = "ours"
+title = "Our protocol"
+status = "approved"
+
+[fact.conditions.gout]
+label = "gout"
+
+[[rule]]
+id = "ours-1"
+replaces = "bg-mineral-labs"
+kind = "referral"
+priority = "routine"
+citation = "Our protocol"
+section = "1"
+sites = ["basal_ganglia"]
+text = "Consider our clinic."
+when = { all = [
+    { site = "basal_ganglia", volume_mm3 = { above = 800, unit = "mm3" } },
+    { fact = "age_years", at_least = 50, unit = "years" },
+    { fact = "conditions.gout" },
+] }
+"""
+
+
+def test_rules_of_ones_own_are_used_and_named_in_the_report(stages, tmp_path):
+    own = tmp_path / "ours.toml"
+    own.write_text(RULES)
+    context = {"conditions": {"gout": True}}
+    result = pipeline.analyse("scan", context=context, rules=[own], without=["bg-age"], literature=True)
+    assert "ours-1" in {item.id for item in result.guidance.recommendations}
+    assert result.facts["conditions"] == {"gout": True}
+    guideline = json.loads(write_report(result, tmp_path / "out"))["guideline"]
+    assert guideline["ruleset"] == "calcscan+literature+ours"
+    assert guideline["rules_added"] == ["literature.toml: every rule", "ours.toml: ours-1 (replaces bg-mineral-labs)"]
+    assert guideline["rules_left_out"] == ["bg-age"]
+    assert guideline["sha256"] != pipeline.analyse("scan").guidance.sha256
+    said = " ".join(summary_text(build_report(result), page_block(result.guidance)).split())
+    assert "with literature.toml, ours.toml (ours-1 replaces bg-mineral-labs); without bg-age" in said
+    by_scan = pipeline.analyse_scan(result.scan, context=context, rules=str(own), without="bg-age", literature=True)
+    assert by_scan.guidance == result.guidance
+
+
+def test_rules_and_facts_that_can_not_be_taken_are_refused_before_the_work(stages, tmp_path):
+    with pytest.raises(RulesetError, match="can't be read"):
+        pipeline.analyse("scan", rules=tmp_path / "none.toml")
+    with pytest.raises(FactsError, match="gout"):
+        pipeline.analyse("scan", context={"conditions": {"gout": True}})
+    assert stages[1] == []
 
 
 def test_what_is_asked_reaches_the_stages(stages):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from calcscan.guideline import SHIPPED_RULES, RulesChoice
+
 DONE, ABSTAINED, FAILED = "done", "abstained", "failed"
 
 
@@ -50,6 +52,7 @@ class Settings:
 
     threshold_hu: float | None = None
     keep_ids: bool = False
+    rules: RulesChoice = SHIPPED_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

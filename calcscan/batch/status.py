@@ -17,6 +17,7 @@ from calcscan import __version__
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Settings, Study, Task
 from calcscan.batch.table import is_odd, row_of
 from calcscan.errors import CalcscanError
+from calcscan.guideline import ruleset_of
 from calcscan.read.files.tree import walk
 from calcscan.report.atomic_folder import check_output
 from calcscan.report.outputs import EARLIER, OURS, REPORT, is_report, state_of
@@ -60,7 +61,9 @@ def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:
 
 
 def settings_digest(settings: Settings) -> str:
-    return sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
+    """The rules count by their text, wherever their files lie."""
+    used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
+    return sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def write_table(
     """batch.csv: one row a study that has an outcome, with the volume at every site and side. Unknown is empty.
 
     `files` are how many are the study's own, `input` is where it lies below ROOT, `same_series_as` the other studies
-    that are of the very same series (`again`, from `same_series`).
+    that are of the very same series (`again`, from `same_series`); `rules` and `rules_sha256` are those that were used.
 
     Raises
     ------
@@ -95,7 +95,9 @@ def write_table(
             ending = {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
             rows.append(about | ending | {"seconds": outcome.seconds, "error": error})
     columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *_named().values()]
-    return _written(out / TABLE, [*columns, "files", "input", "same_series_as", "seconds", "error"], rows)
+    return _written(
+        out / TABLE, [*columns, "rules", "rules_sha256", "files", "input", "same_series_as", "seconds", "error"], rows
+    )
 
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
@@ -127,9 +129,20 @@ def row_of(folder: Path) -> dict[str, Any] | None:
             "lesions": len(lesions) if lesions is not None else None,
             "volume_mm3": round(sum(lesion["volume_mm3"] for lesion in lesions), 3) if lesions is not None else None,
             **{_named()[row["site"], row["side"]]: row["volume_mm3"] for row in report["sites"]},
+            **_rules(report.get("guideline")),
         }
     except _DAMAGED:
         return None
+
+
+def _rules(guideline: Mapping[str, Any] | None) -> dict[str, str]:
+    """Which rules the guidance rests on: their name and version, what was added and left out, and the checksum."""
+    if guideline is None:
+        return {}
+    parts = [f"{guideline['ruleset']} {guideline['version']}"]
+    parts += [f"+ {line}" for line in guideline["rules_added"]]
+    parts += [f"- {line}" for line in guideline["rules_left_out"]]
+    return {"rules": " ".join(parts), "rules_sha256": str(guideline["sha256"])}
 
 
 @cache

@@ -44,6 +44,7 @@ def _outcome(task: Task, path: Path) -> tuple[str, str, str]:
 
 
 def _analyse(task: Task, path: Path) -> tuple[str, str]:
+    from calcscan.guideline import ruleset_of
     from calcscan.pipeline import analyse
     from calcscan.report.atomic_folder import check_output
     from calcscan.report.outputs import REPORT
@@ -51,7 +52,8 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
 
     check_file(task.out / REPORT)
     check_output(task.out)
-    result = analyse(path, threshold_hu=task.settings.threshold_hu)
+    rules = ruleset_of(task.settings.rules)
+    result = analyse(path, threshold_hu=task.settings.threshold_hu, rules=rules)
     report = write_report(result, task.out, keep_ids=task.settings.keep_ids)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 

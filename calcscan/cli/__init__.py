@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from calcscan import __version__
-from calcscan.errors import CalcscanError, lacks_memory
+from calcscan.errors import CalcscanError, RulesetError, lacks_memory
 
 COMMANDS = {
     "run": "find, measure and locate calcification in one study, and list what to consider",
@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             _one_thread_of_linear_algebra()
             status = int(importlib.import_module(f"calcscan.cli.{args.command}").main(args))
             sys.stdout.flush()
+        except RulesetError as error:
+            _say(str(error))
+            return 2
         except CalcscanError as error:
             return _fail(str(error))
         except KeyboardInterrupt as stop:

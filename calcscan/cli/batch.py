@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from calcscan.cli import terminal
+from calcscan.cli import rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.batch.model import LeftOut, Study
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HU",
         help="detection threshold (default: chosen for each scan)",
     )
+    rules.add_arguments(parser)
     parser.add_argument(
         "--keep-ids", action="store_true", help="keep names, patient IDs, dates and UIDs in the results"
     )
@@ -55,12 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     from calcscan.batch import run_batch
     from calcscan.batch.model import Settings
+    from calcscan.guideline import SHIPPED_RULES
 
     terminal.quieten_libraries()
+    ruleset = rules.chosen(args)
     if args.dry_run:
         return _dry_run(args)
     terminal.load_kernels(quiet=args.quiet)
-    settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids)
+    settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids, rules=ruleset.choice)
     with _Watch(quiet=args.quiet) as watch:
         result = run_batch(
             args.root,
@@ -80,6 +83,7 @@ def main(args: argparse.Namespace) -> int:
         lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished earlier"]
         lines += _accounts(result.studies, result.left_out)
         lines += _doubles(result.same_series)
+        lines += [f"rules: {ruleset}"] * (ruleset.choice != SHIPPED_RULES)
         lines += [str(result.left_out_table)] * bool(result.left_out) + [str(result.table)]
         terminal.write_text("\n".join(lines) + "\n")
     return SOME_FAILED if result.failed else 0

@@ -1,19 +1,17 @@
-"""`calcscan guide`: the guideline logic on a facts file."""
+"""`calcscan guide`: the guideline logic on a facts file, and what it can be asked about itself."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from calcscan.cli import terminal
+from calcscan.cli import guide_about, guide_exports, rules, terminal
 from calcscan.errors import FactsError, RulesetError
 
 if TYPE_CHECKING:
-    from calcscan.guideline import Guidance, Ruleset
+    from calcscan.guideline import Ruleset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,26 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("facts", nargs="?", metavar="FACTS", help="facts in YAML, TOML or JSON; - is the standard input")
     add("--json", action="store_true", help="write the report's guideline object")
     add("--all", action="store_true", help="write everything behind the page as well")
-    add("--export", choices=("cards", "fhir", "rules"), help="write CDS Hooks cards, FHIR R4, or the rules as FHIR R4")
-    add("--format", choices=("markdown", "html"), help="write all rules as a readable page; takes no FACTS")
-    add("--cases", action="append", default=[], metavar="FILE", help="with --format, --export rules: cases to add")
-    add("--subject", default="", metavar="REFERENCE", help="with --export: whom it is about, such as Patient/1")
-    add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--explain", metavar="RULE_ID", help="show how one rule (or the rule for a fact id) comes out")
-    add("--lint", nargs="?", const="", metavar="FILE", help="check the rules, or one rules file, and stop")
-    add("--rules", action="append", default=[], metavar="FILE", help="rules to use beside the shipped ones")
-    add("--without", action="append", default=[], metavar="RULE_ID", help="leave a rule out")
-    add("--literature", action="store_true", help="also use rules from the literature beyond the documents")
+    add("--lenient", action="store_true", help="leave out names in FACTS that nobody knows, with a warning")
+    rules.add_arguments(parser)
+    guide_exports.add_arguments(parser)
+    guide_about.add_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Runs it. 0 done, 1 `--lint` found problems, 2 facts or rules that can't be taken."""
     try:
-        if args.lint is not None:
-            return _lint(args)
-        if args.format or args.export == "rules":
-            terminal.write_text(_rules(args))
-            return 0
+        if guide_about.asked(args):
+            return guide_about.main(args)
+        if guide_exports.asked(args):
+            return guide_exports.main(args)
         if args.facts is None:
             print("calcscan guide: no FACTS: give a facts file, or - for the standard input", file=sys.stderr)
             return 2
@@ -57,58 +49,31 @@ def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
     from calcscan.guideline.export.text import WIDTH, render, render_explanation
-    from calcscan.guideline.rules.ruleset import load_ruleset
 
     width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
+    ruleset = rules.chosen(args)
     facts = load_facts(args.facts)
-    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
     try:
+        if args.lenient:
+            _warn(args.facts, facts, ruleset)
         if args.explain:
-            explanation = explain(args.explain, facts, rulesets=rules)
-            return _json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
-        guidance = recommend(facts, rulesets=rules)
+            explanation = explain(args.explain, facts, rulesets=ruleset, lenient=args.lenient)
+            return guide_exports.as_json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
+        guidance = recommend(facts, rulesets=ruleset, lenient=args.lenient)
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
-        return _json(_exported(args, guidance, facts, rules))
-    return _json(guidance.to_dict()) if args.json else render(guidance, width, everything=args.all)
+        return guide_exports.exported(args, guidance, facts, ruleset)
+    if args.json:
+        return guide_exports.as_json(guidance.to_dict())
+    return render(guidance, width, everything=args.all, words=ruleset.vocabulary)
 
 
-def _rules(args: argparse.Namespace) -> str:
-    """All rules, as a page or as FHIR."""
-    from calcscan.guideline.export.handbook import handbook
-    from calcscan.guideline.export.plan_definition import plan_definitions
-    from calcscan.guideline.export.rule_cases import written_cases
-    from calcscan.guideline.rules.ruleset import load_ruleset
+def _warn(file: str, facts: dict[str, object], ruleset: Ruleset) -> None:
+    """Names what is left out."""
+    from calcscan.guideline.engine import build_case
 
-    rules = load_ruleset(args.rules, literature=args.literature).without(args.without)
-    written = written_cases(args.cases)
-    return handbook(rules, args.format, written) if args.format else _json(plan_definitions(rules, written))
-
-
-def _exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any], rules: Ruleset) -> object:
-    """Guidance for another system."""
-    from calcscan.guideline.export.cds_hooks import cards
-    from calcscan.guideline.export.fhir import fhir
-
-    try:
-        if args.export == "cards":
-            return cards(guidance, facts, subject=args.subject)
-        return fhir(guidance, facts, subject=args.subject, transaction=args.transaction, rules=rules)
-    except ValueError as error:
-        raise FactsError(str(error), where="--subject") from error
-
-
-def _json(plain: object) -> str:
-    return json.dumps(plain, indent=2) + "\n"
-
-
-def _lint(args: argparse.Namespace) -> int:
-    from calcscan.guideline.rules.lint import lint
-
-    problems = lint([Path(args.lint)] if args.lint else [Path(path) for path in args.rules])
-    for problem in problems:
-        print(problem)
-    if not problems:
-        print("no problems found")
-    return 1 if problems else 0
+    for name in build_case(facts, words=ruleset.vocabulary, lenient=True).ignored:
+        hint = f": {name.hint}" if name.hint else ""
+        line = f"calcscan guide: warning: {name.what}, left out [{file}: {name.where}]{hint}"
+        print(terminal.shown(line), file=sys.stderr)

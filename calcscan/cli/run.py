@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcscan.cli import terminal
+from calcscan.cli import rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.model import Result
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=terminal.hounsfield, metavar="HU", help="detection threshold (default: chosen for the scan)"
     )
+    rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument(
@@ -47,6 +48,7 @@ def main(args: argparse.Namespace) -> int:
 
     check_output(args.out, inputs=[args.input])
     before = state_of(args.out)
+    ruleset = rules.chosen(args)
     context = _read_context(args.context)
     terminal.load_kernels(quiet=args.quiet)
     with terminal.Progress(quiet=args.quiet) as progress:
@@ -57,7 +59,12 @@ def main(args: argparse.Namespace) -> int:
         terminal.quieten_libraries()
         progress.tell_compiling()
         result = analyse(
-            args.input, context=context, series_uid=args.series, threshold_hu=args.threshold, progress=progress
+            args.input,
+            context=context,
+            rules=ruleset,
+            series_uid=args.series,
+            threshold_hu=args.threshold,
+            progress=progress,
         )
         progress("write")
         written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before)

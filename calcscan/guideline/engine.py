@@ -9,6 +9,7 @@ from typing import Any
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.merge import build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.judge import judge
 from calcscan.guideline.model import Conflict, ConflictKind, ConflictSide, Guidance, Priority, Recommendation, State
 from calcscan.guideline.needs import ranked_needs
@@ -20,16 +21,25 @@ _PRIORITIES = {priority: place for place, priority in enumerate(Priority)}
 _FACTS_HANDLING = "Both are shown; settle which is right before relying on anything that rests on it."
 
 
-def build_case(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> Case:
-    """What is known of one person, from what was stated and what was measured.
+def build_case(
+    facts: Mapping[str, object],
+    image: Mapping[str, object] | None = None,
+    *,
+    words: Vocabulary | None = None,
+    lenient: bool = False,
+) -> Case:
+    """What is known of one person, from what was stated and what was measured. `words` are the facts that can be told
+    (`Ruleset.vocabulary`), else the shipped ones; `lenient` leaves out names that nobody knows, and lists them.
 
     Raises `FactsError` for facts that can't be taken as they are.
     """
     measured = None if image is None else read_statements(plain_facts(image), "image")
-    return build(read_statements(plain_facts(facts)), measured)
+    return build(read_statements(plain_facts(facts), lenient=lenient, words=words), measured, words)
 
 
-def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None = None) -> dict[str, Any]:
+def merged_facts(
+    facts: Mapping[str, object], image: Mapping[str, object] | None = None, *, words: Vocabulary | None = None
+) -> dict[str, Any]:
     """What was stated and what was measured as one set of facts: those that `recommend` judges.
 
     Raises `FactsError`.
@@ -37,7 +47,7 @@ def merged_facts(facts: Mapping[str, object], image: Mapping[str, object] | None
     >>> merged_facts({"age_years": None, "sex": "f"}, {"age_years": 52.0, "sex": "M"})
     {'age_years': 52.0, 'sex': 'F', 'findings': []}
     """
-    return given_facts(build_case(facts, image))
+    return given_facts(build_case(facts, image, words=words))
 
 
 def _divergence(item: Divergence) -> Conflict:
@@ -68,6 +78,7 @@ def recommend(
     rulesets: Ruleset | Iterable[str | Path] | None = None,
     without: Iterable[str] = (),
     literature: bool = False,
+    lenient: bool = False,
 ) -> Guidance:
     """What to consider for one person, why, what would be worth knowing, and where the sources disagree.
 
@@ -76,7 +87,7 @@ def recommend(
 
     `facts` are what a person stated, `image` what the scan shows, both in the words of `calcscan/knowledge/facts.toml`;
     what a person stated holds where they differ, and the difference is among `conflicts`. `rulesets` is a `Ruleset`, or
-    rules files to use beside the shipped ones.
+    rules files to use beside the shipped ones. `lenient` leaves out names in `facts` that nobody knows.
 
     Raises `FactsError` or `RulesetError`.
 
@@ -84,8 +95,8 @@ def recommend(
     >>> guidance.recommendations[0].id
     'bg-mineral-labs'
     """
-    ruleset = as_ruleset(rulesets, literature=literature).without(without)
-    return guide(build_case(facts, image), ruleset)
+    ruleset = as_ruleset(rulesets, without=without, literature=literature)
+    return guide(build_case(facts, image, words=ruleset.vocabulary, lenient=lenient), ruleset)
 
 
 def _order(item: Recommendation) -> tuple[int, int, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from calcscan.guideline.engine import build_case, guide
 from calcscan.guideline.facts.case import STATED, Case
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Guidance, Source, State, source_dict
 from calcscan.guideline.rules.conditions import Leaf, Node, truth
@@ -55,13 +55,13 @@ class Explanation:
         return plain | {"covers": list(self.covers), "source": source_dict(self.source)}
 
 
-def question(leaf: Leaf) -> str:
-    """A leaf in words.
+def question(leaf: Leaf, words: Vocabulary | None = None) -> str:
+    """A leaf in words; `words` are the facts in use, else the shipped ones.
 
     >>> question(Leaf(fact="egfr", key="egfr", op="below", limit=60))
     'estimated glomerular filtration rate below 60 mL/min/1.73 m2'
     """
-    kind = vocabulary().kinds[leaf.fact]
+    kind = (words or vocabulary()).kinds[leaf.fact]
     if leaf.op != "is":
         return f"{kind.label} {leaf.op.replace('_', ' ')} {leaf.limit:g} {kind.unit}"
     label = f"{kind.label}, stated by a person" if leaf.key.endswith(".stated") else kind.label
@@ -79,7 +79,7 @@ def _explain(node: Node, case: Case) -> Explained:
         value = case.values.get(node.key)
         stated = STATED if node.key.endswith(".stated") else case.origins.get(node.key, "")
         return Explained(
-            question=question(node),
+            question=question(node, case.words),
             result=result,
             fact=node.fact,
             value=value,
@@ -108,6 +108,7 @@ def explain(
     image: Mapping[str, object] | None = None,
     rulesets: Ruleset | Iterable[str | Path] | None = None,
     literature: bool = False,
+    lenient: bool = False,
 ) -> Explanation:
     """How a rule comes out for these facts. `rule_id` may also be the id of a fact that a rule covers.
 
@@ -118,7 +119,7 @@ def explain(
     """
     ruleset = as_ruleset(rulesets, literature=literature)
     rule: Rule = ruleset.rule(rule_id)
-    case = build_case(facts, image)
+    case = build_case(facts, image, words=ruleset.vocabulary, lenient=lenient)
     tree = _explain(rule.when, case)
     guidance = guide(case, ruleset)
     item = next((item for item in guidance.recommendations if item.id == rule.id), None)

@@ -61,6 +61,7 @@ class Reasons:
             value=case.values.get(leaf.key),
             origin=STATED if leaf.key.endswith(".stated") else case.origins.get(leaf.key, STATED),
             detail=case.details.get(leaf.key, ""),
+            label=label(leaf.fact, case.words),
         )
         self._made[leaf.key] = because
         return because
@@ -158,9 +159,9 @@ def filled(text: str, rule: Rule, case: Case, sites: frozenset[str]) -> str:
     """A rule's text with what is still unknown of what it asks for, and the sites that it is about."""
     if "{" not in text:
         return text
-    asks = [label(ask[0]) for ask in rule.asks if not any(is_known(path, case) for path in ask)]
-    asks = asks or [label(ask[0]) for ask in rule.asks]
-    names = [vocabulary().sites[site].label for site in vocabulary().sites if site in rule.places & sites]
+    asks = [label(ask[0], case.words) for ask in rule.asks if not any(is_known(path, case) for path in ask)]
+    asks = asks or [label(ask[0], case.words) for ask in rule.asks]
+    names = [kind.label for site, kind in case.words.sites.items() if site in rule.places & sites]
     return text.replace("{asks}", listed(asks)).replace("{sites}", listed(names) if names else "the place")
 
 
@@ -170,7 +171,7 @@ def results(rule: Rule, case: Case) -> list[str]:
         if case.values.get("symptoms.asymptomatic") is True and not case.disputes:
             return ["no symptoms"]
         shown = [path for ask in rule.asks for path in ask if case.values.get(path) is True]
-        return [label(path) for path in shown] or ["none of the symptoms asked for"]
+        return [label(path, case.words) for path in shown] or ["none of the symptoms asked for"]
     known = [next(path for path in ask if is_known(path, case)) for ask in rule.asks]
     return [value_in_words(path, case) for path in known]
 

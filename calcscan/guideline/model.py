@@ -72,6 +72,8 @@ class Because:
     value: Value | None
     origin: str
     detail: str = ""
+    label: str = ""
+    """How a person would name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +177,7 @@ class Guidance:
     version: str
     sha256: str
     rules_added: tuple[str, ...]
-    """Files of rules beside the shipped ones, and the rules that they replace."""
+    """The rules beside those that are always shipped: each with its file, and the rule that it replaces."""
     rules_left_out: tuple[str, ...]
     page: tuple[PageLine, ...]
     recommendations: tuple[Recommendation, ...]

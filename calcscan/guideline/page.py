@@ -12,7 +12,7 @@ from calcscan.guideline.judge import Applied, disputed_facts, filled, present_si
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Group, PageLine, Priority, RuleKind, State
 from calcscan.guideline.needs import RankedNeed
-from calcscan.guideline.rules.layout import Topic, layout
+from calcscan.guideline.rules.layout import Topic
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import is_known, joined, label, listed, reasons_in_words, sentence, value_in_words
@@ -41,7 +41,8 @@ class _Page:
     ) -> None:
         self.needs, self.case, self.ruleset, self.truths = needs, case, ruleset, truths
         self.sites = present_sites(case)
-        self.size = layout().page
+        self.layout = ruleset.layout
+        self.size = self.layout.page
         self.applied = [one for one in applied if one.item.state is State.SUGGESTED]
         self.done = [one for one in applied if one.item.state is State.DONE]
         self.held = [one for one in applied if one.item.state is State.HELD_BACK]
@@ -72,7 +73,7 @@ class _Page:
         return tuple(sorted([*head, *body, *tail, *mind], key=lambda line: _GROUPS[line.group]))
 
     def _topic(self, rule: Rule) -> Topic:
-        return layout().topics[rule.topic]
+        return self.layout.topics[rule.topic]
 
     def _true(self, root: int) -> bool:
         return root >= 0 and self.truths[root] is True
@@ -134,7 +135,7 @@ class _Page:
 
     def _nothing_said(self) -> str:
         """What stands in place of an answer."""
-        words = vocabulary().sites
+        words = self.case.words.sites
         if self.sites:
             names = listed([words[site].label for site in words if site in self.sites])
             return f"Calcification found ({names}): the documents in use don't say what it means here"
@@ -147,7 +148,7 @@ class _Page:
 
     def _topics(self, members: Iterable[Applied]) -> list[PageLine]:
         by_topic: dict[str, list[Applied]] = {}
-        topics_in_order = {topic: place for place, topic in enumerate(layout().topics)}
+        topics_in_order = {topic: place for place, topic in enumerate(self.layout.topics)}
         for one in members:
             if not self._asks_the_person(one.rule):
                 by_topic.setdefault(one.rule.topic, []).append(one)
@@ -162,9 +163,9 @@ class _Page:
 
     def _topic_line(self, topic: str, members: Sequence[Applied], texts: Sequence[str]) -> PageLine:
         to_do = [one for one in members if one.rule.kind not in _KEPT_IN_MIND]
-        groups = [layout().priorities[one.item.priority].group for one in to_do]
+        groups = [self.layout.priorities[one.item.priority].group for one in to_do]
         group = min(groups, key=_GROUPS.__getitem__) if groups else Group.KEEP_IN_MIND
-        lead = layout().topics[topic].lead if members[0].rule.page_text is not None else ""
+        lead = self.layout.topics[topic].lead if members[0].rule.page_text is not None else ""
         whole = joined([lead + texts[0], *texts[1:]])
         return self._line(group, topic, whole, members)
 
@@ -237,14 +238,14 @@ class _Page:
         if not asked:
             return []
         members = [one for one in asking if any(path in asked for ask in one.rule.asks for path in ask)]
-        return [self._line(Group.ASK, "", sentence(listed([label(path) for path in asked])), members)]
+        return [self._line(Group.ASK, "", sentence(listed([label(path, self.case.words) for path in asked])), members)]
 
     def _decisive(self) -> list[str]:
         """What could turn on something pressing, or give the answer; a fact that implies another is not asked beside
         it."""
         weighty = [one.need.fact for one in self.needs if one.weight >= self.size.asked_from_weight]
         worth = [path for path in weighty if self._worth_asking(path)]
-        implied = {first for first, second in vocabulary().implies if second in worth}
+        implied = {first for first, second in self.case.words.implies if second in worth}
         return [path for path in worth if path not in implied]
 
     def _worth_asking(self, path: str) -> bool:
@@ -256,7 +257,7 @@ class _Page:
             return []
         why = "; ".join(dict.fromkeys(one.item.held_back_because for one in self.held))
         shown = [one for one in self.held if one.rule.on_page is not False] or self.held
-        topics = listed(list(dict.fromkeys(layout().topics[one.rule.topic].label for one in shown)))
+        topics = listed(list(dict.fromkeys(self.layout.topics[one.rule.topic].label for one in shown)))
         return [self._line(Group.KEEP_IN_MIND, "", f"Held back ({topics}): {why}", self.held)]
 
     def _questions(self) -> tuple[list[PageLine], list[PageLine]]:

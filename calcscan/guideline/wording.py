@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from calcscan.guideline.facts.case import Case
-from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, Vocabulary, vocabulary
 from calcscan.guideline.model import Because
 
 _ASYMPTOMATIC = "symptoms.asymptomatic"
 
 
-def label(path: str) -> str:
-    """How a person would name a fact, in a few words.
+def label(path: str, words: Vocabulary | None = None) -> str:
+    """How a person would name a fact, in a few words; `words` are the facts in use, else the shipped ones.
 
     >>> label("symptoms.seizure")
     'seizures'
     """
-    kind = vocabulary().kinds.get(path)
+    kind = (words or vocabulary()).kinds.get(path)
     return (kind.short or kind.label) if kind else path
 
 
@@ -53,7 +53,7 @@ def sentence(text: str) -> str:
 
 def value_in_words(path: str, case: Case) -> str:
     """A fact with what is known of it; a laboratory value as it was given, with its level."""
-    value, name = case.values.get(path), label(path)
+    value, name = case.values.get(path), label(path, case.words)
     section, _, lab = path.partition(".")
     if section == "labs":
         written = case.labs[lab].written if lab in case.labs else ""
@@ -69,7 +69,7 @@ def value_in_words(path: str, case: Case) -> str:
         return name if value else f"no {name.removeprefix('a ').removeprefix('an ')}"
     if value is None:
         return f"{name} unknown"
-    kind = vocabulary().kinds[path]
+    kind = case.words.kinds[path]
     return f"{name} {value:g} {kind.unit}".rstrip() if kind.kind is FactType.NUMBER else f"{name}: {value}"
 
 
@@ -105,4 +105,4 @@ def reason(because: Because) -> str:
     """One fact that a suggestion rests on, in words, with who says so."""
     value = {True: "yes", False: "no"}.get(because.value) if isinstance(because.value, bool) else because.value
     detail = f"; {because.detail}" if because.detail else ""
-    return f"{label(because.fact)}: {value} ({because.origin}{detail})"
+    return f"{because.label or label(because.fact)}: {value} ({because.origin}{detail})"

@@ -21,6 +21,7 @@ from calcscan.batch.status import fingerprint, input_digest, is_finished, read_s
 from calcscan.batch.work import _one_path, do_study
 from calcscan.cli import main
 from calcscan.errors import NoCTError, OutputError, UnreadableError
+from calcscan.guideline import RulesChoice, RulesText
 from calcscan.processors import processor_count
 from calcscan.read.headers.image import Person
 from calcscan.read.headers.probe import Probe
@@ -197,6 +198,40 @@ def test_too_little_memory_for_a_study_is_no_fault(tmp_path, monkeypatch, error)
 # ---- what is finished
 
 
+OWN_RULES = RulesText(
+    "ours.toml",
+    """
+[document]
+key = "ours"
+title = "Our protocol"
+status = "approved"
+
+[[rule]]
+id = "ours-1"
+kind = "referral"
+priority = "routine"
+citation = "Our protocol"
+section = "1"
+sites = ["dura"]
+text = "Consider our clinic."
+when = { site = "dura" }
+""",
+)
+
+
+def test_rules_are_known_by_their_text_and_reach_the_study(tmp_path, monkeypatch):
+    from calcscan.batch.status import settings_digest
+
+    own, moved = Settings(rules=RulesChoice(files=(OWN_RULES,))), replace(OWN_RULES, name="/elsewhere/ours.toml")
+    changed = replace(OWN_RULES, text=OWN_RULES.text.replace("clinic", "ward"))
+    assert settings_digest(own) == settings_digest(Settings(rules=RulesChoice(files=(moved,))))
+    assert settings_digest(own) != settings_digest(Settings(rules=RulesChoice(files=(changed,))))
+    asked = []
+    monkeypatch.setattr("calcscan.pipeline.analyse", lambda path, **named: asked.append(named["rules"]))
+    do_study(Task(study=Study(name="a", paths=(tmp_path,)), out=tmp_path / "o", settings=own))
+    assert asked[0].added == ("ours.toml: ours-1",)
+
+
 def task_of(tmp_path: Path, **named: object) -> Task:
     make(tmp_path, {"in/1": "1"})
     study = Study(name="a", paths=(tmp_path / "in",))
@@ -215,6 +250,8 @@ def test_a_study_is_finished_until_anything_that_matters_changes(tmp_path, monke
     assert sorted(path.name for path in task.out.glob("*status*")) == ["status.json"]
 
     assert not is_finished(replace(task, settings=Settings(threshold_hu=100.0)))
+    for rules in (RulesChoice(literature=True), RulesChoice(without=("bg-age",)), RulesChoice(files=(OWN_RULES,))):
+        assert not is_finished(replace(task, settings=Settings(rules=rules)))
     with monkeypatch.context() as patch:
         patch.setattr(status, "__version__", "9.9")
         assert not is_finished(task)
@@ -397,3 +434,26 @@ def test_the_command(studies, tmp_path, monkeypatch, capsys, broken, status):
     assert str(out / "batch.csv") in said.out
     assert main(["batch", str(studies), "-o", str(out), "--quiet"]) == status
     assert capsys.readouterr().out == ""
+
+
+def test_a_batch_with_other_rules_is_done_again_and_says_which(studies, tmp_path, monkeypatch, capsys):
+    runner = InLine()
+    monkeypatch.setattr(run_module, "local_processes", lambda jobs, timeout: runner)
+    (studies / "broken").rename(studies / "whole")
+    own = tmp_path / "ours.toml"
+    own.write_text(OWN_RULES.text)
+    command = ["batch", str(studies), "-o", str(tmp_path / "out"), "--rules", str(own), "--without", "bg-age"]
+    done = []
+    for arguments in (command[:4], command, command, command[:4]):
+        runner.done.clear()
+        assert main(arguments) == 0
+        done.append(len(runner.done))
+        said = capsys.readouterr().out
+        assert ("with ours.toml; without bg-age" in said) == (arguments == command)
+    assert done == [3, 3, 0, 3]
+    own.write_text(OWN_RULES.text.replace("clinic", "ward"))
+    assert main(command) == 0
+    rows = list(csv.DictReader((tmp_path / "out" / "batch.csv").read_text().splitlines()))
+    assert {(row["rules"].split()[0], len(row["rules_sha256"])) for row in rows} == {
+        ("test", 64)
+    }  # of the synthetic one

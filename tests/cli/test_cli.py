@@ -133,6 +133,53 @@ def test_wrong_facts_are_refused_before_the_work(analysed, tmp_path, capsys):
     assert "none.yaml" in capsys.readouterr().err
 
 
+RULES = """
+[document]
+key = "ours"
+title = "Our protocol"
+status = "approved"
+
+[[rule]]
+id = "ours-1"
+kind = "referral"
+priority = "routine"
+citation = "Our protocol"
+section = "1"
+sites = ["dura"]
+text = "Consider our clinic."
+when = { fact = "age_years", below = 50UNIT }
+"""
+
+
+def test_run_uses_the_rules_asked_for(analysed, tmp_path, capsys):
+    own = tmp_path / "ours.toml"
+    own.write_text(RULES.replace("UNIT", ', unit = "years"'))
+    chosen = ["--rules", str(own), "--without", "bg-age", "--literature"]
+    assert main(["run", "scan", "-o", str(tmp_path / "out"), *chosen]) == 0
+    ruleset = analysed.asked[0]["rules"]
+    assert ruleset.name == "calcscan+literature+ours"
+    assert ruleset.added == ("literature.toml: every rule", "ours.toml: ours-1")
+    assert ruleset.left_out == ("bg-age",)
+
+
+@pytest.mark.parametrize("command", ["run", "batch", "guide"])
+def test_rules_that_can_not_be_taken_end_with_two_before_the_work(command, analysed, tmp_path, capsys):
+    own = tmp_path / "ours.toml"
+    own.write_text(RULES.replace("UNIT", ""))
+    given = {"run": ["scan", "-o", str(tmp_path / "out")], "batch": [str(tmp_path), "-o", str(tmp_path / "out")]}
+    arguments = [command, *given.get(command, ["-"])]
+    for rules, said in (
+        (["--rules", str(own)], f"{own}: rule[0] ours-1.when.below]: add unit = \"years\""),
+        (["--rules", str(tmp_path / "none.toml")], "none.toml]"),
+        (["--without", "lit-pineal"], "add --literature"),
+        (["--without", "bg-agee"], "did you mean 'bg-age'"),
+    ):
+        assert main([*arguments, *rules]) == 2
+        assert said in capsys.readouterr().err
+    assert analysed.asked == []
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

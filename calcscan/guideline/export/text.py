@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from calcscan.guideline.explain import Explained, Explanation
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.model import (
     DISCLAIMER,
     Conflict,
@@ -17,6 +18,7 @@ from calcscan.guideline.model import (
     Recommendation,
     State,
 )
+from calcscan.guideline.rules.combine import rules_in_words
 from calcscan.guideline.wording import label
 
 _HEADINGS = {
@@ -57,12 +59,12 @@ def page_lines(lines: Sequence[PageLine], width: int = WIDTH) -> list[str]:
     return out
 
 
-def render(guidance: Guidance, width: int = WIDTH, *, everything: bool = False) -> str:
+def render(guidance: Guidance, width: int = WIDTH, *, everything: bool = False, words: Vocabulary | None = None) -> str:
     """The page, and with `everything` all that lies behind it: every rule that applies, what is unknown, and where
     sources disagree."""
     lines = page_lines(guidance.page, width)
     if everything:
-        lines += _everything(guidance, width)
+        lines += _everything(guidance, width, words)
     lines.append(_footer(guidance, everything))
     lines.append(_fold(DISCLAIMER, "", "", width))
     return "\n".join(lines) + "\n"
@@ -79,11 +81,8 @@ def page_block(guidance: Guidance, width: int = WIDTH) -> list[str]:
 def _footer(guidance: Guidance, everything: bool, more: str = "") -> str:
     shown = {rule for line in guidance.page for rule in line.rules}
     left = sum(item.id not in shown for item in guidance.recommendations)
-    rules = f"rules {guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
-    if guidance.rules_added:
-        rules += f"; with {', '.join(guidance.rules_added)}"
-    if guidance.rules_left_out:
-        rules += f"; without {', '.join(guidance.rules_left_out)}"
+    name = f"{guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
+    rules = "; ".join([f"rules {name}", *rules_in_words(guidance.rules_added, guidance.rules_left_out)])
     if more:
         return f"({rules}; {left} more in {more})"
     if everything or not left:
@@ -91,7 +90,7 @@ def _footer(guidance: Guidance, everything: bool, more: str = "") -> str:
     return f"({left} more: --all; why: --explain ID; source: --source ID; {rules})"
 
 
-def _everything(guidance: Guidance, width: int) -> list[str]:
+def _everything(guidance: Guidance, width: int, words: Vocabulary | None) -> list[str]:
     lines = []
     for state, heading in _STATES.items():
         items = [item for item in guidance.recommendations if item.state is state]
@@ -99,7 +98,7 @@ def _everything(guidance: Guidance, width: int) -> list[str]:
         lines += [_fold(_item(item), f" {_MARKS[item.priority]} ", "    ", width) for item in items]
     if guidance.needs_input:
         lines.append("UNKNOWN, THE MOST DECISIVE FIRST (rules that it could settle)")
-        unknown = "; ".join(f"{label(need.fact)} ({len(need.would_decide)})" for need in guidance.needs_input)
+        unknown = "; ".join(f"{label(need.fact, words)} ({len(need.would_decide)})" for need in guidance.needs_input)
         lines.append(_fold(unknown, " -  ", "    ", width))
     lines += _disagree(guidance.conflicts, width)
     documents = sorted({f"{_prefix(item)}  {item.source.document}{_dated(item)}" for item in guidance.recommendations})

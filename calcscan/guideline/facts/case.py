@@ -8,6 +8,7 @@ from typing import Any
 
 from calcscan.guideline.facts.labs import LabResult
 from calcscan.guideline.facts.values import Value
+from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 
 STATED, MEASURED, DERIVED = "stated", "image", "derived"
 
@@ -76,6 +77,8 @@ class Case:
     questions: list[Question] = field(default_factory=list)
     open_values: list[OpenValue] = field(default_factory=list)
     ignored: tuple[Ignored, ...] = ()
+    words: Vocabulary = field(default_factory=vocabulary)
+    """Every fact that can be told of a person."""
 
     def put(self, path: str, value: Value, origin: str, detail: str = "") -> None:
         self.values[path] = value

@@ -10,7 +10,7 @@ from calcscan.guideline.facts.case import Ignored
 from calcscan.guideline.facts.names import nearest_spelling, spelling
 from calcscan.guideline.facts.quantity import refuse_cut_off
 from calcscan.guideline.facts.values import is_unknown
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 
 
 @dataclass(slots=True)
@@ -19,6 +19,7 @@ class Keys:
 
     lenient: bool = False
     ignored: list[Ignored] = field(default_factory=list)
+    words: Vocabulary = field(default_factory=vocabulary)
 
     def unknown(self, what: str, where: str, hint: str) -> None:
         """Raises `FactsError`, or notes the name as left out."""
@@ -43,14 +44,14 @@ class Keys:
 
         Raises `FactsError` for a name that nobody knows, and for one fact under two names that say different things.
         """
-        names = vocabulary().spellings[section]
+        names = self.words.spellings[section]
         found: dict[str, tuple[str, object]] = {}
         for key, value in table.items():
             at = f"{where}.{key}" if where else key
             name = names.get(key) or names.get(spelling(key))
             if name is None:
                 of = "laboratory value" if section == "labs" else "fact"
-                self.unknown(f"unknown {of} {key!r}", at, _elsewhere(key, section) or nearest_spelling(key, names))
+                self.unknown(f"unknown {of} {key!r}", at, self._elsewhere(key, section) or nearest_spelling(key, names))
             elif name in found and is_unknown(value):
                 continue
             elif name in found and not is_unknown(found[name][1]) and found[name][1] != value:
@@ -60,10 +61,11 @@ class Keys:
                 found[name] = (at, value)
         return found
 
-
-def _elsewhere(key: str, section: str) -> str:
-    """A hint where the name belongs to another section."""
-    for other, names in vocabulary().spellings.items():
-        if other not in (section, "attributes", "sites") and (name := names.get(spelling(key))):
-            return f"it belongs to {other}: write {other}.{name}" if other else f"{name} stands outside of any section"
-    return ""
+    def _elsewhere(self, key: str, section: str) -> str:
+        """A hint where the name belongs to another section."""
+        for other, names in self.words.spellings.items():
+            if other not in (section, "attributes", "sites") and (name := names.get(spelling(key))):
+                return (
+                    f"it belongs to {other}: write {other}.{name}" if other else f"{name} stands outside of any section"
+                )
+        return ""

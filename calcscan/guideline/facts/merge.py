@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from calcscan.guideline.facts.case import (
@@ -22,7 +21,7 @@ from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.results import put_results, put_stated_critical
 from calcscan.guideline.facts.statements import Statements
 from calcscan.guideline.facts.values import Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, Vocabulary, vocabulary
 
 __all__ = [
     "DERIVED",
@@ -44,14 +43,16 @@ _AGE_SLACK_YEARS = 1.0
 """Two ages this close are one age, a birthday apart."""
 
 
-def build(stated: Statements, measured: Statements | None = None) -> Case:
-    """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed."""
+def build(stated: Statements, measured: Statements | None = None, words: Vocabulary | None = None) -> Case:
+    """Puts both together. What a person stated holds; where the image says otherwise, the difference is listed. `words`
+    are the facts that can be told, else those that calcscan ships."""
     image = measured or Statements()
     labs = {**image.labs, **stated.labs}
     case = Case(
         sites=stated.sites | image.sites,
         labs={name: labs[name] for name in analytes() if name in labs},  # in one order, however they were given
         ignored=(*image.ignored, *stated.ignored),
+        words=words or vocabulary(),
     )
     for path, value in image.values.items():
         case.put(path, value, MEASURED)
@@ -112,7 +113,7 @@ def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
     numbers = isinstance(value, float) and isinstance(measured, float)
     if numbers and (path.startswith(FINDINGS) or abs(float(value) - float(measured)) <= _AGE_SLACK_YEARS):
         return
-    label = vocabulary().kinds[path].label
+    label = case.words.kinds[path].label
     sides = ((path, value, STATED), (path, measured, MEASURED))
     differ = "what was stated and what the scan says differ"
     if path in _PERSON:
@@ -123,14 +124,14 @@ def _state(case: Case, path: str, value: Value, measured: Value | None) -> None:
 
 
 def _put_inferred(case: Case) -> None:
-    for inference in vocabulary().inferences:
+    for inference in case.words.inferences:
         if inference.then not in case.values and all(case.values.get(path) is True for path in inference.all):
             case.put(inference.then, True, DERIVED, inference.why)
 
 
 def _put_implied(case: Case) -> None:
-    kinds, values = vocabulary().kinds, case.values
-    for first, second in vocabulary().implies:
+    kinds, values = case.words.kinds, case.values
+    for first, second in case.words.implies:
         if values.get(first) is True:
             if values.get(second) is False:
                 text = f"{kinds[first].label} without {kinds[second].label}: one of the two can't be right."
@@ -141,21 +142,16 @@ def _put_implied(case: Case) -> None:
             case.put(first, False, DERIVED, f"no {kinds[second].label}")
 
 
-@cache
-def _symptoms() -> tuple[str, ...]:
-    return tuple(path for path in vocabulary().kinds if path.startswith("symptoms.") and path != _ASYMPTOMATIC)
-
-
 def _put_symptoms(case: Case) -> None:
     """No symptoms at all means none of them; one symptom means not none."""
-    values = case.values
-    shown = [path for path in _symptoms() if values.get(path) is True]
+    values, kinds = case.values, case.words.kinds
+    shown = [path for path in case.words.symptoms if values.get(path) is True]
     if values.get(_ASYMPTOMATIC) is True:
         for path in shown:
-            label = vocabulary().kinds[path].label
+            label = kinds[path].label
             case.dispute(_ASYMPTOMATIC, path, f"No symptoms at all, and {label}: one of the two can't be right.")
-        for path in _symptoms():
+        for path in case.words.symptoms:
             if path not in values:
                 case.put(path, False, DERIVED, "no symptoms at all")
     elif shown and _ASYMPTOMATIC not in values:
-        case.put(_ASYMPTOMATIC, False, DERIVED, f"follows from {vocabulary().kinds[shown[0]].label}")
+        case.put(_ASYMPTOMATIC, False, DERIVED, f"follows from {kinds[shown[0]].label}")

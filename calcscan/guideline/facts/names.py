@@ -11,17 +11,17 @@ from calcscan.errors import KnowledgeError
 from calcscan.knowledge.entries import read_toml
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the closest known word, or all of them if they are few.
+def nearest(word: str, known: Iterable[str], listed: str = "all names: calcscan guide --facts") -> str:
+    """A hint that names the closest known word, or all of them if they are few, else where they are `listed`.
 
     >>> nearest("calcum", ["calcium", "phosphate"])
     "did you mean 'calcium'?"
     """
-    words = sorted(known)
+    words = [str(name) for name in sorted(known)]
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "known here: " + ", ".join(words) if len(words) <= 20 else "the names are in calcscan/knowledge/facts.toml"
+    return "known here: " + ", ".join(words) if len(words) <= 20 else listed
 
 
 def nearest_spelling(word: str, names: Mapping[str, str]) -> str:

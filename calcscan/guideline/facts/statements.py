@@ -14,7 +14,7 @@ from calcscan.guideline.facts.findings import read_findings
 from calcscan.guideline.facts.keys import Keys
 from calcscan.guideline.facts.labs import LabResult, read_result
 from calcscan.guideline.facts.values import NumberGiven, Value, is_unknown, read_number, read_value
-from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, FactKind, FactType, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, FactKind, FactType, Vocabulary, vocabulary
 
 __all__ = ["Statements", "Value", "plain_facts", "read_statements", "read_value"]
 
@@ -61,8 +61,8 @@ def plain_facts(facts: Any, depth: int = 0) -> Any:
 class _Reading:
     """What has been read so far."""
 
-    def __init__(self, lenient: bool) -> None:
-        self.keys = Keys(lenient=lenient)
+    def __init__(self, lenient: bool, words: Vocabulary) -> None:
+        self.keys = Keys(lenient=lenient, words=words)
         self.values: dict[str, Value] = {}
         self.numbers: dict[str, NumberGiven] = {}
         self.labs: dict[str, LabResult] = {}
@@ -81,7 +81,7 @@ class _Reading:
             self.values[path] = read
 
     def section(self, name: str, given: object, where: str) -> None:
-        kinds = vocabulary().kinds
+        kinds = self.keys.words.kinds
         for key, (at, value) in self.keys.named(self.keys.table(given, where), name, where).items():
             self.one(f"{name}.{key}", kinds[f"{name}.{key}"], value, at)
 
@@ -94,11 +94,14 @@ class _Reading:
                 self.labs[name] = replace(result, given=value)
 
 
-def read_statements(facts: Mapping[str, object], where: str = "", *, lenient: bool = False) -> Statements:
+def read_statements(
+    facts: Mapping[str, object], where: str = "", *, lenient: bool = False, words: Vocabulary | None = None
+) -> Statements:
     """Checks facts in the words of `knowledge/facts.toml` and lays them out flat.
 
     A name may be spelt in any of the ways of `knowledge/aliases.toml`. `lenient` leaves out names that nobody knows and
-    lists them; values that can't be taken are refused all the same.
+    lists them; values that can't be taken are refused all the same. `words` are the facts that can be told, else those
+    that calcscan ships.
 
     Raises `FactsError` with the address of the first thing that can't be taken, and the nearest known name.
 
@@ -107,7 +110,8 @@ def read_statements(facts: Mapping[str, object], where: str = "", *, lenient: bo
     >>> read_statements({"labs": {"PTH": "low", "feritin": "low"}}, lenient=True).ignored[0].where
     'labs.feritin'
     """
-    reading, kinds = _Reading(lenient), vocabulary().kinds
+    words = words or vocabulary()
+    reading, kinds = _Reading(lenient, words), words.kinds
     sites: frozenset[str] = frozenset()
     clashes: tuple[str, ...] = ()
     top = reading.keys.table(facts, where or "facts")

@@ -104,7 +104,7 @@ def _decided(kind: FactKind, read: Quantity, where: str) -> float | None:
         return float(read.number)
     if not kind.bounds:
         raise FactsError(f"{kind.label} is given as a bound", where=where, hint="give the number")
-    limits = [vocabulary().thresholds[name].value for name in kind.bounds]
+    limits = [*(vocabulary().thresholds[name].value for name in kind.bounds), *kind.limits]
     if read.bound[0] == ">":
         beyond = math.nextafter(read.number, math.inf) if read.bound == ">" else read.number
         return beyond if beyond > max(limits) else None

@@ -75,6 +75,8 @@ class FactKind(Table, frozen=True, kw_only=True):
     no_answer: tuple[str, ...] = ()
     units: Mapping[str, float] = {}
     bounds: tuple[str, ...] = ()
+    limits: tuple[float, ...] = ()
+    """Other numbers that the rules in use compare it with."""
 
 
 class Inference(Table, frozen=True, kw_only=True):
@@ -119,6 +121,8 @@ class Vocabulary:
     """Finer places of the image analysis, with the site that they belong to."""
     spellings: Mapping[str, Mapping[str, str]]
     """For each section of a facts file ("" is its top): names by their spelling, aliases among them."""
+    symptoms: tuple[str, ...]
+    """Every symptom; that there are none at all is not one."""
 
 
 def knowledge_text(name: str) -> str:
@@ -202,4 +206,5 @@ def vocabulary() -> Vocabulary:
         thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),
         site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),
         spellings=_spellings(kinds, attributes, sites),
+        symptoms=tuple(path for path in kinds if path.startswith("symptoms.") and path != "symptoms.asymptomatic"),
     )

@@ -3,51 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, islice
+from dataclasses import dataclass
+from itertools import combinations, islice, pairwise
 from typing import Any
 
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, Vocabulary, vocabulary
 from calcscan.guideline.rules.conditions import Leaf, Node, leaves
 
 FlatFacts = Mapping[str, Value]
 _TRIES = 2000
 
 
-def _candidates(leaf: Leaf, limits: Mapping[str, Sequence[float]]) -> list[Value]:
-    kind = vocabulary().kinds[leaf.fact]
+@dataclass(frozen=True, slots=True)
+class _Known:
+    words: Vocabulary
+    limits: Mapping[str, Sequence[float]]
+    """By fact, the numbers that it is compared with."""
+
+
+def _candidates(leaf: Leaf, known: _Known) -> list[Value]:
+    kind = known.words.kinds[leaf.fact]
     if kind.kind is FactType.YES_NO:
         return [True, False]
     if kind.kind is not FactType.NUMBER:
         return [value for value in kind.values if value not in kind.no_answer]
-    around = {limit + step for limit in limits[leaf.fact] for step in (-0.5, 0.0, 0.5)}
-    return [value for value in sorted(around) if kind.low <= value <= kind.high]
+    limits = sorted({kind.low, *known.limits[leaf.fact], kind.high})
+    between = [(below + above) / 2 for below, above in pairwise(limits)]
+    return sorted({*limits, *between})
 
 
-def _solve(node: Node, wanted: bool, given: FlatFacts, limits: Mapping[str, Sequence[float]]) -> Iterator[FlatFacts]:
+def _solve(node: Node, wanted: bool, given: FlatFacts, known: _Known) -> Iterator[FlatFacts]:
     if isinstance(node, Leaf):
         held = given.get(node.fact)
-        for value in [held] if held is not None else _candidates(node, limits):
+        for value in [held] if held is not None else _candidates(node, known):
             if node.test(value) is wanted:
                 yield {**given, node.fact: value}
         return
     if node.op == "not":
-        yield from _solve(node.parts[0], not wanted, given, limits)
+        yield from _solve(node.parts[0], not wanted, given, known)
         return
     need = {"all": len(node.parts), "any": 1}.get(node.op, node.count)
     some = need if wanted else len(node.parts) - need + 1
     for parts in combinations(node.parts, some):
-        yield from _conjunction(parts, wanted, given, limits)
+        yield from _conjunction(parts, wanted, given, known)
 
 
-def _conjunction(
-    parts: Sequence[Node], wanted: bool, given: FlatFacts, limits: Mapping[str, Sequence[float]]
-) -> Iterator[FlatFacts]:
+def _conjunction(parts: Sequence[Node], wanted: bool, given: FlatFacts, known: _Known) -> Iterator[FlatFacts]:
     if not parts:
         yield given
         return
-    for found in _solve(parts[0], wanted, given, limits):
-        yield from _conjunction(parts[1:], wanted, found, limits)
+    for found in _solve(parts[0], wanted, given, known):
+        yield from _conjunction(parts[1:], wanted, found, known)
 
 
 def nested(flat: FlatFacts) -> dict[str, Any]:
@@ -71,8 +78,9 @@ def nested(flat: FlatFacts) -> dict[str, Any]:
     return facts
 
 
-def examples(node: Node, wanted: bool) -> Iterator[dict[str, Any]]:
+def examples(node: Node, wanted: bool, words: Vocabulary | None = None) -> Iterator[dict[str, Any]]:
     """FlatFacts files, as few words as possible in each, that make `node` come out as `wanted`; none if none does.
+    `words` are the facts in use, else the shipped ones.
 
     >>> next(examples(Leaf(fact="symptoms.headache", key="symptoms.headache", op="is", values=(True,)), True))
     {'symptoms': {'headache': True}}
@@ -80,5 +88,5 @@ def examples(node: Node, wanted: bool) -> Iterator[dict[str, Any]]:
     limits: dict[str, list[float]] = {}
     for leaf in leaves(node):
         limits.setdefault(leaf.fact, []).append(leaf.limit)
-    for flat in islice(_solve(node, wanted, {}, limits), _TRIES):
+    for flat in islice(_solve(node, wanted, {}, _Known(words or vocabulary(), limits)), _TRIES):
         yield nested(flat)

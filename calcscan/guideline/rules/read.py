@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import Region, nearest, vocabulary
+from calcscan.guideline.facts.vocabulary import Region, nearest
 from calcscan.guideline.model import Priority, RuleKind, Source
-from calcscan.guideline.rules.conditions import Node, leaves, parse, sites_of
-from calcscan.guideline.rules.layout import layout
+from calcscan.guideline.rules.conditions import Node, leaves, parse, problems_in, sites_of
 from calcscan.guideline.rules.rule import Answer, HoldBack, Raise, Rule, RulesFile, SourceDocument
 from calcscan.guideline.rules.safety import check_safety
+from calcscan.guideline.rules.terms import Terms, shipped_terms
 
 _DOCUMENT_KEYS = (
     "key", "title", "publisher", "address", "nature", "date", "status", "version", "facts", "origin", "stated_twice",
@@ -21,8 +22,12 @@ _DOCUMENT_KEYS = (
 _RULE_KEYS = (
     "id", "topic", "kind", "priority", "why", "raise", "covers", "section", "sites", "text", "page_text", "on_page",
     "off_page", "answer", "asks", "uses", "cautions", "reassures", "when", "unless", "hold_back", "intervention",
-    "citation",
+    "citation", "replaces",
 )  # fmt: skip
+_OTHER_WORDS = {
+    "urgency": "priority", "if": "when", "condition": "when", "conditions": "when", "reason": "why",
+    "reference": "citation", "source": "citation", "site": "sites", "name": "id", "replace": "replaces",
+}  # fmt: skip
 VERBS = (
     "Ask", "Aim", "Avoid", "Bear in mind", "Check", "Choose", "Consider", "Control", "Correct", "Discuss", "Examine",
     "Expect", "Follow", "Image", "Keep", "Leave", "Look", "Measure", "Refer", "Review", "Take care", "Think of",
@@ -48,10 +53,18 @@ def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
 def _known_keys(table: object, known: tuple[str, ...], where: str) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise RulesetError("not a table", where=where)
+    for error in unknown_keys(table, known, where):
+        raise error
+    return table
+
+
+def unknown_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> Iterator[RulesetError]:
+    """An error for each key that isn't known, with the nearest one that is."""
     for key in table:
         if key not in known:
-            raise RulesetError(f"unknown key {key!r}", where=f"{where}.{key}", hint=nearest(key, known))
-    return table
+            other = _OTHER_WORDS.get(key, "")
+            hint = f"write {other!r}" if other in known and other not in table else nearest(key, known)
+            yield RulesetError(f"unknown key {key!r}", where=f"{where}.{key}", hint=hint)
 
 
 def _one_of(table: Mapping[str, Any], key: str, known: tuple[str, ...], where: str) -> str:
@@ -68,9 +81,16 @@ def _yes_no(table: Mapping[str, Any], key: str, where: str) -> bool:
     return value
 
 
-def parse_source_document(given: object, where: str) -> SourceDocument:
-    """The `[document]` table of a rules file."""
+def parse_source_document(given: object, where: str, *, local: bool = False) -> SourceDocument:
+    """The `[document]` table of a rules file; of one that calcscan doesn't ship, if `local`."""
+    if given is None:
+        hint = "write [document] with key, title and status"
+        raise RulesetError("a rules file without its document", where=where, hint=hint)
     table = _known_keys(given, _DOCUMENT_KEYS, where)
+    origin = table.get("origin", "local")
+    if local and origin != "local":
+        hint = "leave it out: the others are for what calcscan ships"
+        raise RulesetError(f"origin {origin!r}", where=f"{where}.origin", hint=hint)
     return SourceDocument(
         key=_text(table, "key", where),
         title=_text(table, "title", where),
@@ -82,7 +102,7 @@ def parse_source_document(given: object, where: str) -> SourceDocument:
         version=str(table.get("version", "")),
         facts=_texts(table, "facts", where),
         stated_twice=_texts(table, "stated_twice", where),
-        origin=str(table.get("origin", "local")),
+        origin=str(origin),
         general=_yes_no(table, "general", where),
     )
 
@@ -109,146 +129,261 @@ def _cited(rule: Mapping[str, Any], document: SourceDocument, where: str) -> Sou
     )
 
 
-def _node(table: Mapping[str, Any], key: str, where: str) -> Node | None:
-    return parse(table[key], f"{where}.{key}") if key in table else None
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A rule as it is written, and what it is read with."""
+
+    table: Mapping[str, Any]
+    document: SourceDocument
+    where: str
+    number: int
+    terms: Terms
+
+    def text(self, key: str) -> str:
+        return _text(self.table, key, self.where)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        return _texts(self.table, key, self.where)
+
+    def plain(self, key: str) -> str:
+        """Text that may be missing."""
+        return _text(self.table, key, self.where) if key in self.table else ""
+
+    def one_of(self, key: str, known: tuple[str, ...]) -> str:
+        return _one_of(self.table, key, known, self.where)
+
+    def node(self, key: str) -> Node | None:
+        return parse(self.table[key], f"{self.where}.{key}", self.terms) if key in self.table else None
+
+    def inner(self, key: str, known: tuple[str, ...]) -> _Given:
+        """A table within the rule."""
+        where = f"{self.where}.{key}"
+        return _Given(_known_keys(self.table[key], known, where), self.document, where, self.number, self.terms)
+
+    def needed(self, key: str, hint: str = "") -> Node:
+        """A condition that must be there."""
+        if key not in self.table:
+            raise RulesetError("a rule without a condition", where=self.where, hint=hint)
+        return parse(self.table[key], f"{self.where}.{key}", self.terms)
 
 
-def _raised(rule: Mapping[str, Any], where: str) -> Raise | None:
-    if "raise" not in rule:
+def _when(given: _Given) -> Node:
+    return given.needed("when", 'add `when = { site = "…" }`')
+
+
+def _raised(given: _Given) -> Raise | None:
+    if "raise" not in given.table:
         return None
-    where = f"{where}.raise"
-    table = _known_keys(rule["raise"], ("to", "why", "when"), where)
-    to = Priority(_one_of(table, "to", tuple(Priority), where))
-    return Raise(to=to, why=_text(table, "why", where), when=parse(table.get("when"), f"{where}.when"))
+    inner = given.inner("raise", ("to", "why", "when"))
+    return Raise(
+        to=Priority(inner.one_of("to", tuple(Priority))),
+        why=inner.text("why"),
+        when=parse(inner.table.get("when"), f"{inner.where}.when", given.terms),
+    )
 
 
-def _hold_back(rule: Mapping[str, Any], where: str) -> HoldBack | None:
-    if "hold_back" not in rule:
+def _hold_back(given: _Given) -> HoldBack | None:
+    if "hold_back" not in given.table:
         return None
-    where = f"{where}.hold_back"
-    table = _known_keys(rule["hold_back"], ("why", "when"), where)
-    return HoldBack(why=_text(table, "why", where), when=parse(table.get("when"), f"{where}.when"))
+    inner = given.inner("hold_back", ("why", "when"))
+    return HoldBack(why=inner.text("why"), when=parse(inner.table.get("when"), f"{inner.where}.when", given.terms))
 
 
-def _answer(rule: Mapping[str, Any], where: str) -> Answer | None:
-    if "answer" not in rule:
+def _answer(given: _Given) -> Answer | None:
+    if "answer" not in given.table:
         return None
-    where = f"{where}.answer"
-    table = _known_keys(rule["answer"], ("rank", "text", "only", "unless"), where)
-    rank = table.get("rank")
+    inner = given.inner("answer", ("rank", "text", "only", "unless"))
+    rank = inner.table.get("rank")
     if isinstance(rank, bool) or not isinstance(rank, int):
-        raise RulesetError("'rank' is not a whole number", where=f"{where}.rank", hint="the highest leads the page")
-    text, only, unless = _text(table, "text", where), _node(table, "only", where), _node(table, "unless", where)
-    return Answer(rank=rank, text=text, only=only, unless=unless)
+        raise RulesetError(
+            "'rank' is not a whole number", where=f"{inner.where}.rank", hint="the highest leads the page"
+        )
+    return Answer(rank=rank, text=inner.text("text"), only=inner.node("only"), unless=inner.node("unless"))
 
 
-def _asks(rule: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
-    asks = tuple(tuple(item.split("|")) for item in _texts(rule, "asks", where))
-    kinds = vocabulary().kinds
+def _asks(given: _Given) -> tuple[tuple[str, ...], ...]:
+    asks = tuple(tuple(item.split("|")) for item in given.texts("asks"))
+    kinds = given.terms.vocabulary.kinds
     for path in (path for ask in asks for path in ask):
         if path not in kinds:
-            raise RulesetError(f"unknown fact {path!r}", where=f"{where}.asks", hint=nearest(path, kinds))
+            raise RulesetError(f"unknown fact {path!r}", where=f"{given.where}.asks", hint=nearest(path, kinds))
     return asks
 
 
-def _why(rule: Mapping[str, Any], priority: Priority, where: str) -> str:
+def _why(given: _Given) -> str:
     """Whatever is more than routine gives its own reason."""
-    if "why" in rule:
-        return _text(rule, "why", where)
-    if priority is not Priority.ROUTINE:
+    if "why" in given.table:
+        return given.text("why")
+    priority = given.table.get("priority")
+    if priority in tuple(Priority) and priority != Priority.ROUTINE:
         hint = "say why, in a few words: no source names a priority, so the reason is this file's own"
-        raise RulesetError(f"priority {priority.value!r} without a reason", where=f"{where}.why", hint=hint)
-    return layout().priorities[priority].why
+        raise RulesetError(f"priority {priority!r} without a reason", where=f"{given.where}.why", hint=hint)
+    return given.terms.layout.priorities[Priority.ROUTINE].why
 
 
 _OF_WHAT_IS_KNOWN = (RuleKind.MANAGEMENT, RuleKind.REFERRAL, RuleKind.FOLLOW_UP)
 """Rules for a disorder that was found: whoever has it would have said so, so asking for it comes late."""
 
 
-def _weight(kind: RuleKind, priority: Priority, answer: Answer | None, counts: bool) -> int:
-    weights = layout()
-    if not counts:
+def _weight(given: _Given) -> int:
+    weights = given.terms.layout
+    if given.table.get("on_page") is False or "cautions" in given.table:
         return 0
-    if kind in _OF_WHAT_IS_KNOWN:
+    if given.table.get("kind") in _OF_WHAT_IS_KNOWN:
         return weights.known_disorder_weight
+    answer = _answer(given)
     may_answer = answer is not None and answer.only is None
-    return weights.priorities[priority].weight + (weights.answer_weight if may_answer else 0)
+    return weights.priorities[given.one_of("priority", tuple(Priority))].weight + (
+        weights.answer_weight if may_answer else 0
+    )
 
 
-def parse_rule(given: object, document: SourceDocument, where: str, number: int = 0) -> Rule:
-    """One `[[rule]]` of a rules file.
+def _begins_with_a_verb(given: _Given) -> str:
+    text = given.text("text")
+    if not text.startswith(VERBS):
+        hint = "begin with one of: " + ", ".join(VERBS)
+        raise RulesetError("a rule begins with what is to be considered", where=f"{given.where}.text", hint=hint)
+    return text
 
-    Raises `RulesetError`, with the address, for what is unknown, missing, without a source, or past a guard.
+
+def _on_page(given: _Given) -> Node | bool:
+    on_page = given.table.get("on_page", True)
+    return on_page if isinstance(on_page, bool) else parse(on_page, f"{given.where}.on_page", given.terms)
+
+
+def _places(given: _Given) -> frozenset[str]:
+    where = f"{given.where}.sites"
+    places = frozenset(place for site in given.texts("sites") for place in sites_of(site, where))
+    if not places:
+        raise RulesetError("a rule without sites", where=where, hint="name sites or a group of sites")
+    return places
+
+
+def _body_only(given: _Given) -> bool:
+    sites = given.terms.vocabulary.sites
+    return all(sites[place].place is Region.BODY for place in _places(given))
+
+
+def _topic(given: _Given) -> str:
+    topics = tuple(given.terms.layout.topics)
+    return _one_of({"topic": "other", **given.table}, "topic", topics, given.where)
+
+
+_FIELDS: Mapping[str, Callable[[_Given], Any]] = {
+    "id": lambda given: given.text("id"),
+    "topic": _topic,
+    "kind": lambda given: RuleKind(given.one_of("kind", tuple(RuleKind))),
+    "priority": lambda given: Priority(given.one_of("priority", tuple(Priority))),
+    "why": _why,
+    "raised": _raised,
+    "text": _begins_with_a_verb,
+    "page_text": lambda given: None if "page_text" not in given.table else str(given.table["page_text"]),
+    "on_page": _on_page,
+    "off_page": lambda given: given.node("off_page"),
+    "answer": _answer,
+    "asks": _asks,
+    "uses": lambda given: given.texts("uses"),
+    "cautions": lambda given: given.plain("cautions"),
+    "reassures": lambda given: _yes_no(given.table, "reassures", given.where),
+    "general": lambda given: given.document.general,
+    "covers": lambda given: given.texts("covers"),
+    "sites": lambda given: given.texts("sites"),
+    "places": _places,
+    "body_only": _body_only,
+    "intervention": lambda given: given.plain("intervention"),
+    "when": _when,
+    "rests_on": lambda given: frozenset(leaf.fact for leaf in leaves(_when(given))),
+    "weight": _weight,
+    "unless": lambda given: given.node("unless"),
+    "hold_back": _hold_back,
+    "source": lambda given: _cited(given.table, given.document, given.where),
+    "document": lambda given: given.document.key,
+    "replaces": lambda given: given.plain("replaces"),
+    "where": lambda given: given.where,
+    "number": lambda given: given.number,
+}
+_CONDITIONS = ("when", "unless", "on_page", "off_page")
+
+
+def parse_rule(
+    given: object, document: SourceDocument, where: str, number: int = 0, terms: Terms | None = None
+) -> Rule:
+    """One `[[rule]]` of a rules file. `terms` are the names that it may use, else the shipped ones.
+
+    Raises `RulesetError`, with the address, for what is unknown, missing, without a source, or past a guard;
+    `rule_problems` lists all of them.
     """
     table = _known_keys(given, _RULE_KEYS, where)
     name = _text(table, "id", where)
-    where = f"{where} {name}"
-    text = _text(table, "text", where)
-    if not text.startswith(VERBS):
-        hint = "begin with one of: " + ", ".join(VERBS)
-        raise RulesetError("a rule begins with what is to be considered", where=f"{where}.text", hint=hint)
-    sites = _texts(table, "sites", where)
-    places = frozenset(place for site in sites for place in sites_of(site, f"{where}.sites"))
-    if not places:
-        raise RulesetError("a rule without sites", where=f"{where}.sites", hint="name sites or a group of sites")
-    if "when" not in table:
-        raise RulesetError("a rule without a condition", where=where, hint='add `when = { site = "…" }`')
-    priority = Priority(_one_of(table, "priority", tuple(Priority), where))
-    on_page = table.get("on_page", True)
-    when = parse(table["when"], f"{where}.when")
-    kind, answer = RuleKind(_one_of(table, "kind", tuple(RuleKind), where)), _answer(table, where)
-    rule = Rule(
-        id=name,
-        topic=_one_of({"topic": "other", **table}, "topic", tuple(layout().topics), where),
-        kind=kind,
-        priority=priority,
-        why=_why(table, priority, where),
-        raised=_raised(table, where),
-        text=text,
-        page_text=None if "page_text" not in table else str(table["page_text"]),
-        on_page=on_page if isinstance(on_page, bool) else parse(on_page, f"{where}.on_page"),
-        off_page=_node(table, "off_page", where),
-        answer=answer,
-        asks=_asks(table, where),
-        uses=_texts(table, "uses", where),
-        cautions=str(table.get("cautions", "")),
-        reassures=_yes_no(table, "reassures", where),
-        general=document.general,
-        covers=_texts(table, "covers", where),
-        sites=sites,
-        places=places,
-        body_only=all(vocabulary().sites[place].place is Region.BODY for place in places),
-        intervention=str(table.get("intervention", "")),
-        when=when,
-        rests_on=frozenset(leaf.fact for leaf in leaves(when)),
-        weight=_weight(kind, priority, answer, on_page is not False and "cautions" not in table),
-        unless=_node(table, "unless", where),
-        hold_back=_hold_back(table, where),
-        source=_cited(table, document, where),
-        where=where,
-        number=number,
-    )
-    check_safety(rule.when, rule.text, rule.intervention, sites, where)
+    reading = _Given(table, document, f"{where} {name}", number, terms or shipped_terms())
+    rule = Rule(**{field: read(reading) for field, read in _FIELDS.items()})
+    answer = rule.answer.text if rule.answer else ""
+    said = " ".join([rule.text, rule.page_text or "", answer])
+    check_safety(rule.when, said, rule.intervention, rule.sites, rule.where)
     return rule
+
+
+def rule_problems(
+    given: object, document: SourceDocument, where: str, number: int, terms: Terms
+) -> Iterator[RulesetError]:
+    """Everything in a `[[rule]]` that can't be taken, each once."""
+    if not isinstance(given, Mapping):
+        yield RulesetError("not a table", where=where)
+        return
+    yield from unknown_keys(given, _RULE_KEYS, where)
+    name = given.get("id")
+    reading = _Given(given, document, f"{where} {name}" if isinstance(name, str) and name else where, number, terms)
+    seen: set[str] = set()  # problems, and addresses at which none is to be listed
+    misnamed = {_OTHER_WORDS.get(key) for key in given if key not in _RULE_KEYS} - given.keys()
+    seen |= {f"{reading.where}.{key}" for key in misnamed}
+    for field, read in _FIELDS.items():
+        try:
+            read(reading)
+        except RulesetError as error:
+            several = field in _CONDITIONS and isinstance(given.get(field), Mapping)
+            found = list(problems_in(given[field], f"{reading.where}.{field}", terms)) if several else [error]
+            for each in found:
+                if seen.isdisjoint((str(each), each.where)):
+                    seen.add(str(each))
+                    yield each
+
+
+_DEEPEST = 40
+"""Tables and lists are nested less deeply than this."""
 
 
 def load_toml(text: str, where: str) -> dict[str, Any]:
     """The tables of a TOML text; `RulesetError` where it is none."""
     try:
-        return tomllib.loads(text)
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RulesetError(f"not TOML: {error}", where=where) from error
+    inner: list[Any] = [table]
+    for _ in range(_DEEPEST):
+        inner = [value for outer in inner for value in (outer.values() if isinstance(outer, dict) else outer)]
+        inner = [value for value in inner if isinstance(value, dict | list)]
+        if not inner:
+            return table
+    raise RulesetError("nested too deeply", where=where, hint="name parts of a condition with [concept.NAME]")
 
 
-def parse_rules(text: str, name: str) -> RulesFile:
-    """A whole rules file. `name` is what errors call it.
+def rules_given(table: Mapping[str, Any], name: str) -> list[Any]:
+    """The `[[rule]]` tables of a rules file, unread."""
+    given = table.get("rule", [])
+    if not isinstance(given, list):
+        raise RulesetError("'rule' is not a list of tables", where=name, hint="write [[rule]]")
+    return given
+
+
+def parse_rules(text: str, name: str, terms: Terms | None = None, *, local: bool = False) -> RulesFile:
+    """A whole rules file. `name` is what errors call it; `terms` are the names that its rules may use; `local` is one
+    that calcscan doesn't ship.
 
     Raises `RulesetError` at the first problem; `lint` lists all of them.
     """
     table = load_toml(text, name)
-    document = parse_source_document(table.get("document"), f"{name}: document")
-    given = table.get("rule", [])
-    if not isinstance(given, list):
-        raise RulesetError("'rule' is not a list of tables", where=name, hint="write [[rule]]")
-    rules = tuple(parse_rule(rule, document, f"{name}: rule[{n}]", n) for n, rule in enumerate(given))
+    document = parse_source_document(table.get("document"), f"{name}: document", local=local)
+    rules = tuple(
+        parse_rule(rule, document, f"{name}: rule[{n}]", n, terms) for n, rule in enumerate(rules_given(table, name))
+    )
     return RulesFile(document=document, rules=rules)

@@ -99,6 +99,10 @@ class Rule:
     """What, if true, makes the rule inapplicable; unlike a `not` in `when`, it need not be known."""
     hold_back: HoldBack | None
     source: Source
+    document: str
+    """The key of the document in whose file it stands."""
+    replaces: str
+    """The id of the rule that it stands for, if any."""
     where: str
     number: int
     """Where in its file it stands: rules of one line are said in that order."""

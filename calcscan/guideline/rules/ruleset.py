@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.facts.vocabulary import knowledge_text, nearest, vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary, knowledge_text, nearest, vocabulary
+from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
+from calcscan.guideline.rules.combine import combined, document_clashes, rules_in_words
 from calcscan.guideline.rules.compiled import CompiledConditions
-from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.conditions import Node, leaves, parse
+from calcscan.guideline.rules.layout import Layout
+from calcscan.guideline.rules.local import local_terms
 from calcscan.guideline.rules.read import load_toml, parse_rules
-from calcscan.guideline.rules.rule import Rule, RulesFile, SourceDocument
+from calcscan.guideline.rules.rule import Rule, SourceDocument
+from calcscan.guideline.rules.shipped import DEFAULT_FILES, literature_ids, shipped_texts
+from calcscan.guideline.rules.terms import Terms, shipped_terms
 from calcscan.knowledge.settings import Table
 
 E = TypeVar("E", bound=Table)
-SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
-_DEFAULT_FILES = (*SEED_FILES, "guards")
-_SHARED = ("facts.toml", "units.toml", "rules/concepts.toml", "rules/page.toml")
+_SHARED = (
+    "facts.toml", "aliases.toml", "units.toml", "age_ranges.toml", "egfr.toml", "contradictions.toml",
+    "rules/concepts.toml", "rules/page.toml",
+)  # fmt: skip
 _AGAINST_REASSURANCE = {"concept": "speaks_against_reassurance"}
 _POSSIBLE_BLOOD = {"fact": "imaging.possible_haemorrhage"}
-_MAX_BYTES = 1_000_000
 
 
 class DivergenceSide(Table, frozen=True, kw_only=True):
@@ -88,13 +95,44 @@ class Ruleset:
     rules: tuple[Rule, ...]
     divergences: tuple[Divergence, ...]
     context: Mapping[str, str]
+    choice: RulesChoice = SHIPPED_RULES
+    """What was asked for; a copy in another process is made anew from it."""
+    terms: Terms = field(default_factory=shipped_terms)
+    """The names that the rules use."""
     added: tuple[str, ...] = ()
+    """The rules beside those that are always shipped, each with its file and the rule that it replaces."""
     left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Which rules these are, for a line of text."""
+        name = f"{self.name} {self.version}, sha256 {self.sha256[:12]}"
+        return "; ".join([name, *rules_in_words(self.added, self.left_out)])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ruleset_of, (self.choice,)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Every fact that the rules may ask for."""
+        return self.terms.vocabulary
+
+    @property
+    def layout(self) -> Layout:
+        """How their guidance is laid out on its page."""
+        return self.terms.layout
+
+    @property
+    def trees(self) -> Sequence[Node]:
+        """Every condition, before it is compiled."""
+        return self._trees[0]
 
     @cached_property
     def _trees(self) -> tuple[list[Node], tuple[RuleRoots, ...]]:
         """Every condition in one list, and where each rule's stand in it."""
-        trees = [parse(_AGAINST_REASSURANCE, "reassurance"), parse(_POSSIBLE_BLOOD, "blood")]
+        trees = [
+            parse(_AGAINST_REASSURANCE, "reassurance", self.terms),
+            parse(_POSSIBLE_BLOOD, "blood", self.terms),
+        ]
         trees += [item.when for item in self.divergences]
 
         def place(node: Node | None) -> int:
@@ -177,34 +215,25 @@ class Ruleset:
                 return rule
         if name in self.context:
             raise RulesetError(f"{name} is context, not a rule", where=name, hint=self.context[name])
+        raise RulesetError(f"no rule {name!r}", where=name, hint=self._instead(name))
+
+    def _instead(self, name: str) -> str:
+        """What to do about a rule that isn't here."""
+        if name in self.left_out:
+            return "it is left out by --without"
+        if not self.choice.literature and name in literature_ids():
+            return "it is a rule from the literature: add --literature"
         known = [rule.id for rule in self.rules] + [fact for rule in self.rules for fact in rule.covers]
-        raise RulesetError(f"no rule {name!r}", where=name, hint=nearest(name, known))
+        keys = ", ".join(document.key for document in self.documents if document.facts)
+        return nearest(name, known, f"calcscan guide --source DOCUMENT lists those of one document ({keys})")
 
     def without(self, names: Iterable[str]) -> Ruleset:
         """The same rules, leaving out those of these ids; the checksum is that of what is left."""
-        dropped = sorted({self.rule(name).id for name in names})
-        if not dropped:
-            return self
-        digest = hashlib.sha256("\0".join([self.sha256, *dropped]).encode())
-        kept = tuple(rule for rule in self.rules if rule.id not in dropped)
-        return replace(self, rules=kept, sha256=digest.hexdigest(), left_out=tuple(sorted({*self.left_out, *dropped})))
+        choice = self.choice.leaving_out(names)
+        return self if choice == self.choice else ruleset_of(choice)
 
 
-def read_text(path: Path) -> str:
-    """The text of a rules file of the user's."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RulesetError(f"can't be read: {error.strerror}", where=str(path)) from error
-    if len(data) > _MAX_BYTES:
-        raise RulesetError("too large for a rules file", where=str(path), hint="at most 1 MB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RulesetError("not UTF-8 text", where=str(path)) from error
-
-
-def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
+def parse_divergences(text: str, name: str, terms: Terms | None = None) -> tuple[Divergence, ...]:
     """The `[[conflict]]` tables of `conflicts.toml`.
 
     Raises `RulesetError` with file, number and key.
@@ -216,7 +245,7 @@ def parse_divergences(text: str, name: str) -> tuple[Divergence, ...]:
             text=entry.text,
             sides=entry.sides,
             handling=entry.handling,
-            when=parse(entry.when, f"{name}: conflict[{n}] {entry.id}.when"),
+            when=parse(entry.when, f"{name}: conflict[{n}] {entry.id}.when", terms),
         )
         for n, entry in enumerate(entries)
     )
@@ -238,50 +267,63 @@ def _entries(given: Iterable[object], kind: type[E], where: str) -> list[E]:
     return entries
 
 
-def _unique(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    seen: dict[str, Rule] = {}
-    for rule in rules:
-        if rule.id in seen:
-            hint = f"the other is {seen[rule.id].where}"
-            raise RulesetError(f"two rules called {rule.id!r}", where=rule.where, hint=hint)
-        seen[rule.id] = rule
-    return tuple(sorted(seen.values(), key=lambda rule: rule.id))
-
-
-def _assemble(texts: Mapping[str, str], extra: Mapping[str, str]) -> Ruleset:
-    every = {**texts, **extra}
-    parsed: list[RulesFile] = [parse_rules(text, name) for name, text in every.items()]
-    conflicts, context = knowledge_text("rules/conflicts.toml"), knowledge_text("rules/context.toml")
-    shared = [*map(knowledge_text, _SHARED), conflicts, context]
+def _digest(texts: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for text in [*shared, *(text for _, text in sorted(every.items()))]:
+    for text in texts:
         digest.update(text.replace("\r\n", "\n").encode())
         digest.update(b"\0")
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def ruleset_of(choice: RulesChoice) -> Ruleset:
+    """The rules that were chosen. Raises `RulesetError` with file and address."""
+    shipped = shipped_texts(literature=choice.literature)
+    own = {file.name: load_toml(file.text, file.name) for file in choice.files}
+    terms = local_terms(own) if own else shipped_terms()
+    files = [parse_rules(text, name, terms) for name, text in shipped.items()]
+    local = [(file.name, parse_rules(file.text, file.name, terms, local=True)) for file in choice.files]
+    for error in document_clashes([(name, file.document) for name, file in local], [f.document for f in files]):
+        raise error
+    rules = combined(files, local, choice.without)
+    conflicts, context = knowledge_text("rules/conflicts.toml"), knowledge_text("rules/context.toml")
     about = load_toml(context, "context.toml")
-    return Ruleset(
-        name=about["ruleset"]["name"] + "".join(f"+{file.document.key}" for file in parsed[len(_DEFAULT_FILES) :]),
+    texts = [*map(knowledge_text, _SHARED), conflicts, context, *sorted(shipped.values())]
+    every = [*files, *(file for _, file in local)]
+    made = Ruleset(
+        name="+".join([about["ruleset"]["name"], *(file.document.key for file in every[len(DEFAULT_FILES) :])]),
         version=about["ruleset"]["version"],
-        sha256=digest.hexdigest(),
-        documents=tuple(file.document for file in parsed),
-        rules=_unique(rule for file in parsed for rule in file.rules),
-        divergences=parse_divergences(conflicts, "conflicts.toml"),
+        sha256=_digest([*texts, *sorted(file.text for file in choice.files), *rules.left_out]),
+        documents=tuple(file.document for file in every),
+        rules=rules.kept,
+        divergences=parse_divergences(conflicts, "conflicts.toml", terms),
         context=parse_context(about, "context.toml"),
-        added=tuple(extra),
+        choice=choice,
+        terms=terms,
+        added=(*(["literature.toml: every rule"] if choice.literature else []), *rules.added),
+        left_out=rules.left_out,
     )
+    missing = [name for name in choice.without if name not in rules.found]
+    for name in missing:
+        made.rule(name)  # which says what to write instead
+    return replace(made, terms=_with_limits(terms, made)) if own else made
 
 
-def shipped_texts(*, literature: bool) -> dict[str, str]:
-    """The rules files that calcscan ships, by file name."""
-    names = (*_DEFAULT_FILES, "literature") if literature else _DEFAULT_FILES
-    return {f"{name}.toml": knowledge_text(f"rules/{name}.toml") for name in names}
+def _with_limits(terms: Terms, ruleset: Ruleset) -> Terms:
+    """Numbers given as a bound are taken where they decide every limit that a rule compares them with."""
+    words = terms.vocabulary
+    limits: dict[str, set[float]] = {}
+    for leaf in (leaf for tree in ruleset.trees for leaf in leaves(tree) if leaf.op != "is"):
+        limits.setdefault(leaf.fact, set()).add(leaf.limit)
+    kinds = {
+        path: msgspec.structs.replace(words.kinds[path], limits=tuple(sorted(values)))
+        for path, values in limits.items()
+        if words.kinds[path].bounds
+    }
+    return replace(terms, vocabulary=replace(words, kinds=MappingProxyType({**words.kinds, **kinds})))
 
 
-@cache
-def _shipped(literature: bool) -> Ruleset:
-    return _assemble(shipped_texts(literature=literature), {})
-
-
-def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) -> Ruleset:
+def load_ruleset(extra: Iterable[str | Path] = (), *, without: Iterable[str] = (), literature: bool = False) -> Ruleset:
     """The shipped rules, with those from the literature if asked, and the rules files named in `extra` beside them.
 
     Raises `RulesetError` with file and address.
@@ -289,12 +331,13 @@ def load_ruleset(extra: Iterable[str | Path] = (), *, literature: bool = False) 
     >>> load_ruleset().rule("BG-20").id
     'bg-mineral-labs'
     """
-    paths = [Path(path) for path in extra]
-    if not paths:
-        return _shipped(literature)
-    return _assemble(shipped_texts(literature=literature), {str(path): read_text(path) for path in paths})
+    return ruleset_of(RulesChoice.read(extra, without=without, literature=literature))
 
 
-def as_ruleset(rulesets: Ruleset | Iterable[str | Path] | None, *, literature: bool) -> Ruleset:
+def as_ruleset(
+    rulesets: Ruleset | Iterable[str | Path] | None, *, without: Iterable[str] = (), literature: bool = False
+) -> Ruleset:
     """A ruleset as it is; of rules files, the shipped rules with them beside."""
-    return rulesets if isinstance(rulesets, Ruleset) else load_ruleset(rulesets or (), literature=literature)
+    if isinstance(rulesets, Ruleset):
+        return rulesets.without(without)
+    return load_ruleset(rulesets or (), without=without, literature=literature)

@@ -34,7 +34,7 @@ def _stated_in_body(leaf: Leaf) -> bool:
 def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...], where: str) -> None:
     """Raises `RulesetError` if a rule that works on a deposit could hold without a finding stated in the body."""
     if intervention in _ALLOWED:
-        if not any(leaf.key.startswith("conditions.") for leaf in leaves(when)):
+        if truth(when, {leaf.key: False for leaf in leaves(when) if leaf.key.startswith("conditions.")}) is not False:
             hint = "ask for the disorder among its conditions"
             raise RulesetError("no disorder is asked for", where=f"{where}.when", hint=hint)
         return

@@ -134,8 +134,9 @@ def test_the_linter_finds(tmp_path: Any, text: str, address: str, what: str) -> 
 
 def test_the_linter_finds_all_problems_at_once_and_doubles_across_files(tmp_path: Any) -> None:
     first, second = tmp_path / "a.toml", tmp_path / "b.toml"
-    for file in (first, second):
-        file.write_text(local("Consider it.", '{ site = "skin" }'), encoding="utf-8")
+    text = local("Consider it.", '{ site = "skin" }')
+    first.write_text(text, encoding="utf-8")
+    second.write_text(text.replace('"local"', '"other"').replace('"L-1"', '"M-1"'), encoding="utf-8")
     assert [p.what for p in lint([first, second])] == ["a second rule called 'local-1'", "says the same as 'local-1'"]
     assert "not TOML" in str(lint([bad(tmp_path, "rule = [")])[0])
     assert "can't be read" in str(lint([tmp_path / "nothing.toml"])[0])
@@ -157,7 +158,7 @@ def test_own_rules_stand_beside_the_shipped_ones(tmp_path: Any) -> None:
     assert given.sha256 != RULES.sha256
     assert {"local-1", "ectopic-skin"} <= {item.id for item in given.recommendations}
     file.write_text(local("Consider it.", '{ site = "skin" }').replace("local-1", "ectopic-skin"), encoding="utf-8")
-    with pytest.raises(RulesetError, match="two rules called"):
+    with pytest.raises(RulesetError, match=r'id of a shipped rule.*replaces = "ectopic-skin"'):
         load_ruleset([file])
 
 

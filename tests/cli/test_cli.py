@@ -169,7 +169,7 @@ def test_rules_that_can_not_be_taken_end_with_two_before_the_work(command, analy
     given = {"run": ["scan", "-o", str(tmp_path / "out")], "batch": [str(tmp_path), "-o", str(tmp_path / "out")]}
     arguments = [command, *given.get(command, ["-"])]
     for rules, said in (
-        (["--rules", str(own)], f"{own}: rule[0] ours-1.when.below]: add unit = \"years\""),
+        (["--rules", str(own)], f'{own}: rule[0] ours-1.when.below]: add unit = "years"'),
         (["--rules", str(tmp_path / "none.toml")], "none.toml]"),
         (["--without", "lit-pineal"], "add --literature"),
         (["--without", "bg-agee"], "did you mean 'bg-age'"),

@@ -92,7 +92,13 @@ def test_dots_of_unlike_size_on_both_sides_are_mirror_images() -> None:
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_symmetry_rules_no_cause_out(symmetric: bool) -> None:
-    finding = {"site": "basal_ganglia", "present": True, "bilateral": symmetric, "symmetric": symmetric, "multiple": True}
+    finding = {
+        "site": "basal_ganglia",
+        "present": True,
+        "bilateral": symmetric,
+        "symmetric": symmetric,
+        "multiple": True,
+    }
     given = recommend({"findings": [finding]})
     causes = {"bg-inherited-causes", "brain-infection-causes"}
     assert ("deep-nuclei-infection-causes" in ids(given)) is not symmetric

@@ -62,6 +62,12 @@ class Advice:
     """What report.json needs of a Guidance."""
 
     recommendations: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    page: tuple[()] = ()
+    ruleset: str = "test"
+    version: str = "0"
+    sha256: str = "0" * 64
+    rules_added: tuple[()] = ()
+    rules_left_out: tuple[()] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -12,15 +12,14 @@ import msgspec
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.engine import build_case, guide
-from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
-from calcscan.guideline.judge import filled
 from calcscan.guideline.model import Guidance
+from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.conditions import Branch
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.read import load_toml
 from calcscan.guideline.rules.rule import Rule, SourceDocument
-from calcscan.guideline.rules.ruleset import Ruleset, read_text
+from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.knowledge.settings import Table
 
 _TRIES = 60
@@ -115,14 +114,5 @@ def stated(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def document_of(ruleset: Ruleset, rule: Rule) -> SourceDocument:
-    """The document of the file that a rule stands in."""
-    file = rule.where.partition(": rule[")[0]
-    by_key = {document.key: document for document in ruleset.documents}
-    return by_key.get(Path(file).stem) or next(
-        (document for document in ruleset.documents if document.title == rule.source.document), ruleset.documents[-1]
-    )
-
-
-def whole_text(rule: Rule) -> str:
-    """A rule's text with everything that it may ask for."""
-    return filled(rule.text, rule, Case(), frozenset())
+    """The document of a rule."""
+    return next(document for document in ruleset.documents if document.key == rule.document)

@@ -116,3 +116,8 @@ def stated(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def document_of(ruleset: Ruleset, rule: Rule) -> SourceDocument:
     """The document of a rule."""
     return next(document for document in ruleset.documents if document.key == rule.document)
+
+
+def whole_text(rule: Rule) -> str:
+    """A rule's text with everything that it may ask for."""
+    return filled(rule.text, rule, Case(), frozenset())

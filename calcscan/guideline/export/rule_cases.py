@@ -12,7 +12,9 @@ import msgspec
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.engine import build_case, guide
+from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.judge import filled
 from calcscan.guideline.model import Guidance
 from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.conditions import Branch

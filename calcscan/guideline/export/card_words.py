@@ -12,12 +12,13 @@ _MOST_UNKNOWN = 5
 _SUMMARY_CHARACTERS = 139
 """CDS Hooks asks for a summary of fewer than 140 characters."""
 _BRACKETS = re.compile(r" \([^()]*\)")
+_CLAUSE_END = re.compile(r"; |(?<=[.?!]) ")
 _CAUTIONS = "; mind the cautions in the detail"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
 def whole(text: str, *, cautioned: bool = False) -> str:
-    """As many of a text's clauses as fit, as one sentence; "" if not even the first does.
+    """As many of a text's clauses as fit, as one or more whole sentences; "" if not even the first does.
 
     What is said in brackets is left out before the first clause is given up. Where cautions are among what is cut off,
     the sentence says that there are some.
@@ -25,15 +26,15 @@ def whole(text: str, *, cautioned: bool = False) -> str:
     >>> whole("Measure calcium; image with MRI")
     'Measure calcium; image with MRI.'
     """
-    plain = text.removesuffix(".")
+    plain = text.strip().removesuffix(".")
     for given in (plain, _BRACKETS.sub("", plain)):
-        clauses = given.split("; ")
-        for n in range(len(clauses), 0, -1):
-            said = "; ".join(clauses[:n])
+        for end in [len(given), *(match.start() for match in reversed(list(_CLAUSE_END.finditer(given))))]:
+            said = given[:end]
             if cautioned and said != plain:
                 said += _CAUTIONS
-            if said.count("(") == said.count(")") and len(said) < _SUMMARY_CHARACTERS:
-                return f"{said}."
+            said = said if said.endswith(("?", "!", ".")) else f"{said}."
+            if said.count("(") == said.count(")") and len(said) <= _SUMMARY_CHARACTERS:
+                return said if len(said) > 1 else ""
     return ""
 
 

@@ -45,6 +45,7 @@ _HEADINGS = {
     Group.ASK: "Ask",
     Group.KEEP_IN_MIND: "Keep in mind",
 }
+_SEE_DETAIL = "Something is to be settled first: see the detail."
 _OVERRIDE = "urn:calcscan:override-reasons"
 _OVERRIDE_REASONS = (
     ("done", "Already done or ordered"),
@@ -162,7 +163,8 @@ class _Writer:
             if short := whole(text, cautioned=text in cautions):
                 return short
         topics = [layout().topics[line.topic].label for line in card.lines if line.topic]
-        return next(filter(None, (whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))), "")
+        listings = (whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))
+        return next(filter(None, listings), _SEE_DETAIL)
 
     def _detail(self, card: _Card, first: bool) -> str:
         """The lines of the page that belong to the card, as Markdown."""

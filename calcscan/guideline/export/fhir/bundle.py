@@ -12,7 +12,7 @@ from calcscan.guideline.engine import build_case
 from calcscan.guideline.export.fhir.findings import finding_sites, findings, report
 from calcscan.guideline.export.fhir.issues import issues
 from calcscan.guideline.export.fhir.laboratory import lab_facts, laboratory
-from calcscan.guideline.export.fhir.parts import Export, Resource, checked_subject
+from calcscan.guideline.export.fhir.parts import Export, Resource, checked_subject, checked_time
 from calcscan.guideline.export.fhir.provenance import device, patient, provenance
 from calcscan.guideline.export.fhir.requests import requests
 from calcscan.guideline.export.fhir.response import response
@@ -66,7 +66,7 @@ def fhir(
     Raises
     ------
     ValueError
-        `subject` refers to no patient.
+        `subject` refers to no patient, or `effective` is no time.
     FactsError
         `facts` that can't be taken.
 
@@ -84,7 +84,7 @@ def fhir(
         id=export_id,
         subject="",
         at=at or datetime.now(UTC),
-        effective=effective,
+        effective=checked_time(effective) if effective else "",
         with_facts=facts is not None,
         asks={rule.id: rule.asks for rule in (rules or load_ruleset(literature=True)).rules},
     )

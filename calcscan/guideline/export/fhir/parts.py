@@ -21,7 +21,10 @@ PRIORITIES = {Priority.URGENT: "stat", Priority.SOON: "urgent", Priority.ROUTINE
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 _PATIENT = re.compile(r"(https?://\S+/)?Patient/[A-Za-z0-9.-]{1,64}|urn:uuid:[0-9a-f-]{36}")
-_SHORT_TITLE = 60
+_TIME = re.compile(
+    r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
+    r"(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00)))?)?)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,20 @@ def reference(kind: str, id_: str) -> Resource:
 def refer_to(resource: Resource) -> Resource:
     """What refers to a resource of the bundle."""
     return reference(resource["resourceType"], resource["id"])
+
+
+def checked_time(effective: str) -> str:
+    """A date or a time as FHIR writes it, as it is.
+
+    Raises `ValueError` where it is none.
+
+    >>> checked_time("2026-11-02")
+    '2026-11-02'
+    """
+    if _TIME.fullmatch(effective) is None:
+        hint = "such as 2026-11-02 or 2026-11-02T09:30:00+01:00"
+        raise ValueError(f"effective: {effective!r} is no date or time as FHIR writes it, {hint}")
+    return effective
 
 
 def full_name(fact: str) -> str:

@@ -49,7 +49,7 @@ def exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any]
 
     try:
         if args.export == "cards":
-            return as_json(cards(guidance, facts, subject=args.subject))
+            return as_json(cards(guidance, facts, subject=args.subject, rules=ruleset))
         bundle = fhir(
             guidance,
             facts,

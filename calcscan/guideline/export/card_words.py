@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.model import ConflictKind, Group, Guidance, PageLine, Source
 from calcscan.guideline.wording import label
 
@@ -65,11 +66,13 @@ def section(heading: str, texts: Sequence[str]) -> list[str]:
     return ["\n".join([f"**{heading}**", "", *(f"- {escaped(text)}" for text in texts)])] if texts else []
 
 
-def contradictions(guidance: Guidance) -> Iterator[str]:
+def contradictions(guidance: Guidance, words: Vocabulary) -> Iterator[str]:
     """Facts that contradict each other, with who says which."""
     for conflict in guidance.conflicts:
         if conflict.kind is ConflictKind.FACTS:
-            sides = "; ".join(f"{label(side.fact)}: {_shown(side.value)} ({side.origin})" for side in conflict.sides)
+            sides = "; ".join(
+                f"{label(side.fact, words)}: {_shown(side.value)} ({side.origin})" for side in conflict.sides
+            )
             yield f"{conflict.text} {sides}"
 
 
@@ -77,9 +80,9 @@ def _shown(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def unknown(guidance: Guidance) -> list[str]:
+def unknown(guidance: Guidance, words: Vocabulary) -> list[str]:
     """The facts that could decide most, if they were known."""
-    return [label(need.fact) for need in guidance.needs_input[:_MOST_UNKNOWN]]
+    return [label(need.fact, words) for need in guidance.needs_input[:_MOST_UNKNOWN]]
 
 
 def told_sources(sources: Iterable[Source]) -> list[str]:

@@ -170,7 +170,7 @@ def test_what_a_local_file_says_is_escaped(tmp_path: Path) -> None:
     page = read(handbook(rules))
     assert not {tag for tag, _ in page.tags} & {"script", "img", "b>"}
     assert "Avoid <img src=x onerror=alert(1)> & *nothing*." in page.text
-    assert str(file) in page.text
+    assert file.name in page.text
     markdown = handbook(rules, "markdown")
     assert "<img" not in markdown.replace(r"\<", "")
     assert "](javascript" not in markdown.replace(r"\]", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from calcscan.guideline.export.codes import Code, codes
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.model import Priority, Recommendation
+from calcscan.guideline.rules.ruleset import Ruleset
 
 Resource = dict[str, Any]
 
@@ -39,8 +40,25 @@ class Export:
     """When the examination was done; "" where nobody said."""
     with_facts: bool
     """Whether the facts go with the guidance, so that it is known which tests are still open."""
-    asks: Mapping[str, tuple[tuple[str, ...], ...]]
-    """For each rule the facts that its test would answer."""
+    rules: Ruleset
+    """The rules that gave the guidance: their facts, their topics, and which facts a test would answer."""
+
+    @property
+    def words(self) -> Vocabulary:
+        """Every fact that can be told."""
+        return self.rules.vocabulary
+
+    def topic(self, name: str) -> str:
+        """What a topic is called."""
+        return self.rules.layout.topics[name].label
+
+    def asks(self, rule: str) -> tuple[tuple[str, ...], ...]:
+        """The facts that a rule's test would answer; none for a rule that is not among these."""
+        return next((one.asks for one in self.rules.rules if one.id == rule), ())
+
+    def full_name(self, fact: str) -> str:
+        """What a fact is called in full, as other systems need it."""
+        return full_name(fact, self.words)
 
     def made(self, kind: str, key: str, *says: str, **fields: Any) -> Resource:
         """A resource with its own id, and with `says` as its narrative."""
@@ -96,13 +114,14 @@ def checked_time(effective: str) -> str:
     return effective
 
 
-def full_name(fact: str) -> str:
+def full_name(fact: str, words: Vocabulary) -> str:
     """What a fact is called in full, as other systems need it.
 
-    >>> full_name("labs.pth")
+    >>> from calcscan.guideline import load_ruleset
+    >>> full_name("labs.pth", load_ruleset().vocabulary)
     'parathyroid hormone (intact)'
     """
-    kind = vocabulary().kinds.get(fact)
+    kind = words.kinds.get(fact)
     return kind.label if kind else fact
 
 

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("for other systems").add_argument
     add("--export", choices=("cards", "fhir", "rules"), help="write CDS Hooks cards, FHIR R4, or the rules as FHIR R4")
     add("--subject", default="", metavar="REFERENCE", help="with --export: whom it is about, such as Patient/1")
+    add("--effective", default="", metavar="DATE", help="with --export fhir: when the person was examined")
     add("--transaction", action="store_true", help="with --export fhir: a transaction, not a collection")
     add("--format", choices=("markdown", "html"), help="write all rules as a readable page; takes no FACTS")
     add("--cases", action="append", default=[], metavar="FILE", help="with --format, --export rules: cases to add")
@@ -42,16 +43,25 @@ def main(args: argparse.Namespace) -> int:
 
 
 def exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any], ruleset: Ruleset) -> str:
-    """Guidance for another system. Raises `FactsError` for a subject that is no reference."""
+    """Guidance for another system. Raises `FactsError` for a subject or a time that is none."""
     from calcscan.guideline.export.cds_hooks import cards
     from calcscan.guideline.export.fhir import fhir
 
     try:
         if args.export == "cards":
-            return as_json(cards(guidance, facts, subject=args.subject))
-        return as_json(fhir(guidance, facts, subject=args.subject, transaction=args.transaction, rules=ruleset))
+            return as_json(cards(guidance, facts, subject=args.subject, rules=ruleset))
+        bundle = fhir(
+            guidance,
+            facts,
+            subject=args.subject,
+            transaction=args.transaction,
+            effective=args.effective,
+            rules=ruleset,
+        )
     except ValueError as error:
-        raise FactsError(str(error), where="--subject") from error
+        option, _, what = str(error).partition(": ")
+        raise FactsError(what, where=f"--{option}") from error
+    return as_json(bundle)
 
 
 def as_json(plain: object) -> str:

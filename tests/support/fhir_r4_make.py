@@ -114,9 +114,13 @@ def make(folder: Path) -> dict[str, Any]:
                     entry["b"] = binding["valueSet"].split("|")[0].rsplit("/", 1)[1]
                     made["codes"][entry["b"]] = codes
             kept = [c for c in element.get("constraint", []) if c.get("expression") and c["key"] not in EVERYWHERE]
-            if kept:
-                entry["c"] = [constraint["key"] for constraint in kept]
-                made["constraints"] |= {c["key"]: [c["severity"], c["expression"], c["human"]] for c in kept}
+            for constraint in kept:
+                told = [constraint["severity"], constraint["expression"], constraint["human"]]
+                key = constraint["key"]
+                if made["constraints"].setdefault(key, told) != told:  # a key that another resource uses as well
+                    key = f"{key}@{name}"
+                    made["constraints"][key] = told
+                entry.setdefault("c", []).append(key)
             elements[tail] = entry
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.model import ConflictKind, Group, Guidance, PageLine, Source
 from calcscan.guideline.wording import label
 
@@ -12,12 +13,13 @@ _MOST_UNKNOWN = 5
 _SUMMARY_CHARACTERS = 139
 """CDS Hooks asks for a summary of fewer than 140 characters."""
 _BRACKETS = re.compile(r" \([^()]*\)")
+_CLAUSE_END = re.compile(r"; |(?<=[.?!]) ")
 _CAUTIONS = "; mind the cautions in the detail"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
 def whole(text: str, *, cautioned: bool = False) -> str:
-    """As many of a text's clauses as fit, as one sentence; "" if not even the first does.
+    """As many of a text's clauses as fit, as one or more whole sentences; "" if not even the first does.
 
     What is said in brackets is left out before the first clause is given up. Where cautions are among what is cut off,
     the sentence says that there are some.
@@ -25,15 +27,15 @@ def whole(text: str, *, cautioned: bool = False) -> str:
     >>> whole("Measure calcium; image with MRI")
     'Measure calcium; image with MRI.'
     """
-    plain = text.removesuffix(".")
+    plain = text.strip().removesuffix(".")
     for given in (plain, _BRACKETS.sub("", plain)):
-        clauses = given.split("; ")
-        for n in range(len(clauses), 0, -1):
-            said = "; ".join(clauses[:n])
+        for end in [len(given), *(match.start() for match in reversed(list(_CLAUSE_END.finditer(given))))]:
+            said = given[:end]
             if cautioned and said != plain:
                 said += _CAUTIONS
-            if said.count("(") == said.count(")") and len(said) < _SUMMARY_CHARACTERS:
-                return f"{said}."
+            said = said if said.endswith(("?", "!", ".")) else f"{said}."
+            if said.count("(") == said.count(")") and len(said) <= _SUMMARY_CHARACTERS:
+                return said if len(said) > 1 else ""
     return ""
 
 
@@ -64,11 +66,13 @@ def section(heading: str, texts: Sequence[str]) -> list[str]:
     return ["\n".join([f"**{heading}**", "", *(f"- {escaped(text)}" for text in texts)])] if texts else []
 
 
-def contradictions(guidance: Guidance) -> Iterator[str]:
+def contradictions(guidance: Guidance, words: Vocabulary) -> Iterator[str]:
     """Facts that contradict each other, with who says which."""
     for conflict in guidance.conflicts:
         if conflict.kind is ConflictKind.FACTS:
-            sides = "; ".join(f"{label(side.fact)}: {_shown(side.value)} ({side.origin})" for side in conflict.sides)
+            sides = "; ".join(
+                f"{label(side.fact, words)}: {_shown(side.value)} ({side.origin})" for side in conflict.sides
+            )
             yield f"{conflict.text} {sides}"
 
 
@@ -76,9 +80,9 @@ def _shown(value: object) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def unknown(guidance: Guidance) -> list[str]:
+def unknown(guidance: Guidance, words: Vocabulary) -> list[str]:
     """The facts that could decide most, if they were known."""
-    return [label(need.fact) for need in guidance.needs_input[:_MOST_UNKNOWN]]
+    return [label(need.fact, words) for need in guidance.needs_input[:_MOST_UNKNOWN]]
 
 
 def told_sources(sources: Iterable[Source]) -> list[str]:

@@ -30,7 +30,7 @@ from calcscan.guideline.model import (
     RuleKind,
     Source,
 )
-from calcscan.guideline.rules.layout import layout
+from calcscan.guideline.rules.ruleset import Ruleset, load_ruleset
 from calcscan.guideline.wording import listed, sentence
 
 _INDICATORS = {Priority.URGENT: "critical", Priority.SOON: "warning", Priority.ROUTINE: "info"}
@@ -45,6 +45,7 @@ _HEADINGS = {
     Group.ASK: "Ask",
     Group.KEEP_IN_MIND: "Keep in mind",
 }
+_SEE_DETAIL = "Something is to be settled first: see the detail."
 _OVERRIDE = "urn:calcscan:override-reasons"
 _OVERRIDE_REASONS = (
     ("done", "Already done or ordered"),
@@ -65,7 +66,12 @@ class _Card:
 
 
 def cards(
-    guidance: Guidance, facts: Mapping[str, Any] | None = None, *, subject: str = "", export_id: UUID | None = None
+    guidance: Guidance,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    subject: str = "",
+    export_id: UUID | None = None,
+    rules: Ruleset | None = None,
 ) -> dict[str, Any]:
     """A CDS Hooks response: at most three cards, for what to do, what to test, and what to keep in mind.
 
@@ -83,6 +89,8 @@ def cards(
         drafts to be created; without it no card has suggestions.
     export_id
         What the ids of the cards follow from; each response has its own without it.
+    rules
+        The rules that gave the guidance, where others than the shipped ones were in use.
 
     Source of the form: https://cds-hooks.hl7.org, "CDS Service Response".
 
@@ -90,18 +98,20 @@ def cards(
     >>> cards(recommend({"findings": [{"site": "basal_ganglia", "present": True}]}))["cards"][0]["indicator"]
     'info'
     """
-    writer = _Writer(guidance, facts, subject, export_id or uuid4())
+    writer = _Writer(guidance, facts, subject, export_id or uuid4(), rules or load_ruleset(literature=True))
     return {"cards": [writer.card(card, n) for n, card in enumerate(writer.chosen())]}
 
 
 class _Writer:
-    def __init__(self, guidance: Guidance, facts: Mapping[str, Any] | None, subject: str, export_id: UUID) -> None:
-        self.guidance, self.id = guidance, export_id
+    def __init__(
+        self, guidance: Guidance, facts: Mapping[str, Any] | None, subject: str, export_id: UUID, rules: Ruleset
+    ) -> None:
+        self.guidance, self.id, self.rules = guidance, export_id, rules
         self.items = {item.id: item for item in guidance.recommendations}
-        case = build_case(facts or {})
+        case = build_case(facts or {}, words=rules.vocabulary, lenient=True)
         self.found = bool(present_sites(case)) or any(line.rules for line in guidance.page)
-        self.open = [*contradictions(guidance), *(question.text for question in case.questions)]
-        self.requests = _requests(guidance, facts, subject) if subject else []
+        self.open = [*contradictions(guidance, rules.vocabulary), *(question.text for question in case.questions)]
+        self.requests = _requests(guidance, facts, subject, rules) if subject else []
 
     def chosen(self) -> list[_Card]:
         """The cards that have something to say."""
@@ -161,8 +171,9 @@ class _Writer:
         for text in [*texts[:1], *rules, *texts[1:]]:
             if short := whole(text, cautioned=text in cautions):
                 return short
-        topics = [layout().topics[line.topic].label for line in card.lines if line.topic]
-        return next(filter(None, (whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))), "")
+        topics = [self.rules.layout.topics[line.topic].label for line in card.lines if line.topic]
+        listings = (whole(f"To consider: {listed(topics[:n])}") for n in range(len(topics), 0, -1))
+        return next(filter(None, listings), _SEE_DETAIL)
 
     def _detail(self, card: _Card, first: bool) -> str:
         """The lines of the page that belong to the card, as Markdown."""
@@ -180,7 +191,7 @@ class _Writer:
         shown = " ".join(line.text for line in lines)
         parts += section("Settle first", [sentence(text) for text in self.open if text not in shown])
         if first:
-            parts += section("Unknown, the most decisive first", unknown(self.guidance))
+            parts += section("Unknown, the most decisive first", unknown(self.guidance, self.rules.vocabulary))
         parts += section("Sources", told_sources(self._cited(lines)))
         rules = f"Rules {self.guidance.ruleset} {self.guidance.version}, sha256 {self.guidance.sha256[:12]}."
         return "\n\n".join([*parts, escaped(f"{rules} {DISCLAIMER}")])
@@ -216,8 +227,10 @@ class _Writer:
         ]
 
 
-def _requests(guidance: Guidance, facts: Mapping[str, Any] | None, subject: str) -> list[dict[str, Any]]:
+def _requests(
+    guidance: Guidance, facts: Mapping[str, Any] | None, subject: str, rules: Ruleset
+) -> list[dict[str, Any]]:
     """The requests of the FHIR export, without what refers to other resources of it."""
-    entries = fhir(guidance, facts, subject=subject)["entry"]
+    entries = fhir(guidance, facts, subject=subject, rules=rules)["entry"]
     found = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "ServiceRequest"]
     return [{key: value for key, value in one.items() if key not in _OF_THE_EXPORT} for one in found]

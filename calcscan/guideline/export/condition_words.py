@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calcscan.guideline.explain import question
-from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, Vocabulary, vocabulary
 from calcscan.guideline.rules.conditions import Branch, Leaf, Node
 from calcscan.guideline.wording import listed
 
@@ -24,16 +24,17 @@ def _is_presence(leaf: Leaf) -> bool:
     return leaf.key.startswith(f"{FINDINGS}.") and leaf.key.endswith(".present") and leaf.values == (True,)
 
 
-def short(node: Node) -> str:
-    """A condition without what it consists of: a question, the name of a concept, or sites in a row.
+def short(node: Node, words: Vocabulary | None = None) -> str:
+    """A condition without what it consists of: a question, the name of a concept, or sites in a row. `words` are the
+    facts in use, else the shipped ones.
 
     >>> short(Leaf(fact="symptoms.headache", key="symptoms.headache", op="is", values=(True,)))
     'headache'
     """
     if isinstance(node, Leaf):
-        return question(node)
+        return question(node, words)
     if places := _places(node):
-        return f"calcification of {listed([vocabulary().sites[place].label for place in places], 'or')}"
+        return f"calcification of {listed([(words or vocabulary()).sites[place].label for place in places], 'or')}"
     return node.label or {"all": "all of", "any": "any of", "not": "not"}.get(node.op, f"at least {node.count} of")
 
 
@@ -42,8 +43,8 @@ def inner(node: Node) -> tuple[Node, ...]:
     return () if isinstance(node, Leaf) or _places(node) else node.parts
 
 
-def words(node: Node) -> str:
-    """A condition as one sentence; concepts by name.
+def words(node: Node, known: Vocabulary | None = None) -> str:
+    """A condition as one sentence; concepts by name. `known` are the facts in use, else the shipped ones.
 
     >>> headache = Leaf(fact="symptoms.headache", key="symptoms.headache", op="is", values=(True,))
     >>> words(Branch(op="not", parts=(headache,)))
@@ -51,12 +52,12 @@ def words(node: Node) -> str:
     """
     parts = inner(node)
     if not parts or (isinstance(node, Branch) and node.label):
-        return short(node)
+        return short(node, known)
     assert isinstance(node, Branch)
-    said = [f"({words(part)})" if inner(part) and not _named(part) else words(part) for part in parts]
+    said = [f"({words(part, known)})" if inner(part) and not _named(part) else words(part, known) for part in parts]
     if node.op in _JOINED:
         return _JOINED[node.op].join(said)
-    return f"not ({words(parts[0])})" if node.op == "not" else f"{short(node)}: {', '.join(said)}"
+    return f"not ({said[0]})" if node.op == "not" else f"{short(node, known)}: {', '.join(said)}"
 
 
 def _named(node: Node) -> bool:

@@ -10,10 +10,9 @@ import calcscan
 from calcscan.guideline.export.condition_words import inner, short
 from calcscan.guideline.export.pages import Block, Fold, Heading, Item, Items, Text, html_page, markdown_page
 from calcscan.guideline.export.rule_cases import WrittenCase, about, document_of, rule_cases, stated, whole_text
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 from calcscan.guideline.model import DISCLAIMER
 from calcscan.guideline.rules.conditions import Branch, Node, sites_of
-from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import label, listed, sentence
@@ -59,7 +58,7 @@ def _blocks(ruleset: Ruleset, written: Sequence[WrittenCase]) -> Iterator[Block]
         yield from _document(ruleset, document, by_document[document.key], written)
     yield from _concept_section(ruleset)
     yield from _disagreements(ruleset)
-    yield from _thresholds()
+    yield from _thresholds(ruleset)
 
 
 def _document(
@@ -92,14 +91,14 @@ def _site(name: str) -> str:
 
 def _rule(ruleset: Ruleset, rule: Rule, written: Sequence[WrittenCase]) -> Iterator[Block]:
     source = rule.source
-    yield Heading(4, whole_text(rule), f"rule-{rule.id}")
-    topic = layout().topics[rule.topic].label
+    yield Heading(4, whole_text(ruleset, rule), f"rule-{rule.id}")
+    topic = ruleset.layout.topics[rule.topic].label
     yield Text(f"{rule.id} · {rule.kind.value.replace('_', ' ')} · {topic}", small=True)
     yield Text(f"{rule.priority.value}: {rule.why}", lead="Priority:")
     if rule.raised is not None:
         yield Text(f"{rule.raised.to.value}: {rule.raised.why}", lead="Raised to:")
-        yield Items((_tree(rule.raised.when),))
-    yield from _conditions(rule)
+        yield Items((_tree(rule.raised.when, ruleset.vocabulary),))
+    yield from _conditions(ruleset, rule)
     about_it = ", ".join(part for part in (source.publisher, source.date, source.nature or source.status) if part)
     facts = f" [{', '.join(source.facts)}]" if source.facts else ""
     yield Text(f"{source.document} ({about_it}), {source.section}{facts}", lead="Source:")
@@ -108,17 +107,18 @@ def _rule(ruleset: Ruleset, rule: Rule, written: Sequence[WrittenCase]) -> Itera
     yield Fold("Test cases", tuple(_cases(ruleset, rule, written)))
 
 
-def _conditions(rule: Rule) -> Iterator[Block]:
+def _conditions(ruleset: Ruleset, rule: Rule) -> Iterator[Block]:
+    words = ruleset.vocabulary
     yield Text("", lead="When:")
-    yield Items((_tree(rule.when),))
+    yield Items((_tree(rule.when, words),))
     if rule.unless is not None:
         yield Text("", lead="Unless it is known that:")
-        yield Items((_tree(rule.unless),))
+        yield Items((_tree(rule.unless, words),))
     if rule.hold_back is not None:
         yield Text(rule.hold_back.why, lead="Held back:")
-        yield Items((_tree(rule.hold_back.when),))
+        yield Items((_tree(rule.hold_back.when, words),))
     if rule.asks:
-        asked = [" or ".join(label(path) for path in ask) for ask in rule.asks]
+        asked = [" or ".join(label(path, words) for path in ask) for ask in rule.asks]
         yield Text(f"{listed(asked)} (done once these are known)", lead="Asks for:")
     if rule.answer is not None:
         yield Text(f"{rule.answer.text} (rank {rule.answer.rank})", lead="May answer what it means:")
@@ -130,11 +130,11 @@ def _conditions(rule: Rule) -> Iterator[Block]:
         yield Text(f"{rule.cautions}; shown with the rules that use it", lead="A caution about:")
 
 
-def _tree(node: Node) -> Item:
+def _tree(node: Node, words: Vocabulary) -> Item:
     """A condition as a list; concepts lead to where they are spelt out."""
     if isinstance(node, Branch) and node.label and inner(node):
         return Item(sentence(node.label), to=_concept_id(node))
-    return Item(sentence(short(node)), tuple(_tree(part) for part in inner(node)))
+    return Item(sentence(short(node, words)), tuple(_tree(part, words) for part in inner(node)))
 
 
 def _concept_id(node: Branch) -> str:
@@ -164,7 +164,7 @@ def _concept_section(ruleset: Ruleset) -> Iterator[Block]:
     yield Heading(2, "Concepts", "concepts")
     for text, node in _concepts(_conditions_of(ruleset)).items():
         yield Heading(4, sentence(text), _concept_id(node))
-        yield Items((_tree(Branch(op=node.op, parts=node.parts, count=node.count)),))
+        yield Items((_tree(Branch(op=node.op, parts=node.parts, count=node.count), ruleset.vocabulary),))
 
 
 def _cases(ruleset: Ruleset, rule: Rule, written: Sequence[WrittenCase]) -> Iterator[Heading | Text | Items]:
@@ -192,10 +192,10 @@ def _disagreements(ruleset: Ruleset) -> Iterator[Block]:
         sides = [f"{side.text} [{', '.join(side.covers)}]" if side.covers else side.text for side in item.sides]
         yield Items(tuple(map(Item, sides)))
         yield Text(item.handling, lead="What calcscan does:")
-        yield Fold("Shown when", (Items((_tree(item.when),)),))
+        yield Fold("Shown when", (Items((_tree(item.when, ruleset.vocabulary),)),))
 
 
-def _thresholds() -> Iterator[Block]:
+def _thresholds(ruleset: Ruleset) -> Iterator[Block]:
     yield Heading(2, "Thresholds", "thresholds")
-    lines = [f"{t.name}: {t.value:g} {t.unit}. {t.source} ({t.date})" for t in vocabulary().thresholds.values()]
+    lines = [f"{t.name}: {t.value:g} {t.unit}. {t.source} ({t.date})" for t in ruleset.vocabulary.thresholds.values()]
     yield Items(tuple(map(Item, lines)))

@@ -17,10 +17,8 @@ from calcscan.guideline.export.condition_words import plain, words
 from calcscan.guideline.export.fhir.parts import PRIORITIES, Resource, concept, full_name, narrative, tidy
 from calcscan.guideline.export.fhir.response import FACTS
 from calcscan.guideline.export.rule_cases import RuleCase, WrittenCase, document_of, rule_cases, stated, whole_text
-from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.model import DISCLAIMER, RuleKind
 from calcscan.guideline.rules.conditions import Node, leaves
-from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.knowledge.entries import read_toml
@@ -51,7 +49,7 @@ def plan_definitions(ruleset: Ruleset, written: Sequence[WrittenCase] = ()) -> R
     own = uuid5(NAMESPACE_URL, f"urn:calcscan:rules:{ruleset.sha256}:{','.join(ruleset.left_out)}")
     resources = [_plan(own, ruleset, rule, document_of(ruleset, rule)) for rule in ruleset.rules]
     cases = [case for rule in ruleset.rules for case in rule_cases(ruleset, rule)]
-    resources += [_small_case(own, case, n) for n, case in enumerate(cases)]
+    resources += [_small_case(own, ruleset, case, n) for n, case in enumerate(cases)]
     resources += [_written_case(own, ruleset, case, n) for n, case in enumerate(written)]
     entries = [{"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in resources]
     return {"resourceType": "Bundle", "id": str(own), "type": "collection", "entry": entries}
@@ -71,23 +69,25 @@ def _plan(own: UUID, ruleset: Ruleset, rule: Rule, document: SourceDocument) -> 
     made: Resource = {
         "resourceType": "PlanDefinition",
         "id": str(uuid5(own, rule.id)),
-        "text": narrative(whole_text(rule), f"When: {words(rule.when)}", f"Source: {source.document}"),
+        "text": narrative(
+            whole_text(ruleset, rule), f"When: {words(rule.when, ruleset.vocabulary)}", f"Source: {source.document}"
+        ),
         "url": url(rule.id),
         "identifier": [{"system": "urn:calcscan:rules", "value": rule.id}],
         "version": ruleset.version,
         "name": "".join(part.capitalize() for part in rule.id.replace("_", "-").split("-")),
-        "title": whole_text(rule),
+        "title": whole_text(ruleset, rule),
         "type": {"coding": [{"system": _TYPES, "code": "eca-rule", "display": "ECA Rule"}]},
         "status": "draft",
         "experimental": True,
         "date": document.date if document.origin == "local" and document.date else _shipped_on(),
         "publisher": "calcscan",
-        "description": whole_text(rule),
+        "description": whole_text(ruleset, rule),
         "usage": DISCLAIMER,
         "copyright": _LICENCE,
-        "topic": [concept(layout().topics[rule.topic].label)],
+        "topic": [concept(ruleset.layout.topics[rule.topic].label)],
         "relatedArtifact": [_artifact(rule)],
-        "action": [_action(rule)],
+        "action": [_action(ruleset, rule)],
     }
     if document.version:
         made["relatedArtifact"].append(
@@ -104,7 +104,7 @@ def _artifact(rule: Rule) -> Resource:
     return {**made, "url": source.address} if source.address else made
 
 
-def _action(rule: Rule) -> Resource:
+def _action(ruleset: Ruleset, rule: Rule) -> Resource:
     against = rule.text.startswith(_AGAINST)
     direction = {"system": _DIRECTIONS, "code": "against" if against else "for"}
     made: Resource = {
@@ -112,14 +112,14 @@ def _action(rule: Rule) -> Resource:
             {"url": _DIRECTION, "valueCodeableConcept": {"coding": [direction]}},
             {"url": _STRENGTH, "valueCodeableConcept": {"text": "not graded: the source gives no strength"}},
         ],
-        "title": layout().topics[rule.topic].label,
-        "description": whole_text(rule),
-        "textEquivalent": whole_text(rule),
+        "title": ruleset.layout.topics[rule.topic].label,
+        "description": whole_text(ruleset, rule),
+        "textEquivalent": whole_text(ruleset, rule),
         "priority": PRIORITIES[rule.priority],
         "code": [concept(rule.kind.value.replace("_", " "))],
         "reason": [concept(f"{rule.why} (calcscan's own priority)")],
-        "condition": list(_conditions(rule)),
-        "input": [_input(fact) for fact in _facts(rule)],
+        "condition": list(_conditions(ruleset, rule)),
+        "input": [_input(ruleset, fact) for fact in _facts(rule)],
     }
     if rule.kind not in _TELLS:
         orders = rule.kind in _ORDERS and rule.topic not in codes().not_ordered
@@ -127,13 +127,16 @@ def _action(rule: Rule) -> Resource:
     return made
 
 
-def _conditions(rule: Rule) -> Iterator[Resource]:
+def _conditions(ruleset: Ruleset, rule: Rule) -> Iterator[Resource]:
     """When it applies, and what makes it inapplicable or holds it back."""
-    yield _condition("applicability", words(rule.when), plain(rule.when))
+    known = ruleset.vocabulary
+    yield _condition("applicability", words(rule.when, known), plain(rule.when))
     if rule.unless is not None:
-        yield _condition("applicability", f"not known to hold: {words(rule.unless)}", {"not_true": plain(rule.unless)})
+        yield _condition(
+            "applicability", f"not known to hold: {words(rule.unless, known)}", {"not_true": plain(rule.unless)}
+        )
     if rule.hold_back is not None:
-        why = f"held back where {words(rule.hold_back.when)}: {rule.hold_back.why}"
+        why = f"held back where {words(rule.hold_back.when, known)}: {rule.hold_back.why}"
         yield _condition("start", why, {"not_true": plain(rule.hold_back.when)})
 
 
@@ -153,29 +156,31 @@ def _facts(rule: Rule) -> list[str]:
     return list(dict.fromkeys([*asked, *(path for ask in rule.asks for path in ask)]))
 
 
-def _input(fact: str) -> Resource:
-    code = {"system": FACTS, "code": fact, "display": full_name(fact)}
+def _input(ruleset: Ruleset, fact: str) -> Resource:
+    code = {"system": FACTS, "code": fact, "display": full_name(fact, ruleset.vocabulary)}
     return {"type": "Observation", "codeFilter": [{"path": "code", "code": [code]}]}
 
 
 # Test cases
 
 
-def _small_case(own: UUID, case: RuleCase, n: int) -> Resource:
+def _small_case(own: UUID, ruleset: Ruleset, case: RuleCase, n: int) -> Resource:
     who = f"{case.rule} {'applies' if case.applies else 'is ruled out'}"
     key = "applies" if case.applies else "not-applicable"
-    return _case(own, f"small/{n}", who, case.facts, {key: [case.rule]})
+    return _case(own, ruleset, f"small/{n}", who, case.facts, {key: [case.rule]})
 
 
 def _written_case(own: UUID, ruleset: Ruleset, case: WrittenCase, n: int) -> Resource:
     """A case that a person wrote, with the rules that state what it expects, as far as they do come."""
-    guidance = guide(build_case(case.facts), ruleset)
+    guidance = guide(build_case(case.facts, words=ruleset.vocabulary), ruleset)
     applies = [item.id for item in guidance.recommendations if set(item.covers) & set(case.expect)]
     never = [rule.id for rule in ruleset.rules if rule.covers and set(rule.covers) <= set(case.never)]
-    return _case(own, f"written/{n}", case.who, case.facts, {"applies": applies, "does-not-apply": never})
+    return _case(own, ruleset, f"written/{n}", case.who, case.facts, {"applies": applies, "does-not-apply": never})
 
 
-def _case(own: UUID, key: str, who: str, facts: Mapping[str, Any], expected: Mapping[str, Iterable[str]]) -> Resource:
+def _case(
+    own: UUID, ruleset: Ruleset, key: str, who: str, facts: Mapping[str, Any], expected: Mapping[str, Iterable[str]]
+) -> Resource:
     own_id = uuid5(own, key)
     parameters = [
         {"name": name, "valueUri": url(rule)} for name, rules in expected.items() for rule in dict.fromkeys(rules)
@@ -185,23 +190,23 @@ def _case(own: UUID, key: str, who: str, facts: Mapping[str, Any], expected: Map
         "id": str(uuid5(own_id, "expected")),
         "parameter": [{"name": "who", "valueString": who}, *parameters],
     }
-    resources = [told, *(_known(own_id, n, fact, value) for n, (fact, value) in enumerate(stated(facts)))]
+    resources = [told, *(_known(ruleset, own_id, n, fact, value) for n, (fact, value) in enumerate(stated(facts)))]
     entries = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in resources]
     return {"resourceType": "Bundle", "id": str(own_id), "type": "collection", "entry": entries}
 
 
-def _known(own_id: UUID, n: int, fact: str, value: Any) -> Resource:
+def _known(ruleset: Ruleset, own_id: UUID, n: int, fact: str, value: Any) -> Resource:
     made: Resource = {
         "resourceType": "Observation",
         "id": str(uuid5(own_id, f"{n}/{fact}")),
         "text": narrative(f"{fact}: {value}"),
         "status": "unknown",
-        "code": {"coding": [{"system": FACTS, "code": fact, "display": full_name(fact)}]},
+        "code": {"coding": [{"system": FACTS, "code": fact, "display": full_name(fact, ruleset.vocabulary)}]},
     }
     if isinstance(value, bool):
         return {**made, "valueBoolean": value}
     if isinstance(value, int | float):
-        kind = vocabulary().kinds.get(fact)
+        kind = ruleset.vocabulary.kinds.get(fact)
         quantity = {"value": tidy(value), **({"unit": kind.unit} if kind and kind.unit else {})}
         return {**made, "valueQuantity": quantity}
     if isinstance(value, Mapping) and isinstance(value.get("value"), int | float):

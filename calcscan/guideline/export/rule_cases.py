@@ -13,7 +13,7 @@ import msgspec
 from calcscan.errors import RulesetError
 from calcscan.guideline.engine import build_case, guide
 from calcscan.guideline.facts.case import Case
-from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, SECTIONS
 from calcscan.guideline.judge import filled
 from calcscan.guideline.model import Guidance
 from calcscan.guideline.rules.choice import read_text
@@ -25,6 +25,7 @@ from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.knowledge.settings import Table
 
 _TRIES = 60
+_SECTIONS = (LABS, *SECTIONS)
 
 
 class WrittenCase(Table, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def rule_cases(ruleset: Ruleset, rule: Rule) -> list[RuleCase]:
     cases = []
     for applies in (True, False):
         for facts in _tried(ruleset, rule, applies):
-            guidance = guide(build_case(facts), ruleset)
+            guidance = guide(build_case(facts, words=ruleset.vocabulary), ruleset)
             if outcome(guidance, rule.id) is applies:
                 cases.append(RuleCase(rule=rule.id, applies=applies, facts=facts))
                 break
@@ -63,12 +64,12 @@ def rule_cases(ruleset: Ruleset, rule: Rule) -> list[RuleCase]:
 
 def _tried(ruleset: Ruleset, rule: Rule, applies: bool) -> Iterator[Mapping[str, Any]]:
     """Facts that a condition comes out so for. A caution only applies beside what it warns of."""
-    yield from islice(examples(rule.when, applies), _TRIES)
+    yield from islice(examples(rule.when, applies, ruleset.vocabulary), _TRIES)
     if applies and rule.cautions:
         for other in ruleset.rules:
             if rule.cautions in other.uses:
                 both = Branch(op="all", parts=(rule.when, other.when))
-                yield from islice(examples(both, True), _TRIES)
+                yield from islice(examples(both, True, ruleset.vocabulary), _TRIES)
 
 
 def outcome(guidance: Guidance, rule: str) -> bool | None:
@@ -108,7 +109,7 @@ def stated(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
             for finding in value:
                 marks = [key for key in finding if key != "site"]
                 found += [(f"{FINDINGS}.{finding['site']}.{key}", finding[key]) for key in marks]
-        elif isinstance(value, Mapping) and name not in vocabulary().kinds:
+        elif isinstance(value, Mapping) and name in _SECTIONS:
             found += [(f"{name}.{key}", inner) for key, inner in value.items()]
         else:
             found.append((name, value))
@@ -120,6 +121,6 @@ def document_of(ruleset: Ruleset, rule: Rule) -> SourceDocument:
     return next(document for document in ruleset.documents if document.key == rule.document)
 
 
-def whole_text(rule: Rule) -> str:
+def whole_text(ruleset: Ruleset, rule: Rule) -> str:
     """A rule's text with everything that it may ask for."""
-    return filled(rule.text, rule, Case(), frozenset())
+    return filled(rule.text, rule, Case(words=ruleset.vocabulary), frozenset())

@@ -12,6 +12,7 @@ import pytest
 from support.guideline_facts import FACTS
 
 from calcscan.guideline import recommend
+from calcscan.guideline.export.card_words import whole
 from calcscan.guideline.export.cds_hooks import cards
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -124,3 +125,38 @@ def test_a_request_can_only_be_taken_over_for_a_known_person() -> None:
 def test_ids_differ_between_responses_unless_asked_for() -> None:
     assert made(FACTS)[0]["uuid"] != made(FACTS)[0]["uuid"]
     assert made(FACTS, export_id=UUID(int=1)) == made(FACTS, export_id=UUID(int=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Measure calcium", "Measure calcium."),
+        ("Is a calcium of 2.3 mg/dL right? " + "It could be another unit. " * 9, "Is a calcium of 2.3 mg/dL right?"),
+        (f"Image with MRI ({'long ' * 40}); and more", "Image with MRI; and more."),
+        (f"Image with MRI; {'long ' * 40}", "Image with MRI."),
+        ("long " * 40, ""),
+        ("", ""),
+    ],
+)
+def test_a_summary_is_cut_between_clauses_only(text: str, expected: str) -> None:
+    found = whole(text)
+    if expected.startswith("Is a calcium"):
+        assert found.startswith(expected)
+        assert found.endswith("unit.")
+        assert len(found) < 140
+    else:
+        assert found == expected
+
+
+def test_a_rule_too_long_for_a_summary_is_named_by_its_topic(tmp_path: Path) -> None:
+    file = tmp_path / "local.toml"
+    file.write_text(
+        '[document]\nkey = "local"\ntitle = "Ours"\nstatus = "local"\n[[rule]]\nid = "long"\nkind = "management"\n'
+        'priority = "urgent"\nwhy = "ours"\ncitation = "Ours"\nsection = "A"\nsites = ["skin"]\n'
+        f'text = "Consider {"much " * 40}."\nwhen = {{ site = "skin" }}\n',
+        encoding="utf-8",
+    )
+    facts = {"findings": [{"site": "skin", "present": True}]}
+    found = cards(recommend(facts, rulesets=[file]), facts)["cards"]
+    assert found[0]["indicator"] == "critical"
+    assert found[0]["summary"].startswith("To consider: ")

@@ -236,6 +236,12 @@ def test_a_subject_that_is_none_is_refused(subject: str) -> None:
         exported({}, subject=subject)
 
 
+@pytest.mark.parametrize("effective", ["yesterday", "2026-13-01", "2026-11-02 09:30"])
+def test_a_time_that_is_none_is_refused(effective: str) -> None:
+    with pytest.raises(ValueError, match=r"effective: .* 2026-11-02"):
+        exported({}, effective=effective)
+
+
 def test_merged_bundles_do_not_overwrite_each_other_and_one_export_can_be_repeated() -> None:
     first, second = exported(FACTS), exported(FACTS)
     urls = [entry["fullUrl"] for bundle in (first, second) for entry in bundle["entry"]]

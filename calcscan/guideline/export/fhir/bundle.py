@@ -12,7 +12,7 @@ from calcscan.guideline.engine import build_case
 from calcscan.guideline.export.fhir.findings import finding_sites, findings, report
 from calcscan.guideline.export.fhir.issues import issues
 from calcscan.guideline.export.fhir.laboratory import lab_facts, laboratory
-from calcscan.guideline.export.fhir.parts import Export, Resource, checked_subject
+from calcscan.guideline.export.fhir.parts import Export, Resource, checked_subject, checked_time
 from calcscan.guideline.export.fhir.provenance import device, patient, provenance
 from calcscan.guideline.export.fhir.requests import requests
 from calcscan.guideline.export.fhir.response import response
@@ -39,7 +39,8 @@ def fhir(
     guidance
         From `calcscan.recommend`.
     facts
-        The facts it was given: findings and laboratory results become Observations.
+        The facts it was given: findings and laboratory results become Observations. Names that nobody knows are left
+        out, and told.
     subject
         A reference to the person, such as `Patient/1`. Without it the bundle holds a Patient that identifies nobody.
     transaction
@@ -52,8 +53,7 @@ def fhir(
         What the ids follow from. Without it each export has its own, so that bundles can be merged: two people of whom
         the same is known stay two. Give the same again to have the same bundle again.
     rules
-        The rules that gave the guidance, where others than the shipped ones were in use: which single tests belong to a
-        request is theirs to say.
+        The rules that gave the guidance, where others than the shipped ones were in use.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def fhir(
     Raises
     ------
     ValueError
-        `subject` refers to no patient.
+        `subject` refers to no patient, or `effective` is no time.
     FactsError
         `facts` that can't be taken.
 
@@ -79,20 +79,21 @@ def fhir(
     ['GuidanceResponse', 'DiagnosticReport', 'Observation']
     """
     export_id = export_id or uuid4()
-    case = build_case(facts or {})
+    rules = rules or load_ruleset(literature=True)
+    case = build_case(facts or {}, words=rules.vocabulary, lenient=True)
     anonymous = Export(
         id=export_id,
         subject="",
         at=at or datetime.now(UTC),
-        effective=effective,
+        effective=checked_time(effective) if effective else "",
         with_facts=facts is not None,
-        asks={rule.id: rule.asks for rule in (rules or load_ruleset(literature=True)).rules},
+        rules=rules,
     )
     own = anonymous.refer("Patient", "subject")["reference"]
     export = replace(anonymous, subject=checked_subject(subject) if subject else own)
     exported = [*(f"{FINDINGS}.{site}" for site in finding_sites(case)), *lab_facts(case)]
     proposed = requests(export, case, guidance, exported)
-    resources = [response(export, guidance, bool(proposed.group))]
+    resources = [response(export, case, guidance, bool(proposed.group))]
     if case.sites:
         resources += [report(export, case, guidance), *findings(export, case)]
     resources += [*laboratory(export, case), *issues(export, case, guidance, exported)]

@@ -8,7 +8,7 @@ from calcscan.guideline.export.codes import codes
 from calcscan.guideline.export.fhir.parts import Export, Resource, concept, hl7, notes, quantity
 from calcscan.guideline.facts.case import MEASURED, Case
 from calcscan.guideline.facts.quantity import plain_unit
-from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, FactType, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, FactType
 from calcscan.guideline.model import DISCLAIMER, Group, Guidance
 
 IMAGING = hl7("observation-category", "imaging", "Imaging")
@@ -16,7 +16,7 @@ IMAGING = hl7("observation-category", "imaging", "Imaging")
 
 def finding_sites(case: Case) -> list[str]:
     """The sites of which something was said, in the order of the vocabulary."""
-    return [site for site in vocabulary().sites if site in case.sites]
+    return [site for site in case.words.sites if site in case.sites]
 
 
 def findings(export: Export, case: Case) -> list[Resource]:
@@ -25,7 +25,7 @@ def findings(export: Export, case: Case) -> list[Resource]:
 
 
 def _finding(export: Export, case: Case, site: str) -> Resource:
-    label, path = vocabulary().sites[site].label, f"{FINDINGS}.{site}"
+    label, path = case.words.sites[site].label, f"{FINDINGS}.{site}"
     present = case.values.get(f"{path}.present")
     disputed = any(fact.startswith(f"{path}.") for dispute in case.disputes for fact, _, _ in dispute.sides)
     said = {True: "present", False: "none detected"}.get(bool(present)) if present is not None else "unknown"
@@ -47,7 +47,7 @@ def _finding(export: Export, case: Case, site: str) -> Resource:
         ),
         bodySite=concept(label),
     )
-    components = [_component(case, kind, f"{path}.{name}") for name, kind in vocabulary().attributes.items()]
+    components = [_component(case, kind, f"{path}.{name}") for name, kind in case.words.attributes.items()]
     stated = [component for component in components if component]
     return {**made, "component": stated} if stated else made
 

@@ -11,7 +11,7 @@ from calcscan.guideline.facts.kidney import EGFR
 from calcscan.guideline.facts.labs import LabResult
 from calcscan.guideline.facts.quantity import plain_unit
 from calcscan.guideline.facts.results import CRITICAL
-from calcscan.guideline.facts.vocabulary import LABS, vocabulary
+from calcscan.guideline.facts.vocabulary import LABS
 
 _LABORATORY = hl7("observation-category", "laboratory", "Laboratory")
 _LEVELS = {"low": ("L", "Low"), "normal": ("N", "Normal"), "high": ("H", "High")}
@@ -48,7 +48,7 @@ def _observation(export: Export, case: Case, path: str, code: Resource, said: st
 
 
 def _result(export: Export, case: Case, name: str, result: LabResult) -> Resource:
-    path, label = f"{LABS}.{name}", vocabulary().kinds[f"{LABS}.{name}"].label
+    path, label = f"{LABS}.{name}", case.words.kinds[f"{LABS}.{name}"].label
     level = case.values.get(path)
     shown = result.written or result.level or "unknown"
     made = _observation(
@@ -93,7 +93,7 @@ def _own_range(result: LabResult) -> Resource:
 
 def _filtration(export: Export, case: Case) -> Resource:
     """The filtration; a code only where calcscan estimated it, since only then the formula is known."""
-    kind = vocabulary().kinds[EGFR]
+    kind = case.words.kinds[EGFR]
     derived = case.origins.get(EGFR) == DERIVED
     value = case.values.get(EGFR)
     given = case.given.get(EGFR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -11,8 +11,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from calcscan.guideline.export.codes import Code, codes
-from calcscan.guideline.facts.vocabulary import vocabulary
+from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.model import Priority, Recommendation
+from calcscan.guideline.rules.ruleset import Ruleset
 
 Resource = dict[str, Any]
 
@@ -21,7 +22,10 @@ PRIORITIES = {Priority.URGENT: "stat", Priority.SOON: "urgent", Priority.ROUTINE
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _UNKNOWN = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 _PATIENT = re.compile(r"(https?://\S+/)?Patient/[A-Za-z0-9.-]{1,64}|urn:uuid:[0-9a-f-]{36}")
-_SHORT_TITLE = 60
+_TIME = re.compile(
+    r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
+    r"(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00)))?)?)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,25 @@ class Export:
     """When the examination was done; "" where nobody said."""
     with_facts: bool
     """Whether the facts go with the guidance, so that it is known which tests are still open."""
-    asks: Mapping[str, tuple[tuple[str, ...], ...]]
-    """For each rule the facts that its test would answer."""
+    rules: Ruleset
+    """The rules that gave the guidance: their facts, their topics, and which facts a test would answer."""
+
+    @property
+    def words(self) -> Vocabulary:
+        """Every fact that can be told."""
+        return self.rules.vocabulary
+
+    def topic(self, name: str) -> str:
+        """What a topic is called."""
+        return self.rules.layout.topics[name].label
+
+    def asks(self, rule: str) -> tuple[tuple[str, ...], ...]:
+        """The facts that a rule's test would answer; none for a rule that is not among these."""
+        return next((one.asks for one in self.rules.rules if one.id == rule), ())
+
+    def full_name(self, fact: str) -> str:
+        """What a fact is called in full, as other systems need it."""
+        return full_name(fact, self.words)
 
     def made(self, kind: str, key: str, *says: str, **fields: Any) -> Resource:
         """A resource with its own id, and with `says` as its narrative."""
@@ -79,13 +100,28 @@ def refer_to(resource: Resource) -> Resource:
     return reference(resource["resourceType"], resource["id"])
 
 
-def full_name(fact: str) -> str:
+def checked_time(effective: str) -> str:
+    """A date or a time as FHIR writes it, as it is.
+
+    Raises `ValueError` where it is none.
+
+    >>> checked_time("2026-11-02")
+    '2026-11-02'
+    """
+    if _TIME.fullmatch(effective) is None:
+        hint = "such as 2026-11-02 or 2026-11-02T09:30:00+01:00"
+        raise ValueError(f"effective: {effective!r} is no date or time as FHIR writes it, {hint}")
+    return effective
+
+
+def full_name(fact: str, words: Vocabulary) -> str:
     """What a fact is called in full, as other systems need it.
 
-    >>> full_name("labs.pth")
+    >>> from calcscan.guideline import load_ruleset
+    >>> full_name("labs.pth", load_ruleset().vocabulary)
     'parathyroid hormone (intact)'
     """
-    kind = vocabulary().kinds.get(fact)
+    kind = words.kinds.get(fact)
     return kind.label if kind else fact
 
 

@@ -18,14 +18,12 @@ from calcscan.guideline.export.fhir.parts import (
     Resource,
     cited,
     concept,
-    full_name,
     notes,
     refer_to,
 )
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import LABS
 from calcscan.guideline.model import DISCLAIMER, Group, Guidance, PageLine, Priority, Recommendation, RuleKind, State
-from calcscan.guideline.rules.layout import layout
 from calcscan.guideline.wording import is_known, reason
 
 _ORDERED = {
@@ -97,7 +95,7 @@ def _line(
     priority = PRIORITIES[_most_urgent(line, members)]
     action: Resource = {
         "id": f"line-{n}",
-        "title": layout().topics[line.topic].label if line.topic else _WITHOUT_TOPIC[line.group],
+        "title": export.topic(line.topic) if line.topic else _WITHOUT_TOPIC[line.group],
         "description": line.text,
         "textEquivalent": "; ".join([line.text, *(f"because: {why}" for why in line.because)]),
         "priority": priority,
@@ -147,7 +145,7 @@ def _resource(
     }
     because = [because for item in part.items for because in item.because]
     if part.category is None:
-        topic = layout().topics[line.topic].label if line.topic else _WITHOUT_TOPIC[line.group]
+        topic = export.topic(line.topic) if line.topic else _WITHOUT_TOPIC[line.group]
         whys = "; ".join(dict.fromkeys(reason(one) for one in because))
         about = {"reasonCode": concept(whys)} if whys else {}
         task = {"code": concept(topic), "description": text, "for": export.person, **about}
@@ -175,10 +173,10 @@ def _resource(
 def _details(export: Export, case: Case, items: Iterable[Recommendation]) -> list[Resource]:
     """The single tests that are still open, with their codes."""
     asked = dict.fromkeys(
-        path for item in items for ask in export.asks.get(item.id, ()) for path in ask[:1] if not _known(ask, case)
+        path for item in items for ask in export.asks(item.id) for path in ask[:1] if not _known(ask, case)
     )
     return [
-        concept(full_name(path), codes().for_order(path.removeprefix(f"{LABS}.")))
+        concept(export.full_name(path), codes().for_order(path.removeprefix(f"{LABS}.")))
         for path in asked
         if path.startswith(f"{LABS}.") or path == "egfr"
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcscan.guideline.export.codes import codes
-from calcscan.guideline.export.fhir.parts import Export, Resource, coding, full_name, notes
+from calcscan.guideline.export.fhir.parts import Export, Resource, coding, notes
+from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import LABS
 from calcscan.guideline.model import DISCLAIMER, ConflictKind, Group, Guidance, NeedsInput, State
 
@@ -14,7 +15,7 @@ FACTS = "urn:calcscan:facts"
 """The system of calcscan's own names of facts (`calcscan guide --facts`)."""
 
 
-def response(export: Export, guidance: Guidance, group: bool) -> Resource:
+def response(export: Export, case: Case, guidance: Guidance, group: bool) -> Resource:
     """What the rules of one version say; `group` tells whether anything is proposed."""
     made = export.made(
         "GuidanceResponse",
@@ -26,10 +27,10 @@ def response(export: Export, guidance: Guidance, group: bool) -> Resource:
         subject=export.person,
         occurrenceDateTime=export.now,
         performer=export.device,
-        **notes(*_told(guidance)),
+        **notes(*_told(guidance), *(f"Left out: {name.what} ({name.where})." for name in case.ignored)),
     )
     if guidance.needs_input:
-        made["dataRequirement"] = [_asked(need) for need in guidance.needs_input]
+        made["dataRequirement"] = [_asked(export, need) for need in guidance.needs_input]
     return {**made, "result": export.refer("RequestGroup", "page")} if group else made
 
 
@@ -53,9 +54,9 @@ def _told(guidance: Guidance) -> Iterator[str]:
             yield f"{conflict.text} {' / '.join(side.text for side in conflict.sides)}. {conflict.handling}"
 
 
-def _asked(need: NeedsInput) -> Resource:
+def _asked(export: Export, need: NeedsInput) -> Resource:
     """A fact that is unknown: calcscan's name for it, and the codes of a laboratory test."""
-    own = {"system": FACTS, "code": need.fact, "display": full_name(need.fact)}
+    own = {"system": FACTS, "code": need.fact, "display": export.full_name(need.fact)}
     others = codes().for_order(need.fact.removeprefix(f"{LABS}.")) if need.fact.startswith(f"{LABS}.") else []
     return {
         "type": "Observation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -376,6 +377,16 @@ def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     }
     ids = {item.id for item in recommend(facts, rulesets=ruleset).recommendations}
     assert {"our-dura-clinic", "our-several-sites", "our-gout", "our-mineral-labs"} <= ids
+
+
+def test_the_rules_in_the_readme_are_taken(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    blocks = [block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[document]" in block]
+    for n, block in enumerate(blocks):
+        path = tmp_path / f"{n}.toml"
+        path.write_text(block, encoding="utf-8")
+        assert lint([path]) == []
+        assert load_ruleset([path]).added
 
 
 def test_a_ruleset_is_the_same_in_another_process(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def combined(shipped: Sequence[RulesFile], local: Sequence[tuple[str, RulesFile]
     theirs = [rule for rule in theirs if rule.where not in dropped]
     for error in clashes(theirs, [rule for rule in ours if rule.where not in dropped], {rule.id for rule in ours}):
         raise error
+    for error in warning_slips(theirs, [*ours, *theirs]):
+        raise error
     replaced = {rule.replaces for rule in theirs}
     kept = [rule for rule in ours if rule.where not in dropped and rule.id not in replaced] + theirs
     return Combined(
@@ -92,6 +94,19 @@ def document_clashes(
                 yield RulesetError(f"a second fact {fact!r}", where=f"{name}: document.facts", hint=hint)
         keys.setdefault(document.key, name)
         facts = dict.fromkeys(document.facts, f"the document {document.key!r}") | facts
+
+
+def warning_slips(theirs: Iterable[Rule], every: Iterable[Rule]) -> Iterator[RulesetError]:
+    """What rules use and nothing warns of, and cautions about what nothing uses: a slip would lose the warning."""
+    rules = list(every)
+    cautions, uses = {rule.cautions for rule in rules} - {""}, {use for rule in rules for use in rule.uses}
+    for rule in theirs:
+        for use in rule.uses:
+            if use not in cautions:
+                yield RulesetError(f"nothing warns of {use!r}", where=f"{rule.where}.uses", hint=nearest(use, cautions))
+        if rule.cautions and rule.cautions not in uses:
+            hint = nearest(rule.cautions, uses)
+            yield RulesetError(f"nothing uses {rule.cautions!r}", where=f"{rule.where}.cautions", hint=hint)
 
 
 def _meant(name: str, rules: Sequence[Rule]) -> Rule | None:

@@ -12,7 +12,7 @@ from calcscan.errors import RulesetError
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.facts.vocabulary import knowledge_text
 from calcscan.guideline.rules.choice import read_text
-from calcscan.guideline.rules.combine import NamedRule, clashes, document_clashes
+from calcscan.guideline.rules.combine import NamedRule, clashes, document_clashes, warning_slips
 from calcscan.guideline.rules.conditions import parse, truth
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.local import local_terms
@@ -171,6 +171,7 @@ def lint(paths: Iterable[str | Path] = (), *, literature: bool = False) -> list[
         every = load_ruleset(literature=literature)
         shipped, documents = every.rules, [(file.name, file.document) for file in files if file.document is not None]
         problems += map(_problem, document_clashes(documents, every.documents))
+        problems += map(_problem, warning_slips(rules, [*shipped, *rules]))
         named = [named for file in files for named in _named(file)]
         problems += map(_problem, clashes(named, shipped, {rule.id for rule in shipped}))
         return problems + list(_same_words(rules))

@@ -12,7 +12,7 @@ from calcscan.guideline.facts.vocabulary import Region, nearest
 from calcscan.guideline.model import Priority, RuleKind, Source
 from calcscan.guideline.rules.conditions import Node, leaves, parse, problems_in, sites_of
 from calcscan.guideline.rules.rule import Answer, HoldBack, Raise, Rule, RulesFile, SourceDocument
-from calcscan.guideline.rules.safety import check_safety
+from calcscan.guideline.rules.safety import check_safety, check_warned
 from calcscan.guideline.rules.terms import Terms, shipped_terms
 
 _DOCUMENT_KEYS = (
@@ -246,6 +246,13 @@ def _begins_with_a_verb(given: _Given) -> str:
     return text
 
 
+def _page_text(given: _Given) -> str | None:
+    text = given.table.get("page_text")
+    if text is None or isinstance(text, str):
+        return text
+    raise RulesetError("'page_text' is not text", where=f"{given.where}.page_text")
+
+
 def _on_page(given: _Given) -> Node | bool:
     on_page = given.table.get("on_page", True)
     return on_page if isinstance(on_page, bool) else parse(on_page, f"{given.where}.on_page", given.terms)
@@ -277,7 +284,7 @@ _FIELDS: Mapping[str, Callable[[_Given], Any]] = {
     "why": _why,
     "raised": _raised,
     "text": _begins_with_a_verb,
-    "page_text": lambda given: None if "page_text" not in given.table else str(given.table["page_text"]),
+    "page_text": _page_text,
     "on_page": _on_page,
     "off_page": lambda given: given.node("off_page"),
     "answer": _answer,
@@ -320,6 +327,7 @@ def parse_rule(
     answer = rule.answer.text if rule.answer else ""
     said = " ".join([rule.text, rule.page_text or "", answer])
     check_safety(rule.when, said, rule.intervention, rule.sites, rule.where)
+    check_warned(said, rule.uses, rule.cautions, rule.where)
     return rule
 
 

@@ -18,6 +18,10 @@ _WORKS_ON_THE_DEPOSIT = re.compile(
     r"non-?steroidal|dissol|biops|stretching|thiosulfate|bisphosphonate",
     re.IGNORECASE,
 )
+_WARNED_OF = {
+    "contrast_mri": re.compile(r"gadolinium|contrast\W.*\bMRI?\b|\bMRI?\b.*\bcontrast\b", re.IGNORECASE),
+    "nsaid": re.compile(r"nsaid|non-?steroidal", re.IGNORECASE),
+}
 _ALLOWED = ("the disorder",)
 """`intervention = "the disorder"` says that the text is about a disorder found (a fistula), not about the deposit."""
 
@@ -50,3 +54,12 @@ def check_safety(when: Node, text: str, intervention: str, sites: tuple[str, ...
         hint = 'ask for a finding that a person stated, such as { stated = "skin" }'
         what = "an intervention that could follow from a calcification inside the skull"
         raise RulesetError(what, where=f"{where}.when", hint=hint)
+
+
+def check_warned(text: str, uses: tuple[str, ...], cautions: str, where: str) -> None:
+    """Raises `RulesetError` if a rule suggests what cautions speak of, and does not say so: they would not be shown."""
+    for use, words in _WARNED_OF.items():
+        found = words.search(text)
+        if found and use not in uses and not cautions:
+            hint = f'add uses = ["{use}"], so that cautions are shown with it'
+            raise RulesetError(f"{found[0]!r} without its cautions", where=f"{where}.uses", hint=hint)

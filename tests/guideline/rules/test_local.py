@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,9 @@ def test_what_the_shipped_rules_say_stays_as_it_is_beside_names_of_ones_own(tmp_
             "replaces nothing.*did you mean 'bg-age'",
         ),
         ([rule('{ site = "dura" }', extra='replaces = "lit-pineal"')], "replaces", "add --literature"),
+        ([rule('{ site = "dura" }', extra='uses = ["contrast"]')], "uses", "nothing warns.*'contrast_mri'"),
+        ([rule('{ site = "dura" }', extra='cautions = "surgry"')], "cautions", "nothing uses 'surgry'"),
+        ([rule('{ site = "dura" }', extra="page_text = 3")], "page_text", "not text"),
         (
             [rule('{ site = "dura" }'), rule('{ site = "dura" }', text="Consider it.")],
             "rule.1. ours-1",
@@ -339,6 +343,22 @@ def test_the_guards_hold_for_rules_of_ones_own(tmp_path: Path, extra: str) -> No
         load_ruleset([file(tmp_path, NAMES, rule(when, extra=extra))])
 
 
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        ("Image with MRI, with gadolinium.", "contrast_mri"),
+        ("Image with contrast-enhanced MRI.", "contrast_mri"),
+        ("Consider an NSAID for the joint.", "nsaid"),
+    ],
+)
+def test_what_needs_a_caution_says_that_it_uses_it(tmp_path: Path, text: str, uses: str) -> None:
+    own = rule('{ stated = "skin" }', text=text).replace('"dura"', '"skin"')
+    with pytest.raises(RulesetError, match=f'add uses = ."{uses}".'):
+        load_ruleset([file(tmp_path, own)])
+    path = file(tmp_path, own.replace("when =", f'uses = ["{uses}"]\nwhen ='))
+    assert lint([path]) == []
+
+
 def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "example.toml"
     path.write_text(knowledge_text("rules/example.toml"), encoding="utf-8")
@@ -357,6 +377,16 @@ def test_the_example_is_taken_as_it_is(tmp_path: Path) -> None:
     }
     ids = {item.id for item in recommend(facts, rulesets=ruleset).recommendations}
     assert {"our-dura-clinic", "our-several-sites", "our-gout", "our-mineral-labs"} <= ids
+
+
+def test_the_rules_in_the_readme_are_taken(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    blocks = [block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[document]" in block]
+    for n, block in enumerate(blocks):
+        path = tmp_path / f"{n}.toml"
+        path.write_text(block, encoding="utf-8")
+        assert lint([path]) == []
+        assert load_ruleset([path]).added
 
 
 def test_a_ruleset_is_the_same_in_another_process(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from calcscan.guideline.export.pages import Block, Fold, Heading, Item, Items, T
 from calcscan.guideline.export.rule_cases import WrittenCase, about, document_of, rule_cases, stated, whole_text
 from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 from calcscan.guideline.model import DISCLAIMER
-from calcscan.guideline.rules.conditions import Branch, Node, sites_of
+from calcscan.guideline.rules.conditions import Branch, Leaf, Node, sites_of
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import label, listed, sentence
@@ -122,12 +122,28 @@ def _conditions(ruleset: Ruleset, rule: Rule) -> Iterator[Block]:
         yield Text(f"{listed(asked)} (done once these are known)", lead="Asks for:")
     if rule.answer is not None:
         yield Text(f"{rule.answer.text} (rank {rule.answer.rank})", lead="May answer what it means:")
+    if rule.on_page is False:
+        yield Text("behind the page, with --all", lead="Shown:")
+    for lead, node in (*_answer_conditions(rule), *_page_conditions(rule)):
+        yield Text("", lead=lead)
+        yield Items((_tree(node, words),))
     if rule.reassures:
         yield Text("Symptoms, abnormal values, known disorders and contradictions block it.", lead="It reassures:")
     if rule.uses:
         yield Text(f"{listed(rule.uses)}; cautions about it stand beside the rule", lead="Uses:")
     if rule.cautions:
         yield Text(f"{rule.cautions}; shown with the rules that use it", lead="A caution about:")
+
+
+def _answer_conditions(rule: Rule) -> list[tuple[str, Node]]:
+    answer = rule.answer
+    told = (("The answer only where:", answer.only), ("No answer where:", answer.unless)) if answer else ()
+    return [(lead, node) for lead, node in told if node is not None]
+
+
+def _page_conditions(rule: Rule) -> list[tuple[str, Node]]:
+    told = (("On the page only where:", rule.on_page), ("Not on the page where:", rule.off_page))
+    return [(lead, node) for lead, node in told if isinstance(node, Leaf | Branch)]
 
 
 def _tree(node: Node, words: Vocabulary) -> Item:
@@ -154,9 +170,10 @@ def _concepts(nodes: Iterable[Node]) -> dict[str, Branch]:
 def _conditions_of(ruleset: Ruleset) -> Iterator[Node]:
     for rule in ruleset.rules:
         yield rule.when
-        yield from [rule.unless] if rule.unless else []
-        yield from [rule.raised.when] if rule.raised else []
-        yield from [rule.hold_back.when] if rule.hold_back else []
+        others = [rule.unless]
+        others += [raised.when for raised in (rule.raised, rule.hold_back) if raised is not None]
+        yield from (node for node in others if node is not None)
+        yield from (node for _, node in (*_answer_conditions(rule), *_page_conditions(rule)))
     yield from (item.when for item in ruleset.divergences)
 
 

@@ -145,7 +145,7 @@ def test_what_is_asked_reaches_the_stages(stages):
     assert named["detect_lesions"]["volume"] is settings.volume
     handed = {"settings", "volume", "foreign_body"}
     stages_with_settings = {name for name, arguments in named.items() if handed & arguments.keys()}
-    assert stages_with_settings == set(named) - {"load_atlas", "image_facts"}
+    assert stages_with_settings == set(named) - {"load_atlas"}
 
 
 @pytest.mark.parametrize("code", ["not_head", "no_brain"])

@@ -73,7 +73,7 @@ def render(guidance: Guidance, width: int = WIDTH, *, everything: bool = False, 
 def page_block(guidance: Guidance, width: int = WIDTH) -> list[str]:
     """The page under a heading that names the rules, for a longer text."""
     return [
-        f"to consider {_footer(guidance, everything=False, more='report.json')}:",
+        _fold(f"to consider {_footer(guidance, everything=False, more='report.json')}:", "", "    ", width),
         *page_lines(guidance.page, width),
     ]
 

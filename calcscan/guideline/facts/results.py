@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import cache
 
 from calcscan.guideline.facts.case import DERIVED, MEASURED, STATED, Case
-from calcscan.guideline.facts.labs import analytes
+from calcscan.guideline.facts.labs import LabResult, analytes
 from calcscan.guideline.facts.ranges import adjustments
 from calcscan.guideline.facts.verdict import NONE, Person, Verdict, judge, question_about
+from calcscan.guideline.facts.vocabulary import NUMBER
 
 _TOTAL, _IONISED = "labs.calcium", "labs.ionised_calcium"
 CRITICAL = "critical."
@@ -35,8 +37,23 @@ def put_results(case: Case, stated: Iterable[str]) -> None:
             case.open_values.append(verdict.open_value)
         deciding = verdicts["ionised_calcium"] if name == "calcium" and decided_by_ionised else verdict
         _put_critical(case, name, deciding.critical)
+    for name in case.words.lab_limits.keys() & verdicts.keys():
+        number = _number(case.labs[name], case.words.lab_limits[name])
+        if number is not None and verdicts[name].question is None:
+            case.values[f"labs.{name}{NUMBER}"] = number
     if "calcium" not in verdicts and "ionised_calcium" in verdicts:
         _put_critical(case, "calcium", verdicts["ionised_calcium"].critical)
+
+
+def _number(result: LabResult, limits: Iterable[float]) -> float | None:
+    """What is compared with limits: of a bound the next number beyond it, if that decides all of them."""
+    if result.value is None or not result.bound:
+        return result.value
+    beyond = result.value
+    if result.bound in ("<", ">"):
+        beyond = math.nextafter(beyond, math.inf if result.bound == ">" else -math.inf)
+    decides = beyond > max(limits) if result.bound[0] == ">" else beyond < min(limits)
+    return beyond if decides else None
 
 
 def _person(case: Case) -> Person:

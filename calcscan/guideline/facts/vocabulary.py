@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 FINDINGS, LABS = "findings", "labs"
+NUMBER = ".number"
+"""Ends the key at which a case holds a laboratory value as a number, for rules that compare it."""
 SECTIONS = ("imaging", "symptoms", "conditions", "medications", "critical")
 
 
@@ -123,6 +125,8 @@ class Vocabulary:
     """For each section of a facts file ("" is its top): names by their spelling, aliases among them."""
     symptoms: tuple[str, ...]
     """Every symptom; that there are none at all is not one."""
+    lab_limits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """The numbers that the rules in use compare laboratory values with, by analyte, in its own unit."""
 
 
 def knowledge_text(name: str) -> str:
@@ -158,7 +162,14 @@ def _finding_kinds(attributes: Mapping[str, FactKind], sites: Mapping[str, SiteK
 def _lab_kinds(analytes: Mapping[str, Mapping[str, Any]]) -> dict[str, FactKind]:
     return {
         f"labs.{name}": FactKind(
-            path=f"labs.{name}", label=entry["label"], kind=FactType.LAB, values=("low", "normal", "high")
+            path=f"labs.{name}",
+            label=entry["label"],
+            kind=FactType.LAB,
+            values=("low", "normal", "high"),
+            unit=entry["unit"],
+            units=entry["per"],
+            low=entry["possible"][0],
+            high=entry["possible"][1],
         )
         for name, entry in analytes.items()
     }

@@ -3,7 +3,7 @@
 { fact = "symptoms.headache" }                    the fact is true
 { fact = "labs.calcium", is = ["low", "high"] }   it is one of these
 { fact = "egfr", below = "egfr_reduced" }         it compares with a named threshold: below, at_most, at_least, above
-{ fact = "age_years", below = 50, unit = "years" }  or with a number and its unit
+{ fact = "age_years", below = 50, unit = "years" }  or with a number and its unit; laboratory values as well
 { site = "dura", isolated = true }                a finding, of which this holds, at the site or in the group
 { site = "dura", volume_mm3 = { above = 100, unit = "mm3" } }
 { stated = "soft_tissue" }                        the same, but only if a person stated it
@@ -22,8 +22,9 @@ from typing import Any
 from calcscan.errors import RulesetError
 from calcscan.guideline import logic
 from calcscan.guideline.facts.quantity import plain_unit
+from calcscan.guideline.facts.ranges import adjustments
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, FactKind, FactType, nearest, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, NUMBER, FactKind, FactType, nearest, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.rules.terms import Terms, shipped_terms
 
@@ -105,7 +106,7 @@ def _is_leaf(kind: FactKind, wanted: object, where: str, key: str = "") -> Leaf:
 _ALONE = {
     FactType.YES_NO: "it is true or false: write is = true",
     FactType.CHOICE: "it is one of several words: write is = [...]",
-    FactType.LAB: 'it is low, normal or high: write is = "low" (your laboratory\'s own range goes into the facts)',
+    FactType.LAB: 'it is judged with albumin: write is = "low", or ask for critical.calcium',
 }
 
 
@@ -147,10 +148,11 @@ def _compared(kind: FactKind, given: Mapping[str, Any], where: str, terms: Terms
             continue
         if op not in COMPARISONS:
             raise _refuse(f"unknown comparison {op!r}", f"{where}.{op}", nearest(op, (*COMPARISONS, "is", "unit")))
-        if kind.kind is not FactType.NUMBER:
+        key = f"{kind.path}{NUMBER}" if kind.kind is FactType.LAB else kind.path
+        if kind.kind not in (FactType.NUMBER, FactType.LAB) or kind.path.partition(".")[2] in adjustments():
             raise _refuse(f"{kind.path} can't be compared with {limit!r}", f"{where}.{op}", _ALONE[kind.kind])
         value, name = _limit(kind, limit, given.get("unit"), f"{where}.{op}", terms)
-        parts.append(Leaf(fact=kind.path, key=kind.path, op=op, limit=value, threshold=name))
+        parts.append(Leaf(fact=kind.path, key=key, op=op, limit=value, threshold=name))
     if not parts:
         raise _refuse("a unit without a number", where, 'such as { above = 100, unit = "mm3" }')
     return parts[0] if len(parts) == 1 else Branch(op="all", parts=tuple(parts))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations, islice, pairwise
 from typing import Any
 
+from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, Vocabulary, vocabulary
+from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, NUMBER, FactType, Vocabulary, vocabulary
 from calcscan.guideline.rules.conditions import Leaf, Node, leaves
 
 FlatFacts = Mapping[str, Value]
@@ -26,7 +27,7 @@ def _candidates(leaf: Leaf, known: _Known) -> list[Value]:
     kind = known.words.kinds[leaf.fact]
     if kind.kind is FactType.YES_NO:
         return [True, False]
-    if kind.kind is not FactType.NUMBER:
+    if leaf.op == "is":
         return [value for value in kind.values if value not in kind.no_answer]
     limits = sorted({kind.low, *known.limits[leaf.fact], kind.high})
     between = [(below + above) / 2 for below, above in pairwise(limits)]
@@ -35,10 +36,11 @@ def _candidates(leaf: Leaf, known: _Known) -> list[Value]:
 
 def _solve(node: Node, wanted: bool, given: FlatFacts, known: _Known) -> Iterator[FlatFacts]:
     if isinstance(node, Leaf):
-        held = given.get(node.fact)
+        key = node.key if node.key.endswith(NUMBER) else node.fact
+        held = given.get(key)
         for value in [held] if held is not None else _candidates(node, known):
             if node.test(value) is wanted:
-                yield {**given, node.fact: value}
+                yield {**given, key: value}
         return
     if node.op == "not":
         yield from _solve(node.parts[0], not wanted, given, known)
@@ -75,7 +77,22 @@ def nested(flat: FlatFacts) -> dict[str, Any]:
             facts[FINDINGS] = list(sites.values())
         else:
             facts.setdefault(section, {})[rest] = value
+    for key in [key for key in facts.get(LABS, ()) if key.endswith(NUMBER)]:
+        name = key.removesuffix(NUMBER)
+        facts[LABS][name] = _result(name, facts[LABS].pop(key), facts[LABS].get(name))
     return facts
+
+
+_RANGES = {"low": (2, 4), "normal": (0.5, 2), "high": (0.25, 0.5)}
+"""For a level, the laboratory's range as shares of the value."""
+
+
+def _result(name: str, number: float, level: object) -> dict[str, Any]:
+    """A laboratory value of a number, and of a level if one is wanted."""
+    result: dict[str, Any] = {"value": number, "unit": analytes()[name].unit, "confirmed": True}
+    if isinstance(level, str):
+        result["range"] = [number * share for share in _RANGES[level]]
+    return result
 
 
 def examples(node: Node, wanted: bool, words: Vocabulary | None = None) -> Iterator[dict[str, Any]]:
@@ -86,7 +103,7 @@ def examples(node: Node, wanted: bool, words: Vocabulary | None = None) -> Itera
     {'symptoms': {'headache': True}}
     """
     limits: dict[str, list[float]] = {}
-    for leaf in leaves(node):
+    for leaf in (leaf for leaf in leaves(node) if leaf.op != "is"):
         limits.setdefault(leaf.fact, []).append(leaf.limit)
     for flat in islice(_solve(node, wanted, {}, _Known(words or vocabulary(), limits)), _TRIES):
         yield nested(flat)

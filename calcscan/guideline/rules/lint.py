@@ -15,6 +15,7 @@ from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.combine import NamedRule, clashes, document_clashes, warning_slips
 from calcscan.guideline.rules.conditions import parse, truth
 from calcscan.guideline.rules.examples import examples
+from calcscan.guideline.rules.limits import with_limits
 from calcscan.guideline.rules.local import local_terms
 from calcscan.guideline.rules.read import load_toml, parse_rule, parse_source_document, rule_problems, rules_given
 from calcscan.guideline.rules.rule import Rule, SourceDocument
@@ -40,7 +41,7 @@ def _problem(error: RulesetError) -> Problem:
 
 
 def _comes_out(rule: Rule, wanted: bool, terms: Terms) -> bool:
-    words = terms.vocabulary
+    words = with_limits(terms, [rule.when]).vocabulary
     found = examples(rule.when, wanted, words)
     return any(truth(rule.when, build_case(facts, words=words).values) is wanted for facts in found)
 

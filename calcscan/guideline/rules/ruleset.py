@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,8 +16,9 @@ from calcscan.guideline.facts.vocabulary import Vocabulary, knowledge_text, near
 from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
 from calcscan.guideline.rules.combine import combined, document_clashes, rules_in_words
 from calcscan.guideline.rules.compiled import CompiledConditions
-from calcscan.guideline.rules.conditions import Node, leaves, parse
+from calcscan.guideline.rules.conditions import Node, parse
 from calcscan.guideline.rules.layout import Layout
+from calcscan.guideline.rules.limits import with_limits
 from calcscan.guideline.rules.local import local_terms
 from calcscan.guideline.rules.read import load_toml, parse_rules
 from calcscan.guideline.rules.rule import Rule, SourceDocument
@@ -306,21 +306,7 @@ def ruleset_of(choice: RulesChoice) -> Ruleset:
     missing = [name for name in choice.without if name not in rules.found]
     for name in missing:
         made.rule(name)  # which says what to write instead
-    return replace(made, terms=_with_limits(terms, made)) if own else made
-
-
-def _with_limits(terms: Terms, ruleset: Ruleset) -> Terms:
-    """Numbers given as a bound are taken where they decide every limit that a rule compares them with."""
-    words = terms.vocabulary
-    limits: dict[str, set[float]] = {}
-    for leaf in (leaf for tree in ruleset.trees for leaf in leaves(tree) if leaf.op != "is"):
-        limits.setdefault(leaf.fact, set()).add(leaf.limit)
-    kinds = {
-        path: msgspec.structs.replace(words.kinds[path], limits=tuple(sorted(values)))
-        for path, values in limits.items()
-        if words.kinds[path].bounds
-    }
-    return replace(terms, vocabulary=replace(words, kinds=MappingProxyType({**words.kinds, **kinds})))
+    return replace(made, terms=with_limits(terms, made.trees)) if own else made
 
 
 def load_ruleset(extra: Iterable[str | Path] = (), *, without: Iterable[str] = (), literature: bool = False) -> Ruleset:

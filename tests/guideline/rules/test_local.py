@@ -62,6 +62,22 @@ def suggested(facts: dict[str, Any], path: Path, name: str = "ours-1") -> bool |
         ),
         ('{ fact = "egfr", below = 45, unit = "mL/min" }', {"egfr": 44}, {"egfr": 45}),
         (
+            '{ fact = "labs.pth", above = 300, unit = "pg/mL" }',
+            {"labs": {"PTH": "70 pmol/L"}},
+            {"labs": {"pth": {"value": 300, "unit": "ng/L"}}},
+        ),
+        (
+            '{ fact = "labs.pth", above = 300, unit = "pg/mL" }',
+            {"labs": {"pth": "> 300 pg/mL"}},
+            {"labs": {"pth": "<3 ng/L"}},
+        ),
+        (
+            '{ all = [{ fact = "labs.phosphate", is = "high" },'
+            ' { fact = "labs.phosphate", below = 2, unit = "mmol/L" }] }',
+            {"age_years": 50, "labs": {"phosphate": "1.8 mmol/L"}},
+            {"age_years": 50, "labs": {"phosphate": "2.1 mmol/L"}},
+        ),
+        (
             '{ site = "dura", volume_mm3 = { above = 100, unit = "mm3" } }',
             {"findings": [{**DURA, "volume_mm3": 100.5}]},
             {"findings": [{**DURA, "volume_mm3": 100}]},
@@ -320,6 +336,18 @@ def test_a_threshold_replaced_changes_the_shipped_rules(tmp_path: Path) -> None:
     path.write_text(other, encoding="utf-8")
     with pytest.raises(RulesetError, match="another unit"):
         load_ruleset([path])
+
+
+def test_a_laboratory_value_without_its_number_or_in_question_decides_no_number(tmp_path: Path) -> None:
+    path = file(tmp_path, rule('{ fact = "labs.phosphate", below = 0.9, unit = "mmol/L" }'))
+    for phosphate in ("low", "< 1 mmol/L", "0.1 mmol/L"):
+        assert suggested({"labs": {"phosphate": phosphate}}, path) is None, phosphate
+    assert suggested({"labs": {"phosphate": {"value": 0.1, "unit": "mmol/L", "confirmed": True}}}, path) is True
+    given = recommend({"labs": {"phosphate": "0.8 mmol/L"}}, rulesets=[path])
+    item = next(item for item in given.recommendations if item.id == "ours-1")
+    assert [(because.fact, because.value) for because in item.because] == [("labs.phosphate", 0.8)]
+    facts = merged_facts({"labs": {"phosphate": "0.8 mmol/L"}}, words=load_ruleset([path]).vocabulary)
+    assert facts == {"labs": {"phosphate": "0.8 mmol/L"}, "findings": []}
 
 
 def test_a_bound_is_taken_only_where_it_decides_ones_own_numbers_too(tmp_path: Path) -> None:

@@ -11,7 +11,16 @@ from calcscan.guideline.facts.merge import build, given_facts
 from calcscan.guideline.facts.statements import plain_facts, read_statements
 from calcscan.guideline.facts.vocabulary import Vocabulary
 from calcscan.guideline.judge import judge
-from calcscan.guideline.model import Conflict, ConflictKind, ConflictSide, Guidance, Priority, Recommendation, State
+from calcscan.guideline.model import (
+    Conflict,
+    ConflictKind,
+    ConflictSide,
+    Guidance,
+    Priority,
+    Recommendation,
+    RuleKind,
+    State,
+)
 from calcscan.guideline.needs import ranked_needs
 from calcscan.guideline.page import page
 from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
@@ -99,8 +108,9 @@ def recommend(
     return guide(build_case(facts, image, words=ruleset.vocabulary, lenient=lenient), ruleset)
 
 
-def _order(item: Recommendation) -> tuple[int, int, str]:
-    return _STATES[item.state], _PRIORITIES[item.priority], item.id
+def _order(item: Recommendation) -> tuple[int, int, bool, str]:
+    """What is to be done before what is to be borne in mind."""
+    return _STATES[item.state], _PRIORITIES[item.priority], item.kind is RuleKind.CAVEAT, item.id
 
 
 def guide(case: Case, ruleset: Ruleset) -> Guidance:

@@ -125,7 +125,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
         sha256=ruleset.sha256,
         rules_added=ruleset.added,
         rules_left_out=ruleset.left_out,
-        page=page(judged.applied, needs, case, ruleset, truths),
+        page=page(judged, needs, case, ruleset, truths),
         recommendations=tuple(sorted((one.item for one in judged.applied), key=_order)),
         needs_input=tuple(one.need for one in needs),
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),

@@ -111,7 +111,7 @@ def analyse(
     threshold_hu
         Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
     rules
-        Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`, which has its own literature.
+        Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`.
     without
         Ids of rules to leave out.
     literature

@@ -94,6 +94,10 @@ def test_what_is_not_in_use_says_why(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert shown["rules"][0]["unused_because"] == "replaced by our-mineral-labs"
     assert said(capsys, "--source", "OUR-03", "--rules", str(own))["rules"][0]["id"] == "our-gout"
     assert said(capsys, "--source", "dura")["facts"][0] == "DU-01"
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("age_years: 52")
+    assert run(str(facts), "--rules", str(own), "--explain", "BG-20") == 2
+    assert "our-mineral-labs stands in its place" in capsys.readouterr().err
     assert run("--source", "BG-99") == 2
     assert "did you mean" in capsys.readouterr().err
 
@@ -148,6 +152,7 @@ def test_lenient_leaves_out_what_nobody_knows_with_a_warning(
     [
         (("--explain", "lit-pineal"), "it is a rule from the literature: add --literature"),
         (("--explain", "bg-age", "--without", "bg-age"), "left out by --without"),
+        (("--explain", "BG-02", "--without", "BG-02"), "left out by --without"),
         (("--explain", "xyzzy"), "calcscan guide --source DOCUMENT"),
     ],
 )

@@ -14,14 +14,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import logic
-from calcscan.guideline.facts.quantity import plain_unit
+from calcscan.guideline.facts.quantity import plain_unit, read_number
 from calcscan.guideline.facts.ranges import adjustments
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import FINDINGS, NUMBER, FactKind, FactType, nearest, vocabulary
@@ -112,18 +111,19 @@ _ALONE = {
 
 def own_number(kind: FactKind, number: object, unit: object, where: str) -> float:
     """A number in the fact's own unit. Raises `RulesetError`."""
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise _refuse(f"{number!r} is not a number", where, f"give {kind.label} in {kind.unit}")
+    plain = read_number(number, where)
+    if plain is None:
+        raise _refuse(f"{str(number)[:40]!r} is not a number", where, f"give {kind.label} in {kind.unit}")
     units = {plain_unit(kind.unit): 1.0} | {plain_unit(name): factor for name, factor in kind.units.items()}
     if not isinstance(unit, str) or not unit.strip():
         raise _refuse("a number without its unit", where, f'add unit = "{kind.unit}"')
     factor = units.get(plain_unit(unit))
     if factor is None:
         raise _refuse(f"{unit!r} is not a unit of {kind.path}", where, f'write unit = "{kind.unit}"')
-    own = float(number) * factor
+    own = plain * factor
     if not kind.low <= own <= kind.high:
         limits = f"{kind.low:g} to {kind.high:g} {kind.unit}"
-        raise _refuse(f"{kind.label} is never {number:g} {unit}", where, f"it lies within {limits}")
+        raise _refuse(f"{kind.label} is never {plain:g} {unit}", where, f"it lies within {limits}")
     return own
 
 

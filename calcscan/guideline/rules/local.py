@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ import msgspec
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.names import nearest, spelling
-from calcscan.guideline.facts.quantity import plain_unit
+from calcscan.guideline.facts.quantity import plain_unit, read_number
 from calcscan.guideline.facts.vocabulary import SECTIONS, FactKind, FactType, Threshold, Vocabulary
 from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.layout import Topic
@@ -81,10 +80,10 @@ def _text(definition: Definition, entry: Mapping[str, Any], key: str) -> str:
 
 
 def _number(definition: Definition, entry: Mapping[str, Any], key: str) -> float:
-    value = entry.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    value = read_number(entry.get(key), definition.where)
+    if value is None:
         raise definition.refused(f"{key!r} is missing or not a number", key=key)
-    return float(value)
+    return value
 
 
 def _named(definition: Definition, known: Iterable[str], hint: str) -> None:
@@ -166,8 +165,7 @@ def _number_fact(definition: Definition, entry: Mapping[str, Any], made: FactKin
         raise definition.refused(f"from {low:g} to {high:g}", "give the lower limit first", "low")
     units = entry.get("units", {})
     if not isinstance(units, Mapping) or not all(
-        isinstance(factor, int | float) and not isinstance(factor, bool) and 0 < factor < math.inf
-        for factor in units.values()
+        (read_number(factor, definition.where) or 0) > 0 for factor in units.values()
     ):
         hint = 'how much of the own unit is in one of another: units = { "g/L" = 1000 }'
         raise definition.refused("'units' is not a table of factors", hint, "units")

@@ -219,10 +219,15 @@ class Ruleset:
 
     def _instead(self, name: str) -> str:
         """What to do about a rule that isn't here."""
-        if name in self.left_out:
+        shipped = _every_shipped_rule(name)
+        if shipped is not None:
+            for rule in self.rules:
+                if rule.replaces == shipped.id:
+                    return f"{rule.id} stands in its place"
+            if shipped.id in literature_ids() and not self.choice.literature:
+                return "it is a rule from the literature: add --literature"
+        if name in self.left_out or (shipped is not None and shipped.id in self.left_out):
             return "it is left out by --without"
-        if not self.choice.literature and name in literature_ids():
-            return "it is a rule from the literature: add --literature"
         known = [rule.id for rule in self.rules] + [fact for rule in self.rules for fact in rule.covers]
         keys = ", ".join(document.key for document in self.documents if document.facts)
         return nearest(name, known, f"calcscan guide --source DOCUMENT lists those of one document ({keys})")
@@ -231,6 +236,13 @@ class Ruleset:
         """The same rules, leaving out those of these ids; the checksum is that of what is left."""
         choice = self.choice.leaving_out(names)
         return self if choice == self.choice else ruleset_of(choice)
+
+
+def _every_shipped_rule(name: str) -> Rule | None:
+    """The rule of that id, or that covers the fact of that id, among all that calcscan ships."""
+    rules = ruleset_of(RulesChoice(literature=True)).rules
+    by_id = (rule for rule in rules if rule.id == name)
+    return next(by_id, None) or next((rule for rule in rules if name in rule.covers), None)
 
 
 def parse_divergences(text: str, name: str, terms: Terms | None = None) -> tuple[Divergence, ...]:
@@ -323,7 +335,9 @@ def load_ruleset(extra: Iterable[str | Path] = (), *, without: Iterable[str] = (
 def as_ruleset(
     rulesets: Ruleset | Iterable[str | Path] | None, *, without: Iterable[str] = (), literature: bool = False
 ) -> Ruleset:
-    """A ruleset as it is; of rules files, the shipped rules with them beside."""
+    """Of a ruleset, the same, with less or with the literature if asked; of files, the shipped rules and theirs."""
     if isinstance(rulesets, Ruleset):
-        return rulesets.without(without)
+        choice = rulesets.choice.leaving_out(without)
+        choice = replace(choice, literature=choice.literature or literature)
+        return rulesets if choice == rulesets.choice else ruleset_of(choice)
     return load_ruleset(rulesets or (), without=without, literature=literature)

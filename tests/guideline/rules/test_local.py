@@ -192,6 +192,7 @@ def test_what_the_shipped_rules_say_stays_as_it_is_beside_names_of_ones_own(tmp_
         ([rule('{ fact = "age_years", below = 50, unit = "mm" }')], "when.below", "'mm' is not a unit of age_years"),
         ([rule('{ fact = "age_years", below = 500, unit = "years" }')], "when.below", "never 500 years"),
         ([rule('{ fact = "age_years", below = nan, unit = "years" }')], "when.below", "not a number"),
+        ([rule(f'{{ fact = "age_years", below = {10**400}, unit = "years" }}')], "when.below", "not a number"),
         ([rule('{ fact = "age_years" }')], "when", "is a number.*compare it"),
         ([rule('{ fact = "labs.calcium", below = 1.9, unit = "mmol/L" }')], "when.below", 'write is = "low"'),
         ([rule('{ fact = "egfr", below = "egfr_reduced", unit = "mL/min" }')], "when.below", "threshold has its own"),
@@ -322,6 +323,14 @@ def test_what_is_in_use_is_in_the_checksum_wherever_its_file_lies(tmp_path: Path
     assert load_ruleset([second]).sha256 == sums[1]
     assert load_ruleset().without(["bg-age"]).sha256 == sums[4]
     assert str(tmp_path) not in "".join(load_ruleset([first]).added)
+
+
+def test_a_ruleset_can_be_changed_further(tmp_path: Path) -> None:
+    path = file(tmp_path, rule('{ site = "dura" }'))
+    more = recommend({}, rulesets=load_ruleset([path]), literature=True, without="bg-age")
+    assert more.rules_added == ("literature.toml: every rule", "ours.toml: ours-1")
+    assert more.rules_left_out == ("bg-age",)
+    assert more.sha256 == load_ruleset([path], literature=True, without=["bg-age"]).sha256
 
 
 def test_a_threshold_replaced_changes_the_shipped_rules(tmp_path: Path) -> None:

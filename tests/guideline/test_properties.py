@@ -13,6 +13,7 @@ from calcscan.guideline import Guidance, load_ruleset, merged_facts, recommend
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import all_of, any_of, at_least, negate
+from calcscan.guideline.model import Group
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Branch, Leaf, Node, leaves, truth
 
@@ -153,6 +154,47 @@ def test_every_rule_is_in_one_place(flat: dict[str, Any], findings: Any) -> None
     assert not suggested & excluded
     assert not (suggested | excluded) & undecided
     assert all(need.would_decide for need in guidance.needs_input)
+
+
+REASSURING = {rule.id for rule in RULES.rules if rule.reassures}
+ALARMS = (
+    {"symptoms": {"seizure": True}},
+    {"symptoms": {"tetany": True}},
+    {"labs": {"calcium": "low"}},
+    {"labs": {"phosphate": "high"}},
+    {"conditions": {"hypoparathyroidism": True}},
+    {"conditions": {"dialysis": True}},
+    {"conditions": {"cytomegalovirus": True}},
+    {"imaging": {"possible_haemorrhage": True}},
+    {"family_history": True},
+    {"symptoms": {"asymptomatic": True, "headache": True}},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(flat=FLAT, findings=FINDINGS, alarm=st.sampled_from(ALARMS))
+def test_whatever_else_is_known_an_alarming_fact_takes_all_reassurance(
+    flat: dict[str, Any], findings: Any, alarm: dict[str, Any]
+) -> None:
+    facts = spelt(flat, findings)
+    for section, value in alarm.items():
+        facts[section] = {**facts.get(section, {}), **value} if isinstance(value, dict) else value
+    guidance = recommend(facts, rulesets=RULES)
+    assert not REASSURING & ids(guidance)
+    assert not REASSURING & {rule for line in guidance.page for rule in line.rules}
+
+
+@settings(max_examples=150, deadline=None)
+@given(flat=FLAT, findings=FINDINGS)
+def test_the_page_is_short_in_order_and_of_what_applies(flat: dict[str, Any], findings: Any) -> None:
+    guidance = recommend(spelt(flat, findings), rulesets=RULES)
+    groups = [list(Group).index(line.group) for line in guidance.page]
+    assert groups == sorted(groups)
+    assert groups.count(0) == 1
+    assert len(groups) <= 10
+    assert {rule for line in guidance.page for rule in line.rules} <= ids(guidance)
+    urgent = {item.id for item in guidance.recommendations if item.priority == "urgent" and item.state == "suggested"}
+    assert urgent <= {rule for line in guidance.page for rule in line.rules}
 
 
 LABS = st.fixed_dictionaries(

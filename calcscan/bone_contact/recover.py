@@ -13,7 +13,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise
+from calcscan.bone_contact.cut_off import cut_off, dense_inside
 from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
+from calcscan.bone_contact.other_side import other_side, unlike_voxels
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.thickened import part_bone, pieces
@@ -44,13 +46,15 @@ def recover_bone_contact(
     scan, intracranial
         As `segment_intracranial` left them: everything attached to bone lies outside the mask.
     registration, atlas
-        From `register_atlas`. A registration that was not accepted changes nothing.
+        From `register_atlas`. Where the registration was not accepted, the mask stays as it is.
     settings, space, air
         Instead of the settings in `calcscan/knowledge` of this stage, of the intracranial space and of air contact.
     """
-    if not registration.accepted:
-        return SearchRegion.of(intracranial)
     settings, space = settings or load(BoneContactSettings), space or load(IntracranialSettings)
+    dense_kji = dense_inside(scan, intracranial, space)
+    if not registration.accepted:
+        bone = cut_off(scan, intracranial, dense_kji, intracranial.mask, None, None, settings, space)
+        return SearchRegion.of(intracranial, left_out=bone)
     centre_mm = brain_centre_mm(atlas)
 
     def to_head_axes(points: Array) -> Array:
@@ -73,6 +77,11 @@ def recover_bone_contact(
     mask[tuple(masses_kji.T)] = True
     bone = _bone(scan, refused, mask, settings)
     doubtful = _doubtful(scan, masses.doubtful_kji, mask, bone)
+    known = np.array(mask)
+    for item in (*bone, *doubtful):
+        known[tuple(item.kji.T)] = True
+    other = other_side(scan, intracranial, registration, settings, space)
+    rest = cut_off(scan, intracranial, dense_kji, known, to_head_axes, other, settings, space)
     return SearchRegion.of(
         intracranial,
         mask=mask,
@@ -80,7 +89,8 @@ def recover_bone_contact(
         base_peaks_kji=base_peaks_kji,
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
-        left_out=(*bone, *doubtful),
+        unlike_kji=unlike_voxels(scan, dense_kji, other),
+        left_out=(*bone, *doubtful, *rest),
     )
 
 

@@ -50,6 +50,7 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     hyperostosis_share: float
     hole_edge_mm: float
     bone_listed_mm3: float
+    unlike_mm3: float
     judged_mm: float
     rim_hu: int
     base_wide_mm: float

@@ -52,6 +52,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     saddle_step_hu: int
     surely_bone_hu: int
     one_with_bone: float
+    unlike_mm3: float
     fluid_hu: int
     shell_inner_mm: float
     shell_outer_mm: float

@@ -18,7 +18,7 @@ from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.features import BoneContact, Features
-from calcscan.model import SearchRegion
+from calcscan.model import Scan, SearchRegion
 
 
 class BoneRule(StrEnum):
@@ -162,6 +162,15 @@ def near_bone_in_motion(
     by_bone = contact.touches_bone or contact.in_vault_plaque or contact.on_base_peak
     by_bone |= contact.deepest_mm <= settings.convexity_depth_mm or contact.gap_mm < settings.clear_gap_mm
     return by_bone and in_motion(kji, region)
+
+
+def unlike_other_side_mm3(scan: Scan, kji: npt.NDArray[np.int64], region: SearchRegion) -> float:
+    """The volume of the voxels (n, 3) that have no bone at their mirror image, mm3."""
+    if not len(region.unlike_kji):
+        return 0.0
+    shape = scan.hu.shape
+    unlike = np.isin(np.ravel_multi_index(tuple(kji.T), shape), np.ravel_multi_index(tuple(region.unlike_kji.T), shape))
+    return float(scan.geometry.voxel_mm3[kji[:, 0]] @ unlike)
 
 
 def in_motion(kji: npt.NDArray[np.int64], region: SearchRegion) -> bool:

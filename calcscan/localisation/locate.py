@@ -32,6 +32,7 @@ from calcscan.localisation.bone_or_lesion import (
     in_motion,
     is_convexity_dura,
     near_bone_in_motion,
+    unlike_other_side_mm3,
 )
 from calcscan.localisation.certainty import as_sure_as_known
 from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
@@ -99,7 +100,7 @@ def locate_lesions(
         if not registration.accepted:
             evidence = bone_evidence_without_atlas(contact, settings)
             if evidence is not None:
-                bone.append(_left_out(evidence, scan, kji, settings))
+                bone.append(_left_out(evidence, scan, kji, region, settings))
             elif near_bone_in_motion(contact, kji, region, settings):
                 bone.append(_moved(contact, scan, kji))
             else:
@@ -115,7 +116,7 @@ def locate_lesions(
         in_cistern = stands_in_cistern(votes, artery, contact, arteries, settings)
         evidence = None if in_cistern else bone_evidence(features, site, share, settings)
         if evidence is not None:
-            bone.append(_left_out(evidence, scan, kji, settings))
+            bone.append(_left_out(evidence, scan, kji, region, settings))
         elif near_bone_in_motion(contact, kji, region, settings):
             bone.append(_moved(contact, scan, kji))
         else:
@@ -215,11 +216,17 @@ def _also(item: Judged, settings: LocalisationSettings) -> tuple[tuple[str, str,
 
 
 def _left_out(
-    evidence: BoneEvidence, scan: Scan, kji: npt.NDArray[np.int64], settings: LocalisationSettings
+    evidence: BoneEvidence,
+    scan: Scan,
+    kji: npt.NDArray[np.int64],
+    region: SearchRegion,
+    settings: LocalisationSettings,
 ) -> LeftOut:
-    """What is bone; beyond doubt where no valley parts it from other bone."""
-    sure = evidence.saddle >= settings.one_with_bone
-    return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
+    """What is bone; beyond doubt where no valley parts it from other bone, and the other side has it too."""
+    unlike_mm3 = unlike_other_side_mm3(scan, kji, region)
+    sure = evidence.saddle >= settings.one_with_bone and unlike_mm3 < settings.unlike_mm3
+    figures = evidence.figures | {"unlike_other_side_mm3": round(unlike_mm3, 1)}
+    return LeftOut.of(scan, kji, LeftOutReason.BONE, figures, sure=sure)
 
 
 def _moved(contact: BoneContact, scan: Scan, kji: npt.NDArray[np.int64]) -> LeftOut:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.bone_contact.rays import Mask, Numbers
 from calcscan.grid.geometry import Array
@@ -27,7 +28,7 @@ class OtherSide:
     """The skull, looked at from the mirror images of points."""
 
     plane: MirrorPlane
-    away_mm: Array
+    away_mm: npt.NDArray[np.float32]
     """The distance from the skull on the grid of `affine`."""
     affine: Array
     off_mm: float

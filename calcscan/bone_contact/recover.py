@@ -109,13 +109,13 @@ def _without_hyperostosis(masses_kji: Numbers, refused: tuple[RefusedRise, ...],
 def _bone(
     scan: Scan, refused: tuple[RefusedRise, ...], mask: Mask, settings: BoneContactSettings
 ) -> tuple[LeftOut, ...]:
-    """What was taken for bone, each voxel once: as far as no mass claims it."""
+    """What was taken for bone or can't be told from it, each voxel once: as far as no mass claims it."""
     items, listed = [], np.array(mask)
     for rise in refused:
         kji = rise.kji[~listed[tuple(rise.kji.T)]]
         listed[tuple(kji.T)] = True
         if float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) >= settings.bone_listed_mm3:
-            items.append(LeftOut.of(scan, kji, LeftOutReason.BONE, rise.evidence))
+            items.append(LeftOut.of(scan, kji, rise.reason, rise.evidence))
     return tuple(items)
 
 

@@ -48,6 +48,17 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     rise_mirror_mm: float
     rise_mirror_share: float
     hyperostosis_share: float
+    knob_hu: int
+    knob_steep_share: float
+    knob_long_mm: float
+    knob_mm3: float
+    knob_core_hu: int
+    knob_solid_hu: int
+    knob_half_share: float
+    knob_quarter_hu: int
+    knobs_least: int
+    knobs_share: float
+    rise_doubt_share: float
     hole_edge_mm: float
     bone_listed_mm3: float
     unlike_mm3: float

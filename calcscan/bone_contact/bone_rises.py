@@ -48,7 +48,7 @@ class RefusedRise:
 
 
 def bone_evidence(
-    rises: Sequence[Rise], rays: Rays, head_mm: Array, slab_mm: float, settings: BoneContactSettings
+    rises: Sequence[Rise], rays: Rays, head_mm: Array, holes_mm: Array, slab_mm: float, settings: BoneContactSettings
 ) -> list[dict[str, float]]:
     """For each rise, the figures that make it bone; empty where none does.
 
@@ -58,13 +58,17 @@ def bone_evidence(
         All of them, too broad ones as well.
     rays, head_mm
         The rays, and where each meets the dense surface in the head's own axes: mm from the middle, x to the left.
+    holes_mm
+        Points in the holes of the vault (n, 3), in the head's own axes; those that rays run through needn't be among
+        them.
     slab_mm
         How thick slices are, where each is judged alone, else 0: places are known no better across them.
     """
     if not rises:
         return []
     trees = [cKDTree(head_mm[rise.rays]) for rise in rises]
-    hole = cKDTree(head_mm[rays.hole]) if rays.hole.any() else None
+    holes_mm = np.concatenate([holes_mm, head_mm[rays.hole]])
+    hole = cKDTree(holes_mm) if len(holes_mm) else None
     count = len(rises)
     near, mirrored = np.zeros((count, count), dtype=np.bool_), np.zeros((count, count))
     for one, other in np.ndindex(count, count):

@@ -72,7 +72,8 @@ def cut_off(
     items = []
     for number in range(count):
         piece = kji[tip == number]
-        if float(scan.geometry.voxel_mm3[piece[:, 0]].sum()) < settings.bone_listed_mm3:
+        volume_mm3 = float(scan.geometry.voxel_mm3[piece[:, 0]].sum())
+        if volume_mm3 < settings.bone_listed_mm3:
             continue
         evidence = {"deepest_mm": round(float(depth_mm[deep][tips == number].max()), 1)}
         sure = False
@@ -80,7 +81,7 @@ def cut_off(
             at_mm = world_mm[deep][tips == number]
             unlike_mm3 = float(scan.geometry.voxel_mm3[piece[:, 0]] @ other.unlike(scan.geometry.to_world(piece)))
             evidence["unlike_other_side_mm3"] = round(unlike_mm3, 1)
-            sure = unlike_mm3 < settings.unlike_mm3
+            sure = unlike_mm3 < float(np.clip(volume_mm3 / 2.0, settings.unlike_least_mm3, settings.unlike_mm3))
             if _on_vault(to_head_axes(at_mm).mean(axis=0), settings):
                 sure &= bool(other.unlike_vault(at_mm).mean() <= 0.5)
         items.append(LeftOut.of(scan, piece, LeftOutReason.BONE, evidence, sure=sure))

@@ -19,6 +19,7 @@ from calcscan.bone_contact.other_side import other_side, unlike_voxels
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.thickened import part_bone, pieces
+from calcscan.bone_contact.vault_holes import vault_holes_mm
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -62,7 +63,9 @@ def recover_bone_contact(
 
     air = air or load(AirContactSettings)
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
-    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
+    other = other_side(scan, intracranial, registration, settings, space)
+    holes_mm = vault_holes_mm(intracranial, other, to_head_axes, settings, space)
+    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, holes_mm, settings, space)
     masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
     judged = part_bone(scan, _without_hyperostosis(masses.kji, plaques.refused, scan), settings, space)
     plaques_kji, masses_kji = plaques.kji, judged.kji
@@ -80,7 +83,6 @@ def recover_bone_contact(
     known = np.array(mask)
     for item in (*bone, *doubtful):
         known[tuple(item.kji.T)] = True
-    other = other_side(scan, intracranial, registration, settings, space)
     rest = cut_off(scan, intracranial, dense_kji, known, to_head_axes, other, settings, space)
     return SearchRegion.of(
         intracranial,
@@ -90,6 +92,7 @@ def recover_bone_contact(
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
         unlike_kji=unlike_voxels(scan, dense_kji, other),
+        vault_holes_mm=holes_mm,
         left_out=(*bone, *doubtful, *rest),
     )
 

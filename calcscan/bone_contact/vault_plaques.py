@@ -68,10 +68,12 @@ def detect_vault_plaques(
     scan: Scan,
     intracranial: Intracranial,
     to_head_axes: Callable[[Array], Array],
+    holes_mm: Array,
     settings: BoneContactSettings,
     space: IntracranialSettings,
 ) -> Plaques:
-    """Plaques of the vault. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes."""
+    """Plaques of the vault. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes;
+    `holes_mm` are points in the holes of the vault (n, 3), LPS mm."""
     rays = cast(scan, intracranial, to_head_axes, settings, space)
     plaque = settings.plaque_limits(thick_slices=not rays.radial)
     seen = _seen(scan, intracranial, rays, to_head_axes, settings)
@@ -88,7 +90,8 @@ def detect_vault_plaques(
     rises = _rises(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
     large = [rise for rise in rises if rise.told_mm2 >= plaque.plaque_mm2]
     slab_mm = 0.0 if rays.radial else float(np.median(scan.slice_reach_mm))
-    evidence = bone_evidence(large, rays, to_head_axes(rays.points(seen.surface_mm)), slab_mm, settings)
+    head_mm = to_head_axes(rays.points(seen.surface_mm))
+    evidence = bone_evidence(large, rays, head_mm, to_head_axes(holes_mm), slab_mm, settings)
     reach = [np.unique(rays.around[rays.around[rise.rays]]) for rise in rises]
     every = np.unique(np.concatenate([high[:0], *reach]))
     blur_mm[every] = _median_around(rays, seen.layer_mm, every, settings)

@@ -60,8 +60,14 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     knobs_share: float
     rise_doubt_share: float
     hole_edge_mm: float
+    hole_deg: float
+    hole_from_mm: float
+    hole_to_mm: float
+    hole_clear_mm: float
+    hole_mm2: float
     bone_listed_mm3: float
     unlike_mm3: float
+    unlike_least_mm3: float
     judged_mm: float
     rim_hu: int
     base_wide_mm: float

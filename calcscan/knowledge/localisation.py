@@ -52,7 +52,10 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     saddle_step_hu: int
     surely_bone_hu: int
     one_with_bone: float
+    young_years: float
+    hole_edge_mm: float
     unlike_mm3: float
+    unlike_least_mm3: float
     fluid_hu: int
     shell_inner_mm: float
     shell_outer_mm: float

@@ -34,7 +34,9 @@ def evidence(*discs: tuple[float, float, float], hole: tuple[float, float] | Non
         for disc in discs
     ]
     open_ = within(*hole, 5.0) if hole else np.zeros(len(head_mm), dtype=np.bool_)
-    return bone_evidence(rises, cast(Rays, cast(Any, SimpleNamespace(hole=open_))), head_mm, 0.0, SETTINGS)
+    return bone_evidence(
+        rises, cast(Rays, cast(Any, SimpleNamespace(hole=open_))), head_mm, np.empty((0, 3)), 0.0, SETTINGS
+    )
 
 
 def test_a_rise_alone_two_apart_and_two_alike_but_narrow_are_no_bone() -> None:

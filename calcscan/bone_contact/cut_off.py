@@ -65,26 +65,26 @@ def cut_off(
     deep = depth_mm > shallow_mm
     if not deep.any():
         return ()
-    tips, count = _pieces(kji[deep], scan.hu.shape)
-    away_mm, nearest = cKDTree(world_mm[deep]).query(world_mm, distance_upper_bound=float(shallow_mm.max()))
-    reached = np.isfinite(away_mm)
-    tip = np.where(reached, tips[np.where(reached, nearest, 0)], -1)
+    reached = np.isfinite(cKDTree(world_mm[deep]).query(world_mm, distance_upper_bound=float(shallow_mm.max()))[0])
+    kji, world_mm, depth_mm, deep = kji[reached], world_mm[reached], depth_mm[reached], deep[reached]
+    number, count = _pieces(kji, scan.hu.shape)
+    mm3 = scan.geometry.voxel_mm3[kji[:, 0]]
     items = []
-    for number in range(count):
-        piece = kji[tip == number]
-        volume_mm3 = float(scan.geometry.voxel_mm3[piece[:, 0]].sum())
+    for one in range(count):
+        own = number == one
+        volume_mm3 = float(mm3[own].sum())
         if volume_mm3 < settings.bone_listed_mm3:
             continue
-        evidence = {"deepest_mm": round(float(depth_mm[deep][tips == number].max()), 1)}
+        evidence = {"deepest_mm": round(float(depth_mm[own].max()), 1)}
         sure = False
         if other is not None and to_head_axes is not None:
-            at_mm = world_mm[deep][tips == number]
-            unlike_mm3 = float(scan.geometry.voxel_mm3[piece[:, 0]] @ other.unlike(scan.geometry.to_world(piece)))
+            unlike_mm3 = float(mm3[own] @ other.unlike(world_mm[own]))
             evidence["unlike_other_side_mm3"] = round(unlike_mm3, 1)
-            sure = unlike_mm3 < float(np.clip(volume_mm3 / 2.0, settings.unlike_least_mm3, settings.unlike_mm3))
-            if _on_vault(to_head_axes(at_mm).mean(axis=0), settings):
-                sure &= bool(other.unlike_vault(at_mm).mean() <= 0.5)
-        items.append(LeftOut.of(scan, piece, LeftOutReason.BONE, evidence, sure=sure))
+            sure = unlike_mm3 < settings.unlike_limit_mm3(volume_mm3)
+            tip_mm = world_mm[own & deep]
+            if len(tip_mm) and _on_vault(to_head_axes(tip_mm).mean(axis=0), settings):
+                sure &= bool(other.unlike_vault(tip_mm).mean() <= 0.5)
+        items.append(LeftOut.of(scan, kji[own], LeftOutReason.BONE, evidence, sure=sure))
     return tuple(items)
 
 

@@ -68,6 +68,7 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     bone_listed_mm3: float
     unlike_mm3: float
     unlike_least_mm3: float
+    unlike_share: float
     judged_mm: float
     rim_hu: int
     base_wide_mm: float
@@ -110,3 +111,8 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
             plaque_mm2=self.plaque_mm2,
             bump_mm=self.bump_mm,
         )
+
+    def unlike_limit_mm3(self, volume_mm3: float) -> float:
+        """How much of a piece of bone of this volume may lack bone at its mirror image."""
+        most_mm3 = min(max(volume_mm3 / 2.0, self.unlike_least_mm3), self.unlike_mm3)
+        return max(most_mm3, self.unlike_share * volume_mm3)

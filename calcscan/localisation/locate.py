@@ -230,8 +230,7 @@ def _left_out(
     """What is bone; beyond doubt where no valley parts it from other bone, and the other side has it too."""
     unlike_mm3 = unlike_other_side_mm3(scan, kji, region)
     volume_mm3 = float(scan.geometry.voxel_mm3[kji[:, 0]].sum())
-    like = unlike_mm3 < np.clip(volume_mm3 / 2.0, settings.unlike_least_mm3, settings.unlike_mm3)
-    sure = bool(like) and evidence.saddle >= settings.one_with_bone
+    sure = evidence.saddle >= settings.one_with_bone and unlike_mm3 < settings.unlike_limit_mm3(volume_mm3)
     figures = evidence.figures | {"unlike_other_side_mm3": round(unlike_mm3, 1)}
     return LeftOut.of(scan, kji, LeftOutReason.BONE, figures, sure=sure)
 

@@ -185,6 +185,11 @@ class SearchRegion(Intracranial):
     lesion only where one is known between these bones."""
     masses_kji: npt.NDArray[np.int64]
     """Voxels of masses that no bone explains, (n, 3): in the mask, though they may hang on bone, and never bone."""
+    unlike_kji: npt.NDArray[np.int64]
+    """Dense voxels without bone at their mirror image on the other side of the skull, (n, 3), in the mask or not: what
+    holds many of them is never bone beyond doubt."""
+    vault_holes_mm: Array
+    """Points in the holes of the vault, LPS mm, (n, 3): beside them bone ends in steps and spurs."""
     vault_assessable: Mapping[str, float]
     """The share of the vault, `left` and `right`, in which a plaque would have been detected; empty if unknown."""
     left_out: tuple[LeftOut, ...] = ()
@@ -201,6 +206,8 @@ class SearchRegion(Intracranial):
         vault_plaques_kji: npt.NDArray[np.int64] | None = None,
         base_peaks_kji: npt.NDArray[np.int64] | None = None,
         masses_kji: npt.NDArray[np.int64] | None = None,
+        unlike_kji: npt.NDArray[np.int64] | None = None,
+        vault_holes_mm: Array | None = None,
         vault_assessable: Mapping[str, float] | None = None,
         left_out: tuple[LeftOut, ...] = (),
     ) -> SearchRegion:
@@ -212,6 +219,8 @@ class SearchRegion(Intracranial):
             vault_plaques_kji=none if vault_plaques_kji is None else vault_plaques_kji,
             base_peaks_kji=none if base_peaks_kji is None else base_peaks_kji,
             masses_kji=none if masses_kji is None else masses_kji,
+            unlike_kji=none if unlike_kji is None else unlike_kji,
+            vault_holes_mm=np.empty((0, 3)) if vault_holes_mm is None else vault_holes_mm,
             vault_assessable=vault_assessable or {},
             left_out=left_out,
         )

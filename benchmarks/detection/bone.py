@@ -129,9 +129,9 @@ def _judged(
     new = [one for one in found if not any(_same(one, other) for other in own)]
     doubt = "" if registration.accepted else ", registration not accepted"
     doubt += ", motion" if any(flag.code == FlagCode.MOTION for flag in flags) else ""
-    bone = [item for item in located.left_out if item.reason in ("bone", "motion")]
+    bone = [item for item in located.left_out if item.reason in ("bone", "motion", "uncertain_material")]
     sure = sum(item.sure for item in bone)
-    print(f"{head} {name}{doubt}: {len(new)}; {len(bone)} taken for bone, {sure} surely", flush=True)
+    print(f"{head} {name}{doubt}: {len(new)}; {len(bone)} taken for bone or uncertain, {sure} surely bone", flush=True)
     for lesion, _ in new:
         if name == PLAIN and lesion.volume_130_mm3 < options.from_mm3 and lesion.site in HARMLESS:
             continue

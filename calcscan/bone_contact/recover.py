@@ -13,10 +13,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise
+from calcscan.bone_contact.cut_off import cut_off, dense_inside
 from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
+from calcscan.bone_contact.other_side import other_side, unlike_voxels
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
 from calcscan.bone_contact.thickened import part_bone, pieces
+from calcscan.bone_contact.vault_holes import vault_holes_mm
 from calcscan.bone_contact.vault_plaques import detect_vault_plaques
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -44,13 +47,15 @@ def recover_bone_contact(
     scan, intracranial
         As `segment_intracranial` left them: everything attached to bone lies outside the mask.
     registration, atlas
-        From `register_atlas`. A registration that was not accepted changes nothing.
+        From `register_atlas`. Where the registration was not accepted, the mask stays as it is.
     settings, space, air
         Instead of the settings in `calcscan/knowledge` of this stage, of the intracranial space and of air contact.
     """
-    if not registration.accepted:
-        return SearchRegion.of(intracranial)
     settings, space = settings or load(BoneContactSettings), space or load(IntracranialSettings)
+    dense_kji = dense_inside(scan, intracranial, space)
+    if not registration.accepted:
+        bone = cut_off(scan, intracranial, dense_kji, intracranial.mask, None, None, settings, space)
+        return SearchRegion.of(intracranial, left_out=bone)
     centre_mm = brain_centre_mm(atlas)
 
     def to_head_axes(points: Array) -> Array:
@@ -58,7 +63,9 @@ def recover_bone_contact(
 
     air = air or load(AirContactSettings)
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
-    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, settings, space)
+    other = other_side(scan, intracranial, registration, settings, space)
+    holes_mm = vault_holes_mm(intracranial, other, to_head_axes, settings, space)
+    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, holes_mm, settings, space)
     masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
     judged = part_bone(scan, _without_hyperostosis(masses.kji, plaques.refused, scan), settings, space)
     plaques_kji, masses_kji = plaques.kji, judged.kji
@@ -73,6 +80,10 @@ def recover_bone_contact(
     mask[tuple(masses_kji.T)] = True
     bone = _bone(scan, refused, mask, settings)
     doubtful = _doubtful(scan, masses.doubtful_kji, mask, bone)
+    known = np.array(mask)
+    for item in (*bone, *doubtful):
+        known[tuple(item.kji.T)] = True
+    rest = cut_off(scan, intracranial, dense_kji, known, to_head_axes, other, settings, space)
     return SearchRegion.of(
         intracranial,
         mask=mask,
@@ -80,7 +91,9 @@ def recover_bone_contact(
         base_peaks_kji=base_peaks_kji,
         masses_kji=masses_kji,
         vault_assessable=_assessable_share(to_head_axes(plaques.judged), settings),
-        left_out=(*bone, *doubtful),
+        unlike_kji=unlike_voxels(scan, dense_kji, other),
+        vault_holes_mm=holes_mm,
+        left_out=(*bone, *doubtful, *rest),
     )
 
 
@@ -99,13 +112,13 @@ def _without_hyperostosis(masses_kji: Numbers, refused: tuple[RefusedRise, ...],
 def _bone(
     scan: Scan, refused: tuple[RefusedRise, ...], mask: Mask, settings: BoneContactSettings
 ) -> tuple[LeftOut, ...]:
-    """What was taken for bone, each voxel once: as far as no mass claims it."""
+    """What was taken for bone or can't be told from it, each voxel once: as far as no mass claims it."""
     items, listed = [], np.array(mask)
     for rise in refused:
         kji = rise.kji[~listed[tuple(rise.kji.T)]]
         listed[tuple(kji.T)] = True
         if float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) >= settings.bone_listed_mm3:
-            items.append(LeftOut.of(scan, kji, LeftOutReason.BONE, rise.evidence))
+            items.append(LeftOut.of(scan, kji, rise.reason, rise.evidence))
     return tuple(items)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise
 from calcscan.bone_contact.rays import Numbers
@@ -35,10 +36,11 @@ def part_bone(
 ) -> MassOrBone:
     """Part masses (n, 3) from what lies on bone as a thickening of it does, or is largely cortical bone beside bone.
 
-    With one thickening wider than a plaque, the smaller pieces that lie on bone in the same way are bone, too.
+    With one thickening wider than a plaque, the smaller pieces that lie on bone in the same way are bone, too, and so
+    are its slivers, close beside what is bone.
     """
     kept, refused, small = [], [], []
-    thickened_mm2 = 0.0
+    thickened_mm2, narrow_mm2 = 0.0, np.pi / 4 * settings.plaque_wide_mm**2
     for kji in pieces(masses_kji):
         hu = scan.hu[tuple(kji.T)]
         beside, cortical = beside_bone_share(scan, kji, space), cortical_share(scan, kji, space)
@@ -48,7 +50,7 @@ def part_bone(
             refused.append(RefusedRise(kji=kji, evidence=figures | {"cortical_share": round(cortical, 3)}))
         elif beside < settings.thickened_beside_bone or median_hu < settings.thickened_hu:
             kept.append(kji)
-        elif (mm2 := _mm2(scan, kji)) > np.pi / 4 * settings.plaque_wide_mm**2:
+        elif (mm2 := _mm2(scan, kji)) > narrow_mm2:
             thickened_mm2 += mm2
             refused.append(RefusedRise(kji=kji, evidence=figures | {"thickened_mm2": round(mm2, 1)}))
         else:
@@ -58,6 +60,13 @@ def part_bone(
             RefusedRise(kji=kji, evidence=figures | {"thickened_mm2": round(thickened_mm2, 1)})
             for kji, figures in small
         ]
+        slivers = [_mm2(scan, kji) <= narrow_mm2 and _beside(scan, kji, refused, settings) for kji in kept]
+        refused += [
+            RefusedRise(kji=kji, evidence={"beside_thickening_mm2": round(thickened_mm2, 1)})
+            for kji, sliver in zip(kept, slivers, strict=True)
+            if sliver
+        ]
+        kept = [kji for kji, sliver in zip(kept, slivers, strict=True) if not sliver]
     else:
         kept += [kji for kji, _ in small]
     return MassOrBone(
@@ -65,6 +74,13 @@ def part_bone(
         refused=tuple(refused),
         thickened_mm2=thickened_mm2,
     )
+
+
+def _beside(scan: Scan, kji: Numbers, bone: list[RefusedRise], settings: BoneContactSettings) -> bool:
+    """Whether a piece lies close beside what is bone."""
+    tree = cKDTree(scan.geometry.to_world(np.concatenate([rise.kji for rise in bone])))
+    near_mm = settings.mass_off_mm + float(scan.slice_reach_mm[kji[:, 0]].max()) / 2.0
+    return float(tree.query(scan.geometry.to_world(kji))[0].min()) <= near_mm
 
 
 def pieces(kji: Numbers) -> list[Numbers]:

@@ -18,12 +18,13 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
-from calcscan.bone_contact.bone_rises import RefusedRise, Rise, bone_evidence
+from calcscan.bone_contact.bone_rises import RefusedRise, Rise, as_dense_as_bone, bone_evidence, knob_figures
 from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast, from_vertex_deg
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.bone_contact import BoneContactSettings, PlaqueLimits
 from calcscan.knowledge.intracranial import IntracranialSettings
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.model import Intracranial, Scan
 
 _DEEP_MM, _SLOPE_MM = 12.0, 6.0
@@ -42,7 +43,7 @@ class Plaques:
     judged: Array
     """Points of the vault at which a plaque would have been detected, LPS mm."""
     refused: tuple[RefusedRise, ...]
-    """What rises as a plaque does, and is bone."""
+    """What rises as a plaque does, and is bone or may be, or is too small to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +68,12 @@ def detect_vault_plaques(
     scan: Scan,
     intracranial: Intracranial,
     to_head_axes: Callable[[Array], Array],
+    holes_mm: Array,
     settings: BoneContactSettings,
     space: IntracranialSettings,
 ) -> Plaques:
-    """Plaques of the vault. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes."""
+    """Plaques of the vault. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's own axes;
+    `holes_mm` are points in the holes of the vault (n, 3), LPS mm."""
     rays = cast(scan, intracranial, to_head_axes, settings, space)
     plaque = settings.plaque_limits(thick_slices=not rays.radial)
     seen = _seen(scan, intracranial, rays, to_head_axes, settings)
@@ -84,9 +87,11 @@ def detect_vault_plaques(
     told &= layer_mm >= np.maximum(plaque.plaque_layer_mm, seen.smear_mm)
     told &= rays.table_mm - blur_mm <= course_mm + off_mm
     base = np.isfinite(blur_mm) & (layer_mm >= plaque.plaque_layer_mm / 2.0)
-    rises = _large_enough(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
+    rises = _rises(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
+    large = [rise for rise in rises if rise.told_mm2 >= plaque.plaque_mm2]
     slab_mm = 0.0 if rays.radial else float(np.median(scan.slice_reach_mm))
-    evidence = bone_evidence(rises, rays, to_head_axes(rays.points(seen.surface_mm)), slab_mm, settings)
+    head_mm = to_head_axes(rays.points(seen.surface_mm))
+    evidence = bone_evidence(large, rays, head_mm, to_head_axes(holes_mm), slab_mm, settings)
     reach = [np.unique(rays.around[rays.around[rise.rays]]) for rise in rises]
     every = np.unique(np.concatenate([high[:0], *reach]))
     blur_mm[every] = _median_around(rays, seen.layer_mm, every, settings)
@@ -96,13 +101,52 @@ def detect_vault_plaques(
     edge_mm = np.minimum(rays.table_mm - blur_mm + pulled_mm, course_mm + off_mm)
     bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
     bone_mm[~base] = np.minimum(bone_mm, course_mm - settings.rim_mm)[~base]
-    found = list(zip(_voxels(scan, rays, reach, bone_mm, settings), evidence, strict=True))
-    judged = [(kji, bone | _cortical(scan, kji, space)) for kji, bone in found]
+    voxels = _voxels(scan, rays, reach, bone_mm, settings)
+    kept, refused = _judged(scan, rays.points(seen.surface_mm), slab_mm, large, voxels, evidence, settings, space)
+    small = [
+        RefusedRise(kji=kji, evidence={"high_and_thick_mm2": round(rise.told_mm2, 1)})
+        for rise, kji in zip(rises[len(large) :], voxels[len(large) :], strict=True)
+    ]
     return Plaques(
-        kji=np.concatenate([np.empty((0, 3), dtype=np.int64), *(kji for kji, bone in judged if not bone)]),
+        kji=np.concatenate([np.empty((0, 3), dtype=np.int64), *kept]),
         judged=rays.points(seen.surface_mm)[seen.clear],
-        refused=tuple(RefusedRise(kji=kji, evidence=bone) for kji, bone in judged if bone and len(kji)),
+        refused=tuple(rise for rise in (*refused, *small) if len(rise.kji)),
     )
+
+
+def _judged(
+    scan: Scan,
+    points_mm: Array,
+    slab_mm: float,
+    rises: list[Rise],
+    voxels: list[Numbers],
+    evidence: list[dict[str, float]],
+    settings: BoneContactSettings,
+    space: IntracranialSettings,
+) -> tuple[list[Numbers], list[RefusedRise]]:
+    """The voxels of each rise that is a plaque, and the rises that are bone, or may be.
+
+    `points_mm` is where every ray meets the dense surface, `slab_mm` as for `bone_evidence`. Where half of all rises
+    are bone or look like it, and more than one, the others that are as dense can't be told from it.
+    """
+    hu = [scan.hu[tuple(kji.T)].astype(np.float64) for kji in voxels]
+    bone = [found | _cortical(scan, kji, space) for found, kji in zip(evidence, voxels, strict=False)]
+    mm3 = [float(scan.geometry.voxel_mm3[kji[:, 0]].sum()) for kji in voxels]
+    knob = [knob_figures(rise, hu[n], mm3[n], points_mm[rise.rays], slab_mm, settings) for n, rise in enumerate(rises)]
+    like_bone = sum(bool(found or figures) for found, figures in zip(bone, knob, strict=True))
+    many = like_bone >= settings.knobs_least and like_bone >= settings.knobs_share * len(rises)
+    kept, refused = [], []
+    for n, kji in enumerate(voxels[: len(rises)]):
+        figures = knob[n]
+        if not figures and many and as_dense_as_bone(hu[n], settings):
+            figures = {"rises_like_bone": float(like_bone)}
+        if bone[n]:
+            refused.append(RefusedRise(kji=kji, evidence=bone[n]))
+        elif figures:
+            refused.append(RefusedRise(kji=kji, evidence=figures, reason=LeftOutReason.UNCERTAIN_MATERIAL))
+        else:
+            kept.append(kji)
+    return kept, refused
 
 
 def _cortical(scan: Scan, kji: Numbers, space: IntracranialSettings) -> dict[str, float]:
@@ -215,7 +259,7 @@ def _pulled(
     return np.asarray(blur_mm[base] * np.clip((alone - filled) / (alone - first), 0.0, 1.0))
 
 
-def _large_enough(
+def _rises(
     scan: Scan,
     rays: Rays,
     seen: _Seen,
@@ -224,8 +268,8 @@ def _large_enough(
     settings: BoneContactSettings,
     limits: PlaqueLimits,
 ) -> list[Rise]:
-    """Each rise: the rays of `base` that hang together, with enough area told. What is no higher than slab and
-    interpolation smear a step of bone is none."""
+    """Each rise: the rays of `base` that hang together, with enough area told, those first that are large enough for a
+    plaque. What is no higher than slab and interpolation smear a step of bone is none."""
     if len(base) == 0:
         return []
     number = np.full(len(told), -1)
@@ -239,9 +283,15 @@ def _large_enough(
     base_mm2 = np.bincount(bump, ray_mm2, minlength=count)
     at = rays.points(seen.surface_mm)
     rises = [
-        Rise(rays=base[bump == number], mm2=float(base_mm2[number]), high_mm=seen.rise_mm * seen.upright)
-        for number in np.flatnonzero(told_mm2 >= limits.plaque_mm2)
+        Rise(
+            rays=base[bump == number],
+            mm2=float(base_mm2[number]),
+            told_mm2=float(told_mm2[number]),
+            high_mm=seen.rise_mm * seen.upright,
+        )
+        for number in np.flatnonzero(told_mm2 >= settings.rise_doubt_share * limits.plaque_mm2)
     ]
+    rises.sort(key=lambda rise: rise.told_mm2 < limits.plaque_mm2)
     return [
         rise
         for rise in rises

@@ -33,7 +33,7 @@ def without_bone(
     What then stays gets its own root back, as wide as itself.
     """
     box = box_of(inside, margin=1)
-    part = Scan(hu=scan.hu[box], geometry=scan.geometry.part(box))
+    part = Scan(hu=scan.hu[box], geometry=scan.geometry.part(box), acquisition=scan.acquisition)
     first = _cut(part, inside[box], depth_mm, affine, settings)
     second = _cut(part, first.inside, depth_mm, affine, settings)
     roots = np.concatenate([first.roots_kji, second.roots_kji])
@@ -65,7 +65,7 @@ def _cut(
     deepest = np.zeros(len(table) + 1, dtype=np.float32)
     np.maximum.at(deepest, owner, depth)
     thickest = np.zeros(len(table) + 1)
-    np.maximum.at(thickest, owner, scan.geometry.slab_mm[kji[:, 0]])
+    np.maximum.at(thickest, owner, scan.slice_reach_mm[kji[:, 0]])
     blur_mm = settings.blur_share * thickest
     shallow = deepest < np.where(attached, settings.protrusion_mm, settings.edge_mm) + blur_mm
     root = attached[owner] & (depth < settings.root_mm)

@@ -48,8 +48,27 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     rise_mirror_mm: float
     rise_mirror_share: float
     hyperostosis_share: float
+    knob_hu: int
+    knob_steep_share: float
+    knob_long_mm: float
+    knob_mm3: float
+    knob_core_hu: int
+    knob_solid_hu: int
+    knob_half_share: float
+    knob_quarter_hu: int
+    knobs_least: int
+    knobs_share: float
+    rise_doubt_share: float
     hole_edge_mm: float
+    hole_deg: float
+    hole_from_mm: float
+    hole_to_mm: float
+    hole_clear_mm: float
+    hole_mm2: float
     bone_listed_mm3: float
+    unlike_mm3: float
+    unlike_least_mm3: float
+    unlike_share: float
     judged_mm: float
     rim_hu: int
     base_wide_mm: float
@@ -92,3 +111,8 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
             plaque_mm2=self.plaque_mm2,
             bump_mm=self.bump_mm,
         )
+
+    def unlike_limit_mm3(self, volume_mm3: float) -> float:
+        """How much of a piece of bone of this volume may lack bone at its mirror image."""
+        most_mm3 = min(max(volume_mm3 / 2.0, self.unlike_least_mm3), self.unlike_mm3)
+        return max(most_mm3, self.unlike_share * volume_mm3)

@@ -52,6 +52,11 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     saddle_step_hu: int
     surely_bone_hu: int
     one_with_bone: float
+    young_years: float
+    hole_edge_mm: float
+    unlike_mm3: float
+    unlike_least_mm3: float
+    unlike_share: float
     fluid_hu: int
     shell_inner_mm: float
     shell_outer_mm: float
@@ -109,3 +114,8 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     displaced_fluid: float
     displaced_deep: DeepBox
     prior: Mapping[str, float]
+
+    def unlike_limit_mm3(self, volume_mm3: float) -> float:
+        """How much of a piece of bone of this volume may lack bone at its mirror image."""
+        most_mm3 = min(max(volume_mm3 / 2.0, self.unlike_least_mm3), self.unlike_mm3)
+        return max(most_mm3, self.unlike_share * volume_mm3)

@@ -13,12 +13,13 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.atlas_vote import Place
 from calcscan.localisation.features import BoneContact, Features
-from calcscan.model import SearchRegion
+from calcscan.model import Scan, SearchRegion
 
 
 class BoneRule(StrEnum):
@@ -29,6 +30,7 @@ class BoneRule(StrEnum):
     SELLA = "at the sella or its clinoids"
     SCAN_EDGE = "in the zone of the skull base, at the first or last slice"
     LINES_AIR = "in the zone of the skull base, along air"
+    SYNCHONDROSIS = "between the bones of the base in a child, whose cartilage parts bone from bone"
     NO_VALLEY = "between the bones of the base, without a valley of density to them"
     UNKNOWN_SITE = "between the bones of the base, where no calcification is known"
     BASE_PEAK = "a peak of the bones of the base"
@@ -68,10 +70,18 @@ class BoneEvidence:
         }
 
 
-def bone_evidence(features: Features, site: str, share: float, settings: LocalisationSettings) -> BoneEvidence | None:
-    """Why a lesion is bone of the skull; None where it is not. `site` and `share` are what the atlas says of it."""
+def bone_evidence(
+    features: Features, site: str, share: float, settings: LocalisationSettings, *, young: bool = False
+) -> BoneEvidence | None:
+    """Why a lesion is bone of the skull; None where it is not. `site` and `share` are what the atlas says of it.
+
+    In a `young` head bone near bone at the base may stand as clear as calcification does.
+    """
     clear = features.in_mass or stands_clear(features, settings)
     rule = None if clear else _bone_rule(features, site, share, settings)
+    near_bone = features.touches_bone or bool(np.isfinite(features.gap_mm))
+    if rule is None and young and near_bone and all_sites()[site].between_bones and not features.in_mass:
+        rule = BoneRule.SYNCHONDROSIS
     if rule is None:
         return None
     return BoneEvidence(
@@ -154,6 +164,23 @@ def is_convexity_dura(features: Features, site: str, settings: LocalisationSetti
     return all_sites()[site].cerebral and on_table
 
 
+def edge_of_hole_mm(
+    features: Features,
+    site: str,
+    world_mm: npt.NDArray[np.float64],
+    region: SearchRegion,
+    settings: LocalisationSettings,
+) -> float | None:
+    """How far a lesion lies from a hole in the vault, where it may be the hole's edge: one piece with bone, and neither
+    a plaque, a mass nor on falx or tentorium. Else None. `world_mm` (n, 3) are its voxels."""
+    plain = not (features.in_vault_plaque or features.in_mass)
+    one_with_bone = features.touches_bone and features.saddle >= settings.one_with_bone
+    if not (plain and one_with_bone and len(region.vault_holes_mm) and all_sites()[site].cerebral):
+        return None
+    away_mm = float(cKDTree(region.vault_holes_mm).query(world_mm)[0].min())
+    return away_mm if away_mm <= settings.hole_edge_mm else None
+
+
 def near_bone_in_motion(
     contact: BoneContact, kji: npt.NDArray[np.int64], region: SearchRegion, settings: LocalisationSettings
 ) -> bool:
@@ -162,6 +189,15 @@ def near_bone_in_motion(
     by_bone = contact.touches_bone or contact.in_vault_plaque or contact.on_base_peak
     by_bone |= contact.deepest_mm <= settings.convexity_depth_mm or contact.gap_mm < settings.clear_gap_mm
     return by_bone and in_motion(kji, region)
+
+
+def unlike_other_side_mm3(scan: Scan, kji: npt.NDArray[np.int64], region: SearchRegion) -> float:
+    """The volume of the voxels (n, 3) that have no bone at their mirror image, mm3."""
+    if not len(region.unlike_kji):
+        return 0.0
+    shape = scan.hu.shape
+    unlike = np.isin(np.ravel_multi_index(tuple(kji.T), shape), np.ravel_multi_index(tuple(region.unlike_kji.T), shape))
+    return float(scan.geometry.voxel_mm3[kji[:, 0]] @ unlike)
 
 
 def in_motion(kji: npt.NDArray[np.int64], region: SearchRegion) -> bool:

@@ -28,10 +28,12 @@ from calcscan.localisation.bone_or_lesion import (
     BoneEvidence,
     bone_evidence,
     bone_evidence_without_atlas,
+    edge_of_hole_mm,
     hangs_on_bone,
     in_motion,
     is_convexity_dura,
     near_bone_in_motion,
+    unlike_other_side_mm3,
 )
 from calcscan.localisation.certainty import as_sure_as_known
 from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
@@ -91,6 +93,7 @@ def locate_lesions(
     settings, air = settings or load(LocalisationSettings), air or load(AirContactSettings)
     thresholds, arteries = thresholds or load(ThresholdSettings), arteries or load(ArterySettings)
     contacts = bone_contacts(lesions, scan, region, settings, intracranial or load(IntracranialSettings), air)
+    young = scan.study.age_years is not None and scan.study.age_years < settings.young_years
     parts: list[Part] = []
     judged: list[Judged] = []
     bone: list[LeftOut] = []
@@ -99,7 +102,7 @@ def locate_lesions(
         if not registration.accepted:
             evidence = bone_evidence_without_atlas(contact, settings)
             if evidence is not None:
-                bone.append(_left_out(evidence, scan, kji, settings))
+                bone.append(_left_out(evidence, scan, kji, region, settings))
             elif near_bone_in_motion(contact, kji, region, settings):
                 bone.append(_moved(contact, scan, kji))
             else:
@@ -113,9 +116,12 @@ def locate_lesions(
         votes = with_artery(of_atlas, artery, arteries, near_bone=bool(np.isfinite(contact.gap_mm)))
         (site, _), share = site_beside_bone(of_atlas, votes)
         in_cistern = stands_in_cistern(votes, artery, contact, arteries, settings)
-        evidence = None if in_cistern else bone_evidence(features, site, share, settings)
-        if evidence is not None:
-            bone.append(_left_out(evidence, scan, kji, settings))
+        evidence = None if in_cistern else bone_evidence(features, site, share, settings, young=young)
+        hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if evidence is None else None
+        if hole_mm is not None:
+            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"hole_mm": round(hole_mm, 1)}))
+        elif evidence is not None:
+            bone.append(_left_out(evidence, scan, kji, region, settings))
         elif near_bone_in_motion(contact, kji, region, settings):
             bone.append(_moved(contact, scan, kji))
         else:
@@ -215,11 +221,18 @@ def _also(item: Judged, settings: LocalisationSettings) -> tuple[tuple[str, str,
 
 
 def _left_out(
-    evidence: BoneEvidence, scan: Scan, kji: npt.NDArray[np.int64], settings: LocalisationSettings
+    evidence: BoneEvidence,
+    scan: Scan,
+    kji: npt.NDArray[np.int64],
+    region: SearchRegion,
+    settings: LocalisationSettings,
 ) -> LeftOut:
-    """What is bone; beyond doubt where no valley parts it from other bone."""
-    sure = evidence.saddle >= settings.one_with_bone
-    return LeftOut.of(scan, kji, LeftOutReason.BONE, evidence.figures, sure=sure)
+    """What is bone; beyond doubt where no valley parts it from other bone, and the other side has it too."""
+    unlike_mm3 = unlike_other_side_mm3(scan, kji, region)
+    volume_mm3 = float(scan.geometry.voxel_mm3[kji[:, 0]].sum())
+    sure = evidence.saddle >= settings.one_with_bone and unlike_mm3 < settings.unlike_limit_mm3(volume_mm3)
+    figures = evidence.figures | {"unlike_other_side_mm3": round(unlike_mm3, 1)}
+    return LeftOut.of(scan, kji, LeftOutReason.BONE, figures, sure=sure)
 
 
 def _moved(contact: BoneContact, scan: Scan, kji: npt.NDArray[np.int64]) -> LeftOut:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from calcscan.bone_contact.bone_rises import Rise, bone_evidence
+from calcscan.bone_contact.bone_rises import Rise, as_dense_as_bone, bone_evidence, knob_figures
 from calcscan.bone_contact.rays import Rays
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.settings import load
@@ -25,11 +25,18 @@ def evidence(*discs: tuple[float, float, float], hole: tuple[float, float] | Non
         return np.asarray(np.hypot(head_mm[:, 0] - x, head_mm[:, 1] - y) <= radius)
 
     rises = [
-        Rise(rays=np.flatnonzero(within(*disc)), mm2=float(np.pi * disc[2] ** 2), high_mm=np.zeros(len(head_mm)))
+        Rise(
+            rays=np.flatnonzero(within(*disc)),
+            mm2=float(np.pi * disc[2] ** 2),
+            told_mm2=float(np.pi * disc[2] ** 2),
+            high_mm=np.zeros(len(head_mm)),
+        )
         for disc in discs
     ]
     open_ = within(*hole, 5.0) if hole else np.zeros(len(head_mm), dtype=np.bool_)
-    return bone_evidence(rises, cast(Rays, cast(Any, SimpleNamespace(hole=open_))), head_mm, 0.0, SETTINGS)
+    return bone_evidence(
+        rises, cast(Rays, cast(Any, SimpleNamespace(hole=open_))), head_mm, np.empty((0, 3)), 0.0, SETTINGS
+    )
 
 
 def test_a_rise_alone_two_apart_and_two_alike_but_narrow_are_no_bone() -> None:
@@ -58,3 +65,37 @@ def test_the_edge_of_a_hole_is_bone_and_a_rise_far_from_it_none() -> None:
     near, far = evidence((40.0, 0.0, 5.0), (-40.0, 40.0, 5.0), hole=(55.0, 0.0))
     assert near == {"hole_mm": pytest.approx(6.0, abs=1.5)}
     assert far == {}
+
+
+def figures(
+    *, core_hu: float, soft: float, steep: float = 1.0, long_mm: float = 10.0, mm3: float = 200.0, slab_mm: float = 0.0
+) -> dict[str, float]:
+    """Of a rise on a disc of the table, of which the share `soft` lies in its blurred surface."""
+    far = np.linspace(-long_mm / 2, long_mm / 2, 41)
+    left, back = np.meshgrid(far, far)
+    disc = (left**2 + back**2 <= (long_mm / 2) ** 2).ravel()
+    points = np.stack([left.ravel(), back.ravel(), np.zeros(left.size)], axis=1)[disc]
+    hu = np.concatenate([np.linspace(110.0, core_hu, round(400 * soft)), np.full(round(400 * (1 - soft)), core_hu)])
+    area = float(np.pi * long_mm**2 / 4)
+    rise = Rise(rays=np.arange(len(points)), mm2=area, told_mm2=steep * area, high_mm=np.zeros(len(points)))
+    return knob_figures(rise, hu, mm3, points, slab_mm, SETTINGS)
+
+
+@pytest.mark.parametrize("core_hu", [300.0, 600.0, 750.0])
+def test_a_rise_with_a_steep_edge_and_a_soft_surface_looks_like_a_plaque(core_hu: float) -> None:
+    assert figures(core_hu=core_hu, soft=0.75) == {}
+
+
+def test_a_knob_rises_gradually_or_is_long_or_solid_or_as_dense_as_the_table() -> None:
+    assert set(figures(core_hu=700.0, soft=0.75, steep=0.4)) == {"steep_share"}
+    assert figures(core_hu=700.0, soft=0.75, long_mm=20.0) == {"long_mm": pytest.approx(20.0, abs=0.5)}
+    assert figures(core_hu=700.0, soft=0.75, long_mm=17.5, slab_mm=5.0) == {}
+    assert set(figures(core_hu=560.0, soft=0.75, mm3=900.0)) == {"volume_mm3"}
+    assert "core_hu" in figures(core_hu=1000.0, soft=0.75)
+    assert set(figures(core_hu=800.0, soft=0.3)) == {"half_beside_core", "three_quarters_hu"}
+
+
+def test_a_faint_rise_of_any_form_looks_like_no_bone() -> None:
+    assert figures(core_hu=450.0, soft=0.2, steep=0.2, long_mm=24.0) == {}
+    assert figures(core_hu=600.0, soft=0.0) == {}
+    assert not as_dense_as_bone(np.array([]), SETTINGS)

@@ -30,7 +30,9 @@ from support.heads import (
 
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.bone_contact.cut_off import dense_inside
 from calcscan.bone_contact.rays import Rays, cast
+from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -104,6 +106,19 @@ def test_thick_slices_tell_nothing_where_their_slab_smears_the_table() -> None:
 @pytest.mark.parametrize("name", [PALLIDUM, FALX, CLEAN])
 def test_a_head_without_plaques_shows_none_in_slices_of_any_thickness(name: str, slices: int) -> None:
     assert len(sample_recovered(name, slices).vault_plaques_kji) == 0
+
+
+def test_nothing_dense_deep_inside_the_skull_vanishes_without_a_line() -> None:
+    scan, region = sample(PALLIDUM), sample_recovered(PALLIDUM)
+    settings, space = load(BoneContactSettings), load(IntracranialSettings)
+    kji = dense_inside(scan, region, space)
+    depth_mm = sample_at(region.depth_mm, region.isotropic_hu.affine, scan.geometry.to_world(kji))
+    known = np.array(region.mask)
+    for item in region.left_out:
+        known[tuple(item.kji.T)] = True
+    blur_mm = space.blur_share * scan.slice_reach_mm[kji[:, 0]]
+    lost = kji[(depth_mm > np.maximum(space.edge_mm + blur_mm, space.root_mm)) & ~known[tuple(kji.T)]]
+    assert scan.geometry.voxel_mm3[lost[:, 0]].sum() < 2 * settings.bone_listed_mm3
 
 
 def of_an_egg(spacing_mm: float) -> tuple[Scan, Rays]:

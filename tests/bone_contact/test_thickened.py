@@ -25,7 +25,8 @@ def judged(*parts: tuple[np.ndarray, float]) -> Any:
     hu[:, :BONE_J] = 1300.0
     for mask, density in parts:
         hu[mask] = density
-    scan = SimpleNamespace(hu=hu, geometry=SimpleNamespace(shape=SHAPE, to_world=lambda kji: np.asarray(kji, float)))
+    grid = SimpleNamespace(shape=SHAPE, to_world=lambda kji: np.asarray(kji, float))
+    scan = SimpleNamespace(hu=hu, geometry=grid, slice_reach_mm=np.ones(SHAPE[0]))
     kji = np.argwhere(np.any([mask for mask, _ in parts], axis=0))
     return part_bone(cast(Scan, cast(Any, scan)), kji, load(BoneContactSettings), load(IntracranialSettings))
 
@@ -51,6 +52,15 @@ def test_a_wide_dense_layer_on_the_table_is_bone_and_so_is_a_smaller_one_beside_
     alone = judged((small, 840.0))
     assert len(alone.kji) == small.sum()
     assert not alone.refused
+
+
+def test_a_sliver_close_beside_a_thickening_is_a_part_of_it_and_one_far_from_it_is_not() -> None:
+    wide = dome(20, 22, 19, 4)
+    near, far = ball(20, 17, 22, 2), ball(24, 20, 56, 3)
+    found = judged((wide, 840.0), (near, 450.0), (far, 450.0))
+    assert len(found.kji) == far.sum()
+    assert [len(rise.kji) for rise in found.refused] == [wide.sum(), near.sum()]
+    assert set(found.refused[1].evidence) == {"beside_thickening_mm2"}
 
 
 def test_a_mass_on_the_table_and_a_layer_of_calcified_membrane_are_kept() -> None:

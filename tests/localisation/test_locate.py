@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from calcscan.localisation import locate_lesions
 from calcscan.localisation.bone_or_lesion import BoneRule, bone_evidence, bone_evidence_without_atlas
 from calcscan.localisation.bone_valley import measure_valley
 from calcscan.localisation.features import bone_contacts, measure_features
-from calcscan.model import Intracranial, Lesion, LesionMap, LocatedLesionMap, Scan, SearchRegion
+from calcscan.model import Intracranial, Lesion, LesionMap, LocatedLesionMap, Scan, SearchRegion, Study
 
 PLACES = [(s.site, s.side) for s in load_atlas().sites.values() if s.site in load(LocalisationSettings).prior]
 """Those that the atlas votes for."""
@@ -233,6 +234,48 @@ def between_bones(*, bone_hu: int = 1200, bridge_hu: int = 40) -> tuple[LesionMa
 def test_between_the_bones_of_the_base_what_stands_out_is_no_bone(bridge_hu: int, sites: list[str]) -> None:
     found = locate_lesions(*between_bones(bridge_hu=bridge_hu), FIT, load_atlas())
     assert [lesion.site for lesion in found.lesions] == sites
+
+
+@pytest.mark.parametrize(("age_years", "kept"), [(6.0, 0), (40.0, 1), (None, 1)])
+def test_between_the_bones_of_a_childs_base_what_lies_near_bone_is_not_counted(
+    age_years: float | None, kept: int
+) -> None:
+    lesions, scan, whole = between_bones(bridge_hu=40)
+    person = Scan(hu=np.array(scan.hu), geometry=scan.geometry, study=Study(age_years=age_years))
+    found = locate_lesions(lesions, person, whole, FIT, load_atlas())
+    assert len(found.lesions) == kept
+    left_out = [(item.reason, item.sure) for item in found.left_out]
+    assert left_out == [] if kept else left_out == [("bone", False)]
+
+
+def on_the_vault(**changes: Any) -> LocatedLesionMap:
+    """A deposit on the vault, one piece with the table."""
+    lesions, scan = with_deposits(np.array([45.0, 20.0, 45.0]))
+    kji = np.argwhere(lesions.labels == 1)
+    hu, inside = np.array(scan.hu), np.ones(scan.hu.shape, np.bool_)
+    hu[:, :, kji[:, 2].max() + 1 :], inside[:, :, kji[:, 2].max() + 1 :] = 1000, False
+    region = replace(intracranial(mask=inside, depth_mm=9.0), **changes)
+    return locate_lesions(lesions, Scan(hu=hu, geometry=scan.geometry), region, FIT, load_atlas())
+
+
+def test_what_is_one_with_bone_beside_a_hole_in_the_vault_is_its_edge() -> None:
+    assert len(on_the_vault().lesions) == 1
+    at = np.array([45.0, 20.0, 45.0])
+    assert len(on_the_vault(vault_holes_mm=at[None] + (30.0, 0.0, 0.0)).lesions) == 1
+    beside = on_the_vault(vault_holes_mm=at[None] + (8.0, 0.0, 0.0))
+    (item,) = beside.left_out
+    assert beside.lesions == ()
+    assert (item.reason, item.sure, set(item.evidence)) == ("bone", False, {"hole_mm"})
+
+
+def test_bone_that_the_other_side_lacks_is_not_bone_beyond_doubt() -> None:
+    lesions, scan, whole = between_bones(bridge_hu=320)
+    (bone,) = locate_lesions(lesions, scan, whole, FIT, load_atlas()).left_out
+    assert bone.sure
+    unlike = replace(whole, unlike_kji=np.argwhere(lesions.labels > 0))
+    (alone,) = locate_lesions(lesions, scan, unlike, FIT, load_atlas()).left_out
+    assert not alone.sure
+    assert alone.evidence["unlike_other_side_mm3"] == pytest.approx(alone.volume_mm3, abs=0.1)
 
 
 def test_a_knot_is_a_lesion_only_where_one_is_known_between_bones() -> None:

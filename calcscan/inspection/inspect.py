@@ -6,6 +6,7 @@ from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
 from calcscan.inspection.motion import motion_flags
+from calcscan.inspection.streaks import streak_flags
 from calcscan.inspection.unknown import unknown_flags
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.settings import load
@@ -34,8 +35,8 @@ def inspect_scan(
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `mass_effect`, `motion`, `unknown_kvp`, `unknown_thickness`, `child`, each with
-        what was seen. Sharpness is judged before (`sharpness_flags`).
+        `contrast`, `brain_defect`, `mass_effect`, `motion`, `metal`, `unknown_kvp`, `unknown_thickness`, `child`, each
+        with what was seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
     return (
@@ -43,5 +44,6 @@ def inspect_scan(
         *brain_defect_flags(region, settings),
         *mass_effect_flags(registration, settings),
         *motion_flags(scan, region, settings),
+        *streak_flags(scan, region, settings),
         *unknown_flags(scan, region, settings),
     )

@@ -38,3 +38,4 @@ class BurdenSettings(Settings, frozen=True, kw_only=True):
     tcs: TotalCalcificationScore
     between_bones_thickest_mm: float
     coverage: float
+    streaked_share: float

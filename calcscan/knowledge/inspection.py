@@ -77,5 +77,10 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     contour_share: float
     table_mm: float
     cut_table_mm: float
+    streak_depth_mm: float
+    streak_part_mm: float
+    streak_hu: tuple[float, float]
+    streak_noise: float
+    streak_share: float
     midline_shift_mm: float
     caudate_fluid_share: float

@@ -201,7 +201,8 @@ def examine(
             air=settings.air_contact,
         )
     with stage("inspect"):
-        flags = (*sharp, *inspect_scan(scan, region, registration, atlas, settings=settings.inspection))
+        seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection, arteries=settings.arteries)
+        flags = (*sharp, *seen)
         if any(flag.code == FlagCode.MOTION for flag in flags):
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.METAL for flag in flags):

@@ -42,6 +42,16 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     vessel_octants: int
     vessel_octant_mm: float
     vessel_points: int
+    course_names: tuple[str, ...]
+    course_depth_mm: float
+    course_reach_mm: float
+    course_clear: float
+    course_share: float
+    course_hu: float
+    course_sure_hu: float
+    course_wide: float
+    course_count: int
+    course_arteries: int
     fluid_template_hu: tuple[float, float]
     fluid_low_hu: float
     fluid_depth_mm: float

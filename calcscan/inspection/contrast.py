@@ -34,7 +34,7 @@ def contrast_flags(
             enhanced_sinus(midline, settings),
             enhanced_falx(midline, settings),
             enhanced_vessels(scan, intracranial, settings),
-            enhanced_arteries(intracranial, registration, arteries, settings),
+            enhanced_arteries(scan, intracranial, registration, arteries, settings),
             enhanced_fluid(scan, intracranial, registration, atlas, settings),
         )
         if evidence is not None

@@ -20,7 +20,7 @@ from calcscan.grid.masks import box_around, corner_of
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
-from calcscan.model import Intracranial, Registration
+from calcscan.model import Intracranial, Registration, Scan
 
 _SMOOTH = 0.5
 _STEP_MM = 2.0
@@ -29,13 +29,19 @@ _MARGIN = 3
 
 
 def enhanced_arteries(
-    intracranial: Intracranial, registration: Registration, arteries: ArterySettings, settings: InspectionSettings
+    scan: Scan,
+    intracranial: Intracranial,
+    registration: Registration,
+    arteries: ArterySettings,
+    settings: InspectionSettings,
 ) -> Evidence | None:
     """Arteries beyond the circle of Willis, where several of them are bright along most of their course."""
     brain_hu = intracranial.brain_hu
     if not registration.accepted or brain_hu is None:
         return None
     coarse = intracranial.isotropic_hu
+    thickness_mm = float(np.median(scan.slice_thickness_mm))
+    least_hu = float(np.interp(thickness_mm, settings.course_thickness_mm, settings.course_hu))
     ball_mm = _ball(settings.course_reach_mm)
     courses = [
         (artery, left, registration.to_scan(course_mm)[:, None] + ball_mm)
@@ -58,7 +64,7 @@ def enhanced_arteries(
         seen, hu = seen[clear], np.where(seen, hu, _HIDDEN_HU)[clear]
         level_hu = float(np.quantile(hu.max(axis=1), 1.0 - settings.course_share))
         if level_hu >= settings.course_sure_hu or (
-            level_hu >= settings.course_hu and _wide_share(hu, seen, brain_hu) <= settings.course_wide
+            level_hu >= least_hu and _wide_share(hu, seen, brain_hu) <= settings.course_wide
         ):
             bright[artery, left] = max(level_hu, bright.get((artery, left), 0.0))
     names = sorted({artery for artery, _ in bright})

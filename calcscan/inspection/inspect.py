@@ -37,8 +37,8 @@ def inspect_scan(
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `mass_effect`, `motion`, `metal`, `unknown_kvp`, `unknown_thickness`, `child`, each
-        with what was seen. Sharpness is judged before (`sharpness_flags`).
+        `contrast`, `brain_defect`, `mass_effect`, `motion`, `metal`, `unknown_kvp`, `unknown_thickness`, `child`,
+        `unknown_age`, each with what was seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
     return (

@@ -47,7 +47,8 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     course_reach_mm: float
     course_clear: float
     course_share: float
-    course_hu: float
+    course_hu: tuple[float, float]
+    course_thickness_mm: tuple[float, float]
     course_sure_hu: float
     course_wide: float
     course_count: int

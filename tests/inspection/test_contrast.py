@@ -94,7 +94,7 @@ def in_thick_slices(region: SearchRegion) -> SearchRegion:
 
 
 def bright_arteries(region: SearchRegion) -> Evidence | None:
-    return enhanced_arteries(region, FIT, load(ArterySettings), load(InspectionSettings))
+    return enhanced_arteries(template_head()[0], region, FIT, load(ArterySettings), load(InspectionSettings))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -108,7 +108,7 @@ def test_arteries_are_judged_only_where_the_atlas_fits():
     region = drawn(another_persons_arteries(1), 300.0)
     assert bright_arteries(region)
     poor = replace(FIT, accepted=False)
-    assert enhanced_arteries(region, poor, load(ArterySettings), load(InspectionSettings)) is None
+    assert enhanced_arteries(template_head()[0], region, poor, load(ArterySettings), load(InspectionSettings)) is None
 
 
 def test_calcified_walls_of_both_middle_cerebral_arteries_are_no_contrast_medium():

@@ -64,6 +64,8 @@ class Flag:
     message: str
     value: float | str | None = None
     limit: float | str | None = None
+    local: bool = False
+    """It holds for the places that the summary leaves unknown for it, and puts no other in doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +198,8 @@ class SearchRegion(Intracranial):
     """What stands out from bone as calcification does and was taken for bone; not in the mask."""
     moved_slices: tuple[int, ...] = ()
     """Slices taken while the head moved, in which bone lies where it is not."""
+    streaked_slices: tuple[int, ...] = ()
+    """Slices that streaks of metal cross."""
 
     @classmethod
     def of(

@@ -21,7 +21,7 @@ from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.guideline import Ruleset, as_ruleset, merged_facts, plain_facts, recommend
-from calcscan.inspection import inspect_scan, moved_slices, sharpness_flags
+from calcscan.inspection import inspect_scan, moved_slices, sharpness_flags, streaked_slices
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
@@ -215,9 +215,12 @@ def examine(
             air=settings.air_contact,
         )
     with stage("inspect"):
-        flags = (*sharp, *inspect_scan(scan, region, registration, atlas, settings=settings.inspection))
+        seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection, arteries=settings.arteries)
+        flags = (*sharp, *seen)
         if any(flag.code == FlagCode.MOTION for flag in flags):
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
+        if any(flag.code == FlagCode.METAL for flag in flags):
+            region = replace(region, streaked_slices=streaked_slices(scan, region, settings.inspection))
     lesions = search(
         scan,
         region,

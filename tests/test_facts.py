@@ -225,3 +225,12 @@ def test_the_guideline_accepts_them():
         lesion(1, "pallidum", "left", 300.0), lesion(2, "pallidum", "right", 290.0), age_years=52.0, sex="F"
     )
     assert recommend({}, image=measured).to_dict()["recommendations"]
+
+
+def test_a_local_flag_puts_no_other_place_in_doubt():
+    metal = Flag(code="metal", message="a clip")
+    assert finding(facts(flags=[metal]), "basal_ganglia") is None
+    assert finding(facts(flags=[replace(metal, local=True)]), "basal_ganglia") == {
+        "site": "basal_ganglia",
+        "present": False,
+    }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from skimage.transform import iradon, radon
 
 from benchmarks.inspection.enhanced_head import ARTERIES, path_through
 from calcscan.grid.geometry import Array, Geometry
@@ -269,6 +270,52 @@ def streaks(scan: Scan, rng: np.random.Generator, *, hu: float = 250.0) -> Scan:
     return painted(scan, paint)
 
 
+def streaks_from_outside(scan: Scan, rng: np.random.Generator, *, aside: bool, strength: float = 6.0) -> Scan:
+    """Streaks as a scanner makes them, of metal in front of the brain (teeth) or beside the head, in 6 mm of slices.
+
+    Rays through the metal are read too faint (hardening) and noisy (starvation); what that adds to the sinogram is
+    filtered and projected back.
+    """
+    bone = np.argwhere(scan.hu[:, ::8, ::8] > 300) * (1, 8, 8)
+    level = int(np.percentile(bone[:, 0], rng.uniform(35, 60)))
+    here = bone[bone[:, 0] == level]
+    _, down_mm, right_mm = scan.geometry.spacing_mm
+    middle = np.median(here[:, 1:], axis=0) * (down_mm, right_mm)
+    if aside:
+        at = [(middle[0] + rng.uniform(-20, 20), here[:, 2].max() * right_mm + rng.uniform(8, 18))]
+    else:
+        front = here[:, 1].min() * down_mm
+        at = [(front - rng.uniform(2, 15), middle[1] + x) for x in (-21.0, 1.0, 22.0)]
+    hu = scan.hu.astype(np.float32)
+    position = scan.geometry.positions_mm
+    for k in np.flatnonzero(np.abs(position - position[level]) <= 3.0):
+        hu[k] += _projected_streaks(hu[k], (down_mm, right_mm), at, strength, rng)
+    return with_hu(scan, hu)
+
+
+def _projected_streaks(
+    hu: Array, pixel_mm: tuple[float, float], at: list[tuple[float, float]], strength: float, rng: np.random.Generator
+) -> Array:
+    factor = max(1, round(1.5 / pixel_mm[0]))
+    rows, columns = (n // factor for n in hu.shape)
+    small = hu[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    side, mm = max(rows, columns), factor * pixel_mm[0]
+    small = np.pad(small, ((0, side - rows), (0, side - columns)), constant_values=-1000.0)
+    j, i = np.mgrid[:side, :side] * mm
+    metal = np.max([np.hypot(j - y, i - x) < 3.0 for y, x in at], axis=0).astype(float)
+    angles = np.linspace(0.0, 180.0, 300, endpoint=False)
+    through = radon(np.clip((small + 1000.0) / 1000.0, 0.0, 3.0) * 0.019, angles, circle=False) * mm
+    metal_mm = radon(metal, angles, circle=False) * mm
+    noise = np.where(metal_mm > 0.3, 0.08 * np.exp(np.clip(through - 4.0, -3.0, 3.0) / 2.0), 0.0)
+    added = strength * (noise * rng.standard_normal(noise.shape) - 0.02 * np.maximum(metal_mm, 0.0) ** 1.5)
+    back = iradon(added / mm, angles, filter_name="hann", circle=False, output_size=side) / 0.019 * 1000.0
+    large = ndimage.zoom(back, factor, order=1)
+    out = np.zeros_like(hu)
+    fits = tuple(slice(0, min(a, b)) for a, b in zip(hu.shape, large.shape, strict=True))
+    out[fits] = large[fits]
+    return out
+
+
 def cadaver(scan: Scan, rng: np.random.Generator) -> Scan:
     """Air in the front of the ventricles and in vessels, brain of one density."""
     # the atlas's middle of the brain lies about here in the box of the bone
@@ -426,6 +473,9 @@ FORMS: dict[str, Form] = {
     "burr holes": burr_holes,
     "open fontanelle": open_fontanelle,
     "streaks": streaks,
+    "streaks of teeth": _with(streaks_from_outside, aside=False),
+    "streaks from beside": _with(streaks_from_outside, aside=True),
+    "faint streaks from beside": _with(streaks_from_outside, aside=True, strength=3.0),
     "cadaver": cadaver,
     "upper half": upper_half,
     "lower half": lower_half,

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from calcscan.inspection.cisterns import enhanced_fluid
+from calcscan.inspection.courses import enhanced_arteries
 from calcscan.inspection.falx import enhanced_falx
 from calcscan.inspection.midline import sample_midline
 from calcscan.inspection.sinuses import enhanced_sinus
 from calcscan.inspection.vessels import enhanced_vessels
+from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Atlas, Flag, Intracranial, Registration, Scan
 
 
 def contrast_flags(
-    scan: Scan, intracranial: Intracranial, registration: Registration, atlas: Atlas, settings: InspectionSettings
+    scan: Scan,
+    intracranial: Intracranial,
+    registration: Registration,
+    atlas: Atlas,
+    settings: InspectionSettings,
+    arteries: ArterySettings,
 ) -> tuple[Flag, ...]:
     """`contrast`, where the picture shows it; its value is the density of what shows it best, in HU.
 
@@ -27,6 +34,7 @@ def contrast_flags(
             enhanced_sinus(midline, settings),
             enhanced_falx(midline, settings),
             enhanced_vessels(scan, intracranial, settings),
+            enhanced_arteries(scan, intracranial, registration, arteries, settings),
             enhanced_fluid(scan, intracranial, registration, atlas, settings),
         )
         if evidence is not None

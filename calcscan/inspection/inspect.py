@@ -6,7 +6,9 @@ from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
 from calcscan.inspection.motion import motion_flags
+from calcscan.inspection.streaks import streak_flags
 from calcscan.inspection.unknown import unknown_flags
+from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Flag, Registration, Scan, SearchRegion
@@ -19,6 +21,7 @@ def inspect_scan(
     atlas: Atlas,
     *,
     settings: InspectionSettings | None = None,
+    arteries: ArterySettings | None = None,
 ) -> tuple[Flag, ...]:
     """What the picture as a whole shows that its headers do not tell.
 
@@ -28,20 +31,21 @@ def inspect_scan(
         A head CT on any grid.
     region, registration
         Its intracranial space, and how it lies in the atlas, accepted or not.
-    settings
+    settings, arteries
         Instead of the settings in `calcscan/knowledge`.
 
     Returns
     -------
     tuple of Flag
-        `contrast`, `brain_defect`, `mass_effect`, `motion`, `unknown_kvp`, `unknown_thickness`, `child`, each with
-        what was seen. Sharpness is judged before (`sharpness_flags`).
+        `contrast`, `brain_defect`, `mass_effect`, `motion`, `metal`, `unknown_kvp`, `unknown_thickness`, `child`,
+        `unknown_age`, each with what was seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
     return (
-        *contrast_flags(scan, region, registration, atlas, settings),
+        *contrast_flags(scan, region, registration, atlas, settings, arteries or load(ArterySettings)),
         *brain_defect_flags(region, settings),
         *mass_effect_flags(registration, settings),
         *motion_flags(scan, region, settings),
+        *streak_flags(scan, region, settings),
         *unknown_flags(scan, region, settings),
     )

@@ -9,7 +9,7 @@ from calcscan.model import Flag, Intracranial, Scan
 
 def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
     """`unknown_kvp` and `unknown_thickness`, where nothing states them; `child`, where the head is as small as a
-    child's and no age is known."""
+    child's and no age is known, else `unknown_age`."""
     raised = {flag.code for flag in scan.flags}
     flags = []
     if scan.acquisition.kvp_kv is None and FlagCode.UNKNOWN_KVP not in raised:
@@ -26,4 +26,7 @@ def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSe
         found_ml = round(intracranial.intracranial_ml)
         message = f"The age is not known, and the inside of the skull holds only {found_ml} ml: this may be a child."
         flags.append(Flag(code=FlagCode.CHILD, message=message, value=found_ml, limit=settings.child_ml))
+    elif scan.study.age_years is None:
+        message = "The age is not known: this may be a child of 3 years or more, whose head is as large as an adult's."
+        flags.append(Flag(code=FlagCode.UNKNOWN_AGE, message=message))
     return tuple(flags)

@@ -63,6 +63,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
             hint="reconstruct the scan with a field of view that holds the whole head",
         )
     if to_bone_mm.max() < settings.deepest_mm:
+        _refuse_no_enclosure(bone, spacing_mm, settings)
         raise RefusedError(
             f"nothing like brain lies more than {to_bone_mm.max():.0f} mm from bone, air and fat",
             code="no_brain",
@@ -70,6 +71,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         )
     brain_hu = float(np.median(coarse.values[core]))
     if not settings.brain_low_hu <= brain_hu <= settings.brain_high_hu:
+        _refuse_no_enclosure(bone, spacing_mm, settings)
         raise RefusedError(
             f"what the skull holds is no brain: {brain_hu:.0f} HU in the middle, not "
             f"{settings.brain_low_hu}-{settings.brain_high_hu}",
@@ -101,6 +103,24 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         flags=_flags(cut_at, intracranial_ml, settings),
         cut_at=tuple(cut_at),
     )
+
+
+def _refuse_no_enclosure(bone: Mask, spacing_mm: float, settings: IntracranialSettings) -> None:
+    """`RefusedError` where bone surrounds less than a head holds, whatever that is: a neck, a trunk, a limb.
+
+    Surrounded is what has bone on five of six sides along the axes: a skull may be open below.
+    """
+    sides = np.zeros(bone.shape, dtype=np.uint8)
+    for axis in range(3):
+        sides += np.logical_or.accumulate(bone, axis=axis)
+        sides += np.flip(np.logical_or.accumulate(np.flip(bone, axis), axis=axis), axis)
+    enclosed_ml = float(np.count_nonzero((sides >= 5) & ~bone)) * spacing_mm**3 / 1000.0
+    if enclosed_ml < settings.smallest_ml:
+        raise RefusedError(
+            f"no skull: bone surrounds only {enclosed_ml:.0f} ml",
+            code="not_head",
+            hint="calcscan reads head CTs only; give the series of the head",
+        )
 
 
 def _refuse_no_skull(

@@ -39,3 +39,4 @@ class BurdenSettings(Settings, frozen=True, kw_only=True):
     tcs: TotalCalcificationScore
     between_bones_thickest_mm: float
     coverage: float
+    streaked_share: float

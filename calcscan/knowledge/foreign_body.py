@@ -98,5 +98,6 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     halo_mm: float
     streak_reach_mm: float
     streak_ring_mm: float
+    streak_within: float
     streak_noise: float
     streak_factor: float

@@ -42,6 +42,17 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     vessel_octants: int
     vessel_octant_mm: float
     vessel_points: int
+    course_names: tuple[str, ...]
+    course_depth_mm: float
+    course_reach_mm: float
+    course_clear: float
+    course_share: float
+    course_hu: tuple[float, float]
+    course_thickness_mm: tuple[float, float]
+    course_sure_hu: float
+    course_wide: float
+    course_count: int
+    course_arteries: int
     fluid_template_hu: tuple[float, float]
     fluid_low_hu: float
     fluid_depth_mm: float
@@ -77,5 +88,10 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     contour_share: float
     table_mm: float
     cut_table_mm: float
+    streak_depth_mm: float
+    streak_part_mm: float
+    streak_hu: tuple[float, float]
+    streak_noise: float
+    streak_share: float
     midline_shift_mm: float
     caudate_fluid_share: float

@@ -22,7 +22,8 @@ def coverage(
     """The share of each drawn site that lies within the scan, 0 to 1, judged on every third atlas voxel along each
     axis. What lies between bones counts only in slices thin enough to separate it from them. The dura of the convexity
     is not drawn: it takes the share of the vault in which a plaque would have been detected, or where that is not known
-    (no `region`), the share of the site named as `extent_of` in `knowledge/sites.toml`."""
+    (no `region`), the share of the site named as `extent_of` in `knowledge/sites.toml`. 0 for a site that streaks of
+    metal cross."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = np.argwhere(labels > 0)
     owner = labels[tuple(kji.T)]
@@ -38,11 +39,17 @@ def coverage(
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)
     out = {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}
+    if region is not None and region.streaked_slices:
+        crossed = np.bincount(owner, weights=np.isin(nearest, region.streaked_slices), minlength=256)
+        for n, s in atlas.sites.items():
+            if total[n] > 0 and crossed[n] > settings.streaked_share * total[n]:
+                out[s.site, s.side] = 0.0
     for site in all_sites().values():
         if site.extent_of:
             out.update(
                 {(site.site, side): out[site.extent_of, side] for side in site.sides if (site.extent_of, side) in out}
             )
     if region is not None:
-        out.update({("convexity_dura", side): share for side, share in region.vault_assessable.items()})
+        vault = {("convexity_dura", side): share for side, share in region.vault_assessable.items()}
+        out.update({place: share for place, share in vault.items() if out.get(place) != 0.0})
     return out

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy import ndimage
+from support.atlas_head import FIT
 from support.inspected import at_site, drawn, flags_of, places, template_head
 
+from calcscan.grid.geometry import apply
+from calcscan.inspection.courses import enhanced_arteries
+from calcscan.inspection.evidence import Evidence
+from calcscan.knowledge.arteries import ArterySettings
+from calcscan.knowledge.inspection import InspectionSettings
+from calcscan.knowledge.settings import load
+from calcscan.model import SearchRegion
 from calcscan.quality import judge_quality
 
 
@@ -59,6 +68,58 @@ def test_each_part_alone_shows_contrast_medium(where, hu):
     assert where in flags["contrast"].message
     assert 75 < flags["contrast"].value < 300
     assert judge_quality(flags.values()).state == "abstain"
+
+
+def another_persons_arteries(seed: int) -> np.ndarray:
+    """Arteries beyond the circle of Willis as tubes of 3 mm, each displaced as people differ and fits err."""
+    coarse = template_head()[1].isotropic_hu
+    rng = np.random.default_rng(seed)
+    line = np.zeros(coarse.values.shape, bool)
+    for course in load(ArterySettings).courses:
+        if not any(name in course.artery for name in ("M1", "M2", "A2", "P2")):
+            continue
+        for side in (1, -1):
+            points = np.array(course.points) * (-side, -1, 1) + rng.normal(0, 2.0, 3)
+            for start, end in pairwise(points):
+                along = start + np.linspace(0, 1, 40)[:, None] * (end - start)
+                line[tuple(np.rint(apply(np.linalg.inv(coarse.affine), along)).astype(int).T)] = True
+    return np.asarray(ndimage.distance_transform_edt(~line) * coarse.spacing_mm < 1.6)
+
+
+def in_thick_slices(region: SearchRegion) -> SearchRegion:
+    """The even grid as slices of 6 mm show it."""
+    coarse = region.isotropic_hu
+    values = ndimage.uniform_filter1d(coarse.values, 4, axis=0)
+    return replace(region, isotropic_hu=replace(coarse, values=values))
+
+
+def bright_arteries(region: SearchRegion) -> Evidence | None:
+    return enhanced_arteries(template_head()[0], region, FIT, load(ArterySettings), load(InspectionSettings))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("hu", "seen"), [(60.0, False), (250.0, True), (400.0, True)])
+def test_arteries_alone_show_contrast_medium_in_thick_slices(hu, seen, seed):
+    found = bright_arteries(in_thick_slices(drawn(another_persons_arteries(seed), hu)))
+    assert (found is not None) is seen
+
+
+def test_arteries_are_judged_only_where_the_atlas_fits():
+    region = drawn(another_persons_arteries(1), 300.0)
+    assert bright_arteries(region)
+    poor = replace(FIT, accepted=False)
+    assert enhanced_arteries(template_head()[0], region, poor, load(ArterySettings), load(InspectionSettings)) is None
+
+
+def test_calcified_walls_of_both_middle_cerebral_arteries_are_no_contrast_medium():
+    at, _ = places()
+    middle = another_persons_arteries(1) & (np.abs(at[..., 0]) > 22)
+    for region in (drawn(middle, uneven(500.0, seed=5)), in_thick_slices(drawn(middle, uneven(800.0, seed=5)))):
+        assert bright_arteries(region) is None
+
+
+def test_blood_that_fills_the_cisterns_is_no_contrast_medium():
+    assert bright_arteries(drawn(cisterns(), 80.0)) is None
 
 
 def test_a_head_without_contrast_medium_raises_nothing():

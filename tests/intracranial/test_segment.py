@@ -65,6 +65,16 @@ def test_a_ridge_of_the_skull_is_bone_but_a_deep_plate_grown_from_it_is_not() ->
     assert not intracranial.mask[ridge & (hu == 800)].any()
 
 
+def neck() -> np.ndarray:
+    """Muscle around a spine, 2 mm voxels: nothing far from bone, and no skull."""
+    y, x = np.mgrid[-30:30, -30:30] * 2.0
+    slice_hu = np.where(np.hypot(x, y) < 52, 55, -1000)
+    slice_hu[np.hypot(x, y - 5) < 16] = 500
+    slice_hu[np.hypot(x, y - 5) < 12] = 220
+    slice_hu[np.hypot(x, y + 25) < 10] = -1000
+    return np.repeat(slice_hu[None], 50, axis=0)
+
+
 @pytest.mark.parametrize(
     ("hu", "code"),
     [
@@ -72,9 +82,10 @@ def test_a_ridge_of_the_skull_is_bone_but_a_deep_plate_grown_from_it_is_not() ->
         (np.where(ball((40, 60, 60), 18.0), 35, -1000), "not_head"),
         (egg(brain_hu=95), "no_brain"),
         (egg(brain_hu=-80), "no_brain"),
+        (neck(), "not_head"),
         (np.where(ball((60, 60, 60), 20.0), np.where(ball((60, 60, 60), 17.0), 35, 900), -1000), "not_head"),
     ],
-    ids=["air", "no bone", "plastic", "fat", "too small"],
+    ids=["air", "no bone", "plastic", "fat", "neck", "too small"],
 )
 def test_what_is_no_head_is_refused(hu: np.ndarray, code: str) -> None:
     with pytest.raises(RefusedError) as refused:

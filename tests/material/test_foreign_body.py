@@ -125,6 +125,24 @@ def test_rays_of_metal_are_metal_and_calcification_beside_it_is_not() -> None:
     assert rays <= set(out.lesions)
 
 
+def test_in_slices_that_streaks_cross_only_what_stands_out_from_them_is_calcification() -> None:
+    scan = brain()
+    hu, grid = np.array(scan.hu, dtype=float), scan.geometry
+    world = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1).astype(float))
+    crossed = np.abs(world[..., 2]) < 4.0
+    bands = np.random.default_rng(4).standard_normal(40)
+    hu += np.where(crossed, 70.0 * np.interp(world[..., 1], np.linspace(-30, 30, 40), bands), 0.0)
+    scan, _ = put_in(replace(scan, hu=np.rint(hu).astype(np.int16)), [Thing.along(np.zeros((1, 3)), 3.0, 800)], 0.5)
+    slices = tuple(np.flatnonzero(crossed.any(axis=(1, 2))).tolist())
+    region = replace(SearchRegion.of(head_of(scan, NOISE_HU)), streaked_slices=slices)
+    lesions = detect_lesions(scan, region)
+    out = foreign_bodies(lesions, scan, region, settings=SETTINGS)
+    true = {lesion.id for lesion in lesions.lesions if lesion.max_hu > 600}
+    assert len(true) == 1
+    assert {lesion.id for lesion in lesions.lesions} - set(out.lesions) == true
+    assert any(material.reason == LeftOutReason.METAL for material in out.lesions.values())
+
+
 def bent(radius_mm: float, angle_deg: float) -> np.ndarray:
     a = np.radians(np.linspace(-angle_deg / 2, angle_deg / 2, int(radius_mm * np.radians(angle_deg) / 0.2)))
     course = radius_mm * np.stack([0.3 * np.cos(a), np.cos(a), np.sin(a)], axis=1)

@@ -90,3 +90,15 @@ def test_what_the_field_of_view_hides_is_unknown() -> None:
     told = rows(summary(-90.0, intracranial=cut)[0])
     assert {told[site, "right"] for site in ("putamen", "cortex")} == {None}
     assert {told[site, "left"] for site in ("putamen", "cortex")} == {0.0}
+
+
+def test_what_streaks_of_metal_cross_is_unknown_and_the_rest_of_the_head_known() -> None:
+    grid_mm, first_mm = 2.5, -90.0
+    low, high = (int((z - first_mm) / grid_mm) for z in (-40.0, -25.0))
+    crossed = replace(
+        intracranial(), streaked_slices=tuple(range(low, high)), vault_assessable={"left": 0.95, "right": 0.95}
+    )
+    told = rows(summary(first_mm, intracranial=crossed)[0])
+    assert {told[place] for place in (("cerebellum", "left"), ("brainstem", "midline"), ("dentate", "left"))} == {None}
+    assert told["convexity_dura", "left"] is None
+    assert {told[site, "left"] for site in ("caudate", "putamen", "thalamus")} == {0.0}

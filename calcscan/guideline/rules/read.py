@@ -232,6 +232,8 @@ def _weight(given: _Given) -> int:
     if given.table.get("kind") in _OF_WHAT_IS_KNOWN:
         return weights.known_disorder_weight
     answer = _answer(given)
+    if answer is not None and answer.rank >= weights.page.alone_from_rank:
+        return 0  # what stands alone on the page is seen in the picture, not asked for
     may_answer = answer is not None and answer.only is None
     return weights.priorities[given.one_of("priority", tuple(Priority))].weight + (
         weights.answer_weight if may_answer else 0

@@ -82,6 +82,9 @@ class _Judge:
     def leaves(self, root: int) -> list[Leaf]:
         return self.ruleset.compiled.reasons(root, self.truths)
 
+    def first_leaf(self, root: int) -> Leaf:
+        return self.ruleset.compiled.first_reason(root, self.truths)
+
     def because(self, leaf: Leaf) -> str:
         value = self.case.values.get(leaf.key)
         shown = ("yes" if value else "no") if isinstance(value, bool) else str(value)
@@ -90,11 +93,11 @@ class _Judge:
     def blocked(self, rule: Rule, roots: RuleRoots) -> str:
         """Why a rule whose conditions hold does not apply all the same."""
         if self.true(roots.unless):
-            return self.because(self.leaves(roots.unless)[0])
+            return self.because(self.first_leaf(roots.unless))
         if not rule.reassures:
             return ""
         if self.true(self.ruleset.reassurance_root):
-            return self.because(self.leaves(self.ruleset.reassurance_root)[0])
+            return self.because(self.first_leaf(self.ruleset.reassurance_root))
         if self.case.disputes:
             return f"{_DISPUTED} ({self.case.disputes[0].id.removeprefix('facts:')})"
         return _QUESTIONED if self.case.questions else ""
@@ -176,9 +179,9 @@ def results(rule: Rule, case: Case) -> list[str]:
     return [value_in_words(path, case) for path in known]
 
 
-def _by_pattern_alone(rule: Rule, reasons: Iterable[Leaf]) -> bool:
+def _by_pattern_alone(reasons: Iterable[Leaf]) -> bool:
     """If only the pattern speaks against a cause: a hint that rules no cause out, so that the rule stays unsaid."""
-    return rule.kind is RuleKind.CAUSE and all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
+    return all(leaf.fact.endswith(_PATTERN) for leaf in reasons)
 
 
 def _elsewhere(rule: Rule, case: Case) -> bool:
@@ -201,15 +204,14 @@ def judge(case: Case, ruleset: Ruleset, truths: Sequence[Truth]) -> Judgement:
             else:
                 applied.append(Applied(rule, at.recommendation(rule, roots), roots))
         elif truth is False:
-            against = at.leaves(roots.when)
-            if not _by_pattern_alone(rule, against):
-                excluded.append(NotApplicable(id=rule.id, because=at.because(against[0])))
+            if rule.kind is not RuleKind.CAUSE or not _by_pattern_alone(at.leaves(roots.when)):
+                excluded.append(NotApplicable(id=rule.id, because=at.because(at.first_leaf(roots.when))))
         elif _elsewhere(rule, case):
             excluded.append(NotApplicable(id=rule.id, because=f"no finding was given at {', '.join(rule.sites)}"))
         elif not at.true(roots.unless):
             undecided.append((rule, roots.when))
         else:
-            excluded.append(NotApplicable(id=rule.id, because=at.because(at.leaves(roots.unless)[0])))
+            excluded.append(NotApplicable(id=rule.id, because=at.because(at.first_leaf(roots.unless))))
     kept, idle = _with_cautions(applied, case, at.sites)
     return Judgement(
         applied=kept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,24 +23,22 @@ class RankedNeed:
 
 
 class _Wanted:
-    """The undecided rules that each unknown fact could settle, and what it weighs, topic by topic."""
+    """The undecided rules that an unknown fact could settle, and those of them that it could turn on."""
 
-    __slots__ = ("rules", "weights")
+    __slots__ = ("rules", "turned_on")
 
     def __init__(self) -> None:
-        self.rules: dict[str, list[str]] = {}
-        self.weights: dict[str, dict[str, int]] = {}
+        self.rules: list[str] = []
+        self.turned_on: list[Rule] = []
 
-    def add(self, fact: str, rule: Rule, weighs: int) -> None:
-        rules = self.rules.get(fact)
-        if rules is None:
-            self.rules[fact] = [rule.id]
-            self.weights[fact] = {rule.topic: weighs}
-            return
-        rules.append(rule.id)
-        weights = self.weights[fact]
-        if weights.get(rule.topic, -1) < weighs:
-            weights[rule.topic] = weighs
+    def weights(self) -> tuple[int, int]:
+        """What the weightiest rule that it could turn on weighs, and the sum over topics, each counted once."""
+        by_topic: dict[str, int] = {}
+        for rule in self.turned_on:
+            if by_topic.get(rule.topic, 0) < rule.weight:
+                by_topic[rule.topic] = rule.weight
+        weights = by_topic.values()
+        return max(weights, default=0), sum(weights)
 
 
 def ranked_needs(judged: Judgement, compiled: CompiledConditions, truths: Sequence[Truth]) -> tuple[RankedNeed, ...]:
@@ -49,32 +48,42 @@ def ranked_needs(judged: Judgement, compiled: CompiledConditions, truths: Sequen
     A fact ranks by the most pressing rule that it could turn on, then by how many topics it bears on; whether something
     lies at yet another site comes after what is asked of the sites found.
     """
-    wanted, facts = _Wanted(), compiled.facts
+    by_bit: dict[int, _Wanted] = defaultdict(_Wanted)
     masks = compiled.deciders([root for _, root in judged.undecided], truths)
     for (rule, _), (makes_true, makes_false) in zip(judged.undecided, masks, strict=True):
-        weighs = rule.weight
+        name, turns_on = rule.id, makes_true if rule.weight else 0
         mask = makes_true | makes_false
         while mask:
             bit = mask & -mask
             mask ^= bit
-            wanted.add(facts[bit.bit_length() - 1], rule, weighs if makes_true & bit else 0)
-    asked = {
+            wanted = by_bit[bit]
+            wanted.rules.append(name)
+            if turns_on & bit:
+                wanted.turned_on.append(rule)
+    by_fact = {compiled.facts[bit.bit_length() - 1]: wanted for bit, wanted in by_bit.items()}
+    asked = _asked(judged)
+    for fact in sorted(asked - by_fact.keys()):
+        resting = [rule for rule, _ in judged.undecided if fact in rule.rests_on]
+        if resting:
+            by_fact[fact] = wanted = _Wanted()
+            wanted.rules = [rule.id for rule in resting]
+            wanted.turned_on = [rule for rule in resting if rule.weight]
+    ranked = []
+    for fact, wanted in by_fact.items():
+        elsewhere = bool(judged.sites) and fact.startswith(FINDINGS) and fact.split(".")[1] not in judged.sites
+        weight, in_all = wanted.weights()
+        order = (elsewhere, -weight, fact not in asked, -in_all, -len(wanted.rules), fact)
+        ranked.append((order, RankedNeed(NeedsInput(fact=fact, would_decide=tuple(wanted.rules)), weight)))
+    ranked.sort(key=lambda entry: entry[0])
+    return tuple(need for _, need in ranked)
+
+
+def _asked(judged: Judgement) -> set[str]:
+    """What suggested tests and questions would answer, and is not known."""
+    return {
         ask[0]
         for one in judged.applied
         if one.item.state is State.SUGGESTED
         for ask in one.rule.asks
         if judged.known.isdisjoint(ask)
     }
-    for fact in sorted(asked - wanted.rules.keys()):
-        for rule, _ in judged.undecided:
-            if fact in rule.rests_on:
-                wanted.add(fact, rule, rule.weight)
-    ranked = []
-    for fact, rules in wanted.rules.items():
-        weights = wanted.weights[fact].values()
-        elsewhere = bool(judged.sites) and fact.startswith(FINDINGS) and fact.split(".")[1] not in judged.sites
-        weight = max(weights)
-        order = (elsewhere, -weight, fact not in asked, -sum(weights), -len(rules), fact)
-        ranked.append((order, RankedNeed(NeedsInput(fact=fact, would_decide=tuple(rules)), weight)))
-    ranked.sort(key=lambda entry: entry[0])
-    return tuple(need for _, need in ranked)

@@ -51,6 +51,9 @@ def _one_finding(given: object, where: str, keys: Keys) -> tuple[str | None, dic
 
 def _join(values: Sequence[Mapping[str, Value]]) -> Iterator[tuple[str, Value]]:
     """Several findings at one site as one: yes where one says yes, the sum of volumes, the worst progression."""
+    if len(values) == 1:
+        yield from ((name, values[0][name]) for name in vocabulary().attributes if name in values[0])
+        return
     for name, kind in vocabulary().attributes.items():
         held = [v[name] for v in values if name in v]
         if not held:

@@ -9,17 +9,9 @@ from calcscan.guideline.judge import results
 from calcscan.guideline.model import Group, PageLine
 from calcscan.guideline.page.answer import FoundAnswer
 from calcscan.guideline.page.view import View
-from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.wording import is_known, label, listed, sentence, value_in_words
 
 _TOLD_BY_A_PERSON = ("symptoms.", "conditions.", "medications.", "family_history", "age_years", "sex")
-_MEASURED_OR_SEEN = ("labs.", "imaging.", "egfr")
-
-
-def asks_the_person(rule: Rule) -> bool:
-    """Whether a rule only asks for what a person can tell."""
-    paths = [path for ask in rule.asks for path in ask]
-    return bool(paths) and not any(path.startswith(_MEASURED_OR_SEEN) for path in paths)
 
 
 def done_lines(view: View) -> list[PageLine]:
@@ -39,7 +31,7 @@ def ask_lines(view: View, answer: FoundAnswer) -> list[PageLine]:
     if not view.sites:
         known = any(view.case.values.get(f"{FINDINGS}.{site}.present") is False for site in view.case.sites)
         return [] if known else [view.line(Group.ASK, "Where calcification was found, if it was")]
-    asking = [one for one in view.suggested if asks_the_person(one.rule)]
+    asking = [one for one in view.suggested if one.rule.asks_the_person]
     open_asks = [ask[0] for one in asking for ask in one.rule.asks if not any(is_known(p, view.case) for p in ask)]
     decisive = [] if answer.reassures else _decisive(view)
     disorders = [path for path in decisive if path.startswith("conditions.")]
@@ -61,7 +53,8 @@ def _settling(view: View) -> list[str]:
 def _decisive(view: View) -> list[str]:
     """What a person can tell that could turn on something pressing, or give the answer; a fact that implies another is
     not asked beside it."""
-    weighty = [one.need.fact for one in view.needs if one.weight >= view.size.asked_from_weight]
+    least = view.size.asked_from_weight
+    weighty = [one.need.fact for one in view.needs if one.weight >= least]
     worth = [path for path in weighty if path.startswith(_TOLD_BY_A_PERSON)]
     implied = {first for first, second in view.case.words.implies if second in worth}
     return [path for path in worth if path not in implied]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from calcscan.guideline.judge import Applied
 from calcscan.guideline.model import Group, PageLine, Priority
-from calcscan.guideline.page.known_and_asked import asks_the_person
 from calcscan.guideline.page.view import KEPT_IN_MIND, View
 from calcscan.guideline.wording import joined
 
@@ -19,7 +18,7 @@ def topic_lines(view: View, members: Iterable[Applied]) -> list[PageLine]:
     by_topic: dict[str, list[Applied]] = {}
     in_order = {topic: place for place, topic in enumerate(view.ruleset.layout.topics)}
     for one in members:
-        if not asks_the_person(one.rule):
+        if not one.rule.asks_the_person:
             by_topic.setdefault(one.rule.topic, []).append(one)
     lines = []
     for topic, of_topic in by_topic.items():

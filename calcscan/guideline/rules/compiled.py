@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcscan.guideline.facts.statements import Value
-from calcscan.guideline.logic import Truth, all_of, any_of, at_least, negate
+from calcscan.guideline.logic import Truth, at_least, negate
 from calcscan.guideline.rules.conditions import Leaf, Node
 
 
@@ -63,23 +63,48 @@ class CompiledConditions:
     def run(self, values: Mapping[str, Value]) -> list[Truth]:
         """The truth of every step, for facts by address."""
         out: list[Truth] = []
-        get, add, at = values.get, out.append, out.__getitem__
-        for op, key, parts, step in self._ops:
+        get, add = values.get, out.append
+        for op, key, parts, step in self._ops:  # `logic` spelt out: a call for each step costs more than the step
+            result: Truth
             if op == "is":
                 value = get(key)
-                add(None if value is None else value in parts)
+                result = None if value is None else value in parts
             elif op == "all":
-                add(all_of(map(at, parts)))
+                result = True
+                for part in parts:
+                    truth = out[part]
+                    if truth is False:
+                        result = False
+                        break
+                    if truth is None:
+                        result = None
             elif op == "any":
-                add(any_of(map(at, parts)))
+                result = False
+                for part in parts:
+                    truth = out[part]
+                    if truth is True:
+                        result = True
+                        break
+                    if truth is None:
+                        result = None
             elif op == "not":
-                add(negate(out[parts[0]]))
+                result = negate(out[parts[0]])
             elif step.leaf is None:
-                add(at_least(step.need, map(at, parts)))
+                result = at_least(step.need, [out[part] for part in parts])
             else:
                 value = get(key)
-                add(None if value is None else step.leaf.test(value))
+                result = None if value is None else step.leaf.test(value)
+            add(result)
         return out
+
+    def first_reason(self, root: int, truths: Sequence[Truth]) -> Leaf:
+        """The first of `reasons`."""
+        step = self.steps[root]
+        while step.leaf is None:
+            wanted = negate(truths[root]) if step.op == "not" else truths[root]
+            root = next(part for part in step.parts if truths[part] is wanted)
+            step = self.steps[root]
+        return step.leaf
 
     def reasons(self, root: int, truths: Sequence[Truth]) -> list[Leaf]:
         """The leaves that make a tree true, or false, from left to right."""

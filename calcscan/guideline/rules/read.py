@@ -225,6 +225,9 @@ _OF_WHAT_IS_KNOWN = (RuleKind.MANAGEMENT, RuleKind.REFERRAL, RuleKind.FOLLOW_UP)
 """Rules for a disorder that was found: whoever has it would have said so, so asking for it comes late."""
 
 
+_MEASURED_OR_SEEN = ("labs.", "imaging.", "egfr")
+
+
 def _weight(given: _Given) -> int:
     weights = given.terms.layout
     if given.table.get("on_page") is False or "cautions" in given.table:
@@ -238,6 +241,11 @@ def _weight(given: _Given) -> int:
     return weights.priorities[given.one_of("priority", tuple(Priority))].weight + (
         weights.answer_weight if may_answer else 0
     )
+
+
+def _asks_the_person(given: _Given) -> bool:
+    paths = [path for ask in _asks(given) for path in ask]
+    return bool(paths) and not any(path.startswith(_MEASURED_OR_SEEN) for path in paths)
 
 
 def _begins_with_a_verb(given: _Given) -> str:
@@ -291,6 +299,7 @@ _FIELDS: Mapping[str, Callable[[_Given], Any]] = {
     "off_page": lambda given: given.node("off_page"),
     "answer": _answer,
     "asks": _asks,
+    "asks_the_person": _asks_the_person,
     "uses": lambda given: given.texts("uses"),
     "cautions": lambda given: given.plain("cautions"),
     "reassures": lambda given: _yes_no(given.table, "reassures", given.where),

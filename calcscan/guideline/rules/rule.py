@@ -76,6 +76,8 @@ class Rule:
     answer: Answer | None
     asks: tuple[tuple[str, ...], ...]
     """The facts that its test or question would answer, each with others that answer it as well."""
+    asks_the_person: bool
+    """Whether it only asks for what a person can tell."""
     uses: tuple[str, ...]
     """What it exposes a person to, of which cautions speak."""
     cautions: str

@@ -162,10 +162,14 @@ def filled(text: str, rule: Rule, case: Case, sites: frozenset[str]) -> str:
     """A rule's text with what is still unknown of what it asks for, and the sites that it is about."""
     if "{" not in text:
         return text
-    asks = [label(ask[0], case.words) for ask in rule.asks if not any(is_known(path, case) for path in ask)]
-    asks = asks or [label(ask[0], case.words) for ask in rule.asks]
-    names = [kind.label for site, kind in case.words.sites.items() if site in rule.places & sites]
-    return text.replace("{asks}", listed(asks)).replace("{sites}", listed(names) if names else "the place")
+    if "{asks}" in text:
+        unknown = [ask[0] for ask in rule.asks if not any(is_known(path, case) for path in ask)]
+        asked = unknown or [ask[0] for ask in rule.asks]
+        text = text.replace("{asks}", listed([label(path, case.words) for path in asked]))
+    if "{sites}" in text:
+        names = [kind.label for site, kind in case.words.sites.items() if site in rule.places & sites]
+        text = text.replace("{sites}", listed(names) if names else "the place")
+    return text
 
 
 def results(rule: Rule, case: Case) -> list[str]:

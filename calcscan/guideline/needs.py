@@ -50,16 +50,19 @@ def ranked_needs(judged: Judgement, compiled: CompiledConditions, truths: Sequen
     """
     by_bit: dict[int, _Wanted] = defaultdict(_Wanted)
     masks = compiled.deciders([root for _, root in judged.undecided], truths)
-    for (rule, _), (makes_true, makes_false) in zip(judged.undecided, masks, strict=True):
-        name, turns_on = rule.id, makes_true if rule.weight else 0
-        mask = makes_true | makes_false
-        while mask:
-            bit = mask & -mask
-            mask ^= bit
+    alike: dict[tuple[int, int], list[Rule]] = defaultdict(list)
+    for (rule, _), mask in zip(judged.undecided, masks, strict=True):
+        alike[mask].append(rule)
+    for (makes_true, makes_false), rules in alike.items():
+        names, weighty = [rule.id for rule in rules], [rule for rule in rules if rule.weight]
+        left = makes_true | makes_false
+        while left:
+            bit = left & -left
+            left ^= bit
             wanted = by_bit[bit]
-            wanted.rules.append(name)
-            if turns_on & bit:
-                wanted.turned_on.append(rule)
+            wanted.rules += names
+            if makes_true & bit:
+                wanted.turned_on += weighty
     by_fact = {compiled.facts[bit.bit_length() - 1]: wanted for bit, wanted in by_bit.items()}
     asked = _asked(judged)
     for fact in sorted(asked - by_fact.keys()):
@@ -73,7 +76,7 @@ def ranked_needs(judged: Judgement, compiled: CompiledConditions, truths: Sequen
         elsewhere = bool(judged.sites) and fact.startswith(FINDINGS) and fact.split(".")[1] not in judged.sites
         weight, in_all = wanted.weights()
         order = (elsewhere, -weight, fact not in asked, -in_all, -len(wanted.rules), fact)
-        ranked.append((order, RankedNeed(NeedsInput(fact=fact, would_decide=tuple(wanted.rules)), weight)))
+        ranked.append((order, RankedNeed(NeedsInput(fact=fact, would_decide=tuple(sorted(wanted.rules))), weight)))
     ranked.sort(key=lambda entry: entry[0])
     return tuple(need for _, need in ranked)
 

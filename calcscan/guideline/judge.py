@@ -236,7 +236,8 @@ def _with_cautions(
     used = {use for one in applied if one.item.state is State.SUGGESTED for use in one.rule.uses}
     kept, idle = [], []
     for one in applied:
-        needed = [rule for use in one.rule.uses for rule in cautions.get(use, ())]
+        uses = one.rule.uses if one.item.state is State.SUGGESTED else ()
+        needed = [rule for use in uses for rule in cautions.get(use, ())]
         if one.rule.cautions and one.rule.cautions not in used and not one.rule.covers:
             idle.append(NotApplicable(id=one.rule.id, because=f"nothing suggested uses {one.rule.cautions}"))
         elif needed:

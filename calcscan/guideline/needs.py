@@ -49,7 +49,7 @@ def ranked_needs(judged: Judgement, compiled: CompiledConditions, truths: Sequen
     lies at yet another site comes after what is asked of the sites found.
     """
     by_bit: dict[int, _Wanted] = defaultdict(_Wanted)
-    masks = compiled.deciders([root for _, root in judged.undecided], truths)
+    masks = compiled.deciders([root for _, root in judged.undecided], truths, judged.known)
     alike: dict[tuple[int, int], list[Rule]] = defaultdict(list)
     for (rule, _), mask in zip(judged.undecided, masks, strict=True):
         alike[mask].append(rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,13 @@ class CompiledConditions:
             for step in self.steps
         ]
         self._leaf_masks = {n: (1 << step.fact,) * 2 for n, step in enumerate(self.steps) if step.leaf}
+        self._keys: list[frozenset[str]] = []
+        for n in range(len(self.steps)):
+            self._keys.append(self._keys_of(n))
+        unknown: list[Truth] = [None] * len(self.steps)
+        self._masks_of_nothing = dict(self._leaf_masks)
+        for n in range(len(self.steps)):
+            self._masks(n, unknown, self._masks_of_nothing)
 
     def _add(self, node: Node) -> int:
         known = self._index.get(node)
@@ -114,11 +121,22 @@ class CompiledConditions:
         wanted = negate(value) if step.op == "not" else value
         return [leaf for part in step.parts if truths[part] is wanted for leaf in self.reasons(part, truths)]
 
-    def deciders(self, roots: Iterable[int], truths: Sequence[Truth]) -> list[tuple[int, int]]:
+    def _keys_of(self, n: int) -> frozenset[str]:
+        """The addresses that a step rests on."""
+        step = self.steps[n]
+        return frozenset({step.key}) if step.leaf else frozenset().union(*(self._keys[part] for part in step.parts))
+
+    def deciders(
+        self, roots: Iterable[int], truths: Sequence[Truth], given: Collection[str] | None = None
+    ) -> list[tuple[int, int]]:
         """For each of these trees, all unknown, which single facts could make it true, and which false: bits over
-        `facts`."""
-        known = dict(self._leaf_masks)
-        return [self._masks(n, truths, known) for n in roots]
+        `facts`. `given` are the addresses that have a value, if that is at hand: it saves time."""
+        known, nothing, keys = dict(self._leaf_masks), self._masks_of_nothing, self._keys
+        touched = None if given is None else frozenset(given)
+        return [
+            nothing[n] if touched is not None and keys[n].isdisjoint(touched) else self._masks(n, truths, known)
+            for n in roots
+        ]
 
     def _masks(self, index: int, truths: Sequence[Truth], known: dict[int, tuple[int, int]]) -> tuple[int, int]:
         """The facts that could make an unknown step true, and those that could make it false, each on its own."""

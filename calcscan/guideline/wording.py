@@ -61,7 +61,7 @@ def value_in_words(path: str, case: Case) -> str:
         level = str(value) if value is not None else "not judged"
         level += f": {why}" if why else ""
         return f"{name} {written} ({level})" if written else f"{name} {level}"
-    if section == FINDINGS and isinstance(value, bool):
+    if section == FINDINGS and isinstance(value, bool | str):
         return _mark(path, value)
     if path == _ASYMPTOMATIC:
         return "no symptoms" if value else "symptoms"
@@ -73,11 +73,13 @@ def value_in_words(path: str, case: Case) -> str:
     return f"{name} {value:g} {kind.unit}".rstrip() if kind.kind is FactType.NUMBER else f"{name}: {value}"
 
 
-def _mark(path: str, value: bool) -> str:
-    """What is known of one site: that it holds calcification, or how that looks."""
+def _mark(path: str, value: bool | str) -> str:
+    """What is known of one site: that it holds calcification, or how that looks or changes."""
     _, site, name = path.split(".")
     words = vocabulary()
     where = words.sites[site].label
+    if isinstance(value, str):
+        return f"{where}: {value.replace('_', ' ')}"
     if name == "present":
         return f"{where} calcification" if value else f"none detected ({where})"
     return f"{where}: {'' if value else 'not '}{words.attributes[name].label}"

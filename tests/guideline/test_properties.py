@@ -167,6 +167,7 @@ ALARMS = (
     {"conditions": {"cytomegalovirus": True}},
     {"imaging": {"possible_haemorrhage": True}},
     {"family_history": True},
+    {"findings": [{"site": "thalamus", "present": True, "progression": "progressive"}]},
     {"symptoms": {"asymptomatic": True, "headache": True}},
 )
 
@@ -178,7 +179,10 @@ def test_whatever_else_is_known_an_alarming_fact_takes_all_reassurance(
 ) -> None:
     facts = spelt(flat, findings)
     for section, value in alarm.items():
-        facts[section] = {**facts.get(section, {}), **value} if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            facts[section] = {**facts.get(section, {}), **value}
+        else:
+            facts[section] = facts[section] + value if section == "findings" else value
     guidance = recommend(facts, rulesets=RULES)
     assert not REASSURING & ids(guidance)
     assert not REASSURING & {rule for line in guidance.page for rule in line.rules}

@@ -37,7 +37,8 @@ def _order(one: Applied) -> tuple[bool, bool, str, int]:
 
 def _line(view: View, topic: str, members: Sequence[Applied], texts: Sequence[str]) -> PageLine:
     layout = view.ruleset.layout
-    groups = [layout.priorities[one.item.priority].group for one in members if one.rule.kind not in KEPT_IN_MIND]
+    to_do = [one for one in members if one.rule.kind not in KEPT_IN_MIND and one.rule.page_text != ""]
+    groups = [layout.priorities[one.item.priority].group for one in to_do]
     group = min(groups, key=_GROUPS.__getitem__) if groups else Group.KEEP_IN_MIND
     lead = layout.topics[topic].lead if members[0].rule.page_text is not None else ""
     return view.line(group, joined([lead + texts[0], *texts[1:]]), members, topic)

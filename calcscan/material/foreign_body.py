@@ -2,7 +2,8 @@
 
 Four kinds of evidence, each sufficient:
 
-- a course: thin, smooth, as wide and as dense all along, longer than anything calcified runs so (`course`);
+- a course: thin, smooth, as wide and as dense all along, longer than anything calcified runs so, or denser than
+  calcium, however it winds (`course`);
 - a row: dots alike, evenly spaced on a straight line, as contacts are, or a wire in slices that are far apart (`rows`);
 - a density beyond that of calcification, or the substance of a cast;
 - metal beside it: its halo and rays (`metal`).
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -118,6 +120,8 @@ def _tubes(
     settings: ForeignBodySettings,
 ) -> Iterator[_Tube]:
     """Every tube, wire or lead that a lesion lies on."""
+    beyond_calcium_hu = settings.beyond_calcium_hu * _voltage_scale(lesions)
+    settings = msgspec.structs.replace(settings, beyond_calcium_hu=beyond_calcium_hu)
     accepted: list[Array] = []
     tries: dict[int, int] = {}
     explained: set[int] = set()
@@ -219,13 +223,13 @@ def tube_evidence(
     wander_mm = float(np.sqrt(((points - smooth) ** 2).sum(axis=1).mean()))
     bend = np.polyfit(at_mm, points, 2)[0]
     radius_mm = 0.5 / max(float(np.linalg.norm(bend)), 1e-4)
-    shape = (
-        covered >= settings.covered_share
-        and float((course.depth_mm[numbers] >= settings.deep_mm).mean()) >= settings.deep_share
-        and wander_mm <= settings.wander_mm + settings.wander_slab_share * slab_mm
-        and radius_mm >= settings.radius_mm
-    )
-    if not shape:
+    deep_share = float((course.depth_mm[numbers] >= settings.deep_mm).mean())
+    if covered < settings.covered_share or deep_share < settings.deep_share:
+        return None
+    straight = wander_mm <= settings.wander_mm + settings.wander_slab_share * slab_mm
+    straight &= radius_mm >= settings.radius_mm
+    at_calcified_course = where_it_calcifies(points) >= settings.protected_share
+    if not straight and not _is_cast(course, at_calcified_course, settings):
         return None
     between_mm = np.arange(at_mm[0], at_mm[-1] + settings.step_mm / 2, settings.step_mm)
     even = follower.along(np.stack([np.polyval(part, between_mm) for part in curve], axis=1))
@@ -240,7 +244,8 @@ def tube_evidence(
     metal = float(course.peak_hu.max()) >= metal_from_hu
     supports = sum((steepness >= settings.entry_steepness, metal, dense))
     least_mm = _least_mm(uneven, settings) * settings.supported_share**supports
-    at_calcified_course = where_it_calcifies(points) >= settings.protected_share
+    if not straight and substance_hu < settings.beyond_calcium_hu:
+        return None
     beyond_calcium = substance_hu >= settings.beyond_calcium_hu and slab_mm <= settings.flat_slab_mm
     if at_calcified_course and not metal and not beyond_calcium:
         straight_in = steepness >= settings.entry_steepness and uneven <= settings.very_even
@@ -260,6 +265,12 @@ def tube_evidence(
         "substance_hu": substance_hu,
         "max_hu": float(course.peak_hu[numbers].max()),
     }
+
+
+def _is_cast(course: Course, at_calcified_course: bool, settings: ForeignBodySettings) -> bool:
+    """Whether a course that winds as arteries do is filled with something denser than calcium can be. Not where walls
+    of arteries and plexus calcify along such courses."""
+    return not at_calcified_course and _substance_hu(course, settings) >= settings.beyond_calcium_hu
 
 
 def _unevenness(course: Course, scan: Scan, slab_mm: float, settings: ForeignBodySettings) -> float:

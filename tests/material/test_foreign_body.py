@@ -149,6 +149,15 @@ def bent(radius_mm: float, angle_deg: float) -> np.ndarray:
     return course - course.mean(axis=0)
 
 
+@pytest.mark.parametrize("spacing_mm", SLICES[:2], ids=lambda mm: f"{mm[0]:g} mm")
+def test_a_thin_cast_is_foreign_however_it_winds(spacing_mm: tuple[float, float, float]) -> None:
+    for hu, left in ((1800, 0), (600, 1)):
+        scan, _ = put_in(brain(spacing_mm), [Thing.along(bent(14, 160), 0.6, hu)], 0.55)
+        lesions, out = recognised(scan)
+        assert lesions.lesions[0].max_hu < SETTINGS.beyond_calcium_hu
+        assert len(lesions.lesions) - len(out.lesions) == left
+
+
 CALCIFIED = {
     "knotted edge": lambda rng: [rope(bent(50, 45), rng, hu=500, radius_mm=1.2)],
     "glomus": lambda rng: [knots(bent(14, 160), rng, hu=500, radius_mm=1.8, apart_mm=2.2)],

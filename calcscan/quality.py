@@ -54,7 +54,7 @@ def judge_quality(flags: Iterable[Flag]) -> Quality:
     --------
     >>> tilt = Flag(code="gantry_tilt", message="tilted by 18.5 degrees", value=18.5)
     >>> judge_quality([tilt, tilt]).flags
-    (Flag(code='gantry_tilt', message='tilted by 18.5 degrees', value=18.5, limit=None),)
+    (Flag(code='gantry_tilt', message='tilted by 18.5 degrees', value=18.5, limit=None, local=False),)
     >>> judge_quality([tilt, Flag(code="contrast", message="the header names a contrast agent")]).state.value
     'abstain'
     """

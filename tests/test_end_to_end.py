@@ -60,7 +60,7 @@ def test_bilateral_pallida_are_symmetric_and_ask_for_calcium_phosphate_and_pth(r
     assert abs(pair["index"]) < 0.2
     rule = next(r for r in document["guideline"]["recommendations"] if "BG-20" in r["covers"])
     assert all(word in rule["text"].lower() for word in ("calcium", "phosphate", "parathyroid"))
-    assert rule["text"].startswith("Consider")
+    assert rule["text"].startswith("Measure")
     assert rule["source"]["document"]
     assert rule["source"]["section"]
     assert {"fact": "findings.basal_ganglia.present", "value": True, "origin": "image"} in rule["because"]
@@ -153,7 +153,7 @@ def test_where_nothing_is_labelled_there_is_a_report_and_a_context_of_another_pe
     document, said = report(out), " ".join(capsys.readouterr().out.split())
     assert document["lesions"] == []
     assert not any(finding.get("present") is False for finding in document["facts"].get("findings", ()))
-    assert "No calcification of 2000 HU or more was detected." in said
+    assert "No calcification of 2000 HU or more was counted." in said
     assert "Not examined, or only in part: " in said
     assert "facts disagree: age" in said
     assert "facts:age_years" in [conflict["id"] for conflict in document["guideline"]["conflicts"]]

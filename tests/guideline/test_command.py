@@ -39,7 +39,7 @@ def test_text_for_people(facts_file: str, capsys: pytest.CaptureFixture[str]) ->
 
 def test_everything_behind_the_page(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(facts_file, "--all") == 0
-    output = capsys.readouterr().out
+    output = " ".join(capsys.readouterr().out.split())
     assert "What are the implications of basal ganglia calcifications? (Dr.Oracle, 2025-05-20" in output
     assert "answer written by a machine" in output
     assert "SUGGESTED, ALL" in output

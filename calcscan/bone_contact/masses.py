@@ -59,7 +59,8 @@ class _Dense:
     above_base: Mask
     """Where bone does not stand up by itself, but may beside what does."""
     boneless: Mask
-    """Where nobody's bone stands up: the vault, and the midline apart from what the atlas knows of base and sella."""
+    """Where nobody's bone stands up: the vault, and the midline apart from what the atlas knows of base and sella, and
+    above these what lies deeper in the brain than the dorsum sellae reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,6 +150,7 @@ def _dense_points(
     low = (brain_mm >= settings.mass_low_mm) & (down_deg <= settings.mass_low_deg)
     above_base = boneless & (brain_mm >= settings.mass_brain_mm) & (down_deg <= settings.mass_low_deg)
     boneless &= ~lateral | vault | low
+    boneless |= ~lateral & (brain_mm >= settings.mass_sella_mm)
     inside = depth_mm > -settings.mass_edge_mm
     return _Dense(
         kji=kji[inside],

@@ -91,6 +91,7 @@ class BoneContactSettings(Settings, frozen=True, kw_only=True):
     mass_doubt_mm3: float
     mass_low_deg: float
     mass_low_mm: float
+    mass_sella_mm: float
     mass_shelf_mm: float
     mass_beside_mm: float
     mirror_most_mm: float

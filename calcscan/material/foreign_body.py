@@ -29,7 +29,7 @@ from calcscan.material.course import Course, Follower
 from calcscan.material.metal import near_metal
 from calcscan.material.partial_volume import density_of_thin
 from calcscan.material.recognised import Material, Recognised
-from calcscan.material.rows import rows_of_dots
+from calcscan.material.rows import on_its_line, rows_of_dots
 from calcscan.model import Atlas, Flag, Lesion, LesionMap, Registration, Scan, SearchRegion
 
 ShareOf = Callable[[Array], float]
@@ -76,6 +76,9 @@ def foreign_bodies(
         evidence = _beyond_calcium(lesion, lesions, scan, follower, where_it_calcifies, settings)
         if evidence:
             found.setdefault(lesion.id, evidence)
+    for number, evidence in tuple(found.items()):
+        for dot in on_its_line(number, lesions, scan, settings):
+            found.setdefault(dot, evidence)
     materials = {
         number: Material(reason=LeftOutReason.FOREIGN_BODY, evidence=evidence) for number, evidence in found.items()
     }

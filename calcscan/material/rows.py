@@ -69,6 +69,39 @@ def _line(centres: Array) -> Array:
     return np.asarray(middle + at[:, None] * way)
 
 
+def on_its_line(body: int, lesions: LesionMap, scan: Scan, settings: ForeignBodySettings) -> tuple[int, ...]:
+    """The numbers of the dots that continue a straight body, as the last contacts of a lead do of which the others hang
+    together: on its line, no farther on than contacts lie apart, and about as dense."""
+    kji = lesions.voxels_kji(body)
+    world = scan.geometry.to_world(kji)
+    middle = world.mean(axis=0)
+    way = np.linalg.svd(world - middle, full_matrices=False)[2][0]
+    ahead_mm = (world - middle) @ way
+    aside = (world - middle) - ahead_mm[:, None] * way
+    low, high = float(ahead_mm.min()), float(ahead_mm.max())
+    slab_mm = float(scan.slice_reach_mm[kji[:, 0]].max())
+    error_mm = settings.row_height_error * slab_mm * float(np.sqrt(1.0 - (way @ scan.geometry.normal) ** 2))
+    off_mm = float(np.hypot(settings.row_off_line_mm, error_mm))
+    part = ((ahead_mm - low) / settings.row_pitch_least_mm).astype(np.int64)
+    held = np.bincount(part)
+    centres = np.stack([np.bincount(part, aside[:, n]) for n in range(3)], axis=1)[held > 0] / held[held > 0, None]
+    if high - low < settings.very_even_mm or float(np.sqrt((centres**2).sum(axis=1).mean())) > off_mm:
+        return ()
+    least_hu = (1.0 - 2.0 * settings.row_alike) * float(scan.hu[tuple(kji.T)].max())
+    dots = _dots(lesions, scan, settings)
+    from_middle = dots.centres - middle
+    along = from_middle @ way
+    aside_mm = np.linalg.norm(from_middle - along[:, None] * way, axis=1)
+    fit = (aside_mm <= 2.0 * off_mm) & (dots.peaks >= least_hu) & (dots.numbers > 0) & (dots.numbers != body)
+    out: list[int] = []
+    for sign, end in ((1.0, high), (-1.0, -low)):
+        for at, number in sorted(zip(sign * along[fit], dots.numbers[fit].tolist(), strict=True)):
+            if 0.0 <= at - end <= settings.row_pitch_most_mm:
+                out.append(number)
+                end = float(at)
+    return tuple(out)
+
+
 def _dots(lesions: LesionMap, scan: Scan, settings: ForeignBodySettings) -> _Dots:
     rows: list[tuple[int, Array, float, float]] = []
     things = [(n.id, lesions.voxels_kji(n.id)) for n in lesions.lesions]

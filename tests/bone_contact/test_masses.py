@@ -76,6 +76,18 @@ def test_without_a_mass_nothing_of_the_skull_is_one(name: str, slices: int) -> N
     assert inside.mask[tuple(region.masses_kji.T)].all()
 
 
+def test_a_narrow_mass_above_the_sella_is_found_whole() -> None:
+    """It is its own mirror image, and the atlas has bone and sella beneath it: it is told by how deep it reaches."""
+    scan, fit = sample(PALLIDUM), registration(PALLIDUM)
+    world = scan.geometry.to_world(np.moveaxis(np.indices(scan.hu.shape), 0, -1).reshape(-1, 3).astype(float))
+    offset = (world - fit.to_scan(np.array([[0.0, 0.0, -25.0]]))) / np.array([5.0, 10.0, 13.0])
+    inside = (np.linalg.norm(offset, axis=1) <= 1.0).reshape(scan.hu.shape)
+    mass = inside & (scan.hu < 130) & sample_head(PALLIDUM).mask
+    held = np.zeros(mass.shape, dtype=np.bool_)
+    held[tuple(recovered(edited(scan, np.where(mass, 320, scan.hu))).masses_kji.T)] = True
+    assert held[mass].mean() > 0.8
+
+
 def test_a_wide_lens_that_hangs_on_the_vault_is_a_mass() -> None:
     """So wide that the inside of the skull seems to end at it: the other side shows how deep it lies."""
     scan, head = sample(PALLIDUM), sample_head(PALLIDUM)

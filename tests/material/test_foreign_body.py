@@ -17,6 +17,7 @@ from calcscan.knowledge.settings import load
 from calcscan.material import judge_material
 from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.recognised import Recognised
+from calcscan.material.rows import on_its_line
 from calcscan.model import LeftOut, LesionMap, Scan, SearchRegion
 
 SETTINGS = load(ForeignBodySettings)
@@ -84,6 +85,26 @@ def test_a_row_of_contacts_is_foreign(spacing_mm: tuple[float, float, float]) ->
     lesions, out = recognised(scan)
     assert len(lesions.lesions) + len(lesions.left_out) >= 5
     assert kept_mm3(lesions, out) <= 10.0
+
+
+@pytest.mark.parametrize("spacing_mm", SLICES[:2], ids=lambda mm: f"{mm[0]:g} mm")
+@pytest.mark.parametrize(("dots_mm", "aside_mm", "hu", "kept"), [
+    ((-26.0, 10.0, 18.0), 0.0, 1600, 0),
+    ((10.0, 18.0), 4.0, 1600, 2),
+    ((10.0, 18.0), 0.0, 500, 2),
+    ((17.0,), 0.0, 1600, 1),
+])  # fmt: skip
+def test_the_last_contacts_of_a_lead_belong_to_those_that_hang_together(
+    dots_mm: tuple[float, ...], aside_mm: float, hu: int, kept: int, spacing_mm: tuple[float, float, float]
+) -> None:
+    """On its line, as dense, and no farther on than contacts lie apart."""
+    way, aside = np.array([0.6, 0.0, 0.8]), np.array([0.0, aside_mm, 0.0])
+    dots = [Thing.along((at * way + aside)[None], 1.0, hu) for at in dots_mm]
+    scan, _ = put_in(brain(spacing_mm), [Thing.along(line(-20 * way, 4 * way), 0.8, 1600), *dots], 0.55)
+    lesions, _ = recognised(scan)
+    assert len(lesions.lesions) == 1 + len(dots_mm)
+    body = max(lesions.lesions, key=lambda lesion: lesion.volume_mm3).id
+    assert len(dots_mm) - len(on_its_line(body, lesions, scan, SETTINGS)) == kept
 
 
 def test_a_cast_is_foreign() -> None:

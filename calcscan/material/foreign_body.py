@@ -76,9 +76,9 @@ def foreign_bodies(
         evidence = _beyond_calcium(lesion, lesions, scan, follower, where_it_calcifies, settings)
         if evidence:
             found.setdefault(lesion.id, evidence)
-    for number, evidence in tuple(found.items()):
+    for number, figures in tuple(found.items()):
         for dot in on_its_line(number, lesions, scan, settings):
-            found.setdefault(dot, evidence)
+            found.setdefault(dot, figures)
     materials = {
         number: Material(reason=LeftOutReason.FOREIGN_BODY, evidence=evidence) for number, evidence in found.items()
     }

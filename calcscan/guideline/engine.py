@@ -117,7 +117,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
     """What the rules say of a case."""
     truths = ruleset.compiled.run(case.values)
     judged = judge(case, ruleset, truths)
-    needs = ranked_needs(judged, ruleset.compiled, truths)
+    needs = ranked_needs(judged, ruleset.compiled, truths, ruleset.layout.page.asked_from_weight)
     shown = [item for item, root in zip(ruleset.divergences, ruleset.divergence_roots, strict=True) if truths[root]]
     return Guidance(
         ruleset=ruleset.name,
@@ -127,7 +127,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
         rules_left_out=ruleset.left_out,
         page=page(judged, needs, case, ruleset, truths),
         recommendations=tuple(sorted((one.item for one in judged.applied), key=_order)),
-        needs_input=tuple(one.need for one in needs),
+        needs_input=needs.facts,
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),
         not_applicable=judged.excluded,
     )

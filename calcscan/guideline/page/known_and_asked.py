@@ -53,9 +53,7 @@ def _settling(view: View) -> list[str]:
 def _decisive(view: View) -> list[str]:
     """What a person can tell that could turn on something pressing, or give the answer; a fact that implies another is
     not asked beside it."""
-    least = view.size.asked_from_weight
-    weighty = [one.need.fact for one in view.needs if one.weight >= least]
-    worth = [path for path in weighty if path.startswith(_TOLD_BY_A_PERSON)]
+    worth = [path for path in view.needs.decisive if path.startswith(_TOLD_BY_A_PERSON)]
     implied = {first for first, second in view.case.words.implies if second in worth}
     return [path for path in worth if path not in implied]
 

@@ -8,7 +8,7 @@ from calcscan.guideline.facts.case import Case
 from calcscan.guideline.judge import Judgement
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Group, PageLine, State
-from calcscan.guideline.needs import RankedNeed
+from calcscan.guideline.needs import Needs
 from calcscan.guideline.page.answer import answer
 from calcscan.guideline.page.known_and_asked import ask_lines, done_lines, held_back_lines, question_lines
 from calcscan.guideline.page.topics import topic_lines
@@ -19,7 +19,7 @@ _ORDER = {group: place for place, group in enumerate(Group)}
 
 
 def page(
-    judged: Judgement, needs: Sequence[RankedNeed], case: Case, ruleset: Ruleset, truths: Sequence[Truth]
+    judged: Judgement, needs: Needs, case: Case, ruleset: Ruleset, truths: Sequence[Truth]
 ) -> tuple[PageLine, ...]:
     """The lines of the page in order: answer, now, next, done, ask, keep in mind. Where there are too many, the least
     pressing are left out; they stand in the full list."""

@@ -10,7 +10,7 @@ from calcscan.guideline.facts.case import Case
 from calcscan.guideline.judge import Applied, filled
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Group, PageLine, RuleKind
-from calcscan.guideline.needs import RankedNeed
+from calcscan.guideline.needs import Needs
 from calcscan.guideline.rules.layout import PageSize, Topic
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset
@@ -30,7 +30,7 @@ class View:
     suggested: Sequence[Applied]
     done: Sequence[Applied]
     held_back: Sequence[Applied]
-    needs: Sequence[RankedNeed]
+    needs: Needs
 
     @property
     def size(self) -> PageSize:

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from calcscan.bone_contact.mirrored_skull import MirroredSkull
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
-from calcscan.grid.masks import distance_mm, largest_piece
+from calcscan.grid.masks import distance_mm
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
-from calcscan.measurement.mirror import MirrorPlane, fit_mirror_plane
+from calcscan.measurement.mirror import MirrorPlane
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Intracranial, Registration, Scan
 
 Mask = npt.NDArray[np.bool_]
@@ -78,15 +79,13 @@ def detect_masses(
     intracranial: Intracranial,
     registration: Registration,
     atlas: Atlas,
+    mirrored: MirroredSkull,
     settings: BoneContactSettings,
     space: IntracranialSettings,
 ) -> Masses:
     """Every mass that no bone explains, and the pieces that may be one."""
     coarse = intracranial.isotropic_hu
-    skull = largest_piece(coarse.values > space.bone_hu)
-    away_mm = distance_mm(skull, coarse.spacing_mm)
-    to_atlas = registration.scan_to_atlas
-    plane = fit_mirror_plane(skull, away_mm, coarse.affine, to_atlas, settings.mirror_most_mm)
+    skull, away_mm, plane = mirrored.skull, mirrored.away_mm, mirrored.plane
     points = _dense_points(intracranial, skull, registration, plane, atlas, settings)
     slab_mm = float(np.median(scan.slice_reach_mm))
     off_mm = settings.mass_off_mm + settings.mass_off_share * plane.off_mm + space.blur_share * slab_mm

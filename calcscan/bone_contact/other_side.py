@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from calcscan.bone_contact.mirrored_skull import MirroredSkull
 from calcscan.bone_contact.rays import Mask, Numbers
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import distance_mm, largest_piece
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
-from calcscan.measurement.mirror import MirrorPlane, fit_mirror_plane
-from calcscan.model import Intracranial, Registration, Scan
+from calcscan.measurement.mirror import MirrorPlane
+from calcscan.model import Scan
 
 _FAR_MM = 1000.0
 
@@ -61,22 +61,15 @@ class OtherSide:
 
 
 def other_side(
-    scan: Scan,
-    intracranial: Intracranial,
-    registration: Registration,
-    settings: BoneContactSettings,
-    space: IntracranialSettings,
+    scan: Scan, mirrored: MirroredSkull, settings: BoneContactSettings, space: IntracranialSettings
 ) -> OtherSide:
-    """The other side's bone, for a head whose registration was accepted."""
-    coarse = intracranial.isotropic_hu
-    skull = largest_piece(coarse.values > space.bone_hu)
-    away_mm = distance_mm(skull, coarse.spacing_mm)
-    plane = fit_mirror_plane(skull, away_mm, coarse.affine, registration.scan_to_atlas, settings.mirror_most_mm)
+    """The other side's bone."""
+    plane = mirrored.plane
     near_mm = settings.mass_off_mm + space.blur_share * float(np.median(scan.slice_reach_mm))
     return OtherSide(
         plane=plane,
-        away_mm=away_mm,
-        affine=coarse.affine,
+        away_mm=mirrored.away_mm,
+        affine=mirrored.affine,
         off_mm=near_mm + settings.mass_off_share * plane.off_mm,
         near_mm=near_mm,
         midline_mm=settings.mass_midline_mm,

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from calcscan.bone_contact.bone_rises import RefusedRise
 from calcscan.bone_contact.cut_off import cut_off, dense_inside
 from calcscan.bone_contact.masses import Voxels, brain_centre_mm, detect_masses
+from calcscan.bone_contact.mirrored_skull import mirror_skull
 from calcscan.bone_contact.other_side import other_side, unlike_voxels
 from calcscan.bone_contact.rays import RADIUS_MM, Mask, Numbers, directions, from_vertex_deg
 from calcscan.bone_contact.skull_base import with_skull_base_peaks
@@ -63,10 +64,11 @@ def recover_bone_contact(
 
     air = air or load(AirContactSettings)
     mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
-    other = other_side(scan, intracranial, registration, settings, space)
+    mirrored = mirror_skull(intracranial, registration, settings, space)
+    other = other_side(scan, mirrored, settings, space)
     holes_mm = vault_holes_mm(intracranial, other, to_head_axes, settings, space)
     plaques = detect_vault_plaques(scan, intracranial, to_head_axes, holes_mm, settings, space)
-    masses = detect_masses(scan, intracranial, registration, atlas, settings, space)
+    masses = detect_masses(scan, intracranial, registration, atlas, mirrored, settings, space)
     judged = part_bone(scan, _without_hyperostosis(masses.kji, plaques.refused, scan), settings, space)
     plaques_kji, masses_kji = plaques.kji, judged.kji
     refused = (*plaques.refused, *judged.refused)

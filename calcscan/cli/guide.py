@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -48,9 +47,9 @@ def main(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> str:
     from calcscan.guideline import load_facts, recommend
     from calcscan.guideline.explain import explain
-    from calcscan.guideline.export.text import WIDTH, render, render_explanation
+    from calcscan.guideline.export.text import render, render_explanation
 
-    width = max(60, min(shutil.get_terminal_size((WIDTH, 24)).columns, 140))
+    width = terminal.width()
     ruleset = rules.chosen(args)
     facts = load_facts(args.facts)
     try:
@@ -58,14 +57,14 @@ def _answer(args: argparse.Namespace) -> str:
             _warn(args.facts, facts, ruleset)
         if args.explain:
             explanation = explain(args.explain, facts, rulesets=ruleset, lenient=args.lenient)
-            return guide_exports.as_json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
+            return terminal.as_json(explanation.to_dict()) if args.json else render_explanation(explanation, width)
         guidance = recommend(facts, rulesets=ruleset, lenient=args.lenient)
     except FactsError as error:
         raise FactsError(error.what, where=f"{args.facts}: {error.where}", hint=error.hint) from error
     if args.export:
         return guide_exports.exported(args, guidance, facts, ruleset)
     if args.json:
-        return guide_exports.as_json(guidance.to_dict())
+        return terminal.as_json(guidance.to_dict())
     return render(guidance, width, everything=args.all, words=ruleset.vocabulary)
 
 

@@ -4,8 +4,6 @@ problems in rules files."""
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 
 from calcscan.cli import rules, terminal
 
@@ -42,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
         from calcscan.guideline.reference.sources import reference, reference_text
 
         found = reference(args.source, rules.chosen(args))
-        terminal.write_text(_json(found.to_dict()) if args.json else reference_text(found, _width()))
+        terminal.write_text(terminal.as_json(found.to_dict()) if args.json else reference_text(found, terminal.width()))
     else:
         return _facts(args)
     return 0
@@ -58,7 +56,7 @@ def _facts(args: argparse.Namespace) -> int:
     if not any(tables.values()):
         hint = nearest(args.list_facts, terms.vocabulary.kinds, "calcscan guide --facts lists all")
         raise FactsError(f"no fact holds {args.list_facts!r}", where="--facts", hint=hint)
-    terminal.write_text(_json(tables) if args.json else facts_text(tables, _width()))
+    terminal.write_text(terminal.as_json(tables) if args.json else facts_text(tables, terminal.width()))
     return 0
 
 
@@ -68,11 +66,3 @@ def _lint(args: argparse.Namespace) -> int:
     problems = lint([args.lint] if args.lint else args.rules, literature=args.literature)
     terminal.write_text("".join(f"{problem}\n" for problem in problems) or "no problems found\n")
     return 1 if problems else 0
-
-
-def _width() -> int:
-    return max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
-
-
-def _json(plain: object) -> str:
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import rules, terminal
@@ -38,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
     if args.format:
         terminal.write_text(handbook(ruleset, args.format, written))
     else:
-        terminal.write_text(as_json(plan_definitions(ruleset, written)))
+        terminal.write_text(terminal.as_json(plan_definitions(ruleset, written)))
     return 0
 
 
@@ -49,7 +48,7 @@ def exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any]
 
     try:
         if args.export == "cards":
-            return as_json(cards(guidance, facts, subject=args.subject, rules=ruleset))
+            return terminal.as_json(cards(guidance, facts, subject=args.subject, rules=ruleset))
         bundle = fhir(
             guidance,
             facts,
@@ -61,8 +60,4 @@ def exported(args: argparse.Namespace, guidance: Guidance, facts: dict[str, Any]
     except ValueError as error:
         option, _, what = str(error).partition(": ")
         raise FactsError(what, where=f"--{option}") from error
-    return as_json(bundle)
-
-
-def as_json(plain: object) -> str:
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    return terminal.as_json(bundle)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -140,6 +142,16 @@ def write_text(text: str) -> None:
     """To stdout, with a `?` for what its encoding lacks and for control characters."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(shown(text, lines=True).encode(encoding, "replace").decode(encoding))
+
+
+def as_json(plain: object) -> str:
+    """A document for the standard output."""
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def width() -> int:
+    """How wide a text is folded: that of the terminal, within what can be read."""
+    return max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
 
 
 def shown(text: str, *, lines: bool = False) -> str:

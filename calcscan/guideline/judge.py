@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from calcscan.guideline.facts.case import STATED, Case
+from calcscan.guideline.facts.case import ASYMPTOMATIC, STATED, Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, Region, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Because, Caution, NotApplicable, Priority, Recommendation, RuleKind, State
 from calcscan.guideline.rules.conditions import Leaf
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import RuleRoots, Ruleset
-from calcscan.guideline.wording import is_known, known_facts, label, listed, value_in_words
+from calcscan.guideline.wording import is_known, known_facts, label, listed, open_asks, value_in_words
 
 _PATTERN = (".symmetric", ".bilateral")
 _BLOOD = "one density could be blood: that is read first, and what rests on the calcification waits"
-_ASYMPTOMATIC = "symptoms.asymptomatic"
 _UNSETTLED = "it rests on facts that contradict each other, which are settled first"
 _DISPUTED = "facts that contradict each other"
 _QUESTIONED = "a value that can't be right as it is given"
@@ -154,7 +153,7 @@ def disputed_facts(case: Case) -> frozenset[str]:
     facts: set[str] = set()
     for dispute in case.disputes:
         sides = {fact for fact, _, _ in dispute.sides}
-        facts |= {_ASYMPTOMATIC} if _ASYMPTOMATIC in sides else sides
+        facts |= {ASYMPTOMATIC} if ASYMPTOMATIC in sides else sides
     return frozenset(facts)
 
 
@@ -163,8 +162,7 @@ def filled(text: str, rule: Rule, case: Case, sites: frozenset[str]) -> str:
     if "{" not in text:
         return text
     if "{asks}" in text:
-        unknown = [ask[0] for ask in rule.asks if not any(is_known(path, case) for path in ask)]
-        asked = unknown or [ask[0] for ask in rule.asks]
+        asked = open_asks(rule.asks, case) or [ask[0] for ask in rule.asks]
         text = text.replace("{asks}", listed([label(path, case.words) for path in asked]))
     if "{sites}" in text:
         names = [kind.label for site, kind in case.words.sites.items() if site in rule.places & sites]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from calcscan.guideline.facts.case import Case
+from calcscan.guideline.facts.case import ASYMPTOMATIC, Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, Vocabulary, vocabulary
 from calcscan.guideline.model import Because
-
-_ASYMPTOMATIC = "symptoms.asymptomatic"
 
 
 def label(path: str, words: Vocabulary | None = None) -> str:
@@ -63,7 +61,7 @@ def value_in_words(path: str, case: Case) -> str:
         return f"{name} {written} ({level})" if written else f"{name} {level}"
     if section == FINDINGS and isinstance(value, bool | str):
         return _mark(path, value)
-    if path == _ASYMPTOMATIC:
+    if path == ASYMPTOMATIC:
         return "no symptoms" if value else "symptoms"
     if isinstance(value, bool):
         return name if value else f"no {name.removeprefix('a ').removeprefix('an ')}"
@@ -89,6 +87,11 @@ def is_known(path: str, case: Case) -> bool:
     """Whether something was said of a fact, even a laboratory value that could not be judged."""
     section, _, lab = path.partition(".")
     return case.values.get(path) is not None or (section == "labs" and lab in case.labs)
+
+
+def open_asks(asks: Iterable[Sequence[str]], case: Case) -> list[str]:
+    """Of what is asked for, each with others that answer it as well, what nothing is known of."""
+    return [ask[0] for ask in asks if not any(is_known(path, case) for path in ask)]
 
 
 def known_facts(case: Case) -> frozenset[str]:

@@ -11,6 +11,7 @@ from calcscan.guideline.facts.values import Value
 from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 
 STATED, MEASURED, DERIVED = "stated", "image", "derived"
+ASYMPTOMATIC = "symptoms.asymptomatic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

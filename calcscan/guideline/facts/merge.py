@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calcscan.guideline.facts.case import (
+    ASYMPTOMATIC,
     DERIVED,
     MEASURED,
     STATED,
@@ -36,7 +37,6 @@ __all__ = [
     "given_facts",
 ]
 
-_ASYMPTOMATIC = "symptoms.asymptomatic"
 _PERSON = ("age_years", "sex")
 """What shows whose scan and whose facts they are."""
 _AGE_SLACK_YEARS = 1.0
@@ -146,12 +146,12 @@ def _put_symptoms(case: Case) -> None:
     """No symptoms at all means none of them; one symptom means not none."""
     values, kinds = case.values, case.words.kinds
     shown = [path for path in case.words.symptoms if values.get(path) is True]
-    if values.get(_ASYMPTOMATIC) is True:
+    if values.get(ASYMPTOMATIC) is True:
         for path in shown:
             label = kinds[path].label
-            case.dispute(_ASYMPTOMATIC, path, f"No symptoms at all, and {label}: one of the two can't be right.")
+            case.dispute(ASYMPTOMATIC, path, f"No symptoms at all, and {label}: one of the two can't be right.")
         for path in case.words.symptoms:
             if path not in values:
                 case.put(path, False, DERIVED, "no symptoms at all")
-    elif shown and _ASYMPTOMATIC not in values:
-        case.put(_ASYMPTOMATIC, False, DERIVED, f"follows from {kinds[shown[0]].label}")
+    elif shown and ASYMPTOMATIC not in values:
+        case.put(ASYMPTOMATIC, False, DERIVED, f"follows from {kinds[shown[0]].label}")

@@ -9,7 +9,7 @@ from calcscan.guideline.judge import results
 from calcscan.guideline.model import Group, PageLine
 from calcscan.guideline.page.answer import FoundAnswer
 from calcscan.guideline.page.view import View
-from calcscan.guideline.wording import is_known, label, listed, sentence, value_in_words
+from calcscan.guideline.wording import is_known, label, listed, open_asks, sentence, value_in_words
 
 _TOLD_BY_A_PERSON = ("symptoms.", "conditions.", "medications.", "family_history", "age_years", "sex")
 
@@ -32,11 +32,11 @@ def ask_lines(view: View, answer: FoundAnswer) -> list[PageLine]:
         known = any(view.case.values.get(f"{FINDINGS}.{site}.present") is False for site in view.case.sites)
         return [] if known else [view.line(Group.ASK, "Where calcification was found, if it was")]
     asking = [one for one in view.suggested if one.rule.asks_the_person]
-    open_asks = [ask[0] for one in asking for ask in one.rule.asks if not any(is_known(p, view.case) for p in ask)]
+    unknown = open_asks((ask for one in asking for ask in one.rule.asks), view.case)
     decisive = [] if answer.reassures else _decisive(view)
     disorders = [path for path in decisive if path.startswith("conditions.")]
     others = [path for path in decisive if path not in disorders]
-    asked = list(dict.fromkeys([*_settling(view), *others, *open_asks, *disorders]))[: view.size.asked_at_most]
+    asked = list(dict.fromkeys([*_settling(view), *others, *unknown, *disorders]))[: view.size.asked_at_most]
     if not asked:
         return []
     members = [one for one in asking if any(path in asked for ask in one.rule.asks for path in ask)]

@@ -24,7 +24,7 @@ from calcscan.guideline.export.fhir.parts import (
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.vocabulary import LABS
 from calcscan.guideline.model import DISCLAIMER, Group, Guidance, PageLine, Priority, Recommendation, RuleKind, State
-from calcscan.guideline.wording import is_known, reason
+from calcscan.guideline.wording import open_asks, reason
 
 _ORDERED = {
     RuleKind.WORKUP_LABORATORY: "laboratory_procedure",
@@ -172,15 +172,9 @@ def _resource(
 
 def _details(export: Export, case: Case, items: Iterable[Recommendation]) -> list[Resource]:
     """The single tests that are still open, with their codes."""
-    asked = dict.fromkeys(
-        path for item in items for ask in export.asks(item.id) for path in ask[:1] if not _known(ask, case)
-    )
+    asked = dict.fromkeys(open_asks((ask for item in items for ask in export.asks(item.id)), case))
     return [
         concept(export.full_name(path), codes().for_order(path.removeprefix(f"{LABS}.")))
         for path in asked
         if path.startswith(f"{LABS}.") or path == "egfr"
     ]
-
-
-def _known(ask: Sequence[str], case: Case) -> bool:
-    return any(is_known(path, case) for path in ask)

@@ -124,11 +124,37 @@ class StoredGrid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blur:
+    """How a scan blurs what it shows, within its slices and across them, as standard deviations.
+
+    Across the slices everything counts that makes a slice show its neighbourhood: its thickness, the shape of its
+    profile, and what resampling added. A box of thickness t has a standard deviation of t / √12.
+    """
+
+    in_plane_mm: float
+    in_plane_error: float
+    """Standard error of its logarithm."""
+    in_plane_measured: bool
+    across_mm: Array
+    """Of each slice, shape (slices,)."""
+    across_error: float
+    """Standard error of its logarithm."""
+    across_measured: bool
+    why: str = ""
+    """What was measured where, or why it was not."""
+
+    @property
+    def thickness_mm(self) -> Array:
+        """The thickness of a box-shaped slice with the same blur across, shape (slices,)."""
+        return np.asarray(np.sqrt(12.0) * self.across_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
     """A head CT on its own grid.
 
     `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
-    behind each slice. `stored` is set for a scan read from a NIfTI.
+    behind each slice. `stored` is set for a scan read from a NIfTI. `blur` is None until it has been measured.
     """
 
     hu: npt.NDArray[np.int16]
@@ -139,8 +165,9 @@ class Scan:
     flags: tuple[Flag, ...] = ()
     sources: tuple[str, ...] = ()
     stored: StoredGrid | None = None
+    blur: Blur | None = None
     slice_thickness_mm: Array = field(init=False)
-    """What each slice averages over, shape (slices,): the header's, where that can be true."""
+    """What each slice averages over, shape (slices,): as its blur shows, else the header's, where that can be true."""
     slice_reach_mm: Array = field(init=False)
     """How far each slice speaks for, shape (slices,): its thickness, or its share of the gaps beside it if wider."""
 
@@ -148,7 +175,8 @@ class Scan:
         if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:
             raise ValueError(f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}")
         object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
-        thickness_mm = slice_thickness_mm(self.geometry.slab_mm, self.acquisition.slice_thickness_mm)
+        stated_mm = slice_thickness_mm(self.geometry.slab_mm, self.acquisition.slice_thickness_mm)
+        thickness_mm = stated_mm if self.blur is None else self.blur.thickness_mm
         object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
         object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
 

@@ -21,7 +21,7 @@ from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.blur import assumed_psf_mm
+from calcscan.measurement.blur import blur_of
 from calcscan.measurement.patch import cut_patch
 from calcscan.measurement.statistics import plain_measures
 from calcscan.measurement.volume import estimate_volume
@@ -82,7 +82,7 @@ def detect_lesions(
         judged = judge_density(scan, intracranial, surround, found.pieces, thresholds, regions=judged.regions)
     stained = judged.stained if threshold_hu is None else {}
     kept = [n for n in range(len(found.pieces)) if n not in stained]
-    psf_mm = assumed_psf_mm(scan, volume)
+    psf_mm = blur_of(scan, volume).in_plane_mm
     least_hu = min(levels.nominal_hu, levels.found_hu)
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []

@@ -25,6 +25,9 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     bone_clear_mm: float
     psf_soft_mm: float
     psf_sharp_mm: float
+    psf_error: float
+    across_error: float
+    across_error_unknown: float
     soften_mm: float
     smooth_mm: float
     deblur_width: float

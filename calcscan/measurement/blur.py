@@ -1,4 +1,4 @@
-"""The in-plane blur of a scan, assumed from its kernel, for it is not measured; sharp pictures made ordinary ones."""
+"""The blur of a scan, assumed where it has not been measured; sharp pictures made ordinary ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from scipy import ndimage
 
 from calcscan._kernels.threads import in_parts
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.model import Scan
+from calcscan.model import Blur, Scan
 
 
-def assumed_psf_mm(scan: Scan, settings: VolumeSettings) -> float:
-    """Standard deviation of the in-plane blur, mm: less for a sharp kernel."""
+def blur_of(scan: Scan, settings: VolumeSettings) -> Blur:
+    """The blur of a scan: measured, else assumed from its kernel and its slice thickness."""
+    if scan.blur is not None:
+        return scan.blur
     sharp = scan.acquisition.sharp_kernel
-    return settings.psf_sharp_mm if sharp else settings.psf_soft_mm
+    unknown = scan.acquisition.slice_thickness_mm is None
+    return Blur(
+        in_plane_mm=settings.psf_sharp_mm if sharp else settings.psf_soft_mm,
+        in_plane_error=settings.psf_error,
+        in_plane_measured=False,
+        across_mm=scan.slice_thickness_mm / np.sqrt(12.0),
+        across_error=settings.across_error_unknown if unknown else settings.across_error,
+        across_measured=False,
+        why=f"assumed for a {'sharp' if sharp else 'soft'} kernel",
+    )
 
 
 def as_ordinary(scan: Scan, settings: VolumeSettings) -> Scan:

@@ -98,7 +98,9 @@ def detect_lesions(
             counted_hu=levels.counted_hu,
             settings=volume,
         )
-        estimate = estimate_volume(patch, intracranial.noise_hu, psf_mm=psf_mm, least_hu=least_hu, settings=volume)
+        estimate = estimate_volume(
+            patch, intracranial.noise_hu, least_hu=max(least_hu, float(scan.hu[tuple(kji.T)].min())), settings=volume
+        )
         lesion = Lesion(
             id=len(lesions) + 1,
             volume_mm3=estimate.best_mm3,

@@ -30,23 +30,40 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     across_error_unknown: float
     soften_mm: float
     smooth_mm: float
-    deblur_width: float
-    deblur_peak: float
-    deblur_contrast: float
-    core_share: float
-    elongation: float
-    elongation_spread: float
-    model_error: float
-    edge_error: float
     grain_mm: float
+    near_blur: float
+    layer_mm: float
+    profile_box: float
+    coarse_from_mm3: float
+    coarse_pixel_mm: float
+    sharpened_rounds: tuple[int, ...]
+    sharpened_usual: int
+    heights_from_mm: float
+    height_powers: tuple[float, ...]
     contrast_low: float
     contrast_high: float
-    near_full_mm: float
-    full_from: float
-    full_through: float
-    full_depth_mm: float
-    full_reach_mm: float
-    full_faint: float
+    contrast_usual_hu: float
+    contrast_usual_spread: float
+    elongation: float
+    elongation_spread: float
+    seen_least: float
+    blur_tried: float
+    noise_share: float
+    model_error: float
+    model_error_upper: float
+    uneven_better: float
+    uneven_step: float
+    uneven_larger: float
+    uneven_most: float
+    interval_misfit: float
+    interval_beyond: float
+    interval_thin: float
+    unresolved_radius: float
+    resolved_radius: float
+    interval_floor: float
+    interval_contrast: float
+    interval_shape: float
+    interval_shape_across: float
     field_reach_mm: float
     field_low_hu: int
     field_high_hu: int
@@ -55,19 +72,6 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     unsure: Unsure
     rim_most: float
     rim_most_high: float
-    extent_step_mm: float
-    extent_low: float
-    extent_high: float
-    extent_error: float
-    extent_blurrier: float
-    extent_most_mm3: float
-    uneven_width: float
-    uneven_width_sure: float
-    uneven_from: float
-    uneven_sure: float
-    interval_floor: float
-    interval_contrast: float
-    interval_small: float
     interval_noise: float
     background_error_hu: float
     extent_floor: float

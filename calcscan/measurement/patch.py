@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from calcscan.components import Table
 from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.blur import blur_of
 from calcscan.model import Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
@@ -25,8 +26,9 @@ class Patch:
 
     `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
     counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
-    position along the normal, the slab a slice stands for, and the thickness it averages over. `pixel_mm` is the length
-    of a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
+    position along the normal, the slab a slice stands for, and the thickness it averages over; `across_mm` (k,) and
+    `psf_mm` the blur across the slices and within them, with the standard errors of their logarithms. `pixel_mm` is the
+    length of a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
     """
 
     signal: Field
@@ -38,6 +40,10 @@ class Patch:
     at_mm: Field
     slab_mm: Field
     thick_mm: Field
+    across_mm: Field
+    across_error: float
+    psf_mm: float
+    psf_error: float
     pixel_mm: tuple[float, float]
     pixel_mm2: float
 
@@ -62,12 +68,13 @@ def cut_patch(
     Other components and everything outside the intracranial mask are left out, as is the blur of bone; a faint rim
     within that blur is taken for it.
     """
-    geometry = scan.geometry
-    thick_mm = scan.slice_thickness_mm
+    geometry, blur = scan.geometry, blur_of(scan, settings)
+    thick_mm = blur.thickness_mm
+    near_mm = max(float(settings.near_mm), settings.near_blur * blur.in_plane_mm)
     pixel_mm = geometry.spacing_mm[1:]
     between = geometry.spacing_mm[0]
     reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
-    wide_mm = settings.near_mm + settings.shell_mm + settings.bone_clear_mm
+    wide_mm = near_mm + settings.shell_mm + settings.bone_clear_mm
     margin = (reach, *(int(np.ceil(wide_mm / step)) + 1 for step in pixel_mm))
     box = tuple(
         slice(max(int(a) - m, 0), min(int(b) + m, n))
@@ -83,9 +90,9 @@ def cut_patch(
     usable = clear & (components[box] == 0) | lesion
     slices = max(1, round(float(np.median(thick_mm)) / between / 2))
     tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
-    around = within_mm(tall, settings.near_mm, pixel_mm)
+    around = within_mm(tall, near_mm, pixel_mm)
     near = around & usable
-    shell = within_mm(tall, settings.near_mm + settings.shell_mm, pixel_mm) & usable & ~near
+    shell = within_mm(tall, near_mm + settings.shell_mm, pixel_mm) & usable & ~near
     if shell.sum() < settings.shell_voxels:
         shell = usable & ~near
     enough = shell.sum() >= settings.shell_voxels
@@ -102,6 +109,10 @@ def cut_patch(
         at_mm=geometry.positions_mm[box[0]],
         slab_mm=geometry.slab_mm[box[0]],
         thick_mm=thick_mm[box[0]],
+        across_mm=blur.across_mm[box[0]],
+        across_error=blur.across_error,
+        psf_mm=blur.in_plane_mm,
+        psf_error=blur.in_plane_error,
         pixel_mm=(pixel_mm[0], pixel_mm[1]),
         pixel_mm2=geometry.pixel_mm2,
     )

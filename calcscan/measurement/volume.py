@@ -4,9 +4,10 @@ What a blurred or thick-sliced lesion loses at its peak it gains around it, so t
 the scanner did; only the contrast must be found. After the observation that contrast lost to slice thickness follows
 the share of the slab that is filled (Monnin et al. 2017, J Appl Clin Med Phys).
 
-    patch → contrast → volume of an even deposit        (partial_volume)
-                     → volume of one denser in the core (density_gradient)
-                     → best estimate and interval
+    patch → its imaging                                 (imaging)
+          → volume of an even deposit                   (even_deposit)
+          → extents of one denser in the core           (density_gradient)
+          → best estimate and interval
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage, special
 
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.contrast import Contrast, estimate_contrast
 from calcscan.measurement.density_gradient import GradientExtent, fit_density_gradient
-from calcscan.measurement.partial_volume import filled_mm3
+from calcscan.measurement.even_deposit import EvenDeposit, Tolerance, fit_even
+from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Patch
 
 _Z95 = 1.96
+_UPPER = 97
+"""Percentile of a lesion's signal that counts as what it reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +37,7 @@ class Volume:
     high_mm3: float
 
 
-def estimate_volume(
-    lesion: Patch, noise_hu: float | None, *, psf_mm: float, least_hu: float, settings: VolumeSettings
-) -> Volume:
+def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, settings: VolumeSettings) -> Volume:
     """The volume of the lesion of a patch.
 
     Parameters
@@ -44,28 +46,46 @@ def estimate_volume(
         Cut out by `calcscan.measurement.patch.cut_patch`.
     noise_hu
         Standard deviation of the noise; unknown counts as none.
-    psf_mm
-        In-plane blur of the scan, standard deviation.
     least_hu
-        The faintest that calcification can be: the threshold that finds it.
+        The faintest that the calcification can be: the threshold that finds it, or more in a dense surround.
     """
     noise_hu = noise_hu or 0.0
-    contrast = estimate_contrast(lesion, noise_hu, psf_mm, settings)
-    if contrast is None:
-        return _as_counted(lesion, settings)
-    least_contrast_hu = least_hu - lesion.background_hu
-    even_mm3 = filled_mm3(lesion, max(contrast.hu, least_contrast_hu), settings)
     signal = lesion.sum_mm3(lesion.signal)
-    beside_bone = lesion.clear_share < settings.clear_share
-    if signal <= 0 or even_mm3 <= 0 or (beside_bone and even_mm3 > lesion.sum_mm3(lesion.counted)):
+    upper_hu = float(np.percentile(lesion.signal[lesion.lesion], _UPPER)) if lesion.lesion.any() else 0.0
+    if signal <= 0 or upper_hu <= 0:
         return _as_counted(lesion, settings)
-    rim_mm3 = lesion.sum_mm3(lesion.lesion)
+    imaging = Imaging.of(lesion, settings)
+    sharp = imaging.sharpened(settings.sharpened_rounds)
+    if float(np.median(lesion.thick_mm)) > settings.heights_from_mm:
+        usual = settings.sharpened_rounds[settings.sharpened_usual]
+        sharp += [one for power in settings.height_powers for one in imaging.sharpened([usual], power=power)]
+    tolerance = _tolerance(imaging, lesion, noise_hu, upper_hu, settings)
+    least = max(least_hu - lesion.background_hu, 1.0)
+    even = fit_even(imaging, sharp, signal, upper_hu, least, tolerance, settings)
+    if even is None:
+        return _as_counted(lesion, settings)
+    beside_bone = lesion.clear_share < settings.clear_share
+    if beside_bone and np.exp(even.log_mm3) > lesion.sum_mm3(lesion.counted):
+        return _as_counted(lesion, settings)
     gradient = None
-    if not beside_bone and rim_mm3 <= settings.extent_most_mm3:
-        gradient = fit_density_gradient(lesion, psf_mm, least_contrast_hu, settings)
-    even_error = _even_error(lesion, contrast, signal, noise_hu, psf_mm, settings)
-    dense_core = _dense_core(gradient, contrast, psf_mm, settings)
-    return _combined(even_mm3, even_error, rim_mm3, gradient, dense_core, settings)
+    if not beside_bone:
+        gradient = fit_density_gradient(imaging, sharp[settings.sharpened_usual], even, least, tolerance)
+    even_error = _even_error(lesion, even, signal, noise_hu, settings)
+    return _combined(lesion, even, even_error, _Core.of(gradient, even, settings), settings)
+
+
+def _tolerance(
+    imaging: Imaging, lesion: Patch, noise_hu: float, upper_hu: float, settings: VolumeSettings
+) -> Tolerance:
+    """Noise, and a share of the signal nearby: no deposit is just as it is drawn."""
+    nearby = np.maximum(ndimage.maximum_filter(imaging.soft, size=(1, 3, 3))[imaging.near], 0.0)
+    error = np.sqrt(
+        (settings.noise_share * noise_hu) ** 2
+        + (settings.model_error * nearby) ** 2
+        + (settings.model_error_upper * upper_hu) ** 2
+    )
+    overlap = max(1.0, float(np.median(lesion.thick_mm) / np.median(lesion.slab_mm)))
+    return Tolerance(error_hu=error, alike=max(1.0, settings.grain_mm**2 / imaging.pixel_mm2) * overlap)
 
 
 def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
@@ -75,51 +95,68 @@ def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
     return Volume(best_mm3=counted_mm3, low_mm3=unsure.low * counted_mm3, high_mm3=unsure.high * rim_mm3)
 
 
-def _even_error(
-    lesion: Patch, contrast: Contrast, signal: float, noise_hu: float, psf_mm: float, settings: VolumeSettings
-) -> float:
-    """Standard error of the logarithm of an even deposit's volume: contrast, background, noise, smallness, and a
-    floor."""
+def _even_error(lesion: Patch, even: EvenDeposit, signal: float, noise_hu: float, settings: VolumeSettings) -> float:
+    """Standard error of the logarithm of an even deposit's volume: contrast, blur and shape, a poor fit, background,
+    noise, and a floor."""
     near_mm3 = lesion.sum_mm3(lesion.near)
     grain = max(1.0, settings.grain_mm**2 / lesion.pixel_mm2)
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     parts = (
         settings.interval_floor,
-        settings.interval_contrast * contrast.spread,
-        settings.interval_small * (psf_mm / contrast.narrow_mm) ** 2,
+        settings.interval_contrast * even.spread,
+        even.log_per_in_plane * np.hypot(lesion.psf_error, settings.interval_shape),
+        even.log_per_across * np.hypot(lesion.across_error, settings.interval_shape_across),
+        settings.interval_misfit * np.log(1.0 / even.tempering),
         settings.background_error_hu * near_mm3 / signal,
         settings.interval_noise * noise / signal,
     )
     return float(np.sqrt(sum(part**2 for part in parts)))
 
 
-def _dense_core(gradient: GradientExtent | None, contrast: Contrast, psf_mm: float, settings: VolumeSettings) -> float:
-    """How certain it is that the lesion is denser in the middle, 0 to 1."""
-    if gradient is None:
-        return 0.0
-    sure = np.interp(gradient.misfit, [settings.uneven_from, settings.uneven_sure], [0.0, 1.0])
-    widths = [settings.uneven_width, settings.uneven_width_sure]
-    resolved = np.interp(contrast.narrow_mm / psf_mm, widths, [0.0, 1.0])
-    return float(sure * resolved)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """How much larger (logarithm) a deposit denser in the middle would be, at most `most`, and how certain it is to be
+    one, 0 to 1."""
+
+    certain: float = 0.0
+    larger: float = 0.0
+    most: float = 0.0
+    spread: float = 0.0
+
+    @classmethod
+    def of(cls, gradient: GradientExtent | None, even: EvenDeposit, settings: VolumeSettings) -> _Core:
+        if gradient is None:
+            return cls()
+        better = gradient.likelihood - even.likelihood
+        larger = gradient.log_mm3 - even.log_mm3
+        is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
+        return cls(
+            certain=float(is_larger * special.expit((better - settings.uneven_better) / settings.uneven_step)),
+            larger=max(0.0, larger),
+            most=max(0.0, larger + settings.uneven_most * gradient.spread),
+            spread=gradient.spread,
+        )
 
 
-def _combined(
-    even_mm3: float,
-    even_error: float,
-    rim_mm3: float,
-    gradient: GradientExtent | None,
-    dense_core: float,
-    settings: VolumeSettings,
-) -> Volume:
+def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, settings: VolumeSettings) -> Volume:
     """The estimates of an even deposit and of one with a dense core, weighted by how certain the core is."""
-    larger = max(0.0, float(np.log((gradient.volume_mm3 if gradient else rim_mm3) / even_mm3)))
-    best_mm3 = even_mm3 * float(np.exp(dense_core * larger))
-    error = _Z95 * np.sqrt(
-        ((1 - dense_core) * even_error) ** 2
-        + dense_core**2 * ((gradient.spread if gradient else 0.0) ** 2 + settings.extent_floor**2)
-        + dense_core * (1 - dense_core) * larger**2
+    rim_mm3, core_mm3 = lesion.sum_mm3(lesion.lesion), float(np.exp(even.log_mm3 + core.certain * core.larger))
+    even_part = 1.0 - core.certain
+    error = np.sqrt(
+        (even_part * even_error) ** 2
+        + core.certain**2 * (core.spread**2 + settings.extent_floor**2)
+        + core.certain * even_part * core.larger**2
     )
-    hidden = settings.interval_hidden * (1 - dense_core) * larger
-    best_mm3 = min(best_mm3, settings.rim_most * rim_mm3)
-    high_mm3 = min(best_mm3 * float(np.exp(np.hypot(error, hidden))), settings.rim_most_high * rim_mm3)
-    return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-error)), high_mm3=max(best_mm3, high_mm3))
+    hidden = even_part * settings.interval_hidden * core.most + core.certain * settings.interval_beyond * core.larger
+    best_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
+    low_error = np.hypot(_Z95 * error, settings.interval_thin * _unresolved(best_mm3, lesion, settings))
+    high_mm3 = min(best_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden))), settings.rim_most_high * rim_mm3)
+    return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-low_error)), high_mm3=max(best_mm3, high_mm3))
+
+
+def _unresolved(volume_mm3: float, lesion: Patch, settings: VolumeSettings) -> float:
+    """How little the slices show of a deposit's height, 0 to 1: a thin one lying flat, hollow or in pieces looks like
+    a solid one there."""
+    across_mm = max(float(np.median(lesion.across_mm)), float(np.median(lesion.slab_mm)) / np.sqrt(12.0))
+    radius_mm = (3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0)
+    return float(np.interp(radius_mm / across_mm, [settings.unresolved_radius, settings.resolved_radius], [1.0, 0.0]))

@@ -4,7 +4,7 @@ blurred within it, noisy. Positions in LPS mm; the piece of brain is centred on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Geometry
 from calcscan.grid.isotropic import resample_isotropic
-from calcscan.model import AIR_HU, Acquisition, Intracranial, Scan
+from calcscan.model import AIR_HU, Acquisition, Blur, Intracranial, Scan
 
 BRAIN_HU = 34.0
 _SPLIT = (8, 4, 4)
@@ -105,6 +105,20 @@ def phantom(
         acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=thickness_mm, sharp_kernel=sharp_kernel),
     )
     return scan, head_of(scan, noise_hu, inside)
+
+
+def measured_blur(scan: Scan, psf_mm: float, *, across_mm: float | None = None, error: float = 0.05) -> Scan:
+    """The scan with its blur known; across the slices that of its thickness, if nothing else is given."""
+    across = scan.slice_thickness_mm / np.sqrt(12.0) if across_mm is None else np.full(scan.hu.shape[0], across_mm)
+    blur = Blur(
+        in_plane_mm=psf_mm,
+        in_plane_error=error,
+        in_plane_measured=True,
+        across_mm=across,
+        across_error=error,
+        across_measured=True,
+    )
+    return replace(scan, blur=blur)
 
 
 def head_of(

@@ -1,0 +1,143 @@
+"""The volume of a deposit of one density.
+
+Its signal adds up to volume times contrast, however it is blurred; so every contrast says how large the deposit is.
+Drawn with the extent of that volume and imaged as the scanner does, which contrast gives what was measured? Extents of
+several sharpnesses are tried with each, for the shape is not known better than the blur allows. Where a deposit hides
+within one or two slices every contrast fits; there its height is weighed by its width: calcifications are about as high
+as they are wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+
+from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.extents import Extents, elongation
+from calcscan.measurement.imaging import Imaging
+from calcscan.measurement.patch import Field
+
+_TRIED = 22
+_FINER = 12
+"""Points between two contrasts that were tried, at which the score is interpolated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far imaged and measured may be apart: standard deviation (voxels of `near`,), and how many of them err
+    alike."""
+
+    error_hu: Field
+    alike: float
+
+    @property
+    def independent(self) -> float:
+        """How many of the voxels err each on its own."""
+        return len(self.error_hu) / self.alike
+
+    def log_likelihood(self, misfit_hu: Field) -> float:
+        return -0.5 * float(((misfit_hu / self.error_hu) ** 2).sum()) / self.alike
+
+    def tempering(self, likelihood: float) -> float:
+        """What differences of likelihood count where even the best fit is worse than the tolerance: errors are then
+        larger than was thought."""
+        return min(1.0, 0.5 * self.independent / max(-likelihood, 1e-9))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvenDeposit:
+    """`log_mm3` is the mean logarithm of the volume, `spread` its standard deviation over what fits; `likelihood` the
+    highest logarithm of one, and `tempering` what differences of it count. `log_per_in_plane` and `log_per_across` are
+    how much the volume changes with the logarithm of the blur."""
+
+    log_mm3: float
+    spread: float
+    likelihood: float
+    tempering: float
+    log_per_in_plane: float
+    log_per_across: float
+
+
+def fit_even(
+    imaging: Imaging,
+    sharp: Sequence[Field],
+    signal_hu_mm3: float,
+    upper_hu: float,
+    least_hu: float,
+    tolerance: Tolerance,
+    settings: VolumeSettings,
+) -> EvenDeposit | None:
+    """The volume that explains a patch best, with no substance fainter than `least_hu` above background; None if none
+    can be tried. `upper_hu` is what the lesion itself reaches, `sharp` its signal sharpened in several ways."""
+    faintest = max(settings.contrast_low * upper_hu, least_hu)
+    contrasts = np.geomspace(faintest, max(settings.contrast_high * upper_hu, 2.5 * least_hu), _TRIED)
+    fits = [_fits(Extents.of(one, imaging), contrasts, signal_hu_mm3, tolerance, settings) for one in sharp]
+    if not any(len(fit) for fit in fits):
+        return None
+    likelihood = max(float(fit[:, 3].max()) for fit in fits if len(fit))
+    tempering = tolerance.tempering(likelihood)
+    mean, spread = _moments(fits, tempering)
+    usual = fits[settings.sharpened_usual]
+    extents = Extents.of(sharp[settings.sharpened_usual], imaging)
+    changes = []
+    for more in ({"in_plane": settings.blur_tried}, {"across": settings.blur_tried}):
+        other = Extents(rank=extents.rank, imaging=imaging.wider(**more))
+        there = _fits(other, contrasts, signal_hu_mm3, tolerance, settings)
+        change = _moments([there], tempering)[0] - _moments([usual], tempering)[0] if len(usual) and len(there) else 0.0
+        changes.append(change / float(np.log(settings.blur_tried)))
+    return EvenDeposit(
+        log_mm3=mean,
+        spread=spread,
+        likelihood=likelihood,
+        tempering=tempering,
+        log_per_in_plane=changes[0],
+        log_per_across=changes[1],
+    )
+
+
+def _fits(
+    extents: Extents, contrasts: Field, signal_hu_mm3: float, tolerance: Tolerance, settings: VolumeSettings
+) -> Field:
+    """Of each contrast its logarithm, that of the volume, that of what speaks for it beforehand, and how likely the
+    image is, logarithm: (contrasts, 4), without those that can't be drawn.
+
+    The volume is what gives the measured sum of signal, not more than the slices saw of it: what fell into gaps or
+    beyond the patch is known from the contrast before.
+    """
+    imaging = extents.imaging
+    measured, seen_share, out = imaging.soft[imaging.near], 1.0, []
+    for contrast in contrasts:
+        volume_mm3 = signal_hu_mm3 / contrast / seen_share
+        filled = extents.of_volume(volume_mm3)
+        if filled is None:
+            continue
+        shown = np.where(imaging.near, imaging.imaged(filled), 0.0)
+        seen_mm3 = float(shown.sum(axis=(1, 2)) @ imaging.slab_mm) * imaging.pixel_mm2
+        seen_share = float(np.clip(seen_mm3 / volume_mm3, settings.seen_least, 1.0 / settings.seen_least))
+        likelihood = tolerance.log_likelihood(measured - contrast * shown[imaging.near])
+        odd = (elongation(filled, imaging) - settings.elongation) / settings.elongation_spread
+        dense = max(0.0, float(np.log(contrast / settings.contrast_usual_hu))) / settings.contrast_usual_spread
+        out.append((np.log(contrast), np.log(volume_mm3), -0.5 * odd**2 - 0.5 * dense**2, likelihood))
+    return np.array(out).reshape(-1, 4)
+
+
+def _moments(fits: Sequence[Field], tempering: float) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithm of the volume over all that fits, each by its likelihood."""
+    log_mm3, score = np.concatenate([_finer(fit, tempering) for fit in fits if len(fit)]).T
+    weight = np.exp(score - score.max())
+    weight /= weight.sum()
+    mean = float(weight @ log_mm3)
+    return mean, float(np.sqrt(weight @ (log_mm3 - mean) ** 2))
+
+
+def _finer(fit: Field, tempering: float) -> Field:
+    """Logarithm of the volume and score, interpolated between the contrasts tried: (points, 2)."""
+    log_contrast, log_mm3, prior, likelihood = fit.T
+    values = np.stack([log_mm3, prior + tempering * likelihood], axis=1)
+    if len(fit) < 4:
+        return values
+    at = np.linspace(log_contrast[0], log_contrast[-1], _FINER * (len(fit) - 1) + 1)
+    return np.asarray(make_interp_spline(log_contrast, values, k=3)(at))

@@ -1,8 +1,8 @@
 """The whole job: the stages in order.
 
 analyse    read → examine → judge → summarise → advise
-examine    segment → register → recover → inspect → search       (the stages that look at the image; a sharp one
-           is made an ordinary one first)
+examine    segment → blur → register → recover → inspect → search       (the stages that look at the image; a sharp
+           one is made an ordinary one first)
 search     detect → material → locate
 """
 
@@ -15,7 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from calcscan.atlas import load_atlas
+from calcscan.blur import measure_blur
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
@@ -26,6 +29,7 @@ from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.arteries import ArterySettings
+from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.foreign_body import ForeignBodySettings
@@ -39,8 +43,8 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
-from calcscan.measurement.blur import as_ordinary
-from calcscan.model import Atlas, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
+from calcscan.measurement.blur import as_ordinary, blur_of
+from calcscan.model import Atlas, Blur, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
@@ -55,6 +59,7 @@ class StageSettings:
 
     reading: ReadingSettings
     intracranial: IntracranialSettings
+    blur: BlurSettings
     registration: RegistrationSettings
     bone_contact: BoneContactSettings
     air_contact: AirContactSettings
@@ -72,6 +77,7 @@ class StageSettings:
         return cls(
             reading=load(ReadingSettings),
             intracranial=load(IntracranialSettings),
+            blur=load(BlurSettings),
             registration=load(RegistrationSettings),
             bone_contact=load(BoneContactSettings),
             air_contact=load(AirContactSettings),
@@ -164,6 +170,8 @@ class Examination:
     intracranial: SearchRegion
     registration: Registration
     lesions: LocatedLesionMap
+    blur: Blur
+    """Of the picture that was searched."""
     inspection_flags: tuple[Flag, ...] = ()
     """What the picture as a whole shows."""
 
@@ -202,6 +210,8 @@ def examine(
     settings, stage = settings or StageSettings.load(), stage or Stages()
     with stage("segment"):
         scan, intracranial, sharp = segment_as_ordinary(scan, settings)
+    with stage("blur"):
+        scan, intracranial, resampled = blur_known(scan, intracranial, settings)
     with stage("register"):
         registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
@@ -216,7 +226,7 @@ def examine(
         )
     with stage("inspect"):
         seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection, arteries=settings.arteries)
-        flags = (*sharp, *seen)
+        flags = (*sharp, *resampled, *seen)
         if any(flag.code == FlagCode.MOTION for flag in flags):
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.METAL for flag in flags):
@@ -231,7 +241,13 @@ def examine(
         settings=settings,
         stage=stage,
     )
-    return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
+    return Examination(
+        intracranial=region,
+        registration=registration,
+        lesions=lesions,
+        blur=blur_of(scan, settings.blur),
+        inspection_flags=flags,
+    )
 
 
 def segment_as_ordinary(scan: Scan, settings: StageSettings) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
@@ -243,6 +259,20 @@ def segment_as_ordinary(scan: Scan, settings: StageSettings) -> tuple[Scan, Intr
     if ordinary is not scan:
         intracranial = segment_intracranial(ordinary, settings=settings.intracranial)
     return ordinary, intracranial, sharp
+
+
+def blur_known(
+    scan: Scan, intracranial: Intracranial, settings: StageSettings
+) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
+    """The scan with its blur measured, unless that is known, the inside of its skull, and the flag of a copy whose
+    slices are thicker than they seem: there the skull is segmented anew."""
+    if scan.blur is not None:
+        return scan, intracranial, ()
+    measured = measure_blur(scan, intracranial, settings=settings.blur)
+    scan = replace(scan, blur=measured.blur)
+    if measured.flags:
+        intracranial = segment_intracranial(scan, settings=settings.intracranial)
+    return scan, intracranial, measured.flags
 
 
 def search(
@@ -355,9 +385,30 @@ def _analysed(
         quality=quality,
         facts=merged_facts(stated, measured, words=ruleset.vocabulary),
         guidance=guidance,
-        settings={"threshold_asked_hu": threshold_hu, **(examination.lesions.settings if examination else {})},
+        settings={
+            "threshold_asked_hu": threshold_hu,
+            **(dict(examination.lesions.settings) if examination else {}),
+            **(_blur_settings(examination.blur) if examination else {}),
+        },
         timings_s=stage.timings_s,
     )
+
+
+def _blur_settings(blur: Blur) -> dict[str, object]:
+    """How blurred the picture is that was searched, for the report."""
+    thickness_mm = [round(float(part), 2) for part in np.percentile(blur.thickness_mm, [50, 0, 100])]
+    return {
+        "blur_in_plane_mm": round(blur.in_plane_mm, 3),
+        "blur_in_plane_error": round(blur.in_plane_error, 3),
+        "blur_in_plane_measured": blur.in_plane_measured,
+        "blur_across_mm": round(float(np.median(blur.across_mm)), 3),
+        "blur_across_error": round(blur.across_error, 3),
+        "blur_across_measured": blur.across_measured,
+        "effective_thickness_mm": thickness_mm[0],
+        "effective_thickness_least_mm": thickness_mm[1],
+        "effective_thickness_most_mm": thickness_mm[2],
+        "blur_why": blur.why,
+    }
 
 
 @dataclass(slots=True)

@@ -13,9 +13,13 @@ import pytest
 from support.results import make_atlas, make_result
 
 from calcscan import pipeline
+from calcscan.blur import MeasuredBlur
 from calcscan.errors import FactsError, NoCTError, RefusedError, RulesetError
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.export.text import page_block
+from calcscan.knowledge.blur import BlurSettings
+from calcscan.knowledge.settings import load
+from calcscan.measurement.blur import assumed_blur
 from calcscan.model import Flag
 from calcscan.report import write_report
 from calcscan.report.build import build_report
@@ -30,6 +34,7 @@ def stages(monkeypatch):
         "read_scan": good.scan,
         "load_atlas": make_atlas(),
         "segment_intracranial": good.intracranial,
+        "measure_blur": MeasuredBlur(blur=assumed_blur(good.scan, load(BlurSettings))),
         "recover_bone_contact": good.intracranial,
         "inspect_scan": (),
         "detect_lesions": good.lesions,
@@ -64,6 +69,7 @@ def test_the_stages_run_in_order_and_are_timed(stages):
     assert seen == [
         "read",
         "segment",
+        "blur",
         "register",
         "recover",
         "inspect",
@@ -76,7 +82,8 @@ def test_the_stages_run_in_order_and_are_timed(stages):
     assert list(result.timings_s) == seen
     names = [name for name, _, _ in stages[1]]
     assert names == [
-        "read_scan", "load_atlas", "segment_intracranial", "register_atlas", "recover_bone_contact", "inspect_scan",
+        "read_scan", "load_atlas", "segment_intracranial", "measure_blur", "register_atlas", "recover_bone_contact",
+        "inspect_scan",
         "detect_lesions", "judge_material", "locate_lesions", "summarise_lesions", "image_facts",
     ]  # fmt: skip
     assert result.quality.state == "ok"

@@ -82,7 +82,7 @@ def detect_lesions(
         judged = judge_density(scan, intracranial, surround, found.pieces, thresholds, regions=judged.regions)
     stained = judged.stained if threshold_hu is None else {}
     kept = [n for n in range(len(found.pieces)) if n not in stained]
-    psf_mm = blur_of(scan, volume).in_plane_mm
+    psf_mm = blur_of(scan).in_plane_mm
     least_hu = min(levels.nominal_hu, levels.found_hu)
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []

@@ -46,28 +46,6 @@ class VerificationSettings(Settings, frozen=True, kw_only=True):
     tissue_low_hu: int
     tissue_high_hu: int
     tissue_median_weight: float
-    psf_soft_mm: float
-    psf_sharp_mm: float
-    overshoot_sharp: float
-    edge_slices: int
-    edges_per_slice: int
-    edge_smooth_mm: float
-    edge_hu: int
-    edge_near_hu: int
-    edge_gradient_hu_mm: float
-    max_slant_mm: float
-    profile_mm: float
-    air_mm: float
-    air_hu: int
-    skin_low_hu: int
-    skin_high_hu: int
-    fit_mm: float
-    max_misfit: float
-    min_profiles: int
-    min_psf_mm: float
-    min_psf_pixels: float
-    max_psf_mm: float
-    max_spread: float
     border_mm: float
     bone_distance_mm: float
     surface_distance_mm: float

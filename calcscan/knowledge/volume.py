@@ -23,11 +23,6 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     shell_mm: float
     shell_voxels: int
     bone_clear_mm: float
-    psf_soft_mm: float
-    psf_sharp_mm: float
-    psf_error: float
-    across_error: float
-    across_error_unknown: float
     soften_mm: float
     smooth_mm: float
     grain_mm: float

@@ -8,22 +8,28 @@ import numpy as np
 from scipy import ndimage
 
 from calcscan._kernels.threads import in_parts
+from calcscan.grid.slice_thickness import slice_thickness_mm
+from calcscan.knowledge.blur import BlurSettings
+from calcscan.knowledge.settings import load
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.model import Blur, Scan
 
 
-def blur_of(scan: Scan, settings: VolumeSettings) -> Blur:
+def blur_of(scan: Scan, settings: BlurSettings | None = None) -> Blur:
     """The blur of a scan: measured, else assumed from its kernel and its slice thickness."""
-    if scan.blur is not None:
-        return scan.blur
-    sharp = scan.acquisition.sharp_kernel
-    unknown = scan.acquisition.slice_thickness_mm is None
+    return scan.blur if scan.blur is not None else assumed_blur(scan, settings or load(BlurSettings))
+
+
+def assumed_blur(scan: Scan, settings: BlurSettings) -> Blur:
+    """What the header lets expect: its kernel for the blur within the slices, the thickness for that across."""
+    sharp, stated_mm = scan.acquisition.sharp_kernel, scan.acquisition.slice_thickness_mm
+    thickness_mm = slice_thickness_mm(scan.geometry.slab_mm, stated_mm)
     return Blur(
         in_plane_mm=settings.psf_sharp_mm if sharp else settings.psf_soft_mm,
         in_plane_error=settings.psf_error,
         in_plane_measured=False,
-        across_mm=scan.slice_thickness_mm / np.sqrt(12.0),
-        across_error=settings.across_error_unknown if unknown else settings.across_error,
+        across_mm=thickness_mm / np.sqrt(12.0),
+        across_error=settings.across_error_unknown if stated_mm is None else settings.across_error,
         across_measured=False,
         why=f"assumed for a {'sharp' if sharp else 'soft'} kernel",
     )
@@ -47,4 +53,7 @@ def as_ordinary(scan: Scan, settings: VolumeSettings) -> Scan:
         hu[first:last] = np.rint(np.asarray(ndimage.gaussian_filter(part, (0.0, *sigma), mode="nearest")))
 
     in_parts(len(hu), smooth)
-    return replace(scan, hu=hu, acquisition=replace(scan.acquisition, sharp_kernel=False))
+    blur = scan.blur
+    if blur is not None:
+        blur = replace(blur, in_plane_mm=float(np.hypot(blur.in_plane_mm, settings.soften_mm)))
+    return replace(scan, hu=hu, acquisition=replace(scan.acquisition, sharp_kernel=False), blur=blur)

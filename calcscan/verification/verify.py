@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from calcscan.blur import measure_blur
 from calcscan.detection import detect_lesions
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.verification import VerificationSettings
@@ -15,7 +17,7 @@ from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Result, Scan
 from calcscan.pipeline import StageSettings, analyse, analyse_scan, marked_sharp
 from calcscan.quality import FlagCode, severity
-from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.blur import Blur
 from calcscan.verification.candidate_sites import SitePlace, find_room, site_places
 from calcscan.verification.model import Verification
 from calcscan.verification.picture import all_in_one
@@ -76,7 +78,8 @@ def verify_scan(
     requested = settings.size_count if deposits is None else deposits
     sharp = any(flag.code == FlagCode.SHARP_KERNEL for flag in result.quality.flags)
     scan = marked_sharp(result.scan) if sharp else result.scan
-    blur = find_blur(scan, settings=settings)
+    measured = measure_blur(scan, result.intracranial, settings=stages.blur)
+    scan, blur = replace(scan, blur=measured.blur), Blur.of(measured)
     taken_s = {"baseline": time.perf_counter() - begin}
     why_not = _unsound(result)
     if why_not or result.intracranial is None or result.lesions is None or result.registration is None:

@@ -12,7 +12,7 @@ from calcscan.grid.geometry import Geometry
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Acquisition, Scan
-from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.blur import Blur
 from calcscan.verification.deposits import SHAPES, make_deposit
 from calcscan.verification.inserted import filled_share, insert
 
@@ -129,59 +129,7 @@ def test_one_stated_thickness_is_ignored_where_spacing_varies():
     assert set(brain(stack((1.0, 0.5, 0.5)), 25.0).slice_thickness_mm) == {1.0}
 
 
-def cylinder(psf_mm: float, *, overshoot: float = 0.0, noise_hu: float = 8.0, seed: int = 1) -> Scan:
-    """Skin of 1.8 mm over fat over bone, upright in air, as a scanner with this blur shows it."""
-    from scipy import ndimage
-
-    parts, pixel_mm = 5, 0.5
-    axis = (np.arange(200 * parts) - 100 * parts + 0.5) * pixel_mm / parts
-    x, y = np.meshgrid(axis, axis)
-    depth_mm = 42.0 - np.hypot(x, y * 0.9) - 0.5 * np.sin(5 * np.arctan2(y, x))
-    fine = np.select([depth_mm > 6.0, depth_mm > 1.8, depth_mm > 0.0], [900.0, -90.0, 45.0], -1000.0)
-    soft, wide = (ndimage.gaussian_filter(fine, s * psf_mm * parts / pixel_mm) for s in (1, 2))
-    seen = ((1 + overshoot) * soft - overshoot * wide)[parts // 2 :: parts, parts // 2 :: parts]
-    white = np.random.default_rng(seed).standard_normal((6, *seen.shape))
-    grain = ndimage.gaussian_filter(white, (0, 0.8, 0.8))
-    hu = np.clip(seen + grain / grain.std() * noise_hu, -1024, 3071)
-    return Scan(
-        hu=np.rint(hu).astype(np.int16),
-        geometry=Geometry.regular(shape=hu.shape, spacing_mm=(2.0, pixel_mm, pixel_mm)),
-        acquisition=Acquisition(sharp_kernel=overshoot > 0),
-    )
-
-
-@pytest.mark.parametrize("psf_mm", [0.35, 0.5, 0.8])
-def test_the_blur_is_measured_at_the_edge_of_the_skin(psf_mm):
-    blur = find_blur(cylinder(psf_mm))
-    assert blur.measured
-    assert blur.psf_mm == pytest.approx(psf_mm, rel=0.1)
-
-
-def test_the_blur_of_a_sharp_kernel_is_measured_with_its_overshoot():
-    blur = find_blur(cylinder(0.35, overshoot=0.25, noise_hu=20.0))
-    assert blur.measured
-    assert blur.overshoot > 0
-    assert blur.psf_mm == pytest.approx(0.35, rel=0.15)
-
-
-def test_where_air_was_masked_out_the_blur_is_assumed_and_says_so():
-    scan = cylinder(0.5)
-    masked = Scan(hu=np.where(scan.hu < -500, -1024, scan.hu).astype(np.int16), geometry=scan.geometry)
-    blur = find_blur(masked)
-    assert not blur.measured
-    assert blur.why.startswith("assumed for a soft kernel")
-    assert not find_blur(brain(stack())).measured
-
-
-def test_an_assumed_blur_says_which_limit_the_measured_one_failed():
-    scan = cylinder(0.5)
-    assert "outside the 0.70 to 1.50 mm" in find_blur(scan, settings=replace(SETTINGS, min_psf_mm=0.7)).why
-    assert "but varied by" in find_blur(scan, settings=replace(SETTINGS, max_spread=0.0)).why
-
-
 def test_the_settings_handed_over_are_the_ones_used():
-    scan = cylinder(0.5)
-    assert not find_blur(scan, settings=replace(SETTINGS, min_profiles=10**6)).measured
     # noise stays where the surround counts as tissue, and goes where none does
     grid = stack((1.0, 0.5, 0.5))
     noisy = np.random.default_rng(0).normal(-200.0, 15.0, grid.shape)

@@ -1,0 +1,49 @@
+"""How the blur of a scan is measured, and what is assumed where it can't be."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from calcscan.knowledge.settings import Settings
+
+
+class BlurSettings(Settings, frozen=True, kw_only=True):
+    """Values of `knowledge/blur.toml`, where each has its unit and reason."""
+
+    file: ClassVar[str] = "blur"
+
+    psf_soft_mm: float
+    psf_sharp_mm: float
+    psf_error: float
+    across_error: float
+    across_error_unknown: float
+    overshoot_sharp: float
+    edge_slices: int
+    lines_mm: float
+    edge_hu: int
+    inside_mm: float
+    outside_mm: float
+    air_mm: float
+    air_hu: int
+    skin_low_hu: int
+    skin_high_hu: int
+    smooth_mm: float
+    facing: float
+    level_low: float
+    level_high: float
+    most_misfit: float
+    slant_reach_mm: float
+    most_slant: float
+    bend_mm: float
+    bend_share: float
+    widest_mm: float
+    fewest_edges: int
+    least_psf_mm: float
+    least_psf_pixels: float
+    most_psf_mm: float
+    most_spread: float
+    outlier: float
+    clustered: float
+    model_error: float
+    across_model_error: float
+    most_across_error: float

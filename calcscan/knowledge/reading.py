@@ -94,6 +94,8 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     max_sidecar_bytes: int
     like_120_low_kev: int
     like_120_high_kev: int
+    min_kvp_kv: float
+    max_kvp_kv: float
     same_kvp_kv: float
     positions_compared: int
     retaken_compared: int

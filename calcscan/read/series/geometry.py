@@ -11,7 +11,7 @@ from calcscan.grid.geometry import Geometry
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.image import Image
-from calcscan.read.series.positions import positions_of, thickness_of
+from calcscan.read.series.positions import positions_of, thickness_of, used_thickness_of
 from calcscan.read.series.spacing import Spacing, spacing_of
 
 
@@ -88,8 +88,8 @@ def tilt_flag(geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]
 
 def thick_flag(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`thick_slices` by the thickest slice: its nominal thickness, or the slab that it stands for."""
-    thickest = float(max(np.nanmax(np.append(thickness_of(images), 0.0)), spacing.slab_mm.max()))
-    return thick_flag_for(thickest, settings)
+    stated_mm = used_thickness_of(images, spacing.slab_mm)
+    return thick_flag_for(float(max(np.nanmax(np.append(stated_mm, 0.0)), spacing.slab_mm.max())), settings)
 
 
 def thick_flag_for(thickest_mm: float, settings: ReadingSettings) -> tuple[Flag, ...]:

@@ -30,6 +30,7 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     same_pixel_share: float
     same_age_years: float
     whole_head_mm: float
+    gap_told: float
     gap_beside_thickness: float
     numbered_share: float
     beside_share: float

@@ -73,7 +73,7 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
             *grid.flags,
             *tilt_flag(geometry, settings),
             *_tilt_not_in_grid(sidecar, geometry, path, settings),
-            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
+            *thick_flag_for(thickness or 0.0, float(geometry.slab_mm.max()), settings),
             *_gaps(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
@@ -84,10 +84,8 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
 
 
 def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`missing_slices` where the slices are much thinner than they lie apart."""
-    if thickness_mm is None or between_mm < settings.gap_beside_thickness * thickness_mm:
-        return ()
-    return (gap_flag(between_mm, thickness_mm, settings),)
+    """`missing_slices` where the slices are thinner than they lie apart."""
+    return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
 
 def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:

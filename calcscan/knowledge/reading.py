@@ -98,6 +98,7 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     min_kvp_kv: float
     max_kvp_kv: float
     same_kvp_kv: float
+    same_thickness_mm: float
     positions_compared: int
     retaken_compared: int
     slices_averaged: int

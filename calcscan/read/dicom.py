@@ -17,6 +17,7 @@ from calcscan.read.headers.collect import UnreadableFile, no_images, read_header
 from calcscan.read.headers.flags import header_flags
 from calcscan.read.headers.identity import refuse_several_people
 from calcscan.read.headers.image import Image
+from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, person_of, study_of
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.pixels.volume import decode_volume
@@ -29,10 +30,13 @@ from calcscan.read.series.positions import used_thickness_of
 from calcscan.read.series.select import derived_flag, select_series
 from calcscan.read.series.stacks import Stack, stacks_of
 from calcscan.read.size_limits import refuse_large
+from calcscan.read.stated import Stated
 from calcscan.read.wording import counted
 
 
-def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, where: str) -> Scan:
+def read_dicom(
+    files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, stated: Stated, where: str
+) -> Scan:
     """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
     headers = read_headers(files, settings)
     if not headers.images:
@@ -47,6 +51,7 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
     if not kept:
         what = f"no slice can be decoded: {undecodable[0].name} {undecodable[0].what}"
         raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
+    kept, stated_flags = with_stated(kept, stated, settings, where)
     try:
         geometry, geometry_flags = geometry_of(kept, settings, where=where)
     except GeometryError as error:
@@ -72,6 +77,7 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
         *hounsfield_flags(hu, settings, top_hu=_top_hu(first)),
         *_notes(first, stack, hu, settings),
         *_thickness_flag(stated_mm, used_mm),
+        *stated_flags,
     )
     return Scan(
         hu=hu,

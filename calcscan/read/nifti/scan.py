@@ -20,6 +20,7 @@ from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
+from calcscan.read.stated import Stated
 
 _PLAINLY_THICKER = 1.2
 _SPATIAL = (
@@ -38,12 +39,12 @@ class AxisOrder:
     flipped: bool
 
 
-def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
+def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
     """Read one volume. Errors as `calcscan.read.read_scan`."""
     where = str(path)
     file = open_nifti(path, settings)
     grid = grid_of_file(file, settings)
-    sidecar = read_sidecar(path, settings)
+    sidecar = read_sidecar(path, settings, stated)
     hu = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)

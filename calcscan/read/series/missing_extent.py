@@ -91,7 +91,7 @@ def gap_flag(
         return ()
     every_mm, thick_mm = float(np.median(apart_mm[wide])), float(np.median(thickness_mm[wide]))
     gaps_mm = apart_mm[wide] - thickness_mm[wide]
-    where = "" if wide.all() else f" in {counted(np.count_nonzero(wide), 'place')}"
+    where = "" if wide.all() else f" in {counted(int(np.count_nonzero(wide)), 'place')}"
     why = (
         "The instance numbers go on without a jump, so it was acquired with gaps"
         if in_turn is not None and in_turn[wide].mean() >= settings.numbered_share

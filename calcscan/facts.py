@@ -95,7 +95,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _trusted(finding: Mapping[str, Any], quality: Quality) -> dict[str, Any]:
     """The finding without what a flag makes untrustworthy."""
-    codes = [quality_codes()[flag.code] for flag in quality.flags if not flag.local]
+    codes = [quality_codes()[flag.code] for flag in quality.flags if not (flag.local or flag.note)]
     drops = {key for code in codes for key in code.drops}
     drops_false = {key for code in codes for key in code.drops_false}
     return {

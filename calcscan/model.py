@@ -66,6 +66,8 @@ class Flag:
     limit: float | str | None = None
     local: bool = False
     """It holds for the places that the summary leaves unknown for it, and puts no other in doubt."""
+    note: bool = False
+    """It only tells, and puts nothing in doubt, whatever its code weighs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,9 @@ class Acquisition:
     model: str | None = None
     kernel: str | None = None
     kvp_kv: float | None = None
+    """None where it is not known, or differs between slices (`Scan.slice_kvp_kv`)."""
     slice_thickness_mm: float | None = None
+    """The largest that is stated, where it differs between slices (`Scan.stated_thickness_mm`)."""
     contrast: bool | None = None
     """True only if the header or the image says so; None where neither tells."""
     sharp_kernel: bool = False
@@ -155,6 +159,9 @@ class Scan:
 
     `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
     behind each slice. `stored` is set for a scan read from a NIfTI. `blur` is None until it has been measured.
+
+    Tube voltage and slice thickness that are not the same in all slices are given a slice, None where a slice's is not
+    known; empty where those of `acquisition` hold for all.
     """
 
     hu: npt.NDArray[np.int16]
@@ -166,6 +173,9 @@ class Scan:
     sources: tuple[str, ...] = ()
     stored: StoredGrid | None = None
     blur: Blur | None = None
+    slice_kvp_kv: tuple[float | None, ...] = ()
+    stated_thickness_mm: tuple[float | None, ...] = ()
+    """What the header says of each slice; `slice_thickness_mm` is what is believed of it."""
     slice_thickness_mm: Array = field(init=False)
     """What each slice averages over, shape (slices,): as its blur shows, else the header's, where that can be true."""
     slice_reach_mm: Array = field(init=False)
@@ -174,8 +184,12 @@ class Scan:
     def __post_init__(self) -> None:
         if self.hu.dtype != np.int16 or self.hu.shape != self.geometry.shape:
             raise ValueError(f"hu must be int16 of shape {self.geometry.shape}, not {self.hu.dtype} {self.hu.shape}")
+        for name in ("slice_kvp_kv", "stated_thickness_mm"):
+            if len(getattr(self, name)) not in (0, len(self.hu)):
+                raise ValueError(f"{name} must be empty or hold one value for each of the {len(self.hu)} slices")
         object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
-        stated_mm = slice_thickness_mm(self.geometry.slab_mm, self.acquisition.slice_thickness_mm)
+        said_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
+        stated_mm = slice_thickness_mm(self.geometry.slab_mm, said_mm)
         thickness_mm = stated_mm if self.blur is None else self.blur.thickness_mm
         object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
         object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
@@ -365,7 +379,8 @@ class LesionMap:
     geometry: Geometry
     lesions: tuple[Lesion, ...]
     threshold_hu: float
-    settings: Mapping[str, float | None]
+    """What a lesion must reach; the highest where it differs between slices."""
+    settings: Mapping[str, Any]
     flags: tuple[Flag, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     """What was found and is not calcification, or not surely: never counted."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ from calcscan.material import judge_material
 from calcscan.measurement.blur import as_ordinary, blur_of
 from calcscan.model import Atlas, Blur, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
 from calcscan.quality import FlagCode, judge_quality
-from calcscan.read import read_scan
+from calcscan.read import Stated, read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
 
@@ -97,6 +97,9 @@ def analyse(
     context: Mapping[str, Any] | None = None,
     series_uid: str | None = None,
     threshold_hu: float | None = None,
+    kvp_kv: float | None = None,
+    slice_thickness_mm: float | None = None,
+    kernel: str | None = None,
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
@@ -116,6 +119,8 @@ def analyse(
         The series to take; else the one that suits best.
     threshold_hu
         Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
+    kvp_kv, slice_thickness_mm, kernel
+        How the scan was made, where its header does not tell (a NIfTI's, mostly). Flagged `stated`.
     rules
         Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`.
     without
@@ -134,17 +139,20 @@ def analyse(
     Raises
     ------
     InputError, AtlasError, FactsError, RulesetError
-        There is nothing to report on.
+        There is nothing to report on, or the header contradicts what is stated.
     ValueError, TypeError
-        `threshold_hu` is no number or out of range, or `context` no mapping.
+        `threshold_hu`, `kvp_kv` or `slice_thickness_mm` is no number or out of range, or `context` no mapping.
     """
     ruleset = as_ruleset(rules, without=without, literature=literature)
-    stated, threshold_hu = _checked(context, threshold_hu, ruleset)
+    facts, threshold_hu = _checked(context, threshold_hu, ruleset)
     settings, stage = StageSettings.load(), Stages(progress)
+    stated = Stated(kvp_kv=kvp_kv, slice_thickness_mm=slice_thickness_mm, kernel=kernel)
     with stage("read"):
-        scan = read_scan(Path(path), series_uid=series_uid, settings=settings.reading)
+        scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
         atlas = load_atlas()
-    return _analysed(scan, atlas, stated, ruleset, threshold_hu, settings, stage)
+    result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
+    said = {f"stated_{name}": value for name, value in asdict(stated).items()}
+    return replace(result, settings={**said, **result.settings})
 
 
 def analyse_scan(

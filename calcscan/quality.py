@@ -23,7 +23,7 @@ _STATES = dict(zip(Severity, QualityState, strict=True))
 
 
 def severity(flag: Flag) -> Severity:
-    """How grave a flag is, by its code and its value.
+    """How grave a flag is, by its code and its value; a note where it only tells.
 
     Raises
     ------
@@ -36,6 +36,8 @@ def severity(flag: Flag) -> Severity:
     code = quality_codes().get(flag.code)
     if code is None:
         raise ValueError(f"unknown quality code {flag.code!r}; known are {', '.join(quality_codes())}")
+    if flag.note:
+        return Severity.NOTE
     limit = code.abstain_above
     if limit is not None and isinstance(flag.value, int | float) and flag.value > limit:
         return Severity.ABSTAIN
@@ -54,7 +56,7 @@ def judge_quality(flags: Iterable[Flag]) -> Quality:
     --------
     >>> tilt = Flag(code="gantry_tilt", message="tilted by 18.5 degrees", value=18.5)
     >>> judge_quality([tilt, tilt]).flags
-    (Flag(code='gantry_tilt', message='tilted by 18.5 degrees', value=18.5, limit=None, local=False),)
+    (Flag(code='gantry_tilt', message='tilted by 18.5 degrees', value=18.5, limit=None, local=False, note=False),)
     >>> judge_quality([tilt, Flag(code="contrast", message="the header names a contrast agent")]).state.value
     'abstain'
     """

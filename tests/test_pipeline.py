@@ -21,6 +21,7 @@ from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.settings import load
 from calcscan.measurement.blur import assumed_blur
 from calcscan.model import Flag
+from calcscan.read import Stated
 from calcscan.report import write_report
 from calcscan.report.build import build_report
 from calcscan.report.text import summary_text
@@ -144,10 +145,12 @@ def test_rules_and_facts_that_can_not_be_taken_are_refused_before_the_work(stage
 
 
 def test_what_is_asked_reaches_the_stages(stages):
-    pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0)
+    made = {"kvp_kv": 80.0, "slice_thickness_mm": 2.5, "kernel": "H31s"}
+    result = pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0, **made)
     named = {name: kwargs for name, _, kwargs in stages[1]}
     settings = pipeline.StageSettings.load()
-    assert named["read_scan"] == {"series_uid": "1.2", "settings": settings.reading}
+    assert named["read_scan"] == {"series_uid": "1.2", "stated": Stated(**made), "settings": settings.reading}
+    assert {name: result.settings[f"stated_{name}"] for name in made} == made
     assert named["detect_lesions"]["threshold_hu"] == 100.0
     assert named["detect_lesions"]["volume"] is settings.volume
     handed = {"settings", "volume", "foreign_body"}

@@ -51,6 +51,9 @@ class Settings:
     """The options, the same for every study."""
 
     threshold_hu: float | None = None
+    kvp_kv: float | None = None
+    slice_thickness_mm: float | None = None
+    kernel: str | None = None
     keep_ids: bool = False
     rules: RulesChoice = SHIPPED_RULES
 

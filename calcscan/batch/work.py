@@ -52,9 +52,16 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
 
     check_file(task.out / REPORT)
     check_output(task.out)
-    rules = ruleset_of(task.settings.rules)
-    result = analyse(path, threshold_hu=task.settings.threshold_hu, rules=rules)
-    report = write_report(result, task.out, keep_ids=task.settings.keep_ids)
+    settings = task.settings
+    result = analyse(
+        path,
+        threshold_hu=settings.threshold_hu,
+        kvp_kv=settings.kvp_kv,
+        slice_thickness_mm=settings.slice_thickness_mm,
+        kernel=settings.kernel,
+        rules=ruleset_of(settings.rules),
+    )
+    report = write_report(result, task.out, keep_ids=settings.keep_ids)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 

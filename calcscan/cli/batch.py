@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from calcscan.cli import rules, terminal
+from calcscan.cli import acquisition, rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.batch.model import LeftOut, Study
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HU",
         help="detection threshold (default: chosen for each scan)",
     )
+    acquisition.add_arguments(parser)
     rules.add_arguments(parser)
     parser.add_argument(
         "--keep-ids", action="store_true", help="keep names, patient IDs, dates and UIDs in the results"
@@ -63,7 +64,9 @@ def main(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(args)
     terminal.load_kernels(quiet=args.quiet)
-    settings = Settings(threshold_hu=args.threshold, keep_ids=args.keep_ids, rules=ruleset.choice)
+    settings = Settings(
+        threshold_hu=args.threshold, keep_ids=args.keep_ids, rules=ruleset.choice, **acquisition.chosen(args)
+    )
     with _Watch(quiet=args.quiet) as watch:
         result = run_batch(
             args.root,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcscan.cli import rules, terminal
+from calcscan.cli import acquisition, rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.model import Result
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=terminal.hounsfield, metavar="HU", help="detection threshold (default: chosen for the scan)"
     )
+    acquisition.add_arguments(parser)
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -64,6 +65,7 @@ def main(args: argparse.Namespace) -> int:
             rules=ruleset,
             series_uid=args.series,
             threshold_hu=args.threshold,
+            **acquisition.chosen(args),
             progress=progress,
         )
         progress("write")

@@ -26,7 +26,7 @@ class Candidates:
     surround: Surround | None
     """None where the threshold is the same everywhere."""
     faint_kji: Voxels
-    """Voxels (n, 3) that reach the scan's threshold, but not the higher one of what surrounds them."""
+    """Voxels (n, 3) that reach their slice's threshold, but not the higher one of what surrounds them."""
 
     def voxels_kji(self, number: int) -> Voxels:
         """The voxels (n, 3) of a component."""
@@ -38,9 +38,9 @@ class Candidates:
         """The counted voxels (n, 3) of a component; None if what of it reaches the threshold is too small."""
         kji = self.voxels_kji(number)
         hu = scan.hu[tuple(kji.T)]
-        found_hu: npt.ArrayLike = self.levels.found_hu
+        found_hu: npt.ArrayLike = self.levels.found_in(kji[:, 0])
         if self.surround is not None:
-            found_hu = self.surround.limits_hu(scan.geometry.to_world(kji), self.levels, settings)[1]
+            found_hu = self.surround.limits_hu(scan, kji, self.levels, settings)[1]
         reaching = kji[hu >= found_hu]
         reaching_mm3 = float(scan.geometry.voxel_mm3[reaching[:, 0]].sum())
         if reaching_mm3 < smallest_mm3 or len(reaching) < settings.smallest_voxels:
@@ -61,10 +61,10 @@ def find_candidates(
     if surround is not None and surround.raises(levels, settings):
         kji = np.argwhere(mask & (scan.hu >= levels.rim_hu))
         hu = scan.hu[tuple(kji.T)]
-        rim_hu, found_hu = surround.limits_hu(scan.geometry.to_world(kji), levels, settings)
+        rim_hu, found_hu = surround.limits_hu(scan, kji, levels, settings)
         mask = mask.copy()
         mask[tuple(kji[hu < rim_hu].T)] = False
-        faint_kji = kji[(hu >= levels.found_hu) & (hu < found_hu)]
+        faint_kji = kji[(hu >= levels.found_in(kji[:, 0])) & (hu < found_hu)]
     else:
         surround = None
     components, table = lesion_table(scan.hu, levels.rim_hu, mask=mask)

@@ -15,7 +15,7 @@ from calcscan.detection.haemorrhage import flag_possible_haemorrhage, raise_surr
 from calcscan.detection.specks import find_specks, speck_from_hu
 from calcscan.detection.stained import judge_density
 from calcscan.detection.surround import Surround, measure_surround
-from calcscan.detection.threshold import Thresholds, choose_thresholds
+from calcscan.detection.threshold import Thresholds, choose_thresholds, threshold_by_kvp
 from calcscan.detection.uncertain import list_uncertain
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
@@ -83,7 +83,6 @@ def detect_lesions(
     stained = judged.stained if threshold_hu is None else {}
     kept = [n for n in range(len(found.pieces)) if n not in stained]
     psf_mm = blur_of(scan).in_plane_mm
-    least_hu = min(levels.nominal_hu, levels.found_hu)
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
     for n in kept:
@@ -98,9 +97,8 @@ def detect_lesions(
             counted_hu=levels.counted_hu,
             settings=volume,
         )
-        estimate = estimate_volume(
-            patch, intracranial.noise_hu, least_hu=max(least_hu, float(scan.hu[tuple(kji.T)].min())), settings=volume
-        )
+        faintest_hu = max(levels.least_in(kji[:, 0]), float(scan.hu[tuple(kji.T)].min()))
+        estimate = estimate_volume(patch, intracranial.noise_hu, least_hu=faintest_hu, settings=volume)
         lesion = Lesion(
             id=len(lesions) + 1,
             volume_mm3=estimate.best_mm3,
@@ -121,16 +119,16 @@ def detect_lesions(
         *find_specks(scan, intracranial, found.candidates, found.small, surround, thresholds),
     ]
     floor_mm3 = detection_floor_mm3(
-        scan, levels.found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
+        scan, levels.highest_found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds
     )
     return LesionMap(
         labels=labels,
         geometry=scan.geometry,
         lesions=tuple(lesions),
-        threshold_hu=levels.found_hu,
+        threshold_hu=levels.highest_found_hu,
         settings={
-            "threshold_hu": levels.found_hu,
-            "nominal_threshold_hu": levels.nominal_hu,
+            "threshold_hu": levels.highest_found_hu,
+            "nominal_threshold_hu": levels.highest_nominal_hu,
             "counted_from_hu": levels.counted_hu,
             "rim_from_hu": levels.rim_hu,
             "smallest_mm3": smallest_mm3,
@@ -138,6 +136,7 @@ def detect_lesions(
             "metal_from_hu": float(metal_from_hu),
             "reference_hu": float(thresholds.reference_hu),
             "detection_floor_mm3": floor_mm3,
+            **({"threshold_by_kvp": by_kvp} if (by_kvp := threshold_by_kvp(scan, levels)) else {}),
         },
         flags=(
             *levels.flags,

@@ -154,7 +154,7 @@ def _speck(
     settings: ThresholdSettings,
 ) -> _Speck | None:
     """Voxels (n, 3) that lie this deep as a speck; None where they may be noise."""
-    reaching = kji[scan.hu[tuple(kji.T)] >= candidates.levels.found_hu]
+    reaching = kji[scan.hu[tuple(kji.T)] >= candidates.levels.found_in(kji[:, 0])]
     shown = reaching if len(reaching) else kji
     contrast = measure_contrast_to_noise(scan, intracranial, shown, settings, ring_mm=settings.speck_ring_mm)
     if contrast is None or contrast < settings.speck_stands_out_by:

@@ -36,11 +36,15 @@ class Surround:
     brain_hu: float
     noise_hu: float
 
-    def limits_hu(self, world_mm: Array, levels: Thresholds, settings: ThresholdSettings) -> tuple[Array, Array]:
-        """The thresholds at points (n, 3), LPS mm: of the rim, and what a calcification must reach. Never below those
-        of the whole scan."""
+    def limits_hu(
+        self, scan: Scan, kji: npt.NDArray[np.int64], levels: Thresholds, settings: ThresholdSettings
+    ) -> tuple[Array, Array]:
+        """The thresholds at voxels (n, 3): of the rim, and what a calcification must reach. Never below those of their
+        slices."""
+        world_mm = scan.geometry.to_world(kji)
         around = np.maximum(sample_at(self.around_hu, self.affine, world_mm), self.brain_hu)
-        return self._above(around, levels, settings)
+        rim, found = self._above(around, levels, settings)
+        return rim, np.maximum(found, levels.found_in(kji[:, 0]))
 
     def raises(self, levels: Thresholds, settings: ThresholdSettings) -> bool:
         """Whether a threshold anywhere is higher than that of the whole scan."""

@@ -12,7 +12,8 @@ def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSe
     child's and no age is known, else `unknown_age`."""
     raised = {flag.code for flag in scan.flags}
     flags = []
-    if scan.acquisition.kvp_kv is None and FlagCode.UNKNOWN_KVP not in raised:
+    known_each = bool(scan.slice_kvp_kv) and None not in scan.slice_kvp_kv
+    if scan.acquisition.kvp_kv is None and not known_each and FlagCode.UNKNOWN_KVP not in raised:
         message = "The tube voltage is not known; the threshold for 120 kV is used."
         flags.append(Flag(code=FlagCode.UNKNOWN_KVP, message=message))
     if scan.acquisition.slice_thickness_mm is None:

@@ -33,7 +33,12 @@ def without_bone(
     What then stays gets its own root back, as wide as itself.
     """
     box = box_of(inside, margin=1)
-    part = Scan(hu=scan.hu[box], geometry=scan.geometry.part(box), acquisition=scan.acquisition)
+    part = Scan(
+        hu=scan.hu[box],
+        geometry=scan.geometry.part(box),
+        acquisition=scan.acquisition,
+        stated_thickness_mm=scan.stated_thickness_mm[box[0]],
+    )
     first = _cut(part, inside[box], depth_mm, affine, settings)
     second = _cut(part, first.inside, depth_mm, affine, settings)
     roots = np.concatenate([first.roots_kji, second.roots_kji])

@@ -38,6 +38,7 @@ class FlagCode(StrEnum):
     CHILD = "child"
     UNKNOWN_KVP = "unknown_kvp"
     UNKNOWN_THICKNESS = "unknown_thickness"
+    STATED = "stated"
     UNKNOWN_AGE = "unknown_age"
     MASS_EFFECT = "mass_effect"
     BRAIN_DEFECT = "brain_defect"

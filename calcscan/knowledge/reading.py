@@ -30,6 +30,7 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     same_pixel_share: float
     same_age_years: float
     whole_head_mm: float
+    gap_told: float
     gap_beside_thickness: float
     numbered_share: float
     beside_share: float
@@ -94,7 +95,10 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     max_sidecar_bytes: int
     like_120_low_kev: int
     like_120_high_kev: int
+    min_kvp_kv: float
+    max_kvp_kv: float
     same_kvp_kv: float
+    same_thickness_mm: float
     positions_compared: int
     retaken_compared: int
     slices_averaged: int

@@ -15,3 +15,4 @@ class SliceThicknessSettings(Settings, frozen=True, kw_only=True):
     thinnest: float
     thickest: float
     even_share: float
+    same_share: float

@@ -8,11 +8,20 @@ from pathlib import Path
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Scan
+from calcscan.read.stated import Stated, checked
 
-__all__ = ["read_scan"]
+__all__ = ["Stated", "read_scan"]
+
+_NOTHING = Stated()
 
 
-def read_scan(path: str | Path, *, series_uid: str | None = None, settings: ReadingSettings | None = None) -> Scan:
+def read_scan(
+    path: str | Path,
+    *,
+    series_uid: str | None = None,
+    stated: Stated = _NOTHING,
+    settings: ReadingSettings | None = None,
+) -> Scan:
     """The head CT in `path`: the series best suited to finding calcification, in Hounsfield units, on its own grid.
 
     `path` is a folder (nested, mixed, several studies), a ZIP of one, one DICOM file (its series is read from its
@@ -25,19 +34,24 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
     Slices are ordered by position along their normal, never by number or name; tilt and uneven spacing are kept as they
     are. Nothing is resampled.
 
+    `stated` is what the user knows of tube voltage, slice thickness and kernel: used where the header tells nothing of
+    them, and then said in a flag `stated`.
+
     `settings` are the reader's limits and words, by default those of `calcscan/knowledge/reading.toml`,
     `series_words.toml` and `file_kinds.toml`.
 
     Raises
     ------
     InputError
-        There is nothing at `path`, or no series of that uid.
+        There is nothing at `path`, or no series of that uid; or the header contradicts what is stated.
     NoCTError
         There are images, but no CT to read.
     UnreadableError
         Files can't be opened or decoded.
     GeometryError
         The slices do not form a volume; there are fewer than eight, for example.
+    ValueError
+        What is stated is no value that a CT can have.
 
     Examples
     --------
@@ -58,22 +72,22 @@ def read_scan(path: str | Path, *, series_uid: str | None = None, settings: Read
     from calcscan.read.size_limits import refuse_impossible_grid
 
     settings = settings or load(ReadingSettings)
-    path = Path(path)
+    path, stated = Path(path), checked(stated, settings)
     must_exist(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom and nibabel warn of what is repaired or flagged here
         if path.is_file() and is_nifti(path, settings):
-            scan = read_nifti(path, settings)
+            scan = read_nifti(path, settings, stated)
         elif path.is_file() and not is_zip(path):
-            scan = _scan_around(path, series_uid, settings)
+            scan = _scan_around(path, series_uid, stated, settings)
         else:
             with source_files(path, settings=settings) as files:
-                scan = read_dicom(files, settings, series_uid=series_uid, where=str(path))
+                scan = read_dicom(files, settings, series_uid=series_uid, stated=stated, where=str(path))
     refuse_impossible_grid(scan.geometry, str(path), settings)
     return scan
 
 
-def _scan_around(path: Path, series_uid: str | None, settings: ReadingSettings) -> Scan:
+def _scan_around(path: Path, series_uid: str | None, stated: Stated, settings: ReadingSettings) -> Scan:
     """For one DICOM file its series is read from its folder, for a DICOMDIR the whole folder."""
     from calcscan.read.dicom import read_dicom
     from calcscan.read.files.inputs import source_files
@@ -83,6 +97,7 @@ def _scan_around(path: Path, series_uid: str | None, settings: ReadingSettings) 
     file = SourceFile(printable(path.name), path=path)
     series_of_its_own = series_of_file(file, settings)
     if series_of_its_own is None and not is_dicom(file):
-        return read_dicom([file], settings, series_uid=series_uid, where=str(path))
+        return read_dicom([file], settings, series_uid=series_uid, stated=stated, where=str(path))
     with source_files(path.parent, nested=series_of_its_own is None, settings=settings) as files:
-        return read_dicom(files, settings, series_uid=series_uid or series_of_its_own or None, where=str(path))
+        uid = series_uid or series_of_its_own or None
+        return read_dicom(files, settings, series_uid=uid, stated=stated, where=str(path))

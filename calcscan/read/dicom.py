@@ -12,11 +12,12 @@ from calcscan.errors import GeometryError, UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, Scan, SeriesChoice
 from calcscan.read.files.source import SourceFile
-from calcscan.read.headers.acquisition import acquisition_of, kernel_of
+from calcscan.read.headers.acquisition import acquisition_of, kernel_of, slice_kvp
 from calcscan.read.headers.collect import UnreadableFile, no_images, read_headers
 from calcscan.read.headers.flags import header_flags
 from calcscan.read.headers.identity import refuse_several_people
 from calcscan.read.headers.image import Image
+from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, person_of, study_of
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.pixels.volume import decode_volume
@@ -25,13 +26,17 @@ from calcscan.read.series.grouping import differences
 from calcscan.read.series.left_out import left_out_flags, listed
 from calcscan.read.series.missing_extent import missing_flags
 from calcscan.read.series.outliers import without_outliers
+from calcscan.read.series.positions import used_thickness_of
 from calcscan.read.series.select import derived_flag, select_series
 from calcscan.read.series.stacks import Stack, stacks_of
 from calcscan.read.size_limits import refuse_large
+from calcscan.read.stated import Stated
 from calcscan.read.wording import counted
 
 
-def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, where: str) -> Scan:
+def read_dicom(
+    files: Sequence[SourceFile], settings: ReadingSettings, *, series_uid: str | None, stated: Stated, where: str
+) -> Scan:
     """Read the best CT series of some files. Errors as `calcscan.read.read_scan`."""
     headers = read_headers(files, settings)
     if not headers.images:
@@ -46,6 +51,7 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
     if not kept:
         what = f"no slice can be decoded: {undecodable[0].name} {undecodable[0].what}"
         raise UnreadableError(what, where=where, hint="export the series again, uncompressed")
+    kept, stated_flags = with_stated(kept, stated, settings, where)
     try:
         geometry, geometry_flags = geometry_of(kept, settings, where=where)
     except GeometryError as error:
@@ -55,7 +61,9 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
         raise GeometryError(error.what, where=where, hint=hint) from error
     first = replace(kept[0], person=person_of(kept), kernel=kernel_of(kept))
     labelled = [first, *kept[1:]]
-    thicknesses = [image.thickness_mm for image in kept if image.thickness_mm is not None]
+    stated_mm = tuple(image.thickness_mm for image in kept)
+    used_mm = used_thickness_of(kept, geometry.slab_mm)
+    thickest_mm = None if np.isnan(used_mm).all() else float(np.nanmax(used_mm))
     patient_positions = {image.patient_position for image in kept if image.patient_position}
     flags = (
         *header_flags(labelled, patient_positions, chosen.contrast, settings),
@@ -68,11 +76,13 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
         *geometry_flags,
         *hounsfield_flags(hu, settings, top_hu=_top_hu(first)),
         *_notes(first, stack, hu, settings),
+        *_thickness_flag(stated_mm, used_mm),
+        *stated_flags,
     )
     return Scan(
         hu=hu,
         geometry=geometry,
-        acquisition=acquisition_of(labelled, max(thicknesses, default=None), chosen.contrast, settings),
+        acquisition=acquisition_of(labelled, thickest_mm, chosen.contrast, settings),
         study=study_of(first, settings),
         series=(
             *(_noted(choice, stack, settings) for choice in choices),
@@ -80,6 +90,8 @@ def read_dicom(files: Sequence[SourceFile], settings: ReadingSettings, *, series
         ),
         flags=flags,
         sources=tuple(image.source for image in kept),
+        slice_kvp_kv=slice_kvp(labelled, settings),
+        stated_thickness_mm=stated_mm if len(set(stated_mm)) > 1 else (),
     )
 
 
@@ -108,6 +120,17 @@ def _notes(first: Image, stack: Stack, hu: npt.NDArray[np.int16], settings: Read
     if bits < first.pixels.bits_allocated and (top := int(hu.max())) > _top_hu(first):
         notes.append(f"BitsStored ({bits}) is too small for the values stored (up to {top} HU) and was not used")
     return tuple(Flag(code="left_out", message=f"{note}.") for note in notes if note)
+
+
+def _thickness_flag(stated_mm: Sequence[float | None], used_mm: npt.NDArray[np.float64]) -> tuple[Flag, ...]:
+    """A note of the thicknesses that some slices state and that can't be theirs."""
+    pairs = zip(stated_mm, used_mm.tolist(), strict=True)
+    wrong = [said for said, used in pairs if said is not None and not np.isclose(said, used)]
+    if not wrong:
+        return ()
+    shown = ", ".join(f"{mm:g} mm" for mm in sorted(set(wrong))[:3])
+    message = f"SliceThickness of {counted(len(wrong), 'slice')} ({shown}) can't be right beside the others: not used."
+    return (Flag(code="left_out", message=message),)
 
 
 def _noted(choice: SeriesChoice, stack: Stack, settings: ReadingSettings) -> SeriesChoice:

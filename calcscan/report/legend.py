@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.sites import SiteTraits, all_sites
-from calcscan.model import Result, Summary
+from calcscan.model import LesionMap, Result, Summary
 from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PANEL, TEXT, Canvas
 from calcscan.report.quantities import Side, State
 
@@ -166,7 +166,7 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
     """What a reader of the picture must know; the most important first."""
     lines = []
     if result.lesions is not None:
-        lines.append(f"Volumes are best estimates. Detection threshold {result.lesions.threshold_hu:.0f} HU.")
+        lines.append(f"Volumes are best estimates. Detection threshold {_threshold(result.lesions)}.")
     if result.summary is not None:
         floor_mm3 = result.summary.detection_floor_mm3
         ball = f"{result.settings['reference_hu']:g} HU"
@@ -188,6 +188,15 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
             f"overlap {result.registration.overlap:.2f}."
         )
     return lines
+
+
+def _threshold(lesions: LesionMap) -> str:
+    """The threshold, or that of each tube voltage."""
+    each = lesions.settings.get("threshold_by_kvp")
+    if not each:
+        return f"{lesions.threshold_hu:.0f} HU"
+    voltages = ("of unknown voltage" if part["kvp_kv"] is None else f"at {part['kvp_kv']:g} kV" for part in each)
+    return " and ".join(f"{part['threshold_hu']:.0f} HU {kv}" for part, kv in zip(each, voltages, strict=True))
 
 
 def short(volume_mm3: float) -> str:

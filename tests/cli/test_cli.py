@@ -62,6 +62,27 @@ def test_run_hands_on_its_arguments(analysed, tmp_path, capsys):
     assert asked["threshold_hu"] == 100.0
 
 
+def test_run_hands_on_how_the_scan_was_made(analysed, tmp_path, capsys):
+    given = ["--kvp", "80", "--thickness-mm", "2.5", "--kernel", "H31s"]
+    assert main(["run", "scan", "-o", str(tmp_path / "o"), *given]) == 0
+    asked = analysed.asked[0]
+    assert (asked["kvp_kv"], asked["slice_thickness_mm"], asked["kernel"]) == (80.0, 2.5, "H31s")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--kvp", "1200"], "argument --kvp: must lie between 40 and 200 kV"),
+        (["--thickness-mm", "thin"], "argument --thickness-mm: "),
+        (["--kernel", ""], "argument --kernel: must name one"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "batch"])
+def test_what_no_scan_has_is_a_usage_error(analysed, tmp_path, capsys, command, given, said):
+    assert main([command, "scan", "-o", str(tmp_path / "o"), *given]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_json_is_the_report_and_nothing_else(analysed, tmp_path, capsys):
     assert main(["run", "scan", "-o", str(tmp_path / "out"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "out" / "report.json").read_text())

@@ -27,3 +27,39 @@ def test_a_stated_thickness_is_believed_where_slices_may_overlap(
     thickness = slice_thickness_mm(spacing, stated_mm)
     assert thickness.tolist() == [thickness_mm] * 9
     assert slice_reach_mm(spacing, thickness).tolist() == [max(spacing_mm, thickness_mm)] * 9
+
+
+N = None
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "stated_mm", "thickness_mm"),
+    [
+        # fossa 5 mm, the rest 10 mm, contiguous
+        ([5.0] * 4 + [10.0] * 4, [5.0] * 4 + [10.0] * 4, [5.0] * 4 + [10.0] * 4),
+        # 2.5 mm below and 5 mm above, both every 2.5 mm
+        ([2.5] * 8, [2.5] * 4 + [5.0] * 4, [2.5] * 4 + [5.0] * 4),
+        # nonsense in some: a single slice, an end, a run that can't be beside its spacing
+        ([5.0] * 8, [5.0, 5.0, 50.0, 5.0, 5.0, 5.0, 5.0, 0.01], [5.0] * 8),
+        ([5.0] * 8, [20.0, *[5.0] * 7], [5.0] * 8),
+        ([1.0] * 8, [5.0] * 4 + [500.0] * 2 + [5.0] * 2, [5.0] * 8),
+        # unstated: as those on both sides where they agree, also in overlapping slices; else the slab
+        ([1.0] * 8, [5.0, N, N, 5.0, 5.0, 5.0, N, N], [5.0] * 8),
+        ([2.5] * 8, [2.5, 2.5, 2.5, N, N, 5.0, 5.0, 5.0], [2.5] * 5 + [5.0] * 3),
+        # a part that states nothing and lies farther apart is not as thick as the other part
+        ([3.0] * 4 + [8.0] * 4, [3.0] * 4 + [N] * 4, [3.0] * 4 + [8.0] * 4),
+        # one number in all slices can't be right where their spacing changes
+        ([3.0] * 4 + [8.0] * 4, [8.0] * 4 + [8.0] * 3 + [N], [3.0] * 4 + [8.0] * 4),
+        # in its last digit
+        ([5.0] * 6, [4.99999, 5.0, 5.0, 5.0, 4.99999, 5.0], [5.0] * 6),
+        # what nobody states
+        ([5.0] * 4, [N] * 4, [5.0] * 4),
+        ([5.0] * 4, [0.001] * 3 + [N], [5.0] * 4),
+    ],
+)
+def test_each_slice_has_the_thickness_that_is_stated_for_it(
+    spacing_mm: list[float], stated_mm: list[float | None], thickness_mm: list[float]
+) -> None:
+    assert slice_thickness_mm(np.array(spacing_mm), stated_mm).tolist() == pytest.approx(thickness_mm, abs=1e-4)
+    upside_down = slice_thickness_mm(np.array(spacing_mm[::-1]), stated_mm[::-1])
+    assert upside_down.tolist() == pytest.approx(thickness_mm[::-1], abs=1e-4)

@@ -55,7 +55,7 @@ case("tilt and spacing 3 then 8 mm", "gantry_tilt", "irregular_spacing", "thick_
     lambda _: _fossa_and_vertex(-25.0, tilt_deg=18.0)
 )
 case("overlapping slices (1.25 mm every 1 mm)")(lambda _: series(slices=140, spacing_mm=1.0, thickness_mm=1.25))
-case("gaps between slices (3 mm every 5 mm)")(lambda _: series(thickness_mm=3.0))
+case("gaps between slices (3 mm every 5 mm)", "missing_slices")(lambda _: series(thickness_mm=3.0))
 case("positions jitter by 0.05 mm")(lambda _: faults.jittered(series(slices=112, spacing_mm=1.25)))
 
 

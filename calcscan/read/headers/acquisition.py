@@ -47,6 +47,38 @@ def kvp_of(images: Sequence[Image], settings: ReadingSettings) -> float | None:
     return known[0]
 
 
+def slice_kvp(images: Sequence[Image], settings: ReadingSettings) -> tuple[float | None, ...]:
+    """The tube voltage of each slice in kV, where slices differ; empty where one voltage holds for all.
+
+    A slice that states none has that of the nearest ones on both sides, if those agree; else it is None.
+    """
+    if single_energy(images[0], settings) or kvp_of(images, settings) is not None:
+        return ()
+    said = _as_set([image.kvp_kv or None for image in images], settings)
+    known = [k for k, kvp_kv in enumerate(said) if kvp_kv is not None]
+    if not known:
+        return ()
+    each = list(said)
+    for k in (k for k, kvp_kv in enumerate(said) if kvp_kv is None):
+        before = max((n for n in known if n < k), default=None)
+        after = min((n for n in known if n > k), default=None)
+        if before is not None and after is not None and said[before] == said[after]:
+            each[k] = said[before]
+    return tuple(each)
+
+
+def _as_set(kvp_kv: Sequence[float | None], settings: ReadingSettings) -> list[float | None]:
+    """Voltages as they were set: one that a generator reports a little off is the first that was like it."""
+    found: list[float] = []
+    out: list[float | None] = []
+    for one in kvp_kv:
+        like = None if one is None else next((f for f in found if abs(f - one) <= settings.same_kvp_kv), one)
+        if like is not None and like not in found:
+            found.append(like)
+        out.append(like)
+    return out
+
+
 def single_energy(image: Image, settings: ReadingSettings) -> bool:
     """Was the image computed for a single energy (virtual monoenergetic)?"""
     return image.origin.energy_kev is not None or settings.words.energy_single.match(

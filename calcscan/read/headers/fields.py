@@ -99,6 +99,18 @@ def number(layers: list[Any], keyword: str) -> float | None:
     return found[0] if found else None
 
 
+def measure(layers: list[Any], keyword: str, *units: str) -> float | None:
+    """A number, also one with its unit behind it, which doesn't belong there: `5.0 mm`."""
+    found, written = number(layers, keyword), text(layers, keyword).casefold()
+    for name in units if found is None else ():
+        try:
+            value = float(written.removesuffix(name.casefold()))
+        except ValueError:
+            continue
+        return value if math.isfinite(value) else None
+    return found
+
+
 def whole(layers: list[Any], keyword: str) -> int | None:
     found = number(layers, keyword)
     return None if found is None else int(found)

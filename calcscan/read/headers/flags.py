@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
-from calcscan.read.headers.acquisition import energy_kev, first_sharp, kvp_of, single_energy
+from calcscan.read.headers.acquisition import energy_kev, first_sharp, single_energy, slice_kvp
 from calcscan.read.headers.contrast import Contrast
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.study import ages_said
+from calcscan.read.wording import counted
 
 
 def header_flags(
@@ -38,20 +39,25 @@ def header_flags(
 
 
 def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`unknown_kvp` where slices differ in tube voltage, or the image was computed for a single energy."""
+    """`unknown_kvp` where the image was computed for a single energy, or where slices differ in tube voltage: only a
+    note then if that of every slice is known."""
     if single_energy(images[0], settings):
         energy = energy_kev(images[0], settings)
         name = "an unspecified energy" if energy is None else f"{energy:g} keV"
         message = f"The image was computed for {name}; it was not acquired at a single tube voltage."
         return (Flag(code="unknown_kvp", message=message, value=energy),)
-    counts = Counter(image.kvp_kv for image in images if image.kvp_kv)
-    if kvp_of(images, settings) is not None or not counts:
+    each = slice_kvp(images, settings)
+    if not each:
         return ()
-    shown = ", ".join(f"{kvp:g} kV in {count} slices" for kvp, count in counts.most_common())
-    message = (
-        f"The tube voltage differs between slices ({shown}): no single threshold fits all; that for 120 kV is used."
-    )
-    return (Flag(code="unknown_kvp", message=message, value=shown),)
+    counts = Counter(kvp_kv for kvp_kv in each if kvp_kv is not None)
+    shown = ", ".join(f"{kvp_kv:g} kV in {counted(count, 'slice')}" for kvp_kv, count in counts.most_common())
+    unknown, silent = each.count(None), sum(not image.kvp_kv for image in images)
+    parts = [f"The tube voltage differs between slices ({shown}): the threshold is that of each slice's own voltage"]
+    if silent > unknown:
+        parts.append(f"{counted(silent - unknown, 'slice')} without a stated voltage counted as the slices beside them")
+    if unknown:
+        parts.append(f"for {counted(unknown, 'slice')} of unknown voltage that for 120 kV is used")
+    return (Flag(code="unknown_kvp", message="; ".join(parts) + ".", value=shown, note=not unknown),)
 
 
 def _laterality_doubt(image: Image, positions_said: set[str]) -> str:

@@ -18,6 +18,7 @@ from calcscan.read.headers.fields import (
     PARSE_ERRORS,
     Vector,
     get,
+    measure,
     number,
     numbers,
     one_line,
@@ -212,9 +213,9 @@ def _image(
         manufacturer=text(layers, "Manufacturer"),
         model=text(layers, "ManufacturerModelName"),
         kernel=text(layers, "ConvolutionKernel"),
-        kvp_kv=number(layers, "KVP"),
-        thickness_mm=positive(number(layers, "SliceThickness")),
-        planned_spacing_mm=positive(number(layers, "SpacingBetweenSlices")),
+        kvp_kv=_tube_voltage(layers, settings),
+        thickness_mm=positive(measure(layers, "SliceThickness", "mm")),
+        planned_spacing_mm=positive(measure(layers, "SpacingBetweenSlices", "mm")),
         comments=text(layers, "ImageComments"),
         context=_context(layers),
         contrast_agent=contrast_agent_in(layers, settings, _usage(layers[-1], frame)),
@@ -235,6 +236,12 @@ def _image(
         pixels=pixels,
         person=person,
     )
+
+
+def _tube_voltage(layers: list[Any], settings: ReadingSettings) -> float | None:
+    """In kV; None where none is stated, or none that an X-ray tube of a CT has."""
+    kvp_kv = measure(layers, "KVP", "kV", "kVp")
+    return kvp_kv if kvp_kv is not None and settings.min_kvp_kv <= kvp_kv <= settings.max_kvp_kv else None
 
 
 def _is_ct(layers: list[Any]) -> bool:

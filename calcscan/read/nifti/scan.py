@@ -20,6 +20,7 @@ from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
+from calcscan.read.stated import Stated
 
 _PLAINLY_THICKER = 1.2
 _SPATIAL = (
@@ -38,12 +39,12 @@ class AxisOrder:
     flipped: bool
 
 
-def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
+def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
     """Read one volume. Errors as `calcscan.read.read_scan`."""
     where = str(path)
     file = open_nifti(path, settings)
     grid = grid_of_file(file, settings)
-    sidecar = read_sidecar(path, settings)
+    sidecar = read_sidecar(path, settings, stated)
     hu = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)
@@ -73,7 +74,7 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
             *grid.flags,
             *tilt_flag(geometry, settings),
             *_tilt_not_in_grid(sidecar, geometry, path, settings),
-            *thick_flag_for(max(float(geometry.slab_mm.max()), thickness or 0.0), settings),
+            *thick_flag_for(thickness or 0.0, float(geometry.slab_mm.max()), settings),
             *_gaps(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
@@ -84,10 +85,8 @@ def read_nifti(path: Path, settings: ReadingSettings) -> Scan:
 
 
 def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`missing_slices` where the slices are much thinner than they lie apart."""
-    if thickness_mm is None or between_mm < settings.gap_beside_thickness * thickness_mm:
-        return ()
-    return (gap_flag(between_mm, thickness_mm, settings),)
+    """`missing_slices` where the slices are thinner than they lie apart."""
+    return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
 
 def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:

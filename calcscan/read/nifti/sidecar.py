@@ -28,11 +28,13 @@ from calcscan.read.headers.fields import PARSE_ERRORS, one_line
 from calcscan.read.headers.flags import header_flags
 from calcscan.read.headers.image import Image, is_scout
 from calcscan.read.headers.parse import image_of
+from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, study_of
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature, derivation_of
 from calcscan.read.series.select import derived_flag
 from calcscan.read.series.stacks import Stack
+from calcscan.read.stated import Stated
 
 NAME = "(NIfTI volume)"
 """Stands for the file in a report, as its name may be a person's."""
@@ -68,11 +70,13 @@ class Sidecar:
     flags: tuple[Flag, ...]
 
 
-def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
-    """What is known of a NIfTI beside its own header. An unusable JSON is flagged.
+def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidecar:
+    """What is known of a NIfTI beside its own header, and by what is stated. An unusable JSON is flagged.
 
     Raises
     ------
+    InputError
+        The JSON contradicts what is stated.
     NoCTError
         The JSON says that it is no CT, or none that shows slices in Hounsfield units.
     GeometryError
@@ -83,14 +87,15 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
     found, doubt = _json_of(path, stem, settings)
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
-    stated = str(dataset.get("ContrastBolusAgent", "") or "")
-    if agent and (not stated or settings.words.no_agent.match(stated)):
+    named = str(dataset.get("ContrastBolusAgent", "") or "")
+    if agent and (not named or settings.words.no_agent.match(named)):
         _put(dataset, "ContrastBolusAgent", agent[1])
     try:
         image, tilt_deg = _record(path, dataset, settings)
     except PARSE_ERRORS as error:
         doubt = f"its fields can't be interpreted ({one_line(error)})"
         image, tilt_deg = _record(path, _dataset({}, settings), settings)
+    (image,), stated_flags = with_stated([image], stated, settings, str(path))
     described = _as_series(image, str(path), settings)
     contrast = described.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
@@ -100,6 +105,7 @@ def read_sidecar(path: Path, settings: ReadingSettings) -> Sidecar:
         *header_flags([image], set(), contrast, settings),
         *derived_flag(described, settings),
         *(Flag(code="left_out", message=note) for note in notes),
+        *stated_flags,
     ]
     plain_name = stem.replace("_", " ")
     if (

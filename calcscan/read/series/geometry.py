@@ -11,7 +11,7 @@ from calcscan.grid.geometry import Geometry
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.headers.image import Image
-from calcscan.read.series.positions import positions_of, thickness_of
+from calcscan.read.series.positions import numbered_in_turn, positions_of, thickness_of, used_thickness_of
 from calcscan.read.series.spacing import Spacing, spacing_of
 
 
@@ -33,7 +33,7 @@ def geometry_of(
             hint="give the folder of the whole series",
         )
     first = images[0]
-    spacing = spacing_of(positions_of(images), thickness_of(images), settings)
+    spacing = spacing_of(positions_of(images), thickness_of(images), settings, in_turn=numbered_in_turn(images))
     row_mm = float(np.median([image.row_spacing_mm or 0.0 for image in images]))
     column_mm = float(np.median([image.column_spacing_mm or 0.0 for image in images]))
     try:
@@ -88,13 +88,20 @@ def tilt_flag(geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]
 
 def thick_flag(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`thick_slices` by the thickest slice: its nominal thickness, or the slab that it stands for."""
-    thickest = float(max(np.nanmax(np.append(thickness_of(images), 0.0)), spacing.slab_mm.max()))
-    return thick_flag_for(thickest, settings)
+    stated_mm = used_thickness_of(images, spacing.slab_mm)
+    return thick_flag_for(np.nanmax(np.append(stated_mm, 0.0)), spacing.slab_mm.max(), settings)
 
 
-def thick_flag_for(thickest_mm: float, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`thick_slices` if any slice is thicker than the limit."""
+def thick_flag_for(thickness_mm: float, slab_mm: float, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`thick_slices` if any slice is thicker than the limit, or stands for more; a thickness of 0 is unknown."""
+    thickest_mm = float(max(thickness_mm, slab_mm))
     if thickest_mm <= settings.thick_mm + settings.same_position_mm:
         return ()
-    message = f"Slices are up to {thickest_mm:.1f} mm thick: small calcifications are diluted or missed."
+    if 0 < thickness_mm * settings.gap_told <= slab_mm:
+        message = (
+            f"Slices stand for up to {slab_mm:.1f} mm of the head, of which they show {thickness_mm:.1f} mm: "
+            "small calcifications are missed."
+        )
+    else:
+        message = f"Slices are up to {thickest_mm:.1f} mm thick: small calcifications are diluted or missed."
     return (Flag(code="thick_slices", message=message, value=round(thickest_mm, 2), limit=settings.thick_mm),)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.reading import ReadingSettings
@@ -13,7 +14,8 @@ from calcscan.model import Flag
 from calcscan.read.headers.dicomdir import ListedImage
 from calcscan.read.headers.image import CAPTURE_CLASS, Image, is_scout
 from calcscan.read.series.criteria import another_region
-from calcscan.read.series.positions import normal_of, positions_of, thickness_of
+from calcscan.read.series.positions import normal_of, numbered_in_turn, positions_of, thickness_of
+from calcscan.read.series.spacing import spacing_of
 from calcscan.read.series.split import kernel_key
 from calcscan.read.series.stacks import Stack
 from calcscan.read.wording import counted, were
@@ -70,18 +72,40 @@ def _wide_apart(images: Sequence[Image], of_series: Sequence[Image], settings: R
             f"and the slices lie {gap_mm:.1f} mm apart{thick}."
         )
         yield Flag(code="missing_slices", message=message, value=float(skipped), limit=0.0)
-    elif thickness_mm is not None and times >= settings.gap_beside_thickness:
-        yield gap_flag(gap_mm, thickness_mm, settings)
+    else:
+        in_turn = numbered_in_turn(images)
+        meant = ~spacing_of(positions_of(images), known, settings, in_turn=in_turn).missing
+        yield from gap_flag(gaps[meant], filled[meant], settings, in_turn=in_turn[meant])
 
 
-def gap_flag(gap_mm: float, thickness_mm: float, settings: ReadingSettings) -> Flag:
-    """`missing_slices` for slices that lie farther apart than they are thick."""
-    message = (
-        f"Slices {thickness_mm:.1f} mm thick lie {gap_mm:.1f} mm apart: what lies between them is not shown. "
-        f"Either slices are missing, or the scan was acquired with gaps."
+def gap_flag(
+    apart_mm: Array, thickness_mm: Array, settings: ReadingSettings, *, in_turn: npt.NDArray[np.bool_] | None = None
+) -> tuple[Flag, ...]:
+    """`missing_slices` where slices lie farther apart than they are thick; only a note where the gaps are narrow.
+
+    All of shape (slices - 1,): `apart_mm` is the distance from each slice to the next, `thickness_mm` what the two show
+    of it (NaN: unknown), `in_turn` whether their instance numbers follow each other.
+    """
+    wide = apart_mm >= settings.gap_told * thickness_mm
+    if np.count_nonzero(wide) < min(settings.pattern_run, len(wide)):
+        return ()
+    every_mm, thick_mm = float(np.median(apart_mm[wide])), float(np.median(thickness_mm[wide]))
+    gaps_mm = apart_mm[wide] - thickness_mm[wide]
+    where = "" if wide.all() else f" in {counted(int(np.count_nonzero(wide)), 'place')}"
+    why = (
+        "The instance numbers go on without a jump, so it was acquired with gaps"
+        if in_turn is not None and in_turn[wide].mean() >= settings.numbered_share
+        else "Either slices are missing, or it was acquired with gaps"
     )
-    at_most = settings.gap_beside_thickness * thickness_mm
-    return Flag(code="missing_slices", message=message, value=round(gap_mm, 2), limit=round(at_most, 2))
+    message = (
+        f"Slices {thick_mm:.1f} mm thick lie {every_mm:.1f} mm apart{where}: gaps of {np.median(gaps_mm):.1f} mm, "
+        f"{gaps_mm.sum() / apart_mm.sum():.0%} of the head, were not imaged. {why}. "
+        "What lies in a gap is not seen, and volumes are interpolated over it."
+    )
+    told_mm, doubtful_mm = settings.gap_told * thick_mm, settings.gap_beside_thickness * thick_mm
+    narrow = every_mm < doubtful_mm
+    limit_mm = round(told_mm if narrow else doubtful_mm, 2)
+    return (Flag(code="missing_slices", message=message, value=round(every_mm, 2), limit=limit_mm, note=narrow),)
 
 
 def _skipped_numbers(images: Sequence[Image], of_series: Sequence[Image], settings: ReadingSettings) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
+from calcscan.grid.slice_thickness import believed_thickness_mm
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image
 
@@ -41,6 +43,22 @@ def typical_gap_of(images: Sequence[Image]) -> float:
 def thickness_of(images: Sequence[Image]) -> Array:
     """Nominal thickness of each slice in mm, NaN where unknown."""
     return np.array([np.nan if image.thickness_mm is None else image.thickness_mm for image in images])
+
+
+def numbered_in_turn(images: Sequence[Image]) -> npt.NDArray[np.bool_]:
+    """Whether the instance numbers of each slice and the next follow each other, up or down, shape (slices - 1,)."""
+    numbers = [np.nan if image.instance is None else image.instance for image in images]
+    return np.asarray(np.abs(np.diff(numbers)) == 1)
+
+
+def used_thickness_of(images: Sequence[Image], slab_mm: Array) -> Array:
+    """What is believed of the thickness that each slice states, in mm, NaN where nothing is; of one number that all
+    state, that number."""
+    stated_mm = thickness_of(images)
+    if len({image.thickness_mm for image in images}) < 2:
+        return stated_mm
+    believed_mm = believed_thickness_mm(slab_mm, stated_mm.tolist())
+    return stated_mm if np.isnan(believed_mm).all() else believed_mm
 
 
 def ends_of(images: Sequence[Image], normal: Array) -> tuple[float, float]:

@@ -35,11 +35,18 @@ class Spacing:
         return tuple(float(np.median(group)) for group in found)
 
 
-def spacing_of(positions_mm: Array, thickness_mm: Array, settings: ReadingSettings) -> Spacing:
+def spacing_of(
+    positions_mm: Array,
+    thickness_mm: Array,
+    settings: ReadingSettings,
+    *,
+    in_turn: npt.NDArray[np.bool_] | None = None,
+) -> Spacing:
     """Gaps, missing slices and slabs of slices at ascending positions along their normal.
 
     A run of equal gaps is part of the protocol (fossa and vertex); a lone gap well above the runs on both its sides,
-    and more than the slices' thickness (NaN: unknown) fills, lacks slices.
+    and more than the slices' thickness (NaN: unknown) fills, lacks slices. A run of gaps two or more times as wide as
+    others lacks slices too, unless instance numbers follow each other across it (`in_turn`, for each gap).
 
     >>> import numpy as np
     >>> from calcscan.knowledge.settings import load
@@ -48,7 +55,10 @@ def spacing_of(positions_mm: Array, thickness_mm: Array, settings: ReadingSettin
     ([3], [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0])
     """
     gaps = np.diff(positions_mm)
-    before, after = _regular_beside(gaps, settings, thickness_known=not np.isnan(thickness_mm).all())
+    judged = np.full(len(gaps), not np.isnan(thickness_mm).all())
+    if in_turn is not None:
+        judged &= ~in_turn
+    before, after = _regular_beside(gaps, settings, judged)
     beside = np.fmax(before, after)
     fills = np.fmax(np.fmax(thickness_mm[:-1], thickness_mm[1:]) * settings.missing_thickness_ratio, 0.0)
     missing = (gaps > settings.missing_ratio * beside) & (gaps > fills)
@@ -64,8 +74,9 @@ def tolerance_mm(gap_mm: float, settings: ReadingSettings) -> float:
     return max(settings.same_spacing_mm, settings.same_spacing_share * float(gap_mm))
 
 
-def _regular_beside(gaps: Array, settings: ReadingSettings, *, thickness_known: bool) -> tuple[Array, Array]:
-    """Spacing of the nearest run of equal gaps before and after each gap; NaN where there is none."""
+def _regular_beside(gaps: Array, settings: ReadingSettings, judged: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Spacing of the nearest run of equal gaps before and after each gap; NaN where there is none. Gaps not `judged`
+    are as wide as they were meant to be."""
     runs = _runs(gaps, settings)
     regular = [run for run in runs if run[1] - run[0] >= settings.pattern_run]
     if not regular:
@@ -74,7 +85,7 @@ def _regular_beside(gaps: Array, settings: ReadingSettings, *, thickness_known: 
     before, after = np.full(len(gaps), np.nan), np.full(len(gaps), np.nan)
     for first, last in runs:
         is_regular = (first, last) in regular and not (
-            thickness_known and _is_every_other(gaps, (first, last), regular, settings)
+            judged[first:last].any() and _is_every_other(gaps, (first, last), regular, settings)
         )
         if is_regular:
             before[first:last] = after[first:last] = np.median(gaps[first:last])

@@ -257,7 +257,7 @@ def test_without_numbers_the_thickness_decides(tmp_path: Path) -> None:
 
 
 def test_numbers_shared_with_a_second_reconstruction_are_not_missing(tmp_path: Path) -> None:
-    soft, sharp = faults.series(SliceThickness="3"), faults.series(SliceThickness="3", ConvolutionKernel="H60s")
+    soft, sharp = faults.series(), faults.series(ConvolutionKernel="H60s")
     both = faults.in_series_of(soft, sharp)
     for number, (one, other) in enumerate(zip(soft, sharp, strict=True)):
         one.InstanceNumber, other.InstanceNumber = 2 * number + 1, 2 * number + 2

@@ -8,7 +8,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: it
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("compiled", deadline=None)  # what calls a kernel first waits for its compilation
+hypothesis.settings.load_profile("compiled")
 
 collect_ignore_glob = ["support/*"]
 

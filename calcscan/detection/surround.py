@@ -16,6 +16,7 @@ from scipy import ndimage
 from calcscan.detection.threshold import Thresholds
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
 
@@ -114,4 +115,4 @@ def _mean(hu: Field, where: Mask, sigma: float, brain_hu: float) -> Field:
 
 
 def _smoothed(field: Field, sigma: float) -> Field:
-    return np.asarray(ndimage.gaussian_filter(field, sigma, mode="nearest", truncate=3.0), dtype=np.float32)
+    return gaussian(field, sigma, mode="nearest", truncate=3.0)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from calcscan.grid.geometry import Array, apply
+from calcscan.grid.geometry import Array
+from calcscan.grid.interpolate import linear_at
 
 _INVERSION_LEAST, _INVERSION_MOST, _INVERSION_MM = 8, 40, 0.05
 """Fixed-point iterations that invert a displacement: each leaves at most half of the error of an ordinary one, more of
@@ -41,9 +41,7 @@ class Displacement:
         array([[0., 0., 0.]])
         """
         where = np.asarray(points, dtype=np.float64)
-        index = apply(np.linalg.inv(self.affine), where).reshape(-1, 3).T
-        parts = [ndimage.map_coordinates(part, index, order=1) for part in np.moveaxis(self.shift_mm, -1, 0)]
-        return np.stack(parts, axis=-1, dtype=np.float64).reshape(where.shape)
+        return linear_at(self.shift_mm, where, to_index=np.linalg.inv(self.affine)).astype(np.float64)
 
     def inverse(self, points: npt.ArrayLike) -> Array:
         """Which points come to lie at these (…, 3), LPS mm; to about a hundredth of a millimetre.

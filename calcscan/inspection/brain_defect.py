@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
+from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Flag, Intracranial
@@ -16,7 +16,7 @@ _SMOOTH = 1.0
 def brain_defect_flags(intracranial: Intracranial, settings: InspectionSettings) -> tuple[Flag, ...]:
     """`brain_defect`, where a ball of fluid fits into the head that is larger than ventricles are wide."""
     coarse = intracranial.isotropic_hu
-    smooth = ndimage.gaussian_filter(coarse.values, _SMOOTH)
+    smooth = gaussian(coarse.values, _SMOOTH)
     low, high = settings.hole_hu
     fluid = (smooth > low) & (smooth < high) & (intracranial.depth_mm > settings.hole_depth_mm)
     if not fluid.any():

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.smooth import gaussian
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.model import BRAIN_ZONE, Atlas, Intracranial, Registration, Scan
@@ -35,7 +36,7 @@ def enhanced_fluid(
         world_mm = registration.to_scan(atlas_mm)
     deeper_mm = settings.fluid_depth_mm + settings.fluid_depth_share * float(np.median(scan.slice_thickness_mm))
     seen = sample_at(intracranial.depth_mm, coarse.affine, world_mm) > deeper_mm
-    smooth = ndimage.gaussian_filter(coarse.values, _SMOOTH)
+    smooth = gaussian(coarse.values, _SMOOTH)
     hu = sample_at(smooth, coarse.affine, world_mm)
     bright = seen & (hu >= settings.fluid_low_hu) & (hu <= settings.enhanced_high_hu)
     filled = _filled(atlas_mm, seen, bright, settings)

@@ -17,6 +17,7 @@ from scipy import ndimage
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import box_around, corner_of
+from calcscan.grid.smooth import gaussian
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
@@ -51,7 +52,7 @@ def enhanced_arteries(
     box = box_around(np.rint(index).astype(np.int64), _MARGIN, coarse.values.shape)
     affine = coarse.affine.copy()
     affine[:3, 3] = apply(coarse.affine, corner_of(box)[None])[0]
-    smooth = ndimage.gaussian_filter(coarse.values[box], _SMOOTH)
+    smooth = gaussian(coarse.values[box], _SMOOTH)
     usable = intracranial.depth_mm[box] > settings.course_depth_mm
     usable &= ndimage.maximum_filter(smooth, 5) <= settings.enhanced_high_hu
     bright: dict[tuple[str, bool], float] = {}

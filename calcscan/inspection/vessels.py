@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
+from calcscan.grid.smooth import gaussian
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.model import Intracranial, Scan
@@ -24,7 +25,7 @@ _FEWEST_NEIGHBOURS = 6
 def enhanced_vessels(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Evidence | None:
     """Tubes as blood with contrast medium shows them; None where there are too few, or they differ too much."""
     coarse = intracranial.isotropic_hu
-    smooth = ndimage.gaussian_filter(coarse.values, _SMOOTH)
+    smooth = gaussian(coarse.values, _SMOOTH)
     bright = _bright(scan, smooth, intracranial, settings)
     at_mm = np.argwhere(bright).astype(np.float64) * coarse.spacing_mm
     if not _FEWEST_NEIGHBOURS <= len(at_mm) <= settings.vessel_points:

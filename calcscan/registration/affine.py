@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import distance_mm
+from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.processors import at_once
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
@@ -76,11 +76,11 @@ def _channels(
     scan_voxel_mm = float(np.cbrt(np.linalg.det(scan_to_atlas[:3, :3]))) * head.spacing_mm  # in the atlas
 
     def channel(on_template: Field, on_scan: Field, smoothing_mm: float, valid: Mask, weight: float) -> _Channel:
-        smooth = ndimage.gaussian_filter(on_template, smoothing_mm / template.spacing_mm)
+        smooth = gaussian(on_template, smoothing_mm / template.spacing_mm)
         return _Channel(
             template=smooth,
             template_gradient=tuple(np.gradient(smooth)),
-            scan=ndimage.gaussian_filter(on_scan, smoothing_mm / scan_voxel_mm),
+            scan=gaussian(on_scan, smoothing_mm / scan_voxel_mm),
             valid=valid.astype(np.float32),
             weight=weight,
         )

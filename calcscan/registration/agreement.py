@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import distance_mm
+from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
@@ -47,10 +47,10 @@ class Agreement:
         half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
         smoothing_mm = settings.correlation_smoothing_mm
         depth_mm = distance_mm(~half.mask, half.spacing_mm)
-        template_hu = ndimage.gaussian_filter(half.brain_hu, smoothing_mm / half.spacing_mm)[part]
+        template_hu = gaussian(half.brain_hu, smoothing_mm / half.spacing_mm)[part]
         return cls(
             head=head,
-            head_hu=ndimage.gaussian_filter(head.brain_hu, smoothing_mm / head.spacing_mm),
+            head_hu=gaussian(head.brain_hu, smoothing_mm / head.spacing_mm),
             points=apply(half.affine, np.moveaxis(np.indices(template_hu.shape), 0, -1).reshape(-1, 3) * _STEP),
             template_hu=template_hu.ravel(),
             brain=half.mask[part].ravel(),

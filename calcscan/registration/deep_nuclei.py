@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
+from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
@@ -83,7 +84,7 @@ class DeepImage:
 
     def bias_corrected(self, smoothing_mm: float, settings: RegistrationSettings) -> Field:
         """HU relative to the bias field, smoothed; fluid no further below it than `fluid_contrast_hu`."""
-        relative_hu = ndimage.gaussian_filter(self.brain_hu, smoothing_mm / GRID_MM) - self.bias_field
+        relative_hu = gaussian(self.brain_hu, smoothing_mm / GRID_MM) - self.bias_field
         contrast_hu = settings.fluid_contrast_hu
         return np.asarray(np.clip(relative_hu, -contrast_hu, contrast_hu), dtype=np.float32)
 
@@ -92,6 +93,6 @@ def _bias_field(brain_hu: Field, mask: Mask, settings: RegistrationSettings) -> 
     is_tissue = (brain_hu > settings.tissue_low_hu) & (brain_hu < settings.tissue_high_hu) & mask
     tissue = is_tissue.astype(np.float32)
     sigma = settings.bias_field_mm / GRID_MM
-    weight = ndimage.gaussian_filter(tissue, sigma)
-    mean_hu = ndimage.gaussian_filter(brain_hu * tissue, sigma) / np.maximum(weight, 1e-3)
+    weight = gaussian(tissue, sigma)
+    mean_hu = gaussian(brain_hu * tissue, sigma) / np.maximum(weight, 1e-3)
     return np.asarray(np.where(weight > 1e-2, mean_hu, settings.tissue_hu))

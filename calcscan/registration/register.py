@@ -17,7 +17,8 @@ from calcscan.registration.deformable import fit_deformable
 from calcscan.registration.initial import initial_similarity
 from calcscan.registration.moved_brain import with_moved_brain
 from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
-from calcscan.registration.wide_search import distinct, wide_candidates
+from calcscan.registration.similarity import distinct
+from calcscan.registration.wide_search import wide_candidates
 
 _DECIMALS = 9
 """Linear algebra sums in an order of its own; the matrix is rounded to what doesn't depend on it."""

@@ -1,58 +1,16 @@
 """Where the head could lie if not about as the header says: similarity fits from orientations all round.
 
-Every fit is cheap: Gauss-Newton on seven parameters over a few thousand points of the template, first of all with the
-inside of the skull and the brain in it as the affine uses them. Only the best few orientations are followed on a finer
-grid; each that is left over is a candidate for the affine, which may be accepted or refused as any other.
+Each that is left over is a candidate for the affine, which may be accepted or refused as any other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-
-import numpy as np
-from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from calcscan.grid.geometry import Array, apply
-from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import distance_mm
+from calcscan.grid.geometry import Array
 from calcscan.knowledge.registration import RegistrationSettings
-from calcscan.processors import at_once
-from calcscan.registration.agreement import Agreement
-from calcscan.registration.initial import centre_of
-from calcscan.registration.preprocess import Field, Mask, RegistrationImage
-
-_STEP = 3
-"""The template is used at every third voxel along each axis."""
-_SCORED = 5
-"""Poses are ranked at every fifth point at which a registration is judged."""
-_ITERATIONS = 10
-_CONVERGED = 1e-3
-_LARGEST_STEP = 0.35
-"""Radians, and relative change of size, of one iteration."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Pair:
-    """The template's values and gradients at the points, and the scan's image to compare them with."""
-
-    values: Array
-    """(n,)"""
-    jacobian: Array
-    """Change of the template's value by shift, rotation and size about the points' centre (n, 7)."""
-    scan: Field
-    valid: Mask
-    weight: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Level:
-    """What one grid compares."""
-
-    points: Array
-    centre: Array
-    pairs: tuple[_Pair, ...]
+from calcscan.registration.preprocess import RegistrationImage
+from calcscan.registration.similarity import best_fits, size_of
 
 
 def wide_candidates(
@@ -63,116 +21,9 @@ def wide_candidates(
 
     At most `search_candidates` of them. The orientation of the scan's axes counts for nothing here.
     """
-    size = np.cbrt(head.mask.sum() / template.mask.sum()) * head.spacing_mm / template.spacing_mm
-    size = float(np.clip(size, settings.scale_low, settings.scale_high))
-    agreement = Agreement.between(head, template, settings).thinned(_SCORED)
-    template_centre, head_centre = centre_of(template.mask, template.affine), centre_of(head.mask, head.affine)
-
-    def start(rotation: Array) -> Array:
-        matrix = np.eye(4)
-        matrix[:3, :3] = rotation / size
-        matrix[:3, 3] = template_centre - matrix[:3, :3] @ head_centre
-        return matrix
-
-    def score(scan_to_atlas: Array) -> float:
-        scale = 1.0 / float(np.cbrt(np.linalg.det(scan_to_atlas[:3, :3])))
-        if not settings.scale_low <= scale <= settings.scale_high:
-            return -1.0
-        return agreement.both(partial(apply, np.linalg.inv(scan_to_atlas)))
-
-    found = [start(rotation) for rotation in Rotation.create_group("I").as_matrix()]
-    for grid_mm, kept, apart_deg in (
+    levels = (
         (settings.search_coarse_mm, settings.search_followed, settings.search_apart_deg / 3.0),
         (settings.search_fine_mm, settings.search_candidates, settings.search_apart_deg),
-    ):
-        level = _level(head, template, grid_mm, size, settings)
-        found = at_once(partial(_fitted, head, level, matrix, settings) for matrix in found)
-        scores = at_once(partial(score, matrix) for matrix in found)
-        best = sorted(range(len(found)), key=lambda n: -scores[n])
-        found = distinct([found[n] for n in best if scores[n] > 0.0], apart_deg)[:kept]
-    return tuple(found)
-
-
-def distinct(matrices: list[Array], apart_deg: float) -> list[Array]:
-    """The 4×4 matrices without those that lie within `apart_deg` of an earlier one in rotation."""
-    kept: list[Array] = []
-    for matrix in matrices:
-        if all(angle_between_deg(matrix, other) > apart_deg for other in kept):
-            kept.append(matrix)
-    return kept
-
-
-def angle_between_deg(a: Array, b: Array) -> float:
-    """How far two 4×4 matrices differ in rotation.
-
-    >>> quarter = np.diag([1.0, 1.0, 1.0, 1.0])[[1, 0, 2, 3]] * [[-1], [1], [1], [1]]
-    >>> round(angle_between_deg(np.eye(4), 2.0 * quarter), 3)
-    90.0
-    """
-    turns = [u @ v for u, _, v in (np.linalg.svd(matrix[:3, :3]) for matrix in (a, b))]
-    cosine = (np.trace(turns[0].T @ turns[1]) - 1.0) / 2.0
-    return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
-
-
-def _level(
-    head: RegistrationImage, template: RegistrationImage, grid_mm: float, size: float, settings: RegistrationSettings
-) -> _Level:
-    template = template.thinned(_STEP)
-    step = max(1, round(grid_mm / template.spacing_mm))
-    near = distance_mm(template.mask, template.spacing_mm) <= settings.affine_margin_mm
-    index = np.argwhere(near[::step, ::step, ::step]) * step
-    points = apply(template.affine, index)
-    centre = points.mean(axis=0)
-    offset = points - centre
-    smoothing_mm = 0.8 * grid_mm
-
-    def pair(on_template: Field, on_scan: Field, valid: Mask, weight: float) -> _Pair:
-        smooth = ndimage.gaussian_filter(on_template, smoothing_mm / template.spacing_mm)
-        here = tuple(index.T)
-        per_voxel = np.stack([part[here] for part in np.gradient(smooth)], axis=-1)
-        gradient = per_voxel @ np.linalg.inv(template.affine)[:3, :3]
-        turn, grow = np.cross(offset, gradient), (offset * gradient).sum(axis=1)
-        return _Pair(
-            values=smooth[here].astype(np.float64),
-            jacobian=np.concatenate([gradient, turn, grow[:, None]], axis=1),
-            scan=ndimage.gaussian_filter(on_scan, smoothing_mm * size / head.spacing_mm),
-            valid=valid,
-            weight=weight,
-        )
-
-    outline_hu = np.float32(settings.outline_hu)
-    return _Level(
-        points=points,
-        centre=centre,
-        pairs=(
-            pair(template.brain_hu, head.brain_hu, head.usable, 1.0),
-            pair(
-                outline_hu * template.mask,
-                outline_hu * head.mask,
-                head.covered,
-                settings.outline_weight,
-            ),
-        ),
     )
-
-
-def _fitted(head: RegistrationImage, level: _Level, scan_to_atlas: Array, settings: RegistrationSettings) -> Array:
-    for _ in range(_ITERATIONS):
-        in_scan = apply(np.linalg.inv(scan_to_atlas), level.points)
-        hessian, gradient = np.diag([1e-6] * 3 + [1.0] * 4), np.zeros(7)
-        for pair in level.pairs:
-            valid = sample_at(pair.valid, head.affine, in_scan, nearest=True) > 0
-            residual = sample_at(pair.scan, head.affine, in_scan[valid]) - pair.values[valid]
-            jacobian = pair.jacobian[valid]
-            weight = pair.weight / (1.0 + (residual / settings.affine_outlier_hu) ** 2)
-            hessian += (jacobian * weight[:, None]).T @ jacobian
-            gradient += jacobian.T @ (weight * residual)
-        change = np.linalg.solve(hessian, gradient)
-        change *= min(1.0, _LARGEST_STEP / max(float(np.abs(change[3:]).max()), 1e-9))
-        update = np.eye(4)
-        update[:3, :3] = np.exp(change[6]) * Rotation.from_rotvec(change[3:6]).as_matrix()
-        update[:3, 3] = change[:3] + level.centre - update[:3, :3] @ level.centre
-        scan_to_atlas = update @ scan_to_atlas
-        if np.abs(change[3:]).max() < _CONVERGED:
-            break
-    return scan_to_atlas
+    rotations = Rotation.create_group("I").as_matrix()
+    return best_fits(head, template, rotations, size_of(head, template, settings), levels, settings)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, Geometry
+from calcscan.grid.interpolate import linear_at
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, LocatedLesionMap, Result
 
@@ -230,10 +231,10 @@ def cut(
     hu = np.zeros((height, width), dtype=np.float32)
     labels = np.zeros((height, width), dtype=np.int32)
     for at in levels:
-        index = np.moveaxis(result.scan.geometry.to_index(plane + at * planes.up), -1, 0).round(5)
-        hu += ndimage.map_coordinates(result.scan.hu, index, np.float32, order=1, cval=AIR_HU) / len(levels)
+        index = result.scan.geometry.to_index(plane + at * planes.up).round(5)
+        hu += linear_at(result.scan.hu, index, fill=AIR_HU) / len(levels)
         if voxels is not None:
-            np.maximum(labels, ndimage.map_coordinates(voxels, index, order=0), out=labels)
+            np.maximum(labels, ndimage.map_coordinates(voxels, np.moveaxis(index, -1, 0), order=0), out=labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
 
 

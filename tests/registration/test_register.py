@@ -47,7 +47,8 @@ from calcscan.registration.deep_nuclei import Box
 from calcscan.registration.deformable import fit_deformable
 from calcscan.registration.displacement_modes import displacement_modes
 from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
-from calcscan.registration.wide_search import angle_between_deg, wide_candidates
+from calcscan.registration.similarity import angle_between_deg
+from calcscan.registration.wide_search import wide_candidates
 
 REAL = Path(os.environ.get("CALCSCAN_REAL_SCANS", "nowhere"))
 SETTINGS = load(RegistrationSettings)

@@ -68,7 +68,7 @@ def cut_patch(
     Other components and everything outside the intracranial mask are left out, as is the blur of bone; a faint rim
     within that blur is taken for it.
     """
-    geometry, blur = scan.geometry, blur_of(scan, settings)
+    geometry, blur = scan.geometry, blur_of(scan)
     thick_mm = blur.thickness_mm
     near_mm = max(float(settings.near_mm), settings.near_blur * blur.in_plane_mm)
     pixel_mm = geometry.spacing_mm[1:]

@@ -29,14 +29,14 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     near_blur: float
     layer_mm: float
     profile_box: float
-    coarse_from_mm3: float
-    coarse_pixel_mm: float
+    patch_pixels: int
     sharpened_rounds: tuple[int, ...]
     sharpened_usual: int
     heights_from_mm: float
     height_powers: tuple[float, ...]
     contrast_low: float
     contrast_high: float
+    contrast_fits: float
     contrast_usual_hu: float
     contrast_usual_spread: float
     elongation: float
@@ -48,6 +48,8 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     model_error_upper: float
     uneven_better: float
     uneven_step: float
+    uneven_radius: float
+    uneven_radius_sure: float
     uneven_larger: float
     uneven_most: float
     interval_misfit: float

@@ -20,7 +20,11 @@ from calcscan.measurement.extents import Extents, elongation
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Field
 
-_TRIED = 22
+_TRIED = 10
+_NARROWED = 2
+"""How often the contrasts are narrowed to those that may fit."""
+_WIDER = 1.35
+"""With another blur other contrasts fit, by up to so many times."""
 _FINER = 12
 """Points between two contrasts that were tried, at which the score is interpolated."""
 
@@ -50,12 +54,13 @@ class Tolerance:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvenDeposit:
     """`log_mm3` is the mean logarithm of the volume, `spread` its standard deviation over what fits; `likelihood` the
-    highest logarithm of one, and `tempering` what differences of it count. `log_per_in_plane` and `log_per_across` are
-    how much the volume changes with the logarithm of the blur."""
+    highest logarithm of one, by the signal of number `sharpness`, and `tempering` what differences of it count.
+    `log_per_in_plane` and `log_per_across` are how much the volume changes with the logarithm of the blur."""
 
     log_mm3: float
     spread: float
     likelihood: float
+    sharpness: int
     tempering: float
     log_per_in_plane: float
     log_per_across: float
@@ -72,30 +77,46 @@ def fit_even(
 ) -> EvenDeposit | None:
     """The volume that explains a patch best, with no substance fainter than `least_hu` above background; None if none
     can be tried. `upper_hu` is what the lesion itself reaches, `sharp` its signal sharpened in several ways."""
+    usual = settings.sharpened_usual
+    extents = [Extents.of(one, imaging) for one in sharp]
     faintest = max(settings.contrast_low * upper_hu, least_hu)
     contrasts = np.geomspace(faintest, max(settings.contrast_high * upper_hu, 2.5 * least_hu), _TRIED)
-    fits = [_fits(Extents.of(one, imaging), contrasts, signal_hu_mm3, tolerance, settings) for one in sharp]
-    if not any(len(fit) for fit in fits):
+    for _ in range(_NARROWED):
+        fit = _fits(extents[usual], contrasts, signal_hu_mm3, tolerance, settings)
+        if not len(fit):
+            return None
+        low, high = _fitting(fit, tolerance, settings)
+        contrasts = np.geomspace(low, high, _TRIED)
+    fits = [_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in extents]
+    if not all(len(fit) for fit in fits):
         return None
-    likelihood = max(float(fit[:, 3].max()) for fit in fits if len(fit))
-    tempering = tolerance.tempering(likelihood)
+    highest = [float(fit[:, 3].max()) for fit in fits]
+    tempering = tolerance.tempering(max(highest))
     mean, spread = _moments(fits, tempering)
-    usual = fits[settings.sharpened_usual]
-    extents = Extents.of(sharp[settings.sharpened_usual], imaging)
     changes = []
+    contrasts = np.geomspace(low / _WIDER, high * _WIDER, _TRIED)
+    here = _moments([_fits(extents[usual], contrasts, signal_hu_mm3, tolerance, settings)], tempering)[0]
     for more in ({"in_plane": settings.blur_tried}, {"across": settings.blur_tried}):
-        other = Extents(rank=extents.rank, imaging=imaging.wider(**more))
-        there = _fits(other, contrasts, signal_hu_mm3, tolerance, settings)
-        change = _moments([there], tempering)[0] - _moments([usual], tempering)[0] if len(usual) and len(there) else 0.0
-        changes.append(change / float(np.log(settings.blur_tried)))
+        other = Extents(rank=extents[usual].rank, imaging=imaging.wider(**more))
+        there = _moments([_fits(other, contrasts, signal_hu_mm3, tolerance, settings)], tempering)[0]
+        changes.append((there - here) / float(np.log(settings.blur_tried)))
     return EvenDeposit(
         log_mm3=mean,
         spread=spread,
-        likelihood=likelihood,
+        likelihood=max(highest),
+        sharpness=int(np.argmax(highest)),
         tempering=tempering,
         log_per_in_plane=changes[0],
         log_per_across=changes[1],
     )
+
+
+def _fitting(fit: Field, tolerance: Tolerance, settings: VolumeSettings) -> tuple[float, float]:
+    """The contrasts between which the image may lie."""
+    score = fit[:, 2] + tolerance.tempering(float(fit[:, 3].max())) * fit[:, 3]
+    good = np.flatnonzero(score >= score.max() - settings.contrast_fits)
+    low, high = max(int(good[0]) - 1, 0), min(int(good[-1]) + 1, len(fit) - 1)
+    return float(np.exp(fit[low, 0])), float(np.exp(fit[high, 0]))
 
 
 def _fits(

@@ -28,7 +28,8 @@ _FAINT = 1e-3
 class Imaging:
     """A patch, smoothed within its slices (k, j, i), and the layers between (n, j, i).
 
-    `seen` (k, n) is how much of each slice a layer makes up; `blur` (2,) that of scanner and smoothing, in pixels.
+    `seen` (k, n) is how much of each slice a layer makes up; `blur` (2,) that of scanner and smoothing, in pixels, and
+    `spread` what it makes of a row and of a column: (j, j) and (i, i).
     """
 
     soft: Field
@@ -42,14 +43,13 @@ class Imaging:
     profile_box: float
     seen: sparse.csr_array
     blur: Field
+    spread: tuple[Field, Field]
 
     @classmethod
     def of(cls, lesion: Patch, settings: VolumeSettings) -> Imaging:
-        """The imaging of a patch; one of a large lesion is averaged to coarser pixels first."""
-        coarse = 1
-        if lesion.sum_mm3(lesion.lesion) > settings.coarse_from_mm3:
-            coarse = max(1, int(settings.coarse_pixel_mm / max(lesion.pixel_mm)))
+        """The imaging of a patch; a large one is averaged to coarser pixels first."""
         box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(lesion.near))
+        coarse = -(-max(part.stop - part.start for part in box[1:]) // settings.patch_pixels)
         signal, near = _coarser(lesion.signal[box], coarse), _coarser(lesion.near[box], coarse) > 0.5
         at_mm, slab_mm, across_mm = (a[box[0]] for a in (lesion.at_mm, lesion.slab_mm, lesion.across_mm))
         pixel_mm = np.asarray(lesion.pixel_mm) * coarse
@@ -73,6 +73,7 @@ class Imaging:
             profile_box=settings.profile_box,
             seen=_seen(at_mm, across_mm, layer_mm, step_mm, settings.profile_box),
             blur=within_mm / pixel_mm,
+            spread=_spread(within_mm / pixel_mm, (soft.shape[1] + 2 * _MARGIN, soft.shape[2] + 2 * _MARGIN)),
         )
 
     @property
@@ -84,17 +85,18 @@ class Imaging:
         """The same patch, imaged with so many times the blur."""
         across_mm = self.across_mm * across
         seen = _seen(self.slice_mm, across_mm, self.layer_mm, float(self.step_mm[0]), self.profile_box)
-        return replace(self, across_mm=across_mm, seen=seen, blur=self.blur * in_plane)
+        blur = self.blur * in_plane
+        spread = _spread(blur, self.soft.shape[1:])
+        return replace(self, across_mm=across_mm, seen=seen, blur=blur, spread=spread)
 
     def imaged(self, filled: Field) -> Field:
-        """What the slices show of filled layers. One thread: many small products on several would spend their time
-        waiting for each other."""
+        """What the slices show of filled layers."""
         slices = (self.seen @ filled.reshape(len(filled), -1)).reshape(-1, *filled.shape[1:])
-        return np.asarray(ndimage.gaussian_filter(slices, (0, *self.blur), mode="constant"))
+        return np.asarray(self.spread[0] @ slices @ self.spread[1])
 
     def returned(self, slices: Field) -> Field:
         """Slices taken back to the layers: the transpose of `imaged`."""
-        soft = np.asarray(ndimage.gaussian_filter(slices, (0, *self.blur), mode="constant"))
+        soft = self.spread[0] @ slices @ self.spread[1]
         return np.asarray((self.seen.T @ soft.reshape(len(soft), -1)).reshape(-1, *slices.shape[1:]))
 
     def sharpened(self, rounds: Iterable[int], *, power: float = 1.0) -> list[Field]:
@@ -151,6 +153,19 @@ def _seen(at_mm: Field, across_mm: Field, layer_mm: Field, step_mm: float, box: 
     share = upto(away + step_mm / 2) - upto(away - step_mm / 2)
     share[share < _FAINT * share.max()] = 0.0
     return sparse.csr_array(share)
+
+
+def _spread(blur: Field, shape: tuple[int, ...]) -> tuple[Field, Field]:
+    """What a bell of these standard deviations makes of each pixel of a row and of a column, by matrices: so few pixels
+    are multiplied faster than they are smoothed, and on one thread, with the same bits every time."""
+    rows, columns = (
+        _bell(np.subtract.outer(np.arange(n), np.arange(n)) / b) / b for n, b in zip(shape, blur, strict=True)
+    )
+    return rows, columns
+
+
+def _bell(z: Field) -> Field:
+    return np.asarray(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
 
 
 def _integral(z: Field) -> Field:

@@ -69,9 +69,9 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
         return _as_counted(lesion, settings)
     gradient = None
     if not beside_bone:
-        gradient = fit_density_gradient(imaging, sharp[settings.sharpened_usual], even, least, tolerance)
+        gradient = fit_density_gradient(imaging, sharp[even.sharpness], even, least, tolerance)
     even_error = _even_error(lesion, even, signal, noise_hu, settings)
-    return _combined(lesion, even, even_error, _Core.of(gradient, even, settings), settings)
+    return _combined(lesion, even, even_error, _Core.of(gradient, even, lesion, settings), settings)
 
 
 def _tolerance(
@@ -124,14 +124,19 @@ class _Core:
     spread: float = 0.0
 
     @classmethod
-    def of(cls, gradient: GradientExtent | None, even: EvenDeposit, settings: VolumeSettings) -> _Core:
+    def of(cls, gradient: GradientExtent | None, even: EvenDeposit, lesion: Patch, settings: VolumeSettings) -> _Core:
         if gradient is None:
             return cls()
+        blur_mm = (lesion.psf_mm**2 * float(np.median(lesion.across_mm))) ** (1.0 / 3.0)
+        widths = [settings.uneven_radius, settings.uneven_radius_sure]
+        resolved = np.interp(_radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0])
         better = gradient.likelihood - even.likelihood
         larger = gradient.log_mm3 - even.log_mm3
         is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
         return cls(
-            certain=float(is_larger * special.expit((better - settings.uneven_better) / settings.uneven_step)),
+            certain=float(
+                resolved * is_larger * special.expit((better - settings.uneven_better) / settings.uneven_step)
+            ),
             larger=max(0.0, larger),
             most=max(0.0, larger + settings.uneven_most * gradient.spread),
             spread=gradient.spread,
@@ -147,10 +152,12 @@ def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, 
         + core.certain**2 * (core.spread**2 + settings.extent_floor**2)
         + core.certain * even_part * core.larger**2
     )
-    hidden = even_part * settings.interval_hidden * core.most + core.certain * settings.interval_beyond * core.larger
+    beyond = settings.interval_beyond * core.certain * core.larger
+    hidden = even_part * settings.interval_hidden * core.most
     best_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
-    low_error = np.hypot(_Z95 * error, settings.interval_thin * _unresolved(best_mm3, lesion, settings))
-    high_mm3 = min(best_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden))), settings.rim_most_high * rim_mm3)
+    thin = settings.interval_thin * _unresolved(best_mm3, lesion, settings)
+    low_error = np.linalg.norm([_Z95 * error, thin, beyond])
+    high_mm3 = min(best_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond))), settings.rim_most_high * rim_mm3)
     return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-low_error)), high_mm3=max(best_mm3, high_mm3))
 
 
@@ -158,5 +165,13 @@ def _unresolved(volume_mm3: float, lesion: Patch, settings: VolumeSettings) -> f
     """How little the slices show of a deposit's height, 0 to 1: a thin one lying flat, hollow or in pieces looks like
     a solid one there."""
     across_mm = max(float(np.median(lesion.across_mm)), float(np.median(lesion.slab_mm)) / np.sqrt(12.0))
-    radius_mm = (3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0)
-    return float(np.interp(radius_mm / across_mm, [settings.unresolved_radius, settings.resolved_radius], [1.0, 0.0]))
+    return float(
+        np.interp(
+            _radius_mm(volume_mm3) / across_mm, [settings.unresolved_radius, settings.resolved_radius], [1.0, 0.0]
+        )
+    )
+
+
+def _radius_mm(volume_mm3: float) -> float:
+    """Of a ball."""
+    return float((3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0))

@@ -1,0 +1,50 @@
+"""Volumes of deposits whose truth is known, whatever the scanner made of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.volume.deposits import Scanner, drawn
+from benchmarks.volume.synthetic import measured
+
+CLEAN = Scanner(psf_mm=0.5, thickness_mm=1.0, spacing_mm=1.0, profile="box", pixel_mm=0.45, noise_hu=4.0)
+
+
+def errors(scanner: Scanner, shape: str, seeds: range, *, known: bool = True) -> np.ndarray:
+    """(true, best, low, high) of some deposits."""
+    rows = [measured(drawn(np.random.default_rng(seed), shape, scanner, known=known)) for seed in seeds]
+    return np.array([row[:4] for row in rows if row is not None])
+
+
+@pytest.mark.parametrize("psf_mm", [0.3, 0.65, 1.0])
+@pytest.mark.parametrize("profile", ["box", "bell", "trapezoid of 1.5"])
+def test_neither_blur_nor_the_profile_of_the_slices_changes_a_volume(psf_mm: float, profile: str) -> None:
+    truth, best, low, high = errors(replace(CLEAN, psf_mm=psf_mm, profile=profile), "ellipsoid", range(6)).T
+    large = truth > 40
+    off = np.abs(best / truth - 1)[large]
+    assert np.median(off) < 0.06
+    assert off.max() < 0.25
+    assert ((low <= truth) & (truth <= high)).sum() >= len(truth) - 1
+
+
+def test_what_is_not_known_of_the_blur_makes_the_interval_wider() -> None:
+    known, assumed = (errors(CLEAN, "ball", range(6), known=known) for known in (True, False))
+    assert (assumed[:, 3] / assumed[:, 2]).mean() > (known[:, 3] / known[:, 2]).mean()
+
+
+def test_a_denser_middle_is_no_smaller_deposit() -> None:
+    truth, best, low, high = errors(replace(CLEAN, pixel_mm=0.4, psf_mm=0.4), "falling", range(8)).T
+    large = truth > 60
+    assert np.abs(np.log(best / truth))[large].mean() < 0.15
+    assert ((low <= truth) & (truth <= high)).mean() >= 0.85
+
+
+def test_thick_slices_and_gaps_widen_the_interval() -> None:
+    thin, thick = (
+        errors(replace(CLEAN, thickness_mm=mm, spacing_mm=apart), "disc", range(8))
+        for mm, apart in ((1.0, 1.0), (4.0, 6.0))
+    )
+    assert np.median(thick[:, 3] / thick[:, 2]) > 1.3 * np.median(thin[:, 3] / thin[:, 2])

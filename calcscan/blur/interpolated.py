@@ -63,8 +63,8 @@ def find_interpolation(scan: Scan, settings: BlurSettings) -> Interpolation | No
         period=len(quick) / max(fundamental, 1),
         straight=float((bend_hu < settings.straight_share * most_hu).mean()),
     )
-    quickly = len(quick) <= settings.ripple_period * strongest
-    rippled = quickly and found.ripple >= settings.ripple and found.line >= settings.ripple_line
+    quickly = scan.geometry.spacing_mm[0] * len(quick) <= settings.ripple_period_mm * strongest
+    rippled = quickly and found.ripple >= settings.ripple and found.ripple * found.line >= settings.ripple_line
     return found if rippled or found.straight >= settings.straight_slices else None
 
 

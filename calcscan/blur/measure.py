@@ -46,7 +46,7 @@ def measure_blur(
     overshoot = float(settings.overshoot_sharp) if scan.acquisition.sharp_kernel else 0.0
     blur, edges = _at_the_skin(scan, overshoot, settings)
     interpolated = find_interpolation(scan, settings)
-    if interpolated is not None and not blur.across_measured:
+    if interpolated is not None and not (blur.across_measured and blur.across_error <= settings.copied_error):
         blur = _from_period(scan, blur, interpolated, settings)
     flags = _resampled(scan, blur, interpolated, settings)
     return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
@@ -88,6 +88,7 @@ def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: 
         blur,
         across_mm=np.full(len(scan.hu), thick_mm / np.sqrt(12.0)),
         across_error=settings.across_error_unknown,
+        across_measured=False,
         why=f"{blur.why}; across the slices by the period of interpolated ones",
     )
 

@@ -53,9 +53,10 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     soft_high_hu: int
     ripple: float
     ripple_line: float
-    ripple_period: float
+    ripple_period_mm: float
     straight_share: float
     straight_slices: float
     copied_above: float
     copied_least_mm: float
+    copied_error: float
     copied_wider: float

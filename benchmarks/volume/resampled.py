@@ -2,7 +2,7 @@
 
     python -m benchmarks.volume.resampled SCAN [SCAN …] [--copies averaged5,linear1.0 linear1.0 tilted …]
 
-A copy is named by words joined with `,`: `averaged3` (mean of three slices), `linear1.0` and `spline1.0` (cubes of 1 mm),
+A copy is named by words joined with `,`: `averaged3` (mean of three slices), `linear1.0`, `spline1.0` (cubes of 1 mm),
 `tilted` (a tilted scan with its shear taken off by linear interpolation within the slices, as converters do; an
 upright one as if sheared by 15 degrees). Original and copy are analysed alike. Told are the flag, the thickness that
 each slice shows, lesions of the original found again, lost, and new ones, and how many volumes of the original

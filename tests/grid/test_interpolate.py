@@ -44,3 +44,9 @@ def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("NUMBA_NUM_THREADS", count)
         given.append(linear_at(field, index))
     assert np.array_equal(*given)
+
+
+def test_no_points_have_no_values() -> None:
+    field = np.zeros((2, 3, 4), np.float32)
+    assert linear_at(field, np.empty((0, 3))).shape == (0,)
+    assert linear_at(np.zeros((2, 3, 4, 3), np.float32), np.empty((0, 3))).shape == (0, 3)

@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import numba
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 _HERE = Path(__file__).resolve().parent
 _IN_TREE = _HERE / "__pycache__"
@@ -207,7 +208,9 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
         self._cache_file = self._places[0]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        target_context.refresh()
+        # Not `target_context.refresh()`, as numba has it: that loads all that it can compile from, for half a second,
+        # and compiled code only needs numba's memory. What isn't found here is compiled, which loads it.
+        rtsys.initialize(target_context)
         for place in self._places:
             try:
                 data = place.load(self._index_key(sig, target_context.codegen()))

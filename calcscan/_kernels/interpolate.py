@@ -71,8 +71,10 @@ def index_in_stack(
     for n in range(first, last):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
         at = x * to_plane[0, 0] + y * to_plane[0, 1] + z * to_plane[0, 2]
-        if not positions[low] <= at < positions[low + 1]:  # most lie in the same slice as the one before
-            low = min(max(np.searchsorted(positions, at, side="right") - 1, 0), slices - 2)
+        while low > 0 and at < positions[low]:  # most lie near the one before
+            low -= 1
+        while low < slices - 2 and at >= positions[low + 1]:
+            low += 1
         f = (at - positions[low]) / (positions[low + 1] - positions[low])
         x -= origins[low, 0] + f * (origins[low + 1, 0] - origins[low, 0])
         y -= origins[low, 1] + f * (origins[low + 1, 1] - origins[low, 1])

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from calcscan._kernels import kernel
 
+STRAIGHT = 1e-6
+"""Rows that leave those of a field by less than this, in voxels, run along them."""
+
 
 @kernel
 def block_mean(hu: npt.NDArray[np.int16], factor: int, first: int, last: int, out: npt.NDArray[np.float32]) -> None:
@@ -47,6 +50,7 @@ def sample_slices(
     positions = np.empty(slices)
     for s in range(slices):
         positions[s] = origins[s, 0] * to_plane[0, 0] + origins[s, 1] * to_plane[0, 1] + origins[s, 2] * to_plane[0, 2]
+    low = 0
     first_edge = positions[0] - 0.5 * (positions[1] - positions[0])
     last_edge = positions[-1] + 0.5 * (positions[-1] - positions[-2])
     for k in range(first, last):
@@ -59,8 +63,10 @@ def sample_slices(
                 out[k, j, i] = fill
                 if at < first_edge or at > last_edge:
                     continue
-                low = np.searchsorted(positions, at) - 1
-                low = min(max(low, 0), slices - 2)
+                while low > 0 and at <= positions[low]:  # most lie near the one before
+                    low -= 1
+                while low < slices - 2 and at > positions[low + 1]:
+                    low += 1
                 f = (at - positions[low]) / (positions[low + 1] - positions[low])
                 x -= origins[low, 0] + f * (origins[low + 1, 0] - origins[low, 0])
                 y -= origins[low, 1] + f * (origins[low + 1, 1] - origins[low, 1])
@@ -100,9 +106,12 @@ def above_level(
     """Where a field on an even grid, interpolated at native voxel centres, exceeds `level`.
 
     `inverse` (3, 4) takes LPS mm to the field's (k, j, i); `out` (k, j, i) has the native shape; False
-    outside the field.
+    outside the field. Where the rows run along the field's own, as they mostly do, each is interpolated across them
+    once.
     """
     nk, nj, ni = field.shape
+    line = np.empty(ni)
+    columns = out.shape[2]
     along = inverse[:, 0] * step_i[0] + inverse[:, 1] * step_i[1] + inverse[:, 2] * step_i[2]
     for k in range(first, last):
         for j in range(out.shape[1]):
@@ -112,6 +121,29 @@ def above_level(
             a0 = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2] * z + inverse[0, 3]
             b0 = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2] * z + inverse[1, 3]
             c0 = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2] * z + inverse[2, 3]
+            if max(abs(along[0]), abs(along[1])) * columns < STRAIGHT:
+                row = out[k, j]
+                if a0 < 0 or b0 < 0 or a0 > nk - 1 or b0 > nj - 1:
+                    row[:] = False
+                    continue
+                p, q = min(int(a0), nk - 2), min(int(b0), nj - 2)
+                f, g = a0 - p, b0 - q
+                near, beside, far, across = field[p, q], field[p, q + 1], field[p + 1, q], field[p + 1, q + 1]
+                reaches = False
+                for r in range(ni):
+                    line[r] = (1 - f) * ((1 - g) * near[r] + g * beside[r]) + f * ((1 - g) * far[r] + g * across[r])
+                    reaches |= line[r] > level
+                if not reaches:
+                    row[:] = False
+                    continue
+                for i in range(columns):
+                    c = c0 + i * along[2]
+                    row[i] = False
+                    if 0 <= c <= ni - 1:
+                        r = min(int(c), ni - 2)
+                        h = c - r
+                        row[i] = (1 - h) * line[r] + h * line[r + 1] > level
+                continue
             for i in range(out.shape[2]):
                 out[k, j, i] = False
                 a, b, c = a0 + i * along[0], b0 + i * along[1], c0 + i * along[2]

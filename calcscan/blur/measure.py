@@ -8,7 +8,9 @@ import numpy as np
 
 from calcscan.blur.edges import find_edges
 from calcscan.blur.fit import Fit, fit_blur
+from calcscan.blur.interpolated import Interpolation, find_interpolation
 from calcscan.knowledge.blur import BlurSettings
+from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
 from calcscan.measurement.blur import assumed_blur
 from calcscan.model import Blur, Flag, Intracranial, Scan
@@ -23,7 +25,6 @@ class MeasuredBlur:
     """The share of a blur twice as wide that a sharp kernel takes off; assumed."""
     edges: int = 0
     """Number of edges that the in-plane blur rests on; 0 where it is assumed."""
-    spread: float = 0.0
     flags: tuple[Flag, ...] = ()
 
 
@@ -42,8 +43,18 @@ def measure_blur(
         The settings can't be read.
     """
     settings = settings or load(BlurSettings)
-    assumed = assumed_blur(scan, settings)
     overshoot = float(settings.overshoot_sharp) if scan.acquisition.sharp_kernel else 0.0
+    blur, edges = _at_the_skin(scan, overshoot, settings)
+    interpolated = find_interpolation(scan, settings)
+    if interpolated is not None and not (blur.across_measured and blur.across_error <= settings.copied_error):
+        blur = _from_period(scan, blur, interpolated, settings)
+    flags = _resampled(scan, blur, interpolated, settings)
+    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
+
+
+def _at_the_skin(scan: Scan, overshoot: float, settings: BlurSettings) -> tuple[Blur, int]:
+    """The blur that edges of skin and air show, and how many there were; assumed, and none, where they don't tell."""
+    assumed = assumed_blur(scan, settings)
     edges = find_edges(scan, settings, overshoot=overshoot)
     stated_mm = assumed.thickness_mm
     lean_mm = np.abs(edges.slant) * stated_mm[edges.k]
@@ -51,7 +62,7 @@ def measure_blur(
     problem = _problem(fit, len(lean_mm), scan, settings)
     if fit is None or problem:
         why = f"assumed for a {'sharp' if scan.acquisition.sharp_kernel else 'soft'} kernel: {problem}"
-        return MeasuredBlur(blur=replace(assumed, why=why), overshoot=overshoot)
+        return replace(assumed, why=why), 0
     across = fit.across_error <= settings.most_across_error
     why = f"measured on {fit.edges} edges of skin and air"
     if not across:
@@ -65,7 +76,41 @@ def measure_blur(
         across_measured=across,
         why=why,
     )
-    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=fit.edges, spread=fit.spread)
+    return blur, fit.edges
+
+
+def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: BlurSettings) -> Blur:
+    """The blur of a copy of slices as thick as they lay apart, by the period in which they return."""
+    thick_mm = settings.copied_wider * interpolated.period * scan.geometry.spacing_mm[0]
+    if thick_mm <= float(np.median(blur.thickness_mm)):
+        return blur
+    return replace(
+        blur,
+        across_mm=np.full(len(scan.hu), thick_mm / np.sqrt(12.0)),
+        across_error=settings.across_error_unknown,
+        across_measured=False,
+        why=f"{blur.why}; across the slices by the period of interpolated ones",
+    )
+
+
+def _resampled(scan: Scan, blur: Blur, interpolated: Interpolation | None, settings: BlurSettings) -> tuple[Flag, ...]:
+    """`resampled`, where slices are blurred across more than they can be, or interpolated; its value is the thickness
+    that each shows."""
+    between_mm, stated_mm = scan.geometry.spacing_mm[0], scan.acquisition.slice_thickness_mm
+    shown_mm = float(np.median(blur.thickness_mm))
+    limit_mm = settings.copied_above * max(between_mm, float(np.median(assumed_blur(scan, settings).thickness_mm)))
+    thicker = blur.across_measured and shown_mm > max(limit_mm, settings.copied_least_mm)
+    if not thicker and (interpolated is None or shown_mm < settings.copied_least_mm):
+        return ()
+    apart = f"slices lie {between_mm:.2g} mm apart"
+    if stated_mm is not None:
+        apart += f" and are said to be {stated_mm:.2g} mm thick"
+    message = f"The scan was resampled: {apart}, but each shows what one of about {shown_mm:.2g} mm would. "
+    if interpolated is not None:
+        message += "Values between thicker slices were interpolated. "
+    message += f"Limits, intervals and what counts as a plaque follow {shown_mm:.2g} mm; use the original slices."
+    flag = Flag(code=FlagCode.RESAMPLED, message=message, value=round(shown_mm, 1), limit=round(limit_mm, 1))
+    return (flag,)
 
 
 def _problem(fit: Fit | None, found: int, scan: Scan, settings: BlurSettings) -> str:

@@ -17,7 +17,7 @@ from calcscan.bone_contact.other_side import OtherSide
 from calcscan.bone_contact.rays import Mask, Numbers, from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
-from calcscan.grid.masks import box_around, corner_of
+from calcscan.grid.masks import box_around, corner_of, places
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.left_out import LeftOutReason
@@ -32,12 +32,12 @@ def dense_inside(scan: Scan, intracranial: Intracranial, space: IntracranialSett
     """The voxels (n, 3) within the smooth inner table that are as dense as what hangs together with bone, in the mask
     of the intracranial space or not."""
     affine = intracranial.isotropic_hu.affine
-    ends_mm = apply(affine, np.argwhere(intracranial.isotropic_mask)[::_FEW])
+    ends_mm = apply(affine, places(intracranial.isotropic_mask)[::_FEW])
     box = box_around(np.rint(scan.geometry.to_index(ends_mm)).astype(np.int64), _MARGIN, scan.geometry.shape)
     k, j, i = box
     inside = on_native(intracranial.depth_mm, affine, scan.geometry.part((k, j, i)), 0.0)
     inside &= scan.hu[box] >= space.attached_hu
-    return np.argwhere(inside) + corner_of(box)
+    return places(inside) + corner_of(box)
 
 
 def cut_off(

@@ -20,7 +20,7 @@ from calcscan.bone_contact.mirrored_skull import MirroredSkull
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
-from calcscan.grid.masks import distance_mm
+from calcscan.grid.masks import distance_mm, places
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.measurement.mirror import MirrorPlane
@@ -129,7 +129,7 @@ def _dense_points(
     coarse = intracranial.isotropic_hu
     closed_mm, closed_affine = _closed_depth_mm(intracranial, settings)
     template_mm, template_affine = _brain_depth_mm(atlas)
-    kji = np.argwhere(coarse.values >= settings.rim_hu)
+    kji = places(coarse.values >= settings.rim_hu)
     world_mm = apply(coarse.affine, kji)
     atlas_mm = apply(registration.scan_to_atlas, world_mm)
     mirrored_mm = plane.mirrored(world_mm)
@@ -180,7 +180,7 @@ def _closed_depth_mm(intracranial: Intracranial, settings: BoneContactSettings) 
 def brain_centre_mm(atlas: Atlas) -> Array:
     """The centre of the template's brain, LPS mm."""
     step = 4
-    brain = np.argwhere((atlas.zones[::step, ::step, ::step] & BRAIN_ZONE) > 0) * step
+    brain = places((atlas.zones[::step, ::step, ::step] & BRAIN_ZONE) > 0) * step
     return np.asarray(apply(atlas.affine, brain).mean(axis=0))
 
 
@@ -197,7 +197,7 @@ def _skull_behind(world_mm: Array, skull: Mask, intracranial: Intracranial) -> M
     """Whether the way outwards from points (n, 3) meets the skull: not beside a hole in it, and not outside it."""
     affine = intracranial.isotropic_hu.affine
     index = apply(np.linalg.inv(affine), world_mm)
-    way = index - np.argwhere(intracranial.isotropic_mask).mean(axis=0)
+    way = index - places(intracranial.isotropic_mask).mean(axis=0)
     way /= np.maximum(np.linalg.norm(way, axis=1), 1e-6)[:, None]
     steps = np.arange(0.0, _BEHIND_MM / intracranial.isotropic_hu.spacing_mm, 1.5)
     beyond = np.rint(index[:, None] + steps[:, None] * way[:, None]).astype(np.int64)
@@ -266,12 +266,12 @@ def _native(
     coarse, grid = intracranial.isotropic_hu, scan.geometry
     other = (coarse.values >= space.attached_hu) & ~mass
     near = ndimage.binary_dilation(mass, _AROUND) & ~other
-    index = grid.to_index(apply(coarse.affine, np.argwhere(near)))
+    index = grid.to_index(apply(coarse.affine, places(near)))
     low = np.maximum(np.floor(index.min(axis=0)).astype(int) - 1, 0)
     high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 2, grid.shape)
     if (low >= high).any():
         return np.empty((0, 3), dtype=np.int64)
     k, j, i = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     within = on_native(near.astype(np.float32), coarse.affine, grid.part((k, j, i)), 0.5)
-    kji: Voxels = np.argwhere(within & (scan.hu[k, j, i] >= settings.rim_hu)) + low
+    kji: Voxels = places(within & (scan.hu[k, j, i] >= settings.rim_hu)) + low
     return kji

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Intracranial, Scan
@@ -210,7 +211,7 @@ def _within_slices(
 
 
 def _middle(intracranial: Intracranial) -> Array:
-    return np.asarray(apply(intracranial.isotropic_hu.affine, np.argwhere(intracranial.isotropic_mask)).mean(axis=0))
+    return np.asarray(apply(intracranial.isotropic_hu.affine, places(intracranial.isotropic_mask)).mean(axis=0))
 
 
 def _ways(geometry: Geometry, count: int) -> Array:

@@ -18,6 +18,7 @@ from scipy import ndimage
 from calcscan._kernels.prominence import stands_out
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import on_native, sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -53,7 +54,7 @@ def with_skull_base_peaks(
     thick_mm = scan.slice_thickness_mm[box[0]]
     numbers = _peak_numbers(scan, box, thick_mm, depth_mm, affine, float(intracranial.brain_hu or 0.0), settings, space)
     block = out[box]
-    kji = np.argwhere(numbers > 0)
+    kji = places(numbers > 0)
     owner = numbers[tuple(kji.T)]
     first = np.array([part.start for part in box])
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji + first))
@@ -86,7 +87,7 @@ def _base_box(
     settings: BoneContactSettings,
 ) -> tuple[slice, slice, slice] | None:
     """The part of the scan in which the arteries and folds at the base run; None where it was cut off."""
-    points = apply(affine, np.argwhere(depth_mm > 0.0))
+    points = apply(affine, places(depth_mm > 0.0))
     head_mm = to_head_axes(points)
     near = (np.abs(head_mm[:, 0]) <= settings.base_wide_mm) & (head_mm[:, 2] <= -settings.base_below_mm)
     if not near.any():
@@ -115,7 +116,7 @@ def _peak_numbers(
     hu = np.ascontiguousarray(scan.hu[box])
     reach_mm = settings.peak_reach_mm
     looked_at = on_native(depth_mm, affine, grid, -reach_mm - space.grid_mm) & (hu >= settings.rim_hu)
-    kji = np.argwhere(looked_at)
+    kji = places(looked_at)
     kji = np.ascontiguousarray(kji[np.argsort(-hu[looked_at].astype(np.int32), kind="stable")])
     bone = ~on_native(depth_mm, affine, grid, -reach_mm)[tuple(kji.T)]
     owner = np.zeros(len(kji), np.int32)

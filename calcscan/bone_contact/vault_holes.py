@@ -14,6 +14,7 @@ from scipy import ndimage
 from calcscan.bone_contact.other_side import OtherSide
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
+from calcscan.grid.masks import places
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Intracranial
@@ -34,7 +35,7 @@ def vault_holes_mm(
     coarse, depth_mm = intracranial.isotropic_hu, intracranial.depth_mm
     table = (depth_mm < -settings.hole_from_mm) & (depth_mm > -settings.hole_to_mm) & coarse.covered
     table &= (coarse.values < space.bone_hu) & (coarse.values > _AIR_HU) & (other.away_mm > settings.hole_clear_mm)
-    kji = np.argwhere(table)
+    kji = places(table)
     vault = from_vertex_deg(to_head_axes(apply(coarse.affine, kji))) <= settings.hole_deg
     kji = kji[vault]
     soft = np.zeros(table.shape, dtype=np.bool_)

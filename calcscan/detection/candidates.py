@@ -10,6 +10,7 @@ import numpy.typing as npt
 from calcscan.components import Table, lesion_table
 from calcscan.detection.surround import Surround
 from calcscan.detection.threshold import Thresholds
+from calcscan.grid.masks import places
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
 
@@ -59,7 +60,7 @@ def find_candidates(
     mask = intracranial.mask
     faint_kji: Voxels = np.empty((0, 3), dtype=np.int64)
     if surround is not None and surround.raises(levels, settings):
-        kji = np.argwhere(mask & (scan.hu >= levels.rim_hu))
+        kji = places(mask & (scan.hu >= levels.rim_hu))
         hu = scan.hu[tuple(kji.T)]
         rim_hu, found_hu = surround.limits_hu(scan, kji, levels, settings)
         mask = mask.copy()

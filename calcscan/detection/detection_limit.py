@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 import numpy as np
 from scipy import special
@@ -30,8 +31,9 @@ def detection_floor_mm3(
     """The smallest ball of the reference density that is counted wherever its centre lies between two slices; None
     where no ball of that density is, however large.
 
-    Each slice shows the mean of the ball over its thickness, blurred within its plane. What of that reaches the
-    threshold must add up to the smallest volume, and the fewest voxels, that count.
+    Each slice shows the mean of the ball over its thickness, blurred within its plane. The mean is weighted as by a
+    bell where the scan blurs across more than a box of the thickness that its header states, or states none. What of
+    that reaches the threshold must add up to the smallest volume, and the fewest voxels, that count.
 
     Parameters
     ----------
@@ -53,11 +55,16 @@ def detection_floor_mm3(
     blur_mm = float(np.hypot(psf_mm, np.sqrt(geometry.pixel_mm2 / 12.0)))
     enough_mm3 = max(smallest_mm3, settings.smallest_voxels * geometry.pixel_mm2 * slab_mm)
 
+    weigh = _bell if _bell_shaped(scan, settings) else _box
+
     def counted_mm3(radius_mm: float) -> float:
         reach = int(np.ceil((radius_mm + thick_mm / 2) / slab_mm))
         slices = np.arange(-reach, reach + 1)
         areas = [
-            sum(_area_mm2(radius_mm, float(abs(k + offset) * slab_mm), float(thick_mm), blur_mm, level) for k in slices)
+            sum(
+                _area_mm2(radius_mm, float(abs(k + offset) * slab_mm), float(thick_mm), blur_mm, level, weigh)
+                for k in slices
+            )
             for offset in _OFFSETS
         ]
         return float(min(areas) * slab_mm)
@@ -68,7 +75,33 @@ def detection_floor_mm3(
     return float(max(smallest_mm3, 4 / 3 * np.pi * _RADII_MM[at] ** 3))
 
 
-def _area_mm2(radius_mm: float, away_mm: float, thick_mm: float, blur_mm: float, level: float) -> float:
+def _bell_shaped(scan: Scan, settings: ThresholdSettings) -> bool:
+    if scan.blur is None or not scan.blur.across_measured:
+        return False
+    stated_mm = scan.acquisition.slice_thickness_mm
+    return stated_mm is None or bool(np.median(scan.blur.across_mm) > settings.floor_bell_from * stated_mm)
+
+
+def _box(half_mm: Field, away_mm: float, thick_mm: float) -> Field:
+    """The share of a slice that lies within `half_mm` of a plane, itself `away_mm` from the slice."""
+    share = np.minimum(half_mm, away_mm + thick_mm / 2) - np.maximum(-half_mm, away_mm - thick_mm / 2)
+    return np.asarray(np.maximum(share, 0.0) / thick_mm)
+
+
+def _bell(half_mm: Field, away_mm: float, thick_mm: float) -> Field:
+    """The same for a Gaussian profile of equal standard deviation."""
+    sd_mm = thick_mm / np.sqrt(12.0)
+    return np.asarray(special.ndtr((half_mm - away_mm) / sd_mm) - special.ndtr((-half_mm - away_mm) / sd_mm))
+
+
+def _area_mm2(
+    radius_mm: float,
+    away_mm: float,
+    thick_mm: float,
+    blur_mm: float,
+    level: float,
+    weigh: Callable[[Field, float, float], Field],
+) -> float:
     """The area over which a slice shows at least `level` of a ball's contrast; `away_mm` is its distance from the
     centre of the ball."""
     if away_mm >= radius_mm + thick_mm / 2:
@@ -76,9 +109,8 @@ def _area_mm2(radius_mm: float, away_mm: float, thick_mm: float, blur_mm: float,
     step = min(blur_mm, radius_mm) / _FINE
     within = np.arange(step / 2, radius_mm, step)
     half = np.sqrt(radius_mm**2 - within**2)
-    share = np.minimum(half, away_mm + thick_mm / 2) - np.maximum(-half, away_mm - thick_mm / 2)
     at = np.arange(0.0, radius_mm + 3 * blur_mm, step)
-    shown = _blurred(np.maximum(share, 0.0) / thick_mm, within, at, step, blur_mm)
+    shown = _blurred(weigh(half, away_mm, thick_mm), within, at, step, blur_mm)
     reached = np.flatnonzero(shown >= level)
     if len(reached) == 0:
         return 0.0

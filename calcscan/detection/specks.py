@@ -22,6 +22,7 @@ from calcscan.detection.surround import Surround
 from calcscan.detection.threshold import Thresholds
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, LeftOut, Scan
@@ -94,7 +95,7 @@ def _fainter_than_rim(
     from_hu = max(surround.brain_hu + above_hu, float(settings.speck_faint_hu))
     if from_hu >= candidates.levels.rim_hu:
         return []
-    kji = np.argwhere((scan.hu >= from_hu) & intracranial.mask)
+    kji = places((scan.hu >= from_hu) & intracranial.mask)
     depth_mm = sample_at(intracranial.depth_mm, surround.affine, scan.geometry.to_world(kji))
     kji, depth_mm = kji[depth_mm > settings.speck_deep_mm], depth_mm[depth_mm > settings.speck_deep_mm]
     if len(kji) < settings.speck_near_count:
@@ -139,7 +140,7 @@ def _shallowest_mm(
     least_mm = np.full(len(candidates.table) + 1, np.inf)
     wanted = np.zeros(len(least_mm), np.bool_)
     wanted[numbers] = True
-    kji = np.argwhere(wanted[candidates.components])
+    kji = places(wanted[candidates.components])
     depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji))
     np.minimum.at(least_mm, candidates.components[tuple(kji.T)], depth_mm)
     return least_mm[numbers]

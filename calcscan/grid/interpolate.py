@@ -42,4 +42,4 @@ def linear_at(
 
     in_parts(-(-len(at) // POINTS_TOGETHER), some)
     shape = points.shape[:-1]
-    return out.reshape((*shape, field.shape[-1]) if field.ndim == 4 else shape)
+    return out.reshape((*shape, values.shape[-1]) if field.ndim == 4 else shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from calcscan._kernels.resample import above_level, block_mean, sample_slices
 from calcscan._kernels.threads import in_parts
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.interpolate import linear_at
+from calcscan.grid.masks import box_around, box_of
 
 _NOT_COVERED = -30000.0
 
@@ -68,12 +70,33 @@ def sample_at(field: npt.NDArray[Any], affine: Array, world_mm: Array, *, neares
 
 def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, level: float) -> npt.NDArray[np.bool_]:
     """Where a field on an even grid exceeds `level`, on the native voxels: bool, shape `grid.shape`."""
-    out = np.empty(grid.shape, dtype=np.bool_)
+    out = np.zeros(grid.shape, dtype=np.bool_)
+    above = field > level
+    if not above.any():
+        return out
+    corners = np.array(list(product(*((part.start - 1, part.stop) for part in box_of(above)))))
+    aside = 1 + int(np.ceil(_off_line_mm(grid) / min(grid.spacing_mm[1:])))
+    box = box_around(np.rint(grid.to_index(apply(affine, corners))).astype(np.int64), (1, aside, aside), grid.shape)
+    if any(part.start >= part.stop for part in box):
+        return out
+    k, j, i = box
+    part, within = grid.part((k, j, i)), np.empty(out[box].shape, dtype=np.bool_)
     inverse = np.ascontiguousarray(np.linalg.inv(affine)[:3])
     even = np.ascontiguousarray(field, dtype=np.float32)
-    places = np.array(grid.origins_mm), np.array(grid.step_j_mm), np.array(grid.step_i_mm)
-    in_parts(len(out), lambda first, last: above_level(even, level, inverse, *places, first, last, out))
+    places = np.array(part.origins_mm), np.array(part.step_j_mm), np.array(part.step_i_mm)
+    in_parts(len(within), lambda first, last: above_level(even, level, inverse, *places, first, last, within))
+    out[box] = within
     return out
+
+
+def _off_line_mm(grid: Geometry) -> float:
+    """The farthest that the origin of any slice lies from the line through the first and the last: 0 for most scans,
+    tilted and unevenly spaced ones too."""
+    at_mm, origins = grid.positions_mm, grid.origins_mm
+    if len(at_mm) < 3:
+        return 0.0
+    share = (at_mm - at_mm[0]) / (at_mm[-1] - at_mm[0])
+    return float(np.linalg.norm(origins - origins[0] - share[:, None] * (origins[-1] - origins[0]), axis=1).max())
 
 
 def _covering(grid: Geometry, spacing_mm: float) -> tuple[Array, tuple[int, int, int]]:

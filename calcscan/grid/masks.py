@@ -43,6 +43,23 @@ def largest_piece(mask: Mask) -> Mask:
     return np.asarray(pieces == sizes.argmax())
 
 
+def worn(mask: Mask, *, corners: bool = False) -> Mask:
+    """The voxels of a mask (k, j, i) all of whose neighbours, by faces or also by edges and `corners`, are in it:
+    `scipy.ndimage.binary_erosion`, many times as fast. Beyond the edge of the grid nothing is.
+
+    >>> int(worn(np.ones((3, 3, 4), dtype=np.bool_)).sum())
+    2
+    """
+    out = np.array(mask, dtype=np.bool_)
+    for axis in range(mask.ndim):
+        whole = np.moveaxis(out.copy() if corners else mask, axis, 0)
+        left = np.moveaxis(out, axis, 0)
+        left[1:] &= whole[:-1]
+        left[:-1] &= whole[1:]
+        left[[0, -1]] = False
+    return out
+
+
 def places(mask: Mask) -> npt.NDArray[np.int64]:
     """The (k, j, i) of the True voxels, (n, 3), in the order of the array: `numpy.argwhere`, twice as fast.
 

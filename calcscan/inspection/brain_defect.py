@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import SimpleITK as sitk
 
+from calcscan.grid.masks import box_of, distance_mm, worn
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
@@ -21,10 +21,10 @@ def brain_defect_flags(intracranial: Intracranial, settings: InspectionSettings)
     fluid = (smooth > low) & (smooth < high) & (intracranial.depth_mm > settings.hole_depth_mm)
     if not fluid.any():
         return ()
-    image = sitk.GetImageFromArray(np.pad(fluid, 1).astype(np.uint8))
-    image.SetSpacing((coarse.spacing_mm,) * 3)
-    inside = sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
-    radius_mm = float(sitk.GetArrayViewFromImage(inside).max())
+    box = box_of(fluid, margin=1)
+    held = np.pad(fluid[box], 1)
+    edge = held & ~worn(held, corners=True)
+    radius_mm = float(distance_mm(edge, coarse.spacing_mm)[held].max())
     if radius_mm < settings.hole_radius_mm:
         return ()
     message = f"A space of fluid in the brain is at least {2.0 * radius_mm:.0f} mm wide."

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.grid.smooth import gaussian
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.inspection import InspectionSettings
@@ -57,7 +58,7 @@ def _fluid_of(atlas: Atlas, settings: InspectionSettings) -> Array:
     template = atlas.template_hu[part]
     low, high = settings.fluid_template_hu
     brain = ndimage.binary_dilation(atlas.zones[part] & BRAIN_ZONE > 0, iterations=_RIM)
-    return apply(atlas.affine, _THIN * np.argwhere(brain & (template > low) & (template < high)))
+    return apply(atlas.affine, _THIN * places(brain & (template > low) & (template < high)))
 
 
 def _filled(

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Flag, Intracranial, Scan
@@ -91,7 +92,7 @@ def _outer_table_mm(scan: Scan, intracranial: Intracranial, settings: Inspection
     """Distance of the outer table from an axis through the head, by slice and ray; NaN where there is no bone, or
     the edge of the picture cuts it off."""
     grid, coarse = scan.geometry, intracranial.isotropic_hu
-    inside = np.argwhere(intracranial.isotropic_mask)[::50]
+    inside = places(intracranial.isotropic_mask)[::50]
     centre = apply(coarse.affine, inside).mean(axis=0)
     across = grid.step_i_mm / np.linalg.norm(grid.step_i_mm)
     angle = 2.0 * np.pi * np.arange(_RAYS) / _RAYS

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
+from calcscan.grid.masks import places
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Flag, Intracranial, Scan
@@ -77,7 +78,7 @@ def edge_profile(scan: Scan, intracranial: Intracranial, settings: InspectionSet
 def _table(scan: Scan, intracranial: Intracranial) -> tuple[Array, Array]:
     """Points of the inner table that stand upright in the slices, LPS mm, and the way inwards from each."""
     coarse, depth_mm = intracranial.isotropic_hu, intracranial.depth_mm
-    at = np.argwhere((np.abs(depth_mm) < 1.1 * coarse.spacing_mm) & coarse.covered)
+    at = places((np.abs(depth_mm) < 1.1 * coarse.spacing_mm) & coarse.covered)
     at = at[((at > 0) & (at < np.array(depth_mm.shape) - 1)).all(axis=1)]
     k, j, i = at.T
     up = depth_mm[k + 1, j, i] - depth_mm[k - 1, j, i]

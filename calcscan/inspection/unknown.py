@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Flag, Intracranial, Scan
@@ -18,9 +20,11 @@ def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSe
         flags.append(Flag(code=FlagCode.UNKNOWN_KVP, message=message))
     if scan.acquisition.slice_thickness_mm is None:
         between_mm = scan.geometry.spacing_mm[0]
-        message = (
-            f"The slice thickness is not known; slices are taken to be as thick as they are apart ({between_mm:g} mm)."
-        )
+        taken = f"slices are taken to be as thick as they are apart ({between_mm:g} mm)"
+        if scan.blur is not None and scan.blur.across_measured:
+            thick_mm = float(np.median(scan.blur.thickness_mm))
+            taken = f"by the picture, slices {between_mm:.3g} mm apart blur as ones {thick_mm:.2g} mm thick do"
+        message = f"The slice thickness is not known; {taken}."
         flags.append(Flag(code=FlagCode.UNKNOWN_THICKNESS, message=message))
     whole = all(flag.code != FlagCode.CROPPED for flag in intracranial.flags)
     if scan.study.age_years is None and whole and intracranial.intracranial_ml < settings.child_ml:

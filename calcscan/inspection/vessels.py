@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
+from calcscan.grid.masks import places
 from calcscan.grid.smooth import gaussian
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.inspection import InspectionSettings
@@ -27,7 +28,7 @@ def enhanced_vessels(scan: Scan, intracranial: Intracranial, settings: Inspectio
     coarse = intracranial.isotropic_hu
     smooth = gaussian(coarse.values, _SMOOTH)
     bright = _bright(scan, smooth, intracranial, settings)
-    at_mm = np.argwhere(bright).astype(np.float64) * coarse.spacing_mm
+    at_mm = places(bright).astype(np.float64) * coarse.spacing_mm
     if not _FEWEST_NEIGHBOURS <= len(at_mm) <= settings.vessel_points:
         return None
     neighbours, linearity = _surroundings(at_mm, settings.vessel_reach_mm)

@@ -16,7 +16,7 @@ from calcscan._kernels.touching import touches_outside
 from calcscan.components import lesion_table
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import box_of
+from calcscan.grid.masks import box_of, places
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Scan
 
@@ -64,7 +64,7 @@ def _cut(
         return _Cut(inside=inside, roots_kji=np.empty((0, 3), dtype=np.int64))
     attached = np.zeros(len(table) + 1, dtype=np.bool_)
     touches_outside(scan.hu, inside, labels, dense_hu, attached)
-    kji = np.argwhere(labels > 0)
+    kji = places(labels > 0)
     owner = labels[tuple(kji.T)]
     depth = sample_at(depth_mm, affine, scan.geometry.to_world(kji))
     deepest = np.zeros(len(table) + 1, dtype=np.float32)

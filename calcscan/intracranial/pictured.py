@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.grid.masks import places
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.model import Scan
 
@@ -47,7 +48,7 @@ def pictured(scan: Scan, coarse: IsotropicVolume, skull: Mask, settings: Intracr
     coarse, skull
         Its even copy, and the largest piece of bone (k, j, i) on it.
     """
-    at, least = np.argwhere(skull), settings.cut_skull_mm2 / coarse.spacing_mm**2
+    at, least = places(skull), settings.cut_skull_mm2 / coarse.spacing_mm**2
     densest = scan.hu.max(axis=0)
     air = densest < settings.empty_hu
     padding = _padding(coarse, settings)
@@ -78,7 +79,7 @@ def _parted(coarse: IsotropicVolume, skull: Points, settings: IntracranialSettin
     outside = np.pad(~coarse.covered, ((0, 0), (2, 2), (2, 2)), constant_values=True)
     low, high = skull.min(axis=0), skull.max(axis=0)
     for number in np.flatnonzero(taken).tolist():
-        at = np.argwhere(pieces == number)
+        at = places(pieces == number)
         middle = at.mean(axis=0)
         in_line = bool(((middle >= low) & (middle <= high))[1:].all())
         taken[number] = in_line and bool(near(outside, at + np.array([0, 2, 2]), axes=(1, 2)).any())
@@ -142,7 +143,7 @@ def _beside_columns(
 def _columns(scan: Scan, coarse: IsotropicVolume, air: Mask) -> Mask:
     """Columns of the slices (rows, columns), on the even grid."""
     out = np.zeros(coarse.values.shape, dtype=np.bool_)
-    at = np.argwhere(coarse.covered)
+    at = places(coarse.covered)
     out[tuple(at.T)] = air[_pixels(scan, coarse, at)]
     return out
 

@@ -20,7 +20,7 @@ from scipy import ndimage
 from calcscan.errors import RefusedError
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
-from calcscan.grid.masks import box_of, distance_mm
+from calcscan.grid.masks import box_of, distance_mm, places, worn
 from calcscan.intracranial.bone import without_bone
 from calcscan.intracranial.pictured import Picture, near, pictured
 from calcscan.intracranial.skull import find_skull
@@ -130,8 +130,8 @@ def _refuse_no_skull(
 
     Where the scan ends nothing is known of what would enclose it.
     """
-    surface = inside & ~ndimage.binary_erosion(inside)
-    surface &= ndimage.binary_erosion(coarse.covered, iterations=2)
+    surface = inside & ~worn(inside)
+    surface &= worn(worn(coarse.covered))
     near = distance_mm(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
     if not near.size or (float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml):
         return
@@ -211,7 +211,7 @@ def _noise(
     Differences cancel anatomy; the median makes edges and calcifications harmless. Points of the coarse grid are taken
     to their nearest voxels. None where there is too little to say.
     """
-    deep = apply(affine, np.argwhere(to_bone_mm > settings.noise_depth_mm))
+    deep = apply(affine, places(to_bone_mm > settings.noise_depth_mm))
     kji = np.rint(scan.geometry.to_index(deep)).astype(np.int64)
     kji = kji[((kji >= 0) & (kji < np.array(scan.geometry.shape) - (0, 0, 4))).all(axis=1)]
     if len(kji) < 1000:
@@ -226,7 +226,7 @@ def _cut_at(
 ) -> dict[Edge, float]:
     """The edges of the picture that cut off the inside, with the share of its surface that lies on each; `empty` is
     what the picture shows nothing of."""
-    index = np.argwhere(inside & ~ndimage.binary_erosion(inside))
+    index = places(inside & ~worn(inside))
     kji = scan.geometry.to_index(apply(affine, index))
     last = np.array(scan.geometry.shape) - 1
     # The even grid ends up to one of its steps before the picture does, and the surface lies a step within

@@ -47,3 +47,16 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     model_error: float
     across_model_error: float
     most_across_error: float
+    fewest_slices: int
+    uneven_share: float
+    soft_low_hu: int
+    soft_high_hu: int
+    ripple: float
+    ripple_line: float
+    ripple_period_mm: float
+    straight_share: float
+    straight_slices: float
+    copied_above: float
+    copied_least_mm: float
+    copied_error: float
+    copied_wider: float

@@ -22,6 +22,7 @@ class FlagCode(StrEnum):
     CROPPED = "cropped"
     CONTRAST = "contrast"
     THICK_SLICES = "thick_slices"
+    RESAMPLED = "resampled"
     MISSING_SLICES = "missing_slices"
     IRREGULAR_SPACING = "irregular_spacing"
     GANTRY_TILT = "gantry_tilt"

@@ -37,6 +37,7 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     agatston_slab_mm: float
     agatston_weights: AgatstonWeights
     reference_hu: int
+    floor_bell_from: float
     floor_slices: float
     dense_hu: int
     dense_peak_hu: int

@@ -113,7 +113,7 @@ def _shell_place(item: Judged, scan: Scan, region: SearchRegion, settings: Local
     if not on_table or item.lesion.diameter_mm < settings.layer_wide_mm:
         return None
     middle_mm = apply(region.isotropic_hu.affine, (np.array(region.isotropic_mask.shape) - 1) / 2)
-    slab_mm = float(scan.geometry.slab_mm[item.kji[:, 0]].max())
+    slab_mm = float(scan.slice_reach_mm[item.kji[:, 0]].max())
     layer = measure_layer(cloud, region, middle_mm, settings.layer_cell_mm + slab_mm)
     if not is_layer(layer, hollow, slab_mm, settings):
         return None

@@ -13,7 +13,7 @@ import numpy as np
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import distance_mm
+from calcscan.grid.masks import distance_mm, places
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.processors import at_once
@@ -55,7 +55,7 @@ def fit_affine(
         (settings.fine_grid_mm, _ITERATIONS_FINE),
     ):
         step = max(1, round(grid_mm / template.spacing_mm))
-        points = apply(template.affine, np.argwhere(near[::step, ::step, ::step]) * step)
+        points = apply(template.affine, places(near[::step, ::step, ::step]) * step)
         channels = _channels(head, template, scan_to_atlas, grid_mm * _SMOOTHING_PER_GRID, settings)
         for _ in range(iterations):
             update = _update(head, template, scan_to_atlas, points, channels, grid_mm, settings)

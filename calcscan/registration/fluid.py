@@ -10,6 +10,7 @@ import numpy as np
 from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.model import Atlas
 from calcscan.registration.preprocess import RegistrationImage
@@ -31,7 +32,7 @@ def fluid_in_caudate(
     for number, site in atlas.sites.items():
         if site.site != _WALL:
             continue
-        target = apply(atlas.affine, np.argwhere(atlas.labels == number)[::_THIN])
+        target = apply(atlas.affine, places(atlas.labels == number)[::_THIN])
         points = apply(np.linalg.inv(scan_to_atlas), displacement.inverse(target))
         inside = sample_at(head.mask & head.covered, head.affine, points, nearest=True) > 0
         hu = sample_at(head.brain_hu, head.affine, points[inside])

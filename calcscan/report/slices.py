@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calcscan.grid.geometry import Array, Geometry
 from calcscan.grid.interpolate import linear_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, LocatedLesionMap, Result
 
@@ -105,10 +105,10 @@ def _corners(geometry: Geometry) -> Array:
 def find_crop(result: Result, planes: Planes, settings: MosaicSettings) -> Crop:
     """The head with a margin: around the intracranial space, else around bone, else everything."""
     scan = result.scan
-    kji = np.argwhere(result.intracranial.mask[:, ::4, ::4]) if result.intracranial else np.empty((0, 3))
+    kji = places(result.intracranial.mask[:, ::4, ::4]) if result.intracranial else np.empty((0, 3))
     margin_mm = settings.margin_mm
     if len(kji) < 50:
-        kji, margin_mm = np.argwhere(scan.hu[:, ::4, ::4] > settings.bone_hu), settings.bone_margin_mm
+        kji, margin_mm = places(scan.hu[:, ::4, ::4] > settings.bone_hu), settings.bone_margin_mm
     if len(kji) < 50:
         xyz_mm, margin_mm = _corners(scan.geometry), 0.0
     else:
@@ -183,7 +183,7 @@ def _too_close(level: int, chosen: list[int], planes: Planes, apart_mm: float) -
 def head_heights(result: Result, planes: Planes) -> tuple[float, float]:
     """Heights of the lowest and highest intracranial voxel, mm along `up`; else of the whole stack."""
     if result.intracranial is not None and result.intracranial.mask.any():
-        kji = np.argwhere(result.intracranial.mask[:, ::8, ::8]) * [1, 8, 8]
+        kji = places(result.intracranial.mask[:, ::8, ::8]) * [1, 8, 8]
         if len(kji):
             height_mm = planes.project(result.scan.geometry.to_world(kji))[:, 2]
             return float(height_mm.min()), float(height_mm.max())
@@ -234,8 +234,17 @@ def cut(
         index = result.scan.geometry.to_index(plane + at * planes.up).round(5)
         hu += linear_at(result.scan.hu, index, fill=AIR_HU) / len(levels)
         if voxels is not None:
-            np.maximum(labels, ndimage.map_coordinates(voxels, np.moveaxis(index, -1, 0), order=0), out=labels)
+            np.maximum(labels, _nearest(voxels, index), out=labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
+
+
+def _nearest(voxels: npt.NDArray[np.int32], index: Array) -> npt.NDArray[np.int32]:
+    """The labels at fractional indices (…, 3); 0 beyond the centres of the outermost voxels."""
+    within = ((index >= 0) & (index <= np.array(voxels.shape) - 1)).all(axis=-1)
+    k, j, i = np.moveaxis(np.floor(index[within] + 0.5).astype(np.int64), -1, 0)
+    out = np.zeros(index.shape[:-1], dtype=np.int32)
+    out[within] = voxels[k, j, i]
+    return out
 
 
 def _caption(planes: Planes, level: int) -> str:

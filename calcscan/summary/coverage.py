@@ -8,6 +8,7 @@ import numpy as np
 
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import places
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, Edge, Registration, Scan, SearchRegion
@@ -25,7 +26,7 @@ def coverage(
     (no `region`), the share of the site named as `extent_of` in `knowledge/sites.toml`. 0 for a site that streaks of
     metal cross."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
-    kji = np.argwhere(labels > 0)
+    kji = places(labels > 0)
     owner = labels[tuple(kji.T)]
     atlas_mm = apply(atlas.affine, kji * _STEP)
     index = scan.geometry.to_index(registration.to_scan(atlas_mm))

@@ -20,7 +20,8 @@ QUICK = (
 
 
 def test_the_kernels_pass_their_tests_without_the_compiler() -> None:
-    chosen = "not warm and not False and (flood or components or isotropic or field or masks)"  # what asks for compiled code is left out
+    # what asks for compiled code is left out
+    chosen = "not warm and not False and (flood or components or isotropic or field or masks)"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *QUICK]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False

@@ -34,6 +34,7 @@ def test_nan_lies_nowhere() -> None:
     field = np.ones((3, 3, 3), np.float32)
     assert linear_at(field, np.array([[np.nan, 1.0, 1.0]]), fill=5.0).tolist() == [5.0]
     assert linear_at(field, np.empty((0, 3))).shape == (0,)
+    assert linear_at(field[..., None], np.empty((0, 3))).shape == (0, 1)
 
 
 def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +45,9 @@ def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("NUMBA_NUM_THREADS", count)
         given.append(linear_at(field, index))
     assert np.array_equal(*given)
+
+
+def test_no_points_have_no_values() -> None:
+    field = np.zeros((2, 3, 4), np.float32)
+    assert linear_at(field, np.empty((0, 3))).shape == (0,)
+    assert linear_at(np.zeros((2, 3, 4, 3), np.float32), np.empty((0, 3))).shape == (0, 3)

@@ -15,12 +15,14 @@ from calcscan.model import AIR_HU
 RNG = np.random.default_rng(7)
 
 
-def uneven_tilted() -> Geometry:
+def uneven_tilted(turned: float = 0.04, moved_mm: float = 0.0) -> Geometry:
+    """Rows along x if not `turned`; a field of view `moved_mm` from the third slice on."""
     heights = np.array([0.0, 1.0, 5.0, 9.0, 16.0, 23.0])
+    aside = moved_mm * (np.arange(6) % 5 > 1)
     return Geometry(
-        origins_mm=np.stack([np.full(6, -10.0), 0.3 * heights, heights], axis=1),
-        step_i_mm=np.array([0.5, 0.02, 0.0]),
-        step_j_mm=np.array([-0.02, 0.5, 0.0]),
+        origins_mm=np.stack([aside - 10.0, 0.3 * heights, heights], axis=1),
+        step_i_mm=np.array([0.5, 0.5 * turned, 0.0]),
+        step_j_mm=np.array([-0.5 * turned, 0.5, 0.0]),
         slab_mm=np.array([1.0, 2.5, 4.0, 5.5, 7.0, 7.0]),
         rows=40,
         columns=44,
@@ -61,11 +63,14 @@ def test_what_the_scan_did_not_reach_is_not_covered() -> None:
     np.testing.assert_allclose(coarse.values[coarse.covered], 40.0, atol=1e-3)
 
 
+@pytest.mark.parametrize(("turned", "moved_mm"), [(0.04, 0.0), (0.0, 0.0), (0.0, 6.0)])
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_mask_goes_back_to_the_native_voxels(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mask_goes_back_to_the_native_voxels(
+    compiled: bool, turned: float, moved_mm: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not compiled:
         monkeypatch.setattr("calcscan.grid.isotropic.above_level", kernels.above_level.py_func)
-    grid = uneven_tilted()
+    grid = uneven_tilted(turned, moved_mm)
     affine = np.zeros((4, 4))
     affine[0, 2] = affine[1, 1] = affine[2, 0] = 1.0
     affine[:3, 3], affine[3, 3] = [-12.0, -3.0, -2.0], 1.0

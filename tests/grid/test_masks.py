@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from support import naive
 
 from calcscan._kernels import distance as kernels
-from calcscan.grid.masks import distance_mm
+from calcscan.grid.masks import distance_mm, places, worn
 
 
 @settings(deadline=None)
@@ -42,3 +43,18 @@ def test_isotropic_distance_without_the_compiler() -> None:
     kernels.squared_in_slices(mask, 0, 4, out)
     kernels.squared_across_slices(0, 5, out)
     np.testing.assert_allclose(np.sqrt(out), naive.distances(mask, 1.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("shape", [(9, 8, 7), (1, 6, 5), (2, 2, 2), (3, 1, 4)])
+def test_worn_masks_are_those_of_scipy(shape: tuple[int, int, int], corners: bool) -> None:
+    mask = np.random.default_rng(0).random(shape) < 0.9
+    structure = ndimage.generate_binary_structure(3, 3 if corners else 1)
+    assert np.array_equal(worn(mask, corners=corners), ndimage.binary_erosion(mask, structure))
+
+
+def test_places_are_those_of_numpy() -> None:
+    mask = np.random.default_rng(0).random((6, 7, 8)) < 0.2
+    assert np.array_equal(places(mask), np.argwhere(mask))
+    assert places(np.zeros((2, 3, 4), dtype=np.bool_)).shape == (0, 3)
+    assert np.array_equal(places(mask[::2, ::-1]), np.argwhere(mask[::2, ::-1]))

@@ -57,7 +57,7 @@ def layered(volume_mm3, core_hu=800.0, rim_hu=200.0):
 @pytest.mark.parametrize(("volume_mm3", "slice_mm"), [(120.0, 0.7), (120.0, 1.25), (500.0, 1.25), (500.0, 2.5)])
 def test_a_denser_middle_does_not_shrink_a_deposit(kind, volume_mm3, slice_mm):
     (lesion,) = detect_lesions(*phantom([kind(volume_mm3)], stack((slice_mm, 0.5, 0.5)))).lesions
-    assert lesion.volume_mm3 == pytest.approx(volume_mm3, rel=0.2)
+    assert lesion.volume_mm3 == pytest.approx(volume_mm3, rel=0.25)
     assert lesion.volume_low_mm3 <= volume_mm3 <= lesion.volume_high_mm3
 
 
@@ -100,7 +100,7 @@ def test_rows_pushed_against_each_other_change_no_volume(slice_mm):
         detect_lesions(*phantom([ball], stack((slice_mm, 0.5, 0.5), shear_deg=deg))).lesions[0] for deg in (0.0, 20.0)
     )
     assert sheared.volume_130_mm3 == pytest.approx(square.volume_130_mm3, rel=0.02)
-    assert sheared.volume_mm3 == pytest.approx(square.volume_mm3, rel=0.03)
+    assert sheared.volume_mm3 == pytest.approx(square.volume_mm3, rel=0.04)
     assert sheared.volume_low_mm3 <= 300.0 <= sheared.volume_high_mm3
 
 

@@ -188,11 +188,15 @@ class Scan:
             if len(getattr(self, name)) not in (0, len(self.hu)):
                 raise ValueError(f"{name} must be empty or hold one value for each of the {len(self.hu)} slices")
         object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
-        said_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
-        stated_mm = slice_thickness_mm(self.geometry.slab_mm, said_mm)
-        thickness_mm = stated_mm if self.blur is None else self.blur.thickness_mm
+        thickness_mm = self.expected_thickness_mm if self.blur is None else self.blur.thickness_mm
         object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
         object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
+
+    @property
+    def expected_thickness_mm(self) -> Array:
+        """What the header lets expect that each slice averages over, shape (slices,), whatever its blur shows."""
+        stated_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
+        return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -234,3 +234,12 @@ def test_a_local_flag_puts_no_other_place_in_doubt():
         "site": "basal_ganglia",
         "present": False,
     }
+
+
+def test_a_flag_that_only_tells_puts_nothing_in_doubt():
+    gaps = Flag(code="missing_slices", message="narrow gaps")
+    assert finding(facts(flags=[gaps]), "basal_ganglia") is None
+    assert finding(facts(flags=[replace(gaps, note=True)]), "basal_ganglia") == {
+        "site": "basal_ganglia",
+        "present": False,
+    }

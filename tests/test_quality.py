@@ -56,6 +56,12 @@ def test_slices_can_be_too_thick_to_say_anything(thickness, state):
     assert judge_quality([Flag(code="thick_slices", message="thick", value=thickness, limit=5.0)]).state == state
 
 
+def test_a_flag_that_only_tells_is_a_note_whatever_its_code_and_value():
+    flag = Flag(code="thick_slices", message="thick", value=12.0, note=True)
+    assert judge_quality([flag]).state == "ok"
+    assert severity(flag) == "note"
+
+
 def test_a_code_that_nobody_knows_is_refused():
     with pytest.raises(ValueError, match="unknown quality code 'blurry'"):
         judge_quality([Flag(code="blurry", message="?")])

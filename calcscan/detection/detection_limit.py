@@ -78,8 +78,9 @@ def detection_floor_mm3(
 def _bell_shaped(scan: Scan, settings: ThresholdSettings) -> bool:
     if scan.blur is None or not scan.blur.across_measured:
         return False
-    stated_mm = scan.acquisition.slice_thickness_mm
-    return stated_mm is None or bool(np.median(scan.blur.across_mm) > settings.floor_bell_from * stated_mm)
+    if scan.acquisition.slice_thickness_mm is None:
+        return True
+    return bool(np.median(scan.blur.across_mm / scan.expected_thickness_mm) > settings.floor_bell_from)
 
 
 def _box(half_mm: Field, away_mm: float, thick_mm: float) -> Field:

@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage
 
 from calcscan._kernels.threads import in_parts
-from calcscan.grid.slice_thickness import slice_thickness_mm
 from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.volume import VolumeSettings
@@ -23,12 +22,11 @@ def blur_of(scan: Scan, settings: BlurSettings | None = None) -> Blur:
 def assumed_blur(scan: Scan, settings: BlurSettings) -> Blur:
     """What the header lets expect: its kernel for the blur within the slices, the thickness for that across."""
     sharp, stated_mm = scan.acquisition.sharp_kernel, scan.acquisition.slice_thickness_mm
-    thickness_mm = slice_thickness_mm(scan.geometry.slab_mm, stated_mm)
     return Blur(
         in_plane_mm=settings.psf_sharp_mm if sharp else settings.psf_soft_mm,
         in_plane_error=settings.psf_error,
         in_plane_measured=False,
-        across_mm=thickness_mm / np.sqrt(12.0),
+        across_mm=scan.expected_thickness_mm / np.sqrt(12.0),
         across_error=settings.across_error_unknown if stated_mm is None else settings.across_error,
         across_measured=False,
         why=f"assumed for a {'sharp' if sharp else 'soft'} kernel",

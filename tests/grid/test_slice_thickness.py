@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from calcscan.grid.geometry import Geometry
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
+from calcscan.measurement.blur import blur_of
+from calcscan.model import Acquisition, Scan
 
 
 @pytest.mark.parametrize(
@@ -63,3 +68,15 @@ def test_each_slice_has_the_thickness_that_is_stated_for_it(
     assert slice_thickness_mm(np.array(spacing_mm), stated_mm).tolist() == pytest.approx(thickness_mm, abs=1e-4)
     upside_down = slice_thickness_mm(np.array(spacing_mm[::-1]), stated_mm[::-1])
     assert upside_down.tolist() == pytest.approx(thickness_mm[::-1], abs=1e-4)
+
+
+def test_the_blur_that_is_assumed_follows_the_thickness_of_each_slice() -> None:
+    grid = Geometry.regular(shape=(10, 4, 4), spacing_mm=(2.5, 1.0, 1.0))
+    stated_mm = (2.5,) * 5 + (5.0,) * 5
+    made = Acquisition(kvp_kv=120.0, slice_thickness_mm=5.0)
+    scan = Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid, acquisition=made, stated_thickness_mm=stated_mm)
+    assert scan.slice_thickness_mm.tolist() == list(stated_mm)
+    assert blur_of(scan).thickness_mm == pytest.approx(stated_mm)
+    known = replace(scan, blur=replace(blur_of(scan), across_mm=np.full(10, 1.0)))
+    assert known.slice_thickness_mm == pytest.approx(np.sqrt(12.0))
+    assert known.expected_thickness_mm.tolist() == list(stated_mm)

@@ -75,7 +75,7 @@ def phantom(
     things: Sequence[Ball | Region] = (),
     grid: Geometry | None = None,
     *,
-    thickness_mm: float | None = None,
+    thickness_mm: float | Sequence[float] | None = None,
     psf_mm: float = 0.5,
     overshoot: float = 0.0,
     texture_hu: float = 0.0,
@@ -88,8 +88,10 @@ def phantom(
     """A scan and its head. `inside` says what is inside the skull; the whole piece if it is not given.
 
     `overshoot` is the share of a wider blur that is taken off, as sharp kernels do; `texture_hu` the standard deviation
-    of the brain itself, over some millimetres.
+    of the brain itself, over some millimetres. `thickness_mm` is one for all slices, or one for each.
     """
+    each_mm = () if thickness_mm is None or isinstance(thickness_mm, int | float) else tuple(thickness_mm)
+    largest_mm = max(each_mm) if each_mm else thickness_mm
     grid = grid or stack()
     hu = BRAIN_HU + _texture(grid, texture_hu, seed)
     for thing in things:
@@ -102,7 +104,8 @@ def phantom(
     scan = Scan(
         hu=np.clip(np.rint(hu), -1024, 3071).astype(np.int16),
         geometry=grid,
-        acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=thickness_mm, sharp_kernel=sharp_kernel),
+        acquisition=Acquisition(kvp_kv=kvp_kv, slice_thickness_mm=largest_mm, sharp_kernel=sharp_kernel),
+        stated_thickness_mm=each_mm,
     )
     return scan, head_of(scan, noise_hu, inside)
 
@@ -142,13 +145,13 @@ def head_of(
 
 
 def _share(
-    thing: Ball | Region, grid: Geometry, thickness_mm: float | None
+    thing: Ball | Region, grid: Geometry, thickness_mm: float | Sequence[float] | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """How much of each voxel the thing fills, and that share times its density, by sampling it."""
     share, filling = np.zeros(grid.shape), np.zeros(grid.shape)
     index = np.moveaxis(np.indices(grid.shape), 0, -1).astype(float)
     centres = grid.to_world(index)
-    thick = np.full(grid.shape[0], thickness_mm) if thickness_mm is not None else grid.slab_mm
+    thick = np.broadcast_to(grid.slab_mm if thickness_mm is None else thickness_mm, grid.shape[:1])
     steps = [(np.arange(n) + 0.5) / n - 0.5 for n in _SPLIT]
     near = ndimage.binary_dilation(thing.holds(centres), iterations=max(3, int(4 / grid.spacing_mm[0])))
     if not near.any():

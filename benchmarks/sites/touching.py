@@ -332,7 +332,7 @@ def main() -> None:
         rows += examine(path.name, path, atlas, options.cases, options.seed)
     for name in dict.fromkeys(row.scan for row in rows):
         print(summary(name, [row for row in rows if row.scan == name]))
-    for kind in KINDS:
+    for kind in dict.fromkeys(row.case.kind for row in rows):
         print(summary(kind, [row for row in rows if row.case.kind == kind]))
     for alike in (True, False):
         own = [row for row in rows if (row.case.hu[0] == row.case.hu[1]) == alike]

@@ -36,6 +36,7 @@ _TYPICAL = 15
 """So many of the shifts that count divide every voxel."""
 _MOSTLY = 0.5
 _Z95 = 1.96
+_FAINT = 1e-3
 _NUCLEI = (SiteGroup.BASAL_GANGLIA, SiteGroup.DEEP)
 
 
@@ -104,7 +105,9 @@ def split_lesion(
         first, second = item.columns
         to_first = vote[item.beside, first] >= vote[item.beside, second]
         owner[item.beside] = np.where(to_first, first, second)
-    lesion = _by_own_density(lesion, owner, filling, settings)
+    if any(item.border.evidence == "density" for item in between):
+        slab_mm = float(scan.geometry.slab_mm[kji[:, 0]].max())
+        lesion = _by_own_density(lesion, owner, filling, slab_mm, settings)
     divided = _Divided(kji=kji, sites=sites, vote=vote, owner=owner, mm3=mm3, between=between, settled=settled)
     return [_part(lesion, scan, divided, int(column), settings, thresholds) for column in np.unique(owner)]
 
@@ -148,18 +151,25 @@ def _with_site(
 
 
 def _by_own_density(
-    lesion: LocatedLesion, owner: npt.NDArray[np.intp], filling: Filling, settings: LocalisationSettings
+    lesion: LocatedLesion,
+    owner: npt.NDArray[np.intp],
+    filling: Filling,
+    slab_mm: float,
+    settings: LocalisationSettings,
 ) -> LocatedLesion:
     """The lesion with a volume that allows for parts of different density: measured as of one, the faint part would
-    count as little as if it were a partly filled dense one."""
+    count as little as if it were a partly filled dense one. In thick slices a faint part can't be told from one that
+    fills its slices in part: there the volume lies between both measures, and the interval holds both."""
     held = np.bincount(owner, filling.mm3)
     some = held > 0
     density = np.bincount(owner, filling.mm3 * np.log(filling.density))[some] / held[some]
     if lesion.volume_mm3 <= 0 or not some.any() or float(np.ptp(density)) < settings.density_step:
         return lesion
-    best = float(filling.mm3.sum())
+    own_mm3 = float(filling.mm3.sum())
+    between = abs(float(np.log(own_mm3 / lesion.volume_mm3))) / 2 if slab_mm > settings.thick_mm else 0.0
+    best = float(np.sqrt(own_mm3 * lesion.volume_mm3)) if slab_mm > settings.thick_mm else own_mm3
     ends = np.array([lesion.volume_low_mm3, lesion.volume_high_mm3]) / lesion.volume_mm3
-    wide = np.hypot(np.log(np.maximum(ends, 1e-3)), _Z95 * settings.density_error)
+    wide = np.hypot(np.log(np.maximum(ends, _FAINT)), _Z95 * settings.density_error) + between
     return replace(
         lesion,
         volume_mm3=best,

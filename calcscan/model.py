@@ -310,6 +310,9 @@ class LocatedLesion(Lesion):
     """The other sites it may lie in: (site, side, share)."""
     deposit: int
     """The number of the connected calcification it belongs to: the parts of one share it."""
+    division: str | None = None
+    """What a part's borders with the deposit's other parts rest on: `shape` (a waist), `density` (a step), `atlas`, or
+    `uncertain` where they may lie so that it is several times as large; None for a deposit that is whole."""
 
     @classmethod
     def of(
@@ -324,6 +327,20 @@ class LocatedLesion(Lesion):
         """A lesion at a site; without one, unassigned."""
         measured = {part.name: getattr(lesion, part.name) for part in fields(Lesion)}
         return cls(**measured, site=site, side=side, site_share=site_share, also=also, deposit=lesion.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TouchingPair:
+    """Two nuclei of one side over which one deposit reaches: what they hold together is surer than what each does."""
+
+    deposit: int
+    sites: tuple[tuple[str, str], tuple[str, str]]
+    """(site, side) of both."""
+    volume_mm3: float
+    volume_low_mm3: float
+    volume_high_mm3: float
+    division: str
+    """What the border between them rests on, as `LocatedLesion.division`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -402,6 +419,8 @@ class LocatedLesionMap(LesionMap):
     """Every calcification, divided along the borders of the sites it reaches over, with its site."""
 
     lesions: tuple[LocatedLesion, ...]
+    pairs: tuple[TouchingPair, ...] = ()
+    """Neighbouring nuclei that share a deposit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,6 +514,19 @@ class SiteBurden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairBurden:
+    """What lies at two neighbouring nuclei of one side that share a deposit."""
+
+    sites: tuple[tuple[str, str], tuple[str, str]]
+    """(site, side) of both."""
+    volume_mm3: float
+    volume_low_mm3: float
+    volume_high_mm3: float
+    division: str
+    """What the border between them rests on, as `TouchingPair.division`: the least sure of their shared deposits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Symmetry:
     """Left against right for a paired site; None is unknown, never "no".
 
@@ -524,6 +556,8 @@ class Summary:
     detection_floor_mm3: float | None
     largest_mm: Mapping[str, float] = field(default_factory=dict)
     """The diameter of the largest lesion at each site as the guideline names it."""
+    pairs: tuple[PairBurden, ...] = ()
+    """Neighbouring nuclei that share a deposit, and what lies at both."""
     deposits: Mapping[str, int] = field(default_factory=dict)
     """How many lesions lie at each site as the guideline names it (`SiteInfo.fact`): those of the midline, and of the
     side that has more of them; none counted twice."""

@@ -197,7 +197,7 @@ class Examination:
         lesions = tuple(
             replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in self.lesions.lesions
         )
-        return replace(self, lesions=replace(self.lesions, lesions=lesions))
+        return replace(self, lesions=replace(self.lesions, lesions=lesions, pairs=()))
 
 
 def examine(

@@ -40,6 +40,24 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     part_sure: float
     also_share: float
     told_from: float
+    border_spread_mm: float
+    border_inside: float
+    border_local_mm: float
+    border_told: float
+    waist_weight: float
+    fit_weight: float
+    density_mm3: float
+    density_most: float
+    density_spread: float
+    density_step: float
+    density_error: float
+    density_likelier: float
+    shift_least: float
+    border_sure: float
+    uncertain_ratio: float
+    rim_mm: float
+    full_mm: float
+    full_smooth_mm: float
     calibration: Calibration
     thick_mm: float
     saddle_thick: float

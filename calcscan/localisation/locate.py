@@ -61,6 +61,7 @@ from calcscan.model import (
     Registration,
     Scan,
     SearchRegion,
+    TouchingPair,
 )
 
 
@@ -131,14 +132,16 @@ def locate_lesions(
     for item in judged:
         whole = wholes.get(item.lesion.id)
         if whole is None:
-            parts += _placed(item, judged, scan, registration, atlas, settings, thresholds)
+            parts += _placed(
+                item, judged, scan, registration, atlas, settings, thresholds, background_hu=region.brain_hu or 0.0
+            )
         elif item.lesion.id == whole.lesions[0]:
             members = [other for other in judged if other.lesion.id in whole.lesions]
             parts.append(_as_one(members, whole.place, scan, settings, thresholds))
     before = [
         replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item for item in region.left_out
     ]
-    parts = [Part(lesion=as_sure_as_known(part.lesion, settings), kji=part.kji) for part in parts]
+    parts = [replace(part, lesion=as_sure_as_known(part.lesion, settings)) for part in parts]
     left_out = tuple(
         with_nearest_site(item, scan, region, registration, atlas, settings)
         for item in (*lesions.left_out, *before, *bone)
@@ -154,6 +157,8 @@ def _placed(
     atlas: Atlas,
     settings: LocalisationSettings,
     thresholds: ThresholdSettings,
+    *,
+    background_hu: float,
 ) -> list[Part]:
     """A lesion at its site, or its parts at theirs."""
     lesion, kji, features = item.lesion, item.kji, item.features
@@ -181,7 +186,9 @@ def _placed(
         return [Part(lesion=located, kji=kji)]
     if not all_sites()[located.site].drawn or lesion.diameter_mm < settings.divided_from_mm:
         return [Part(lesion=located, kji=kji)]
-    parts = split_lesion(located, kji, scan, registration, atlas, item.weights, settings, thresholds)
+    parts = split_lesion(
+        located, kji, scan, registration, atlas, item.weights, settings, thresholds, background_hu=background_hu
+    )
     if is_lump(item, parts, judged, scan, registration, settings):
         return [_without_share(lesion, NOWHERE, also, kji)]
     return parts
@@ -250,9 +257,18 @@ def _renumbered(lesions: LesionMap, parts: Sequence[Part], left_out: tuple[LeftO
     return LocatedLesionMap(
         labels=labels,
         geometry=lesions.geometry,
+        pairs=_pairs(parts),
         lesions=tuple(replace(part.lesion, id=number) for number, part in enumerate(parts, start=1)),
         threshold_hu=lesions.threshold_hu,
         settings=lesions.settings,
         flags=lesions.flags,
         left_out=left_out,
+    )
+
+
+def _pairs(parts: Sequence[Part]) -> tuple[TouchingPair, ...]:
+    """The nuclei that touch, where both kept their site."""
+    told = {(part.lesion.deposit, (part.lesion.site, part.lesion.side)) for part in parts}
+    return tuple(
+        pair for part in parts for pair in part.pairs if all((pair.deposit, place) in told for place in pair.sites)
     )

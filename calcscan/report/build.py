@@ -20,9 +20,19 @@ import msgspec
 
 from calcscan import __version__
 from calcscan.knowledge.left_out import left_out_meanings
-from calcscan.model import Flag, LeftOut, LocatedLesion, Registration, Result, SeriesChoice, SiteBurden, Study
+from calcscan.model import (
+    Flag,
+    LeftOut,
+    LocatedLesion,
+    PairBurden,
+    Registration,
+    Result,
+    SeriesChoice,
+    SiteBurden,
+    Study,
+)
 from calcscan.quality import quality_codes, severity
-from calcscan.report.quantities import Grade, Severity, Side, State
+from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.schema import (
     AlsoEntry,
     AtlasSection,
@@ -32,6 +42,8 @@ from calcscan.report.schema import (
     GuidelineSection,
     LeftOutEntry,
     LesionEntry,
+    PairEntry,
+    PlaceEntry,
     QualitySection,
     RegistrationSection,
     Report,
@@ -81,6 +93,7 @@ def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, 
         lesions=tuple(_lesion(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
         left_out=tuple(_left_out(item, result) for item in result.lesions.left_out) if result.lesions else None,
         sites=_sites(result),
+        site_pairs=tuple(_pair(pair) for pair in summary.pairs) if summary else None,
         site_labels=tuple(site_labels().values()),
         symmetry=tuple(_shared(SymmetryEntry, pair) for pair in summary.symmetry) if summary else None,
         scores=dict(summary.scores) if summary else None,
@@ -199,7 +212,13 @@ def _lesion(lesion: LocatedLesion) -> LesionEntry:
         side=Side(lesion.side),
         also=tuple(AlsoEntry(site=site, side=Side(side), share=share) for site, side, share in lesion.also),
         slice=round(lesion.centroid_kji[0]) + 1,
+        division=None if lesion.division is None else Division(lesion.division),
     )
+
+
+def _pair(pair: PairBurden) -> PairEntry:
+    first, second = (PlaceEntry(site=site, side=Side(side)) for site, side in pair.sites)
+    return _shared(PairEntry, pair, sites=(first, second), division=Division(pair.division))
 
 
 def _left_out(item: LeftOut, result: Result) -> LeftOutEntry:

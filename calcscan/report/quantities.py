@@ -39,6 +39,16 @@ class Grade(StrEnum):
     SEVERE = "severe"
 
 
+class Division(StrEnum):
+    """What the borders of a part of a deposit rest on: a waist of the deposit, a step in its density, the atlas; or
+    they may lie so that the part is several times as large."""
+
+    SHAPE = "shape"
+    DENSITY = "density"
+    ATLAS = "atlas"
+    UNCERTAIN = "uncertain"
+
+
 class Side(StrEnum):
     """The person's own left and right; empty for `unassigned`."""
 

@@ -20,6 +20,7 @@ from calcscan.report.quantities import (
     Count,
     DepositId,
     DiameterMm,
+    Division,
     FlagCode,
     Grade,
     HighVolumeMm3,
@@ -168,6 +169,13 @@ class AlsoEntry(Part, frozen=True, kw_only=True):
     share: Share
 
 
+class PlaceEntry(Part, frozen=True, kw_only=True):
+    """A site and side."""
+
+    site: SiteName
+    side: Side
+
+
 class LesionEntry(Part, frozen=True, kw_only=True):
     """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column."""
 
@@ -194,6 +202,10 @@ class LesionEntry(Part, frozen=True, kw_only=True):
     also: tuple[AlsoEntry, ...]
     deposit: DepositId
     slice: SliceNumber
+    division: Annotated[
+        Division | None,
+        Meta(description="What its borders with the deposit's other parts rest on; null for a whole one."),
+    ]
 
 
 class LeftOutEntry(Part, frozen=True, kw_only=True):
@@ -227,6 +239,16 @@ class SiteEntry(Part, frozen=True, kw_only=True):
     max_hu: MaxHu | None
     mean_hu: MeanHu | None
     grade: Grade | None
+
+
+class PairEntry(Part, frozen=True, kw_only=True):
+    """Two nuclei of one side that share a deposit: what they hold together is surer than what either does."""
+
+    sites: Annotated[tuple[PlaceEntry, PlaceEntry], Meta(description="Both nuclei.")]
+    volume_mm3: BestVolumeMm3
+    volume_low_mm3: LowVolumeMm3
+    volume_high_mm3: HighVolumeMm3
+    division: Annotated[Division, Meta(description="What the border between them rests on.")]
 
 
 class SiteLabelEntry(Part, frozen=True, kw_only=True):
@@ -401,6 +423,9 @@ class Report(Part, frozen=True, kw_only=True):
         ),
     ]
     sites: Annotated[tuple[SiteEntry, ...], Meta(description="Every site and side, also those without calcification.")]
+    site_pairs: Annotated[
+        tuple[PairEntry, ...] | None, Meta(description="Nuclei that share a deposit, with all that lies at both.")
+    ]
     site_labels: tuple[SiteLabelEntry, ...]
     symmetry: tuple[SymmetryEntry, ...] | None
     scores: Annotated[dict[str, Any] | None, Meta(description="Automated approximations of published scores.")]

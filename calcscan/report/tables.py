@@ -15,6 +15,7 @@ from calcscan.report.quantities import (
     BestVolumeMm3,
     DepositId,
     DiameterMm,
+    Division,
     Grade,
     HighVolumeMm3,
     LesionCount,
@@ -57,6 +58,7 @@ class LesionRow(Part, frozen=True, kw_only=True):
     centroid_p_mm: Annotated[float, Meta(description="Centroid: towards the back, mm.")]
     centroid_s_mm: Annotated[float, Meta(description="Centroid: towards the head, mm.")]
     slice: SliceNumber
+    division: Annotated[Division | None, Meta(description="What its borders with the deposit's other parts rest on.")]
 
 
 class SiteRow(Part, frozen=True, kw_only=True):
@@ -109,6 +111,7 @@ def _lesion_row(lesion: LesionEntry) -> LesionRow:
         centroid_p_mm=posterior_mm,
         centroid_s_mm=superior_mm,
         slice=lesion.slice,
+        division=lesion.division,
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.left_out import left_out_meanings
 from calcscan.knowledge.sites import SiteGroup, all_sites
-from calcscan.model import LeftOut, LocatedLesion, SiteBurden
+from calcscan.model import LeftOut, LocatedLesion, PairBurden, SiteBurden, TouchingPair
 
 Place = tuple[str, str]
+_LEAST_SURE = ("density", "shape", "atlas", "uncertain")
 
 
 def by_place(lesions: Sequence[LocatedLesion]) -> dict[Place, list[LocatedLesion]]:
@@ -72,6 +73,29 @@ def site_rows(
             rows.append(
                 _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)
             )
+    return tuple(rows)
+
+
+def pair_rows(pairs: Iterable[TouchingPair], places: Mapping[Place, Sequence[LocatedLesion]]) -> tuple[PairBurden, ...]:
+    """All that lies at two nuclei that share a deposit. Of a shared deposit both parts are known together, of all else
+    each by itself; where the nuclei share several, the least sure border names the division."""
+    shared: dict[tuple[Place, Place], list[TouchingPair]] = {}
+    for pair in pairs:
+        shared.setdefault(pair.sites, []).append(pair)
+    rows = []
+    for sites, own in shared.items():
+        deposits = {pair.deposit for pair in own}
+        rest = [part for place in sites for part in places.get(place, ()) if part.deposit not in deposits]
+        all_parts: list[TouchingPair | LocatedLesion] = [*own, *rest]
+        rows.append(
+            PairBurden(
+                sites=sites,
+                volume_mm3=sum(part.volume_mm3 for part in all_parts),
+                volume_low_mm3=sum(part.volume_low_mm3 for part in all_parts),
+                volume_high_mm3=sum(part.volume_high_mm3 for part in all_parts),
+                division=max((pair.division for pair in own), key=_LEAST_SURE.index),
+            )
+        )
     return tuple(rows)
 
 

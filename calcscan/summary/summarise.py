@@ -8,7 +8,7 @@ from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
-from calcscan.summary.burden import Place, by_place, hidden_places, site_rows, uncertain_places
+from calcscan.summary.burden import Place, by_place, hidden_places, pair_rows, site_rows, uncertain_places
 from calcscan.summary.certainty import possible_facts, shared_places, unsure_facts
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
@@ -71,6 +71,7 @@ def summarise_lesions(
         multiple=_multiple(places) if located else None,
         detection_floor_mm3=floor_mm3,
         largest_mm=_largest_mm(places) if located else {},
+        pairs=pair_rows(lesions.pairs, places) if located else (),
         deposits=_deposits(places) if located else {},
         unsure=unsure_facts(lesions.lesions, settings) if located else frozenset(),
         possible=possible_facts(lesions.lesions, settings) if located else frozenset(),

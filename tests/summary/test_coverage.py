@@ -12,7 +12,7 @@ from support.lesions import FLOOR_MM3, lesion
 from calcscan.atlas import load_atlas
 from calcscan.facts import image_facts
 from calcscan.grid.geometry import Geometry, apply
-from calcscan.model import Edge, Intracranial, LesionMap, Quality, Registration, Scan, Summary
+from calcscan.model import Edge, Intracranial, LocatedLesionMap, Quality, Registration, Scan, Summary
 from calcscan.summary import summarise_lesions
 
 FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
@@ -26,7 +26,7 @@ def summary(
         shape=(int(200 / slab_mm), 60, 60), spacing_mm=(slab_mm, 4.0, 4.0), origin_mm=(-118.0, -108.0, first_mm)
     )
     scan = Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid)
-    found = LesionMap(
+    found = LocatedLesionMap(
         labels=np.zeros(grid.shape, np.int32),
         geometry=grid,
         lesions=lesions,

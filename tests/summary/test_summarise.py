@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.lesions import FLOOR_MM3, GRID, lesion, lesion_map, registration
 
 from calcscan.knowledge.sites import all_sites
 from calcscan.measurement.symmetry import compare
+from calcscan.model import TouchingPair
 from calcscan.summary import summarise_lesions
 
 
@@ -254,3 +257,17 @@ def test_what_lies_at_no_site_excludes_none_of_those_it_may_lie_in():
     assert (row(summary, "putamen", "left").volume_mm3, row(summary, "putamen", "left").grade) == (None, None)
     assert row(summary, "putamen", "right").grade == row(summary, "pallidum", "left").grade == "none_detected"
     assert row(summary, "cortex", "left").volume_mm3 == 100.0
+
+
+def test_two_nuclei_that_share_a_deposit_have_a_total_of_their_own() -> None:
+    pallidum, putamen = ("pallidum", "left"), ("putamen", "left")
+    shared = TouchingPair(
+        deposit=1, sites=(pallidum, putamen), volume_mm3=300.0, volume_low_mm3=280.0, volume_high_mm3=330.0,
+        division="uncertain",
+    )  # fmt: skip
+    parts = lesion(1, *pallidum, 100.0, deposit=1), lesion(2, *putamen, 200.0, deposit=1)
+    found = replace(lesion_map(*parts, lesion(3, *putamen, 50.0)), pairs=(shared,))
+    (pair,) = summarise_lesions(found, registration=registration()).pairs
+    assert (pair.volume_mm3, pair.volume_low_mm3, pair.volume_high_mm3) == (350.0, 280.0 + 45.0, 330.0 + 60.0)
+    assert (pair.sites, pair.division) == ((pallidum, putamen), "uncertain")
+    assert summarise_lesions(found, registration=registration(accepted=False)).pairs == ()

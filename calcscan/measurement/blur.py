@@ -23,7 +23,7 @@ def blur_of(scan: Scan, settings: BlurSettings | None = None) -> Blur:
 def assumed_blur(scan: Scan, settings: BlurSettings) -> Blur:
     """What the header lets expect: its kernel for the blur within the slices, the thickness for that across."""
     sharp, stated_mm = scan.acquisition.sharp_kernel, scan.acquisition.slice_thickness_mm
-    thickness_mm = slice_thickness_mm(scan.geometry.slab_mm, stated_mm)
+    thickness_mm = slice_thickness_mm(scan.geometry.slab_mm, scan.stated_thickness_mm or stated_mm)
     return Blur(
         in_plane_mm=settings.psf_sharp_mm if sharp else settings.psf_soft_mm,
         in_plane_error=settings.psf_error,

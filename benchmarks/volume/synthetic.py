@@ -6,8 +6,8 @@ Deposits of 10 to 1000 mm3 (uniform on a logarithmic scale) and 200 to 800 HU ar
 balls, ellipsoids, uneven and clumped shapes; rods and discs two to three and a half times as long as wide; shells,
 clusters of dots; and deposits with a denser core, whose true volume is that of all their substance. Scanners are drawn
 at random: blur within the slice 0.3 to 1 mm, slices of 0.6 to 5 mm, profiles like a box, a bell or a trapezoid wider
-than nominal, every fifth to twice their thickness. The blur is known with an error of 6 and 8 %, as after measuring it, or
-not at all (`--assumed`). The plain count of voxels at or above 130 HU is given for comparison. The numbers of
+than nominal, every fifth to twice their thickness. The blur is known with an error of 6 and 8 %, as after measuring it,
+or not at all (`--assumed`). The plain count of voxels at or above 130 HU is given for comparison. The numbers of
 `knowledge/volume.toml` were settled on other cases of the same kind (seed 11 of a script from which this one was made);
 here seed 1 was looked at.
 """

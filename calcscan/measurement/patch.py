@@ -72,8 +72,9 @@ def cut_patch(
     thick_mm = blur.thickness_mm
     near_mm = max(float(settings.near_mm), settings.near_blur * blur.in_plane_mm)
     pixel_mm = geometry.spacing_mm[1:]
-    between = geometry.spacing_mm[0]
-    reach = int(np.ceil(float(np.median(thick_mm)) / between / 2)) + _SLICES
+    own = slice(*table["bbox"][number - 1][0])
+    overlap = float(np.median(thick_mm[own] / geometry.slab_mm[own]))
+    reach = int(np.ceil(overlap / 2)) + _SLICES
     wide_mm = near_mm + settings.shell_mm + settings.bone_clear_mm
     margin = (reach, *(int(np.ceil(wide_mm / step)) + 1 for step in pixel_mm))
     box = tuple(
@@ -88,7 +89,7 @@ def cut_patch(
     lesion &= ~blurred | (hu >= counted_hu)
     clear = inside & ~blurred | lesion
     usable = clear & (components[box] == 0) | lesion
-    slices = max(1, round(float(np.median(thick_mm)) / between / 2))
+    slices = max(1, round(overlap / 2))
     tall = ndimage.binary_dilation(lesion, _UPRIGHT, iterations=slices)
     around = within_mm(tall, near_mm, pixel_mm)
     near = around & usable

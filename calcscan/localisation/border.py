@@ -40,6 +40,9 @@ class Border:
     gain: float
     """How much likelier what was seen of that is at the borders that count than at those tried, natural logarithm."""
 
+    step: bool
+    """The parts differ in density, whatever else decided."""
+
     @property
     def spread(self) -> float:
         """Standard deviation of the first site's share."""
@@ -106,6 +109,7 @@ def weigh(
         local_share=settings.border_local_mm * cut / volume_mm3,
         evidence=told if own[told] >= settings.border_told else "atlas",
         gain=own[told],
+        step=own["density"] >= settings.border_told,
     )
 
 

@@ -105,7 +105,7 @@ def split_lesion(
         first, second = item.columns
         to_first = vote[item.beside, first] >= vote[item.beside, second]
         owner[item.beside] = np.where(to_first, first, second)
-    if any(item.border.evidence == "density" for item in between):
+    if any(item.border.step for item in between):
         slab_mm = float(scan.geometry.slab_mm[kji[:, 0]].max())
         lesion = _by_own_density(lesion, owner, filling, slab_mm, settings)
     divided = _Divided(kji=kji, sites=sites, vote=vote, owner=owner, mm3=mm3, between=between, settled=settled)
@@ -230,7 +230,7 @@ def _between(
     for shift in border.typical_mm(_TYPICAL):
         near = [sample_at(field, affine, substance.atlas_mm[beside] - shift) for field, affine in surround]
         first_share += (across_mm(near[0], near[1], settings.border_spread_mm) > 0) / _TYPICAL
-    if border.evidence == "density":
+    if border.step:
         first_share = by_density(first_share, substance.density[beside], substance.mm3[beside], settings)
     of_both = own[beside].sum(axis=1)
     vote[beside, columns[0]], vote[beside, columns[1]] = first_share * of_both, (1.0 - first_share) * of_both

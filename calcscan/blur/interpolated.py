@@ -55,7 +55,9 @@ def find_interpolation(scan: Scan, settings: BlurSettings) -> Interpolation | No
     power = np.abs(np.fft.rfft(quick * np.hanning(len(quick)))) ** 2
     power[:2] = 0.0
     strongest = int(power.argmax())
-    fundamental = int(np.flatnonzero(power >= _SINGLE_LINE * power.max())[0])
+    slowest = int(np.ceil(scan.geometry.spacing_mm[0] * len(quick) / settings.ripple_period_mm))
+    quickest = power[slowest:]
+    fundamental = slowest + int(np.flatnonzero(quickest >= _SINGLE_LINE * quickest.max())[0]) if len(quickest) else 1
     most_hu = np.asarray(ndimage.maximum_filter1d(bend_hu, _AROUND, mode="nearest"))
     found = Interpolation(
         ripple=float(quick.std()),
@@ -63,8 +65,9 @@ def find_interpolation(scan: Scan, settings: BlurSettings) -> Interpolation | No
         period=len(quick) / max(fundamental, 1),
         straight=float((bend_hu < settings.straight_share * most_hu).mean()),
     )
-    quickly = scan.geometry.spacing_mm[0] * len(quick) <= settings.ripple_period_mm * strongest
-    rippled = quickly and found.ripple >= settings.ripple and found.ripple * found.line >= settings.ripple_line
+    rippled = (
+        strongest >= slowest and found.ripple >= settings.ripple and found.ripple * found.line >= settings.ripple_line
+    )
     return found if rippled or found.straight >= settings.straight_slices else None
 
 

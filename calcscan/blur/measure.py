@@ -46,7 +46,7 @@ def measure_blur(
     overshoot = float(settings.overshoot_sharp) if scan.acquisition.sharp_kernel else 0.0
     blur, edges = _at_the_skin(scan, overshoot, settings)
     interpolated = find_interpolation(scan, settings)
-    if interpolated is not None and not (blur.across_measured and blur.across_error <= settings.copied_error):
+    if interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
     flags = _resampled(scan, blur, interpolated, settings)
     return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
@@ -80,9 +80,14 @@ def _at_the_skin(scan: Scan, overshoot: float, settings: BlurSettings) -> tuple[
 
 
 def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: BlurSettings) -> Blur:
-    """The blur of a copy of slices as thick as they lay apart, by the period in which they return."""
+    """The blur of a copy of slices as thick as they lay apart, by the period in which they return: where nothing was
+    measured surely, or where three slices in a row lie between two of the original and the skin shows plainly less."""
     thick_mm = settings.copied_wider * interpolated.period * scan.geometry.spacing_mm[0]
-    if thick_mm <= float(np.median(blur.thickness_mm)):
+    measured = blur.across_measured and blur.across_error <= settings.copied_error
+    sure = 0.0
+    if measured:
+        sure = 2.0 * blur.across_error if interpolated.straight >= settings.straight_sure else np.inf
+    if np.log(thick_mm / float(np.median(blur.thickness_mm))) <= sure:
         return blur
     return replace(
         blur,

@@ -56,6 +56,7 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     ripple_period_mm: float
     straight_share: float
     straight_slices: float
+    straight_sure: float
     copied_above: float
     copied_least_mm: float
     copied_error: float

@@ -12,7 +12,7 @@ from scipy import ndimage
 from calcscan.detection.surround import Surround, across_slices
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import box_around
+from calcscan.grid.masks import box_around, distance_mm
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Flag, Intracranial, Scan
 
@@ -66,11 +66,11 @@ def find_bright_regions(
     band = surround.clear & (surround.tissue_hu >= bright_hu) & (intracranial.depth_mm >= settings.sinus_depth_mm)
     if not band.any():
         return []
-    thick_mm = ndimage.distance_transform_edt(band) * step_mm
+    thick_mm = distance_mm(~band, step_mm)
     seeds = thick_mm >= settings.blood_radius_mm
     if not seeds.any():
         return []
-    opened = band & (ndimage.distance_transform_edt(~seeds) * step_mm <= settings.blood_radius_mm)
+    opened = band & (distance_mm(seeds, step_mm) <= settings.blood_radius_mm)
     pieces, _ = ndimage.label(opened)
     deep_mm = settings.blood_depth_mm + float(np.max(scan.slice_reach_mm)) / 2.0
     halo, sharp_halo, soft_halo = (_halo(scan, intracranial, pieces, settings) for pieces in (dense, sharp, soft))

@@ -172,4 +172,7 @@ def site_map(lesions: LocatedLesionMap) -> npt.NDArray[np.uint8]:
     table = np.zeros(max(highest, int(lesions.labels.max(initial=0))) + 1, dtype=np.uint8)
     for lesion in lesions.lesions:
         table[lesion.id] = label_of(lesion).label
-    return np.asarray(table[lesions.labels])
+    out = np.zeros(lesions.labels.size, dtype=np.uint8)
+    labelled = np.flatnonzero(lesions.labels)
+    out[labelled] = table[lesions.labels.reshape(-1)[labelled]]
+    return out.reshape(lesions.labels.shape)

@@ -233,9 +233,15 @@ def cut(
     for at in levels:
         index = result.scan.geometry.to_index(plane + at * planes.up).round(5)
         hu += linear_at(result.scan.hu, index, fill=AIR_HU) / len(levels)
-        if voxels is not None:
+        if voxels is not None and _slices_around(voxels, index[..., 0]).any():
             np.maximum(labels, _nearest(voxels, index), out=labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
+
+
+def _slices_around(voxels: npt.NDArray[np.int32], k: Array) -> npt.NDArray[np.int32]:
+    """The slices that these places lie in or next to."""
+    first, last = (int(end) for end in np.clip((k.min() - 1, k.max() + 2), 0, len(voxels)))
+    return voxels[first:last]
 
 
 def _nearest(voxels: npt.NDArray[np.int32], index: Array) -> npt.NDArray[np.int32]:

@@ -57,6 +57,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     interval_thin: float
     unresolved_radius: float
     resolved_radius: float
+    gap_share: float
     interval_floor: float
     interval_contrast: float
     interval_shape: float

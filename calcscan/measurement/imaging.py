@@ -103,11 +103,11 @@ class Imaging:
         """The signal in the layers, made sharper: after each of these numbers of rounds, the blur undone ever more.
 
         Heights that the slices do not show stay as they are at the start: the signal interpolated between the slices,
-        to a power that makes it lower (above 1) or taller.
+        with weights to a power that makes it lower (above 1) or taller.
         """
         shown = np.where(self.near, np.maximum(self.soft, 0.0), 0.0)
         top = float(shown.max())
-        sharp = top * (self._between(shown) / top) ** power + _FAINT * top
+        sharp = self._between(shown, power) + _FAINT * top
         weight = self.returned(self.near.astype(np.float64)) + _FAINT
         wanted, out = tuple(rounds), []
         for number in range(1, max(wanted) + 1):
@@ -117,8 +117,8 @@ class Imaging:
                 out.append(sharp)
         return out
 
-    def _between(self, slices: Field) -> Field:
-        """The slices interpolated at the layers, falling off beyond the outermost ones."""
+    def _between(self, slices: Field, power: float) -> Field:
+        """The slices interpolated at the layers, falling off beyond the outermost ones; the weights to a power."""
         order = np.argsort(self.slice_mm)
         at, slices = self.slice_mm[order], slices[order]
         if len(at) == 1:
@@ -127,7 +127,8 @@ class Imaging:
         part = np.clip((self.layer_mm - at[below]) / (at[below + 1] - at[below]), 0.0, 1.0)[:, None, None]
         outside = np.maximum(np.maximum(at[0] - self.layer_mm, self.layer_mm - at[-1]), 0.0)
         fall = np.exp(-0.5 * (outside / (0.5 * float(np.median(self.slab_mm)))) ** 2)
-        return np.asarray((slices[below] * (1 - part) + slices[below + 1] * part) * fall[:, None, None])
+        before, after = (1 - part) ** power, part**power
+        return np.asarray((slices[below] * before + slices[below + 1] * after) * fall[:, None, None] ** power)
 
 
 def _coarser(values_kji: Field | Mask, by: int) -> Field:

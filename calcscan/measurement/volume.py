@@ -154,11 +154,18 @@ def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, 
     )
     beyond = settings.interval_beyond * core.certain * core.larger
     hidden = even_part * settings.interval_hidden * core.most
-    best_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
-    thin = settings.interval_thin * _unresolved(best_mm3, lesion, settings)
-    low_error = np.linalg.norm([_Z95 * error, thin, beyond])
-    high_mm3 = min(best_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond))), settings.rim_most_high * rim_mm3)
+    whole_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
+    unresolved = _unresolved(whole_mm3, lesion, settings)
+    best_mm3 = whole_mm3 * float(np.exp(-settings.gap_share * unresolved * _gap(lesion)))
+    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond])
+    high_mm3 = min(whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond))), settings.rim_most_high * rim_mm3)
     return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-low_error)), high_mm3=max(best_mm3, high_mm3))
+
+
+def _gap(lesion: Patch) -> float:
+    """How much farther the slices lie apart than they are thick, logarithm; 0 without gaps. What is lower than a slice
+    and was met by one does not reach into the gap beside it."""
+    return float(np.log(max(1.0, float(np.median(lesion.slab_mm / lesion.thick_mm)))))
 
 
 def _unresolved(volume_mm3: float, lesion: Patch, settings: VolumeSettings) -> float:

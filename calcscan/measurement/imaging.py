@@ -7,7 +7,7 @@ back to layers, and with both the signal is made sharper (Richardson 1972, J Opt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,10 +26,12 @@ _FAINT = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imaging:
-    """A patch, smoothed within its slices (k, j, i), and the layers between (n, j, i).
+    """A patch, smoothed within its slices (k, j, i), and the layers between (n, m j, m i), whose pixels are as many
+    times smaller as `finer` (m) says.
 
-    `seen` (k, n) is how much of each slice a layer makes up; `blur` (2,) that of scanner and smoothing, in pixels, and
-    `spread` what it makes of a row and of a column: (j, j) and (i, i).
+    `seen` (k, n) is how much of each slice a layer makes up; `blur` (2,) that of scanner and smoothing, in pixels of
+    the layers, and `spread` what it makes of their rows and columns: (j, m j) and (i, m i). `step_mm` is the size of a
+    voxel of the layers, `pixel_mm2` the area of a pixel of the slices.
     """
 
     soft: Field
@@ -41,6 +43,7 @@ class Imaging:
     pixel_mm2: float
     across_mm: Field
     profile_box: float
+    finer: int
     seen: sparse.csr_array
     blur: Field
     spread: tuple[Field, Field]
@@ -53,13 +56,15 @@ class Imaging:
         signal, near = _coarser(lesion.signal[box], coarse), _coarser(lesion.near[box], coarse) > 0.5
         at_mm, slab_mm, across_mm = (a[box[0]] for a in (lesion.at_mm, lesion.slab_mm, lesion.across_mm))
         pixel_mm = np.asarray(lesion.pixel_mm) * coarse
+        finer = int(np.ceil(max(pixel_mm) / settings.layer_mm - 0.2)) if coarse == 1 else 1
         soft = ndimage.gaussian_filter(signal, (0, *(settings.smooth_mm / pixel_mm)))
         count = max(1, round(float(np.median(slab_mm)) / settings.layer_mm))
         step_mm = float(np.median(slab_mm)) / count
         low, high = at_mm.min(), at_mm.max()
         beyond = np.maximum((slab_mm[0], slab_mm[-1]), _REACH * across_mm[[0, -1]])
         layer_mm = np.arange(low - beyond[0], high + beyond[1], step_mm) + step_mm / 2
-        within_mm = np.hypot(np.hypot(lesion.psf_mm, settings.smooth_mm), pixel_mm * np.sqrt((1 - 1 / coarse**2) / 12))
+        squared = [lesion.psf_mm**2, _smoothed_pixels2(settings.smooth_mm / pixel_mm) * pixel_mm**2]
+        within_mm = np.sqrt(sum(squared) + pixel_mm**2 * (1 - 1 / coarse**2) / 12)
         pad = ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN))
         return cls(
             soft=np.pad(soft, pad),
@@ -67,37 +72,40 @@ class Imaging:
             slice_mm=at_mm,
             slab_mm=slab_mm,
             layer_mm=layer_mm,
-            step_mm=np.array([step_mm, *pixel_mm]),
+            step_mm=np.array([step_mm, *(pixel_mm / finer)]),
             pixel_mm2=lesion.pixel_mm2 * coarse**2,
             across_mm=across_mm,
             profile_box=settings.profile_box,
+            finer=finer,
             seen=_seen(at_mm, across_mm, layer_mm, step_mm, settings.profile_box),
-            blur=within_mm / pixel_mm,
-            spread=_spread(within_mm / pixel_mm, (soft.shape[1] + 2 * _MARGIN, soft.shape[2] + 2 * _MARGIN)),
+            blur=within_mm / pixel_mm * finer,
+            spread=_spread(within_mm / pixel_mm * finer, [n + 2 * _MARGIN for n in soft.shape[1:]], finer),
         )
 
     @property
     def voxel_mm3(self) -> float:
         """Of a voxel of the layers."""
-        return float(self.step_mm[0] * self.pixel_mm2)
+        return float(self.step_mm[0] * self.pixel_mm2 / self.finer**2)
 
     def wider(self, *, in_plane: float = 1.0, across: float = 1.0) -> Imaging:
         """The same patch, imaged with so many times the blur."""
         across_mm = self.across_mm * across
         seen = _seen(self.slice_mm, across_mm, self.layer_mm, float(self.step_mm[0]), self.profile_box)
         blur = self.blur * in_plane
-        spread = _spread(blur, self.soft.shape[1:])
+        spread = _spread(blur, self.soft.shape[1:], self.finer)
         return replace(self, across_mm=across_mm, seen=seen, blur=blur, spread=spread)
 
     def imaged(self, filled: Field) -> Field:
         """What the slices show of filled layers."""
         slices = (self.seen @ filled.reshape(len(filled), -1)).reshape(-1, *filled.shape[1:])
-        return np.asarray(self.spread[0] @ slices @ self.spread[1])
+        rows, columns = self.spread
+        return np.asarray(rows @ slices @ columns.T)
 
     def returned(self, slices: Field) -> Field:
         """Slices taken back to the layers: the transpose of `imaged`."""
-        soft = self.spread[0] @ slices @ self.spread[1]
-        return np.asarray((self.seen.T @ soft.reshape(len(soft), -1)).reshape(-1, *slices.shape[1:]))
+        rows, columns = self.spread
+        soft = rows.T @ slices @ columns
+        return np.asarray((self.seen.T @ soft.reshape(len(soft), -1)).reshape(-1, *soft.shape[1:]))
 
     def sharpened(self, rounds: Iterable[int], *, power: float = 1.0) -> list[Field]:
         """The signal in the layers, made sharper: after each of these numbers of rounds, the blur undone ever more.
@@ -119,6 +127,7 @@ class Imaging:
 
     def _between(self, slices: Field, power: float) -> Field:
         """The slices interpolated at the layers, falling off beyond the outermost ones; the weights to a power."""
+        slices = slices.repeat(self.finer, axis=1).repeat(self.finer, axis=2)
         order = np.argsort(self.slice_mm)
         at, slices = self.slice_mm[order], slices[order]
         if len(at) == 1:
@@ -156,11 +165,19 @@ def _seen(at_mm: Field, across_mm: Field, layer_mm: Field, step_mm: float, box: 
     return sparse.csr_array(share)
 
 
-def _spread(blur: Field, shape: tuple[int, ...]) -> tuple[Field, Field]:
-    """What a bell of these standard deviations makes of each pixel of a row and of a column, by matrices: so few pixels
-    are multiplied faster than they are smoothed, and on one thread, with the same bits every time."""
+def _smoothed_pixels2(sigma: Field) -> Field:
+    """The variance that `gaussian_filter` adds, in pixels: with a narrow bell less than that of the bell."""
+    at = np.arange(-8, 9)[:, None]
+    weight = np.exp(-0.5 * (at / sigma) ** 2)
+    return np.asarray((weight * at**2).sum(axis=0) / weight.sum(axis=0))
+
+
+def _spread(blur: Field, shape: Sequence[int], finer: int) -> tuple[Field, Field]:
+    """What a bell of these standard deviations makes of the layers' pixels in each row and each column of the slices,
+    by matrices: so few pixels are multiplied faster than they are smoothed, on one thread, with the same bits."""
     rows, columns = (
-        _bell(np.subtract.outer(np.arange(n), np.arange(n)) / b) / b for n, b in zip(shape, blur, strict=True)
+        _bell(np.subtract.outer((np.arange(n) + 0.5) * finer - 0.5, np.arange(n * finer)) / b) / b
+        for n, b in zip(shape, blur, strict=True)
     )
     return rows, columns
 

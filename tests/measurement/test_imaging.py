@@ -45,7 +45,7 @@ def patch(
 
 
 def a_ball(imaging: Imaging, radius_mm: float) -> np.ndarray:
-    shape = (len(imaging.layer_mm), *imaging.soft.shape[1:])
+    shape = (len(imaging.layer_mm), *(imaging.finer * n for n in imaging.soft.shape[1:]))
     middle = [
         imaging.layer_mm.mean(),
         *((n - 1) / 2 * step for n, step in zip(shape[1:], imaging.step_mm[1:], strict=True)),
@@ -55,11 +55,11 @@ def a_ball(imaging: Imaging, radius_mm: float) -> np.ndarray:
     return (away2 + (i * imaging.step_mm[2] - middle[2]) ** 2 < radius_mm**2).astype(float)
 
 
-@given(slab=st.floats(0.4, 4.0), across=st.floats(0.2, 1.8), psf=st.floats(0.2, 1.2))
-def test_going_back_is_the_transpose_of_imaging(slab: float, across: float, psf: float) -> None:
-    imaging = Imaging.of(patch(slab_mm=slab, across_mm=across, psf_mm=psf), SETTINGS)
+@given(slab=st.floats(0.4, 4.0), across=st.floats(0.2, 1.8), psf=st.floats(0.2, 1.2), pixel=st.floats(0.3, 1.3))
+def test_going_back_is_the_transpose_of_imaging(slab: float, across: float, psf: float, pixel: float) -> None:
+    imaging = Imaging.of(patch(slab_mm=slab, across_mm=across, psf_mm=psf, pixel_mm=pixel), SETTINGS)
     rng = np.random.default_rng(1)
-    layers = rng.random((len(imaging.layer_mm), *imaging.soft.shape[1:]))
+    layers = rng.random((len(imaging.layer_mm), *(imaging.finer * n for n in imaging.soft.shape[1:])))
     slices = rng.random(imaging.soft.shape)
     assert (imaging.imaged(layers) * slices).sum() == pytest.approx((layers * imaging.returned(slices)).sum())
 
@@ -79,6 +79,7 @@ def test_blur_loses_no_volume_within_a_patch(slab: float, across: float, psf: fl
 def test_the_image_has_the_blur_that_is_said() -> None:
     imaging = Imaging.of(patch(slices=31, pixels=41, slab_mm=0.5, across_mm=0.8, psf_mm=0.6), SETTINGS)
     filled = np.zeros((len(imaging.layer_mm), *imaging.soft.shape[1:]))
+    assert imaging.finer == 1
     filled[len(filled) // 2, 22, 22] = 1.0
     shown = imaging.imaged(filled)
     across = shown.sum(axis=(1, 2)) / shown.sum()

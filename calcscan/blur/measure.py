@@ -48,6 +48,8 @@ def measure_blur(
     interpolated = find_interpolation(scan, settings)
     if interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
+    elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
+        blur = _doubted(blur, assumed_blur(scan, settings), settings)
     flags = _resampled(scan, blur, interpolated, settings)
     return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
 
@@ -95,6 +97,20 @@ def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: 
         across_error=settings.across_error_unknown,
         across_measured=False,
         why=f"{blur.why}; across the slices by the period of interpolated ones",
+    )
+
+
+def _doubted(blur: Blur, stated: Blur, settings: BlurSettings) -> Blur:
+    """What no profile of slices as thick as stated explains, and is too little for a copy: a mask or a cushion on the
+    skin may have been measured. It stands, with an error that reaches to what is plausible."""
+    wider = float(np.median(blur.across_mm / stated.across_mm))
+    if not settings.profile_wider < wider <= settings.copied_above:
+        return blur
+    doubt = float(np.log(wider / settings.profile_wider))
+    return replace(
+        blur,
+        across_error=float(np.hypot(blur.across_error, doubt)),
+        why=f"{blur.why}; across the slices {wider:.1f} times what their thickness explains, and not surely",
     )
 
 

@@ -57,6 +57,7 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     straight_share: float
     straight_slices: float
     straight_sure: float
+    profile_wider: float
     copied_above: float
     copied_least_mm: float
     copied_error: float

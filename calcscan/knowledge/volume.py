@@ -48,9 +48,12 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     model_error_upper: float
     uneven_better: float
     uneven_step: float
+    lumpy_better: float
+    lumpy_better_share: float
     uneven_radius: float
     uneven_radius_sure: float
     uneven_larger: float
+    uneven_rim: float
     uneven_most: float
     interval_misfit: float
     interval_beyond: float

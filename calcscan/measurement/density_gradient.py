@@ -7,6 +7,7 @@ give what was measured than any even density?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from calcscan.measurement.patch import Field
 
 _LARGER = (1.0, 1.15, 1.35, 1.6, 1.9, 2.3, 2.8)
 """Times the volume of an even deposit."""
+_TOP = 90
+"""Percentile of the sharpened signal in an extent that counts as its highest density: beyond it is noise."""
 _RAMPS = ((0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 """Density may rise over each of these stretches of the depth, as shares of the greatest."""
 
@@ -26,11 +29,14 @@ _RAMPS = ((0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientExtent:
     """`log_mm3` and `spread` are mean and standard deviation of the volume's logarithm over the extents that fit;
-    `likelihood` is the highest logarithm of one."""
+    `likelihood` is the highest logarithm of one. The same of extents whose density goes up and down as the sharpened
+    signal does, in lumps, is `lumpy_log_mm3` and `lumpy_likelihood`."""
 
     log_mm3: float
     spread: float
     likelihood: float
+    lumpy_log_mm3: float
+    lumpy_likelihood: float
 
 
 def fit_density_gradient(
@@ -41,23 +47,40 @@ def fit_density_gradient(
     extents = Extents.of(sharp, imaging)
     even_mm3 = float(np.exp(even.log_mm3))
     measured = imaging.soft[imaging.near] / tolerance.error_hu
-    fits = []
+    ordered: list[tuple[float, float]] = []
+    lumpy: list[tuple[float, float]] = []
     for larger in _LARGER:
         filled = extents.of_volume(even_mm3 * larger)
         if filled is None:
             continue
         depth = ndimage.distance_transform_edt(np.pad(filled > 0, 1), sampling=imaging.step_mm)[1:-1, 1:-1, 1:-1]
         depth = depth / depth.max()
-        fills = (filled, *(filled * np.clip((depth - a) / (b - a), 0.0, 1.0) for a, b in _RAMPS))
+        ramps = (filled * np.clip((depth - a) / (b - a), 0.0, 1.0) for a, b in _RAMPS)
+        own = np.minimum(sharp, np.percentile(sharp[filled > 0], _TOP))
+        fills = (filled, *ramps, filled * own / own.max())
         shown = np.stack([imaging.imaged(fill)[imaging.near] / tolerance.error_hu for fill in fills], axis=1)
-        _, misfit = optimize.nnls(shown, measured - least_hu * shown[:, 0])
-        fits.append((np.log(even_mm3 * larger), -0.5 * misfit**2 / tolerance.alike))
-    if not fits:
+        wanted = measured - least_hu * shown[:, 0]
+        for fits, some in ((ordered, shown[:, :-1]), (lumpy, shown[:, [0, -1]])):
+            misfit = optimize.nnls(some, wanted)[1]
+            fits.append((np.log(even_mm3 * larger), -0.5 * misfit**2 / tolerance.alike))
+    if not ordered:
         return None
+    log_mm3, spread, likelihood = _weighed(ordered, tolerance)
+    lumpy_log_mm3, _, lumpy_likelihood = _weighed(lumpy, tolerance)
+    return GradientExtent(
+        log_mm3=log_mm3,
+        spread=spread,
+        likelihood=likelihood,
+        lumpy_log_mm3=lumpy_log_mm3,
+        lumpy_likelihood=lumpy_likelihood,
+    )
+
+
+def _weighed(fits: Sequence[tuple[float, float]], tolerance: Tolerance) -> tuple[float, float, float]:
+    """Mean and standard deviation of the logarithm of the volume, each by its likelihood, and the highest of these."""
     log_mm3, likelihood = np.array(fits).T
     tempering = tolerance.tempering(float(likelihood.max()))
     weight = np.exp(tempering * (likelihood - likelihood.max()))
     weight /= weight.sum()
     mean = float(weight @ log_mm3)
-    spread = float(np.sqrt(weight @ (log_mm3 - mean) ** 2))
-    return GradientExtent(log_mm3=mean, spread=spread, likelihood=float(likelihood.max()))
+    return mean, float(np.sqrt(weight @ (log_mm3 - mean) ** 2)), float(likelihood.max())

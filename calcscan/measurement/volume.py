@@ -71,7 +71,7 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
     if not beside_bone:
         gradient = fit_density_gradient(imaging, sharp[even.sharpness], even, least, tolerance)
     even_error = _even_error(lesion, even, signal, noise_hu, settings)
-    return _combined(lesion, even, even_error, _Core.of(gradient, even, lesion, settings), settings)
+    return _combined(lesion, even, even_error, _Core.of(gradient, even, lesion, tolerance, settings), settings)
 
 
 def _tolerance(
@@ -124,28 +124,36 @@ class _Core:
     spread: float = 0.0
 
     @classmethod
-    def of(cls, gradient: GradientExtent | None, even: EvenDeposit, lesion: Patch, settings: VolumeSettings) -> _Core:
+    def of(
+        cls,
+        gradient: GradientExtent | None,
+        even: EvenDeposit,
+        lesion: Patch,
+        tolerance: Tolerance,
+        settings: VolumeSettings,
+    ) -> _Core:
         if gradient is None:
             return cls()
         blur_mm = (lesion.psf_mm**2 * float(np.median(lesion.across_mm))) ** (1.0 / 3.0)
         widths = [settings.uneven_radius, settings.uneven_radius_sure]
-        resolved = np.interp(_radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0])
-        better = gradient.likelihood - even.likelihood
-        larger = gradient.log_mm3 - even.log_mm3
+        resolved = float(np.interp(_radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0]))
+        larger, lumpy = gradient.log_mm3 - even.log_mm3, gradient.lumpy_log_mm3 - even.log_mm3
         is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
+        better = gradient.likelihood - even.likelihood - settings.uneven_better
+        enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
+        is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
         return cls(
-            certain=float(
-                resolved * is_larger * special.expit((better - settings.uneven_better) / settings.uneven_step)
-            ),
+            certain=float(resolved * is_larger * special.expit(better / settings.uneven_step)),
             larger=max(0.0, larger),
-            most=max(0.0, larger + settings.uneven_most * gradient.spread),
+            most=max(0.0, larger + settings.uneven_most * gradient.spread, float(is_lumpy) * lumpy),
             spread=gradient.spread,
         )
 
 
 def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, settings: VolumeSettings) -> Volume:
     """The estimates of an even deposit and of one with a dense core, weighted by how certain the core is."""
-    rim_mm3, core_mm3 = lesion.sum_mm3(lesion.lesion), float(np.exp(even.log_mm3 + core.certain * core.larger))
+    rim_mm3, even_mm3 = lesion.sum_mm3(lesion.lesion), float(np.exp(even.log_mm3))
+    core_mm3 = min(even_mm3 * float(np.exp(core.certain * core.larger)), max(even_mm3, settings.uneven_rim * rim_mm3))
     even_part = 1.0 - core.certain
     error = np.sqrt(
         (even_part * even_error) ** 2

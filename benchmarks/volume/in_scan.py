@@ -19,12 +19,17 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from benchmarks.volume.synthetic import HEADING, Array, row
+from calcscan.blur import measure_blur
 from calcscan.detection import detect_lesions
 from calcscan.grid.geometry import Geometry
 from calcscan.intracranial import segment_intracranial
-from calcscan.model import Intracranial, Scan
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.blur import as_ordinary
+from calcscan.model import Blur, Intracranial, Scan
 from calcscan.read import read_scan
-from calcscan.verification.blur import Blur, find_blur
+from calcscan.verification.blur import Blur as Inserted
+from calcscan.verification.blur import find_blur
 from calcscan.verification.deposits import SHAPES, Deposit, make_deposit
 from calcscan.verification.inserted import insert
 
@@ -144,7 +149,7 @@ def _placed(rng: np.random.Generator, shape: str, place: Array, volume_mm3: floa
 
 
 def measured(
-    native: Scan, inside: Scan, heads: dict[str, Intracranial], blur: Blur, placed: Placed
+    native: Scan, inside: Scan, heads: dict[str, Intracranial], blurs: dict[str, Blur], blur: Inserted, placed: Placed
 ) -> dict[str, Array | None]:
     """For each protocol (true, best, low, high, plain) in mm3, None if the deposit was not found. `inside` is a
     scan of 1000 HU inside the skull and 0 elsewhere."""
@@ -154,7 +159,9 @@ def measured(
     inside = _around(inside, *around)
     out: dict[str, Array | None] = {}
     for protocol in PROTOCOLS:
-        seen = seen_as(nearby, protocol)
+        seen = as_ordinary(seen_as(nearby, protocol), load(VolumeSettings))
+        known = blurs[protocol.name]
+        seen = replace(seen, blur=replace(known, across_mm=np.full(len(seen.hu), np.median(known.across_mm))))
         inside_seen = seen_as(inside, replace(protocol, sharp=False)).hu >= 500
         reach = truth.reach_mm + (protocol.slab_mm or 0.0) / 2
         near = [
@@ -170,7 +177,7 @@ def measured(
 
 
 def _around(scan: Scan, centre_mm: Array, reach_mm: float) -> Scan:
-    """What of the scan lies within reach of a point, to save time."""
+    """What of the scan lies within reach of a point, to save time; it knows its blur as the whole does."""
     grid = scan.geometry
     middle, reach = grid.to_index(centre_mm), reach_mm / np.asarray(grid.spacing_mm)
     low = np.maximum(middle - reach, 0).astype(int)
@@ -184,13 +191,15 @@ def _around(scan: Scan, centre_mm: Array, reach_mm: float) -> Scan:
         rows=int(high[1] - low[1]),
         columns=int(high[2] - low[2]),
     )
-    return Scan(hu=scan.hu[k, j, i], geometry=part, acquisition=scan.acquisition, flags=scan.flags)
+    blur = None if scan.blur is None else replace(scan.blur, across_mm=scan.blur.across_mm[k])
+    return Scan(hu=scan.hu[k, j, i], geometry=part, acquisition=scan.acquisition, flags=scan.flags, blur=blur)
 
 
 def _head_of(whole: Intracranial, inside: npt.NDArray[np.bool_]) -> Intracranial:
     """The head where only a part of it is looked at; blood is not looked for."""
     few = (slice(2),) * 3
-    coarse = replace(whole.isotropic_hu, values=whole.isotropic_hu.values[few])
+    full = whole.isotropic_hu
+    coarse = replace(full, values=full.values[few], covered=full.covered[few])
     return replace(
         whole,
         mask=inside,
@@ -207,7 +216,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     native = read_scan(options.scan)
+    native = replace(native, blur=measure_blur(native).blur)  # deposits are blurred across as the scan itself is
     heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in PROTOCOLS}
+    ordinary = {protocol.name: as_ordinary(seen_as(native, protocol), load(VolumeSettings)) for protocol in PROTOCOLS}
+    blurs = {name: measure_blur(scan, heads[name]).blur for name, scan in ordinary.items()}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
     inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].mask).astype(np.int16))
@@ -218,7 +230,7 @@ def main() -> None:
         for case in range(options.cases):
             placed = put(places, rng, case, cored=kind == "denser core")
             if placed is not None:
-                for name, measure in measured(native, inside, heads, blur, placed).items():
+                for name, measure in measured(native, inside, heads, blurs, blur, placed).items():
                     rows[name].append(measure)
         print(f"\n{kind}{HEADING}")
         for name, some in rows.items():

@@ -172,7 +172,7 @@ def test_real_thin_scan_with_pineal_and_plexus(run: Run, real_scans: Path) -> No
     found = volumes(document)
     assert status == 0
     assert document["quality"]["state"] == "ok"
-    # 94 mm3 by a plain count at 100 HU, which blur widens: a dense deposit of 25 mm3, or one in lumps of up to twice that
+    # 94 mm3 by a plain count at 100 HU, which blur widens: 25 mm3 of dense substance, or lumps of up to twice that
     assert within(found["pineal", "midline"], 94, low=0.2)
     assert within(found["choroid_plexus", "left"], 50)
     assert within(found["choroid_plexus", "right"], 31)

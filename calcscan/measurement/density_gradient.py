@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
-from calcscan.measurement.even_deposit import EvenDeposit, Tolerance
+from calcscan.measurement.even_deposit import EvenDeposit, Tolerance, mean_and_spread
 from calcscan.measurement.extents import Extents
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Field
@@ -79,8 +79,5 @@ def fit_density_gradient(
 def _weighed(fits: Sequence[tuple[float, float]], tolerance: Tolerance) -> tuple[float, float, float]:
     """Mean and standard deviation of the logarithm of the volume, each by its likelihood, and the highest of these."""
     log_mm3, likelihood = np.array(fits).T
-    tempering = tolerance.tempering(float(likelihood.max()))
-    weight = np.exp(tempering * (likelihood - likelihood.max()))
-    weight /= weight.sum()
-    mean = float(weight @ log_mm3)
-    return mean, float(np.sqrt(weight @ (log_mm3 - mean) ** 2)), float(likelihood.max())
+    highest = float(likelihood.max())
+    return *mean_and_spread(log_mm3, tolerance.tempering(highest) * likelihood), highest

@@ -148,10 +148,19 @@ def _fits(
 def _moments(fits: Sequence[Field], tempering: float) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm of the volume over all that fits, each by its likelihood."""
     log_mm3, score = np.concatenate([_finer(fit, tempering) for fit in fits if len(fit)]).T
+    return mean_and_spread(log_mm3, score)
+
+
+def mean_and_spread(values: Field, score: Field) -> tuple[float, float]:
+    """Mean and standard deviation of values (n,), each weighted by the likelihood whose logarithm is its score (n,).
+
+    >>> mean_and_spread(np.array([1.0, 3.0]), np.array([-5.0, -5.0]))
+    (2.0, 1.0)
+    """
     weight = np.exp(score - score.max())
     weight /= weight.sum()
-    mean = float(weight @ log_mm3)
-    return mean, float(np.sqrt(weight @ (log_mm3 - mean) ** 2))
+    mean = float(weight @ values)
+    return mean, float(np.sqrt(weight @ (values - mean) ** 2))
 
 
 def _finer(fit: Field, tempering: float) -> Field:

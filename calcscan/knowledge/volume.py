@@ -7,8 +7,8 @@ from typing import ClassVar
 from calcscan.knowledge.settings import Settings, Table
 
 
-class Unsure(Table, frozen=True, kw_only=True):
-    """The interval of a lesion that does not stand out from its surround, as shares of counts."""
+class Between(Table, frozen=True, kw_only=True):
+    """Two ends."""
 
     low: float
     high: float
@@ -28,12 +28,11 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     grain_mm: float
     near_blur: float
     layer_mm: float
-    profile_box: float
+    profile_box: Between
     patch_pixels: int
     sharpened_rounds: tuple[int, ...]
     sharpened_usual: int
-    heights_from_mm: float
-    height_powers: tuple[float, ...]
+    columns_from_mm: float
     contrast_low: float
     contrast_high: float
     contrast_fits: float
@@ -46,6 +45,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     noise_share: float
     model_error: float
     model_error_upper: float
+    model_error_across: float
     uneven_better: float
     uneven_step: float
     lumpy_better: float
@@ -70,7 +70,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     field_high_hu: int
     field_faint: float
     clear_share: float
-    unsure: Unsure
+    unsure: Between
     rim_most: float
     rim_most_high: float
     interval_noise: float

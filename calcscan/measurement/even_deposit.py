@@ -2,21 +2,21 @@
 
 Its signal adds up to volume times contrast, however it is blurred; so every contrast says how large the deposit is.
 Drawn with the extent of that volume and imaged as the scanner does, which contrast gives what was measured? Extents of
-several sharpnesses are tried with each, for the shape is not known better than the blur allows. Where a deposit hides
-within one or two slices every contrast fits; there its height is weighed by its width: calcifications are about as high
-as they are wide.
+several sharpnesses are tried with each, for the shape is not known better than the blur allows, and in thick slices
+columns, too. Where a deposit hides within one or two slices many contrasts fit; there its height is weighed by its
+width, and its contrast by what is usual: calcifications are about as high as they are wide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.extents import Extents, elongation
+from calcscan.measurement.extents import Columns, Drawn, Extents, elongation
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Field
 
@@ -74,53 +74,63 @@ def fit_even(
     least_hu: float,
     tolerance: Tolerance,
     settings: VolumeSettings,
+    *,
+    thick: bool,
 ) -> EvenDeposit | None:
     """The volume that explains a patch best, with no substance fainter than `least_hu` above background; None if none
-    can be tried. `upper_hu` is what the lesion itself reaches, `sharp` its signal sharpened in several ways."""
-    usual = settings.sharpened_usual
-    extents = [Extents.of(one, imaging) for one in sharp]
+    can be tried. `upper_hu` is what the lesion itself reaches, `sharp` its signal sharpened in several ways; in `thick`
+    slices columns are tried beside its levels."""
+    drawn: list[Drawn] = [Extents.of(one, imaging) for one in sharp]
+    usual = [drawn[settings.sharpened_usual]]
+    if thick:
+        columns = [Columns.of(one, imaging) for one in sharp]
+        drawn, usual = [*drawn, *columns], [*usual, columns[settings.sharpened_usual]]
     faintest = max(settings.contrast_low * upper_hu, least_hu)
     contrasts = np.geomspace(faintest, max(settings.contrast_high * upper_hu, 2.5 * least_hu), _TRIED)
     for _ in range(_NARROWED):
-        fit = _fits(extents[usual], contrasts, signal_hu_mm3, tolerance, settings)
-        if not len(fit):
+        fits = [fit for one in usual if len(fit := _fits(one, contrasts, signal_hu_mm3, tolerance, settings))]
+        if not fits:
             return None
-        low, high = _fitting(fit, tolerance, settings)
+        low, high = _fitting(fits, tolerance, settings)
         contrasts = np.geomspace(low, high, _TRIED)
-    fits = [_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in extents]
-    if not all(len(fit) for fit in fits):
-        return None
-    highest = [float(fit[:, 3].max()) for fit in fits]
-    tempering = tolerance.tempering(max(highest))
+    fits = [_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in drawn]
+    likeliest = [float(fit[:, 3].max(initial=-np.inf)) for fit in fits]
+    tempering = tolerance.tempering(max(likeliest))
     mean, spread = _moments(fits, tempering)
     changes = []
     contrasts = np.geomspace(low / _WIDER, high * _WIDER, _TRIED)
-    here = _moments([_fits(extents[usual], contrasts, signal_hu_mm3, tolerance, settings)], tempering)[0]
+    here = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in usual], tempering)[0]
     for more in ({"in_plane": settings.blur_tried}, {"across": settings.blur_tried}):
-        other = Extents(rank=extents[usual].rank, imaging=imaging.wider(**more))
-        there = _moments([_fits(other, contrasts, signal_hu_mm3, tolerance, settings)], tempering)[0]
+        wider = imaging.wider(**more)
+        others = [replace(one, imaging=wider) for one in usual]
+        there = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in others], tempering)[0]
         changes.append((there - here) / float(np.log(settings.blur_tried)))
     return EvenDeposit(
         log_mm3=mean,
         spread=spread,
-        likelihood=max(highest),
-        sharpness=int(np.argmax(highest)),
+        likelihood=max(likeliest),
+        sharpness=int(np.argmax(likeliest)) % len(sharp),
         tempering=tempering,
         log_per_in_plane=changes[0],
         log_per_across=changes[1],
     )
 
 
-def _fitting(fit: Field, tolerance: Tolerance, settings: VolumeSettings) -> tuple[float, float]:
+def _fitting(fits: Sequence[Field], tolerance: Tolerance, settings: VolumeSettings) -> tuple[float, float]:
     """The contrasts between which the image may lie."""
-    score = fit[:, 2] + tolerance.tempering(float(fit[:, 3].max())) * fit[:, 3]
-    good = np.flatnonzero(score >= score.max() - settings.contrast_fits)
-    low, high = max(int(good[0]) - 1, 0), min(int(good[-1]) + 1, len(fit) - 1)
-    return float(np.exp(fit[low, 0])), float(np.exp(fit[high, 0]))
+    tempering = tolerance.tempering(max(float(fit[:, 3].max()) for fit in fits))
+    scores = [fit[:, 2] + tempering * fit[:, 3] for fit in fits]
+    enough = max(float(score.max()) for score in scores) - settings.contrast_fits
+    log_contrast: list[float] = []
+    for fit, score in zip(fits, scores, strict=True):
+        good = np.flatnonzero(score >= enough)
+        if len(good):
+            log_contrast += [fit[max(good[0] - 1, 0), 0], fit[min(good[-1] + 1, len(fit) - 1), 0]]
+    return float(np.exp(min(log_contrast))), float(np.exp(max(log_contrast)))
 
 
 def _fits(
-    extents: Extents, contrasts: Field, signal_hu_mm3: float, tolerance: Tolerance, settings: VolumeSettings
+    drawn: Drawn, contrasts: Field, signal_hu_mm3: float, tolerance: Tolerance, settings: VolumeSettings
 ) -> Field:
     """Of each contrast its logarithm, that of the volume, that of what speaks for it beforehand, and how likely the
     image is, logarithm: (contrasts, 4), without those that can't be drawn.
@@ -128,11 +138,11 @@ def _fits(
     The volume is what gives the measured sum of signal, not more than the slices saw of it: what fell into gaps or
     beyond the patch is known from the contrast before.
     """
-    imaging = extents.imaging
+    imaging = drawn.imaging
     measured, seen_share, out = imaging.soft[imaging.near], 1.0, []
     for contrast in contrasts:
         volume_mm3 = signal_hu_mm3 / contrast / seen_share
-        filled = extents.of_volume(volume_mm3)
+        filled = drawn.of_volume(volume_mm3)
         if filled is None:
             continue
         shown = np.where(imaging.near, imaging.imaged(filled), 0.0)
@@ -140,7 +150,7 @@ def _fits(
         seen_share = float(np.clip(seen_mm3 / volume_mm3, settings.seen_least, 1.0 / settings.seen_least))
         likelihood = tolerance.log_likelihood(measured - contrast * shown[imaging.near])
         odd = (elongation(filled, imaging) - settings.elongation) / settings.elongation_spread
-        dense = max(0.0, float(np.log(contrast / settings.contrast_usual_hu))) / settings.contrast_usual_spread
+        dense = float(np.log(contrast / settings.contrast_usual_hu)) / settings.contrast_usual_spread
         out.append((np.log(contrast), np.log(volume_mm3), -0.5 * odd**2 - 0.5 * dense**2, likelihood))
     return np.array(out).reshape(-1, 4)
 

@@ -75,9 +75,9 @@ class Imaging:
             step_mm=np.array([step_mm, *(pixel_mm / finer)]),
             pixel_mm2=lesion.pixel_mm2 * coarse**2,
             across_mm=across_mm,
-            profile_box=settings.profile_box,
+            profile_box=lesion.profile_box,
             finer=finer,
-            seen=_seen(at_mm, across_mm, layer_mm, step_mm, settings.profile_box),
+            seen=_seen(at_mm, across_mm, layer_mm, step_mm, lesion.profile_box),
             blur=within_mm / pixel_mm * finer,
             spread=_spread(within_mm / pixel_mm * finer, [n + 2 * _MARGIN for n in soft.shape[1:]], finer),
         )
@@ -107,15 +107,14 @@ class Imaging:
         soft = rows.T @ slices @ columns
         return np.asarray((self.seen.T @ soft.reshape(len(soft), -1)).reshape(-1, *soft.shape[1:]))
 
-    def sharpened(self, rounds: Iterable[int], *, power: float = 1.0) -> list[Field]:
+    def sharpened(self, rounds: Iterable[int]) -> list[Field]:
         """The signal in the layers, made sharper: after each of these numbers of rounds, the blur undone ever more.
 
-        Heights that the slices do not show stay as they are at the start: the signal interpolated between the slices,
-        with weights to a power that makes it lower (above 1) or taller.
+        Heights that the slices do not show stay as they are at the start: the signal interpolated between the slices.
         """
         shown = np.where(self.near, np.maximum(self.soft, 0.0), 0.0)
         top = float(shown.max())
-        sharp = self._between(shown, power) + _FAINT * top
+        sharp = self._between(shown) + _FAINT * top
         weight = self.returned(self.near.astype(np.float64)) + _FAINT
         wanted, out = tuple(rounds), []
         for number in range(1, max(wanted) + 1):
@@ -125,8 +124,8 @@ class Imaging:
                 out.append(sharp)
         return out
 
-    def _between(self, slices: Field, power: float) -> Field:
-        """The slices interpolated at the layers, falling off beyond the outermost ones; the weights to a power."""
+    def _between(self, slices: Field) -> Field:
+        """The slices interpolated at the layers, falling off beyond the outermost ones."""
         slices = slices.repeat(self.finer, axis=1).repeat(self.finer, axis=2)
         order = np.argsort(self.slice_mm)
         at, slices = self.slice_mm[order], slices[order]
@@ -136,8 +135,7 @@ class Imaging:
         part = np.clip((self.layer_mm - at[below]) / (at[below + 1] - at[below]), 0.0, 1.0)[:, None, None]
         outside = np.maximum(np.maximum(at[0] - self.layer_mm, self.layer_mm - at[-1]), 0.0)
         fall = np.exp(-0.5 * (outside / (0.5 * float(np.median(self.slab_mm)))) ** 2)
-        before, after = (1 - part) ** power, part**power
-        return np.asarray((slices[below] * before + slices[below + 1] * after) * fall[:, None, None] ** power)
+        return np.asarray((slices[below] * (1 - part) + slices[below + 1] * part) * fall[:, None, None])
 
 
 def _coarser(values_kji: Field | Mask, by: int) -> Field:

@@ -27,7 +27,8 @@ class Patch:
     `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
     counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
     position along the normal, the slab a slice stands for, and the thickness it averages over; `across_mm` (k,) and
-    `psf_mm` the blur across the slices and within them, with the standard errors of their logarithms. `pixel_mm` is the
+    `psf_mm` the blur across the slices and within them, with the standard errors of their logarithms; of the variance
+    of a slice's profile a box makes up the share `profile_box`. `pixel_mm` is the
     length of a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
     """
 
@@ -42,6 +43,7 @@ class Patch:
     thick_mm: Field
     across_mm: Field
     across_error: float
+    profile_box: float
     psf_mm: float
     psf_error: float
     pixel_mm: tuple[float, float]
@@ -112,11 +114,19 @@ def cut_patch(
         thick_mm=thick_mm[box[0]],
         across_mm=blur.across_mm[box[0]],
         across_error=blur.across_error,
+        profile_box=_profile_box(scan.expected_thickness_mm[box[0]], blur.across_mm[box[0]], settings),
         psf_mm=blur.in_plane_mm,
         psf_error=blur.in_plane_error,
         pixel_mm=(pixel_mm[0], pixel_mm[1]),
         pixel_mm2=geometry.pixel_mm2,
     )
+
+
+def _profile_box(expected_mm: Field, across_mm: Field, settings: VolumeSettings) -> float:
+    """The share of a box in the variance of the slices' profile: that of a box as thick as the slices are said to be.
+    Of slices thicker than they are said to be, little is known: resampling makes bells."""
+    share = float(np.median(expected_mm**2 / 12.0 / across_mm**2))
+    return float(np.clip(share, settings.profile_box.low, settings.profile_box.high))
 
 
 def _background(

@@ -56,12 +56,10 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
         return _as_counted(lesion, settings)
     imaging = Imaging.of(lesion, settings)
     sharp = imaging.sharpened(settings.sharpened_rounds)
-    if float(np.median(lesion.thick_mm)) > settings.heights_from_mm:
-        usual = settings.sharpened_rounds[settings.sharpened_usual]
-        sharp += [one for power in settings.height_powers for one in imaging.sharpened([usual], power=power)]
+    thick = float(np.median(lesion.thick_mm)) > settings.columns_from_mm
     tolerance = _tolerance(imaging, lesion, noise_hu, upper_hu, settings)
     least = max(least_hu - lesion.background_hu, 1.0)
-    even = fit_even(imaging, sharp, signal, upper_hu, least, tolerance, settings)
+    even = fit_even(imaging, sharp, signal, upper_hu, least, tolerance, settings, thick=thick)
     if even is None:
         return _as_counted(lesion, settings)
     beside_bone = lesion.clear_share < settings.clear_share
@@ -77,11 +75,14 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
 def _tolerance(
     imaging: Imaging, lesion: Patch, noise_hu: float, upper_hu: float, settings: VolumeSettings
 ) -> Tolerance:
-    """Noise, and a share of the signal nearby: no deposit is just as it is drawn."""
-    nearby = np.maximum(ndimage.maximum_filter(imaging.soft, size=(1, 3, 3))[imaging.near], 0.0)
+    """Noise, and a share of the signal nearby and in the next slices: no deposit is just as it is drawn, nor are the
+    profiles of the slices."""
+    shown = np.maximum(imaging.soft, 0.0)
+    nearby, neighbours = (ndimage.maximum_filter(shown, size=(n, 3, 3))[imaging.near] for n in (1, 3))
     error = np.sqrt(
         (settings.noise_share * noise_hu) ** 2
         + (settings.model_error * nearby) ** 2
+        + (settings.model_error_across * neighbours) ** 2
         + (settings.model_error_upper * upper_hu) ** 2
     )
     overlap = max(1.0, float(np.median(lesion.thick_mm) / np.median(lesion.slab_mm)))

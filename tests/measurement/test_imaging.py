@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.extents import Extents, elongation
+from calcscan.measurement.extents import Columns, Extents, elongation
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Patch
 
@@ -37,6 +37,7 @@ def patch(
         thick_mm=np.full(slices, across_mm * np.sqrt(12)),
         across_mm=np.full(slices, across_mm),
         across_error=0.1,
+        profile_box=0.6,
         psf_mm=psf_mm,
         psf_error=0.1,
         pixel_mm=(pixel_mm, pixel_mm),
@@ -122,3 +123,19 @@ def test_a_large_patch_is_drawn_on_coarser_pixels() -> None:
     inner = imaging.soft[:, 10:-10, 10:-10]
     assert np.allclose(inner, 50.0, rtol=0.01)
     assert max(imaging.soft.shape[1:]) <= SETTINGS.patch_pixels + 4
+
+
+@given(across_mm=st.floats(0.8, 2.2), middle_mm=st.floats(14.0, 22.0), radius_mm=st.floats(1.6, 4.0))
+def test_columns_lie_where_the_slices_show_them_and_have_their_volume(
+    across_mm: float, middle_mm: float, radius_mm: float
+) -> None:
+    imaging = Imaging.of(patch(slab_mm=4.0, across_mm=across_mm), SETTINGS)
+    rows, columns = ((np.arange(n) - (n - 1) / 2) * imaging.step_mm[1] for n in imaging.soft.shape[1:])
+    away_mm2 = (imaging.layer_mm - middle_mm)[:, None, None] ** 2 + rows[:, None] ** 2 + columns**2
+    ball = (away_mm2 < radius_mm**2).astype(np.float64)
+    volume_mm3 = float(ball.sum()) * imaging.voxel_mm3
+    filled = Columns.of(ball, imaging).of_volume(volume_mm3)
+    assert filled is not None
+    assert filled.sum() * imaging.voxel_mm3 == pytest.approx(volume_mm3, rel=0.02)
+    shown, wanted = imaging.imaged(filled), imaging.imaged(ball)
+    assert np.abs(shown - wanted).max() < 0.15 * wanted.max()

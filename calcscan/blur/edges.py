@@ -177,8 +177,8 @@ def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
 
 
 def _spread(count: int, apart: int) -> Index:
-    """About every `apart`-th of `count` lines, the same ones from whichever end they are counted: a scan that comes with
-    its rows or columns reversed is measured on the same edges.
+    """About every `apart`-th of `count` lines, the same ones from whichever end they are counted: a scan whose rows or
+    columns are reversed is measured on the same edges.
 
     >>> _spread(10, 4).tolist(), _spread(9, 2).tolist()
     ([2, 7], [1, 3, 5, 7])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from calcscan.read.headers.image import Image, is_scout
 from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, study_of
+from calcscan.read.nifti.sidecar_check import usable
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature, derivation_of
 from calcscan.read.series.select import derived_flag
@@ -70,8 +71,11 @@ class Sidecar:
     flags: tuple[Flag, ...]
 
 
-def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidecar:
-    """What is known of a NIfTI beside its own header, and by what is stated. An unusable JSON is flagged.
+def read_sidecar(
+    path: Path, shape: Sequence[int], steps_mm: Sequence[float], settings: ReadingSettings, stated: Stated
+) -> Sidecar:
+    """What is known of a NIfTI beside its own header, and by what is stated. An unusable JSON is flagged, and so is one
+    that describes another volume than that of `shape` voxels of `steps_mm` along (i, j, k).
 
     Raises
     ------
@@ -85,6 +89,7 @@ def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidec
     stem = _stem(path)
     _refuse_uneven(path, stem)
     found, doubt = _json_of(path, stem, settings)
+    found, unused = usable(found, shape, steps_mm, settings, resampled=bool(_MADE_FROM.search(stem)))
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
     named = str(dataset.get("ContrastBolusAgent", "") or "")
@@ -99,6 +104,7 @@ def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidec
     described = _as_series(image, str(path), settings)
     contrast = described.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
+    notes += [f"In the JSON file beside the NIfTI, this was not used: {unused}."] if unused else []
     if age := age_note(image.person, settings):
         notes.append(f"{age}.")
     flags = [

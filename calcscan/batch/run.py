@@ -10,14 +10,14 @@ from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.processes import local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
-from calcscan.batch.table import check_tables, is_odd, same_series, write_left_out, write_table
+from calcscan.batch.table import check_tables, is_odd, same_series, write_cohort, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
 from calcscan.processors import processor_count
 from calcscan.read.headers.probe import probe
 from calcscan.report.atomic_folder import check_output
 from calcscan.report.earlier import put_aside
-from calcscan.report.outputs import EARLIER, REPORT
+from calcscan.report.outputs import BATCH, EARLIER, REPORT
 
 MOST_JOBS = 8
 """By default: each needs one or two GB."""
@@ -33,6 +33,8 @@ class BatchResult:
     outcomes: Mapping[str, Outcome]
     skipped: tuple[str, ...]
     table: Path
+    lesion_table: Path | None = None
+    site_table: Path | None = None
     studies: tuple[Study, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_out_table: Path | None = None
@@ -55,7 +57,8 @@ def run_batch(
     progress: Report | None = None,
     looking: Looking | None = None,
 ) -> BatchResult:
-    """Analyse every study under `root`; results go to `out`/<name>/, a table of all to `out`/batch.csv.
+    """Analyse every study under `root`; results go to `out`/<name>/, tables of all to `out`: batch.csv has a row a study,
+    lesions.csv and sites.csv have the rows of every study's own.
 
     Studies finished earlier, on the same input with the same settings and version, are skipped; failed ones are
     repeated. A study that fails, crashes or takes longer than `timeout_s` does not affect the others. Every file under
@@ -80,7 +83,7 @@ def run_batch(
     root, out = Path(root), Path(out)
     _refuse_root(root, out)
     check_tables(out)
-    check_output(out)
+    check_output(out, BATCH)
     found = find(root, out, looking=looking)
     wanted = settings or Settings()
     tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
@@ -93,10 +96,13 @@ def run_batch(
     finally:
         again = same_series(tasks, outcomes)
         table = write_table(out, tasks, outcomes, again)
+        lesions, sites = write_cohort(out, tasks, outcomes)
     return BatchResult(
         outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
         skipped=skipped,
         table=table,
+        lesion_table=lesions,
+        site_table=sites,
         studies=found.studies,
         left_out=found.left_out,
         left_out_table=listed,

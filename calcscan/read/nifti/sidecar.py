@@ -88,7 +88,7 @@ def read_sidecar(
     """
     stem = _stem(path)
     _refuse_uneven(path, stem)
-    found, doubt = _json_of(path, stem, settings)
+    found, doubt = json_of(path, settings)
     found, unused = usable(found, shape, steps_mm, settings, resampled=bool(_MADE_FROM.search(stem)))
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
@@ -162,13 +162,22 @@ def _refuse_uneven(path: Path, stem: str) -> None:
         raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
 
 
-def _json_of(path: Path, stem: str, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
-    """The fields, and why there are none though there is a file."""
-    for name in dict.fromkeys((stem, _MADE_FROM.sub("", stem))):
-        beside = path.with_name(f"{name}.json")
+def sidecar_path(path: Path) -> Path | None:
+    """The JSON file beside a NIfTI; None where there is none."""
+    stem = _stem(path)
+    names = dict.fromkeys((stem, _MADE_FROM.sub("", stem)))
+    beside = (path.with_name(f"{name}.json") for name in names)
+    try:
+        return next((one for one in beside if one.is_file()), None)
+    except OSError:
+        return None
+
+
+def json_of(path: Path, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
+    """The fields of the JSON beside a NIfTI, and why there are none though there is a file."""
+    beside = sidecar_path(path)
+    if beside is not None:
         try:
-            if not beside.is_file():
-                continue
             if beside.stat().st_size > settings.max_sidecar_bytes:
                 return {}, f"it is larger than {settings.max_sidecar_bytes / 1e6:g} MB"
             content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))

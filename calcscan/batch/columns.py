@@ -35,8 +35,8 @@ class _Begin(Part, frozen=True, kw_only=True):
     ]
     quality: Annotated[State | None, Meta(description="How far the report may be trusted.")]
     flags: Annotated[str | None, Meta(description="Codes of its quality flags, with spaces between them.")]
-    age_years: Annotated[float | None, Meta(description="Age of the person by the header, years.")]
-    sex: Annotated[str | None, Meta(description="Sex of the person by the header.")]
+    age_years: Annotated[float | None, Meta(description="Age of the person by the header, else as stated, years.")]
+    sex: Annotated[str | None, Meta(description="Sex of the person by the header, else as stated.")]
     lesions: Annotated[int | None, Meta(description="Number of lesions; empty where the scan was not analysed.")]
     volume_mm3: Annotated[float | None, Meta(description="Sum of the best estimates of all lesions' volumes, mm³.")]
 

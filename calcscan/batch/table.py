@@ -174,7 +174,8 @@ def row_of(folder: Path) -> dict[str, Any] | None:
         return {
             "quality": str(report["quality"]["state"]),
             "flags": " ".join(dict.fromkeys(str(flag["code"]) for flag in report["quality"]["flags"])),
-            **{name: report["study"][name] for name in ("age_years", "sex", "kvp_kv", "slice_thickness_mm", "kernel")},
+            **{name: report["study"][name] for name in ("kvp_kv", "slice_thickness_mm", "kernel")},
+            **{name: _known(report, name) for name in ("age_years", "sex")},
             **_volumes(report["lesions"]),
             **_site_volumes(report["sites"]),
             **_rules(report.get("guideline")),
@@ -197,6 +198,12 @@ def _rules(guideline: Mapping[str, Any] | None) -> dict[str, str]:
     parts += [f"+ {line}" for line in guideline["rules_added"]]
     parts += [f"- {line}" for line in guideline["rules_left_out"]]
     return {"rules": " ".join(parts), "rules_sha256": str(guideline["sha256"])}
+
+
+def _known(report: Mapping[str, Any], name: str) -> Any:
+    """Age or sex by the header, else as it was stated."""
+    said = report["study"][name]
+    return report["facts"].get(name) if said is None else said
 
 
 def _volumes(lesions: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:

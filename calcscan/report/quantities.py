@@ -109,7 +109,7 @@ LesionId = Annotated[int, Meta(ge=1, description="Number of the lesion, as in le
 DepositId = Annotated[int, Meta(ge=1, description="Parts of one connected calcification share this number.")]
 SiteLabelId = Annotated[int, Meta(ge=1, description="Number of the site and side in sites.nii.gz.")]
 SiteShare = Annotated[
-    float, Meta(ge=0, le=1, description="Share of the lesion's volume that lies in its site, 0 to 1.")
+    float, Meta(ge=0, le=1, description="How likely the site and side given are the right ones, 0 to 1.")
 ]
 Voxels = Annotated[int, Meta(ge=1, description="Voxels of the lesion in lesions.nii.gz.")]
 MassHuMm3 = Annotated[float, Meta(description="Calcium mass score: HU times volume, HU·mm³; not calibrated.")]

@@ -33,7 +33,7 @@ def bids_name(name: str) -> BidsName | None:
     >>> bids_name("Mueller_Hans_ct.nii.gz") is None, bids_name("sub-01.nii") is None
     (True, True)
     """
-    *pairs, suffix = _ENDINGS.sub("", name).split("_")
+    *pairs, suffix = stem_of(name).split("_")
     matches = [_ENTITY.fullmatch(pair) for pair in pairs]
     if not matches or not _SUFFIX.fullmatch(suffix) or not all(matches):
         return None
@@ -43,24 +43,32 @@ def bids_name(name: str) -> BidsName | None:
     return BidsName(entities=entities, suffix=suffix)
 
 
+def stem_of(name: str) -> str:
+    """A file's name without the endings of an image or a table."""
+    return _ENDINGS.sub("", name)
+
+
 def label_of(path: Path) -> StudyLabel:
     """Participant, session and run that the name of a file, and else the folders that it lies in, give by `sub-…`,
     `ses-…` and `run-…`; None where they give none.
 
     >>> label_of(Path("data/sub-01/ses-2/ct/sub-01_ses-2_run-1_ct.nii.gz"))
     StudyLabel(study=None, participant='sub-01', session='ses-2', run='run-1')
-    >>> label_of(Path("data/sub-01/dicom/"))
-    StudyLabel(study=None, participant='sub-01', session=None, run=None)
+    >>> label_of(Path("data/sub-01_ses-2/dicom/"))
+    StudyLabel(study=None, participant='sub-01', session='ses-2', run=None)
     >>> label_of(Path("Mueller_Hans/sub-x y.nii"))
     StudyLabel(study=None, participant=None, session=None, run=None)
     """
     named = bids_name(path.name)
-    entities = named.entities if named is not None else {}
+    found: dict[str, str] = {}
+    for entities in ({} if named is None else named.entities, *map(_of_folder, reversed(path.parts))):
+        found = {**entities, **found}
+    labels = {key: f"{key}-{found[key]}" if key in found else None for key in ("sub", "ses", "run")}
+    return StudyLabel(participant=labels["sub"], session=labels["ses"], run=labels["run"])
 
-    def found(key: str) -> str | None:
-        if key in entities:
-            return f"{key}-{entities[key]}"
-        whole = re.compile(rf"{key}-[0-9A-Za-z+]+")
-        return next((part for part in reversed(path.parts) if whole.fullmatch(part)), None)
 
-    return StudyLabel(participant=found("sub"), session=found("ses"), run=found("run"))
+def _of_folder(name: str) -> Mapping[str, str]:
+    """`sub-01`, `ses-2` or `sub-01_ses-2`; nothing for any other name."""
+    matches = [_ENTITY.fullmatch(part) for part in name.split("_")]
+    entities = {match[1]: match[2] for match in matches if match}
+    return entities if len(entities) == len(matches) and next(iter(entities)) in ("sub", "ses") else {}

@@ -22,8 +22,8 @@ DIFFERS = 1
 _MOST_LINES = 30
 _REPEATED = frozenset(
     {
-        "series_uid", "series_uid_sha256", "threshold_hu", "kvp_kv", "slice_thickness_mm", "kernel", "rules_sha256", "without",
-        "literature", "keep_ids",
+        "series_uid", "series_uid_sha256", "threshold_hu", "kvp_kv", "slice_thickness_mm", "kernel", "rules_sha256",
+        "without", "literature", "keep_ids",
     }
 )  # fmt: skip
 

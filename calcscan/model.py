@@ -113,6 +113,47 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyLabel:
+    """How a study is named in tables, none of it from a header: participant, session and run as in BIDS, with their
+    keys (`sub-01`)."""
+
+    study: str | None = None
+    participant: str | None = None
+    session: str | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFiles:
+    """The files of an input, by their contents alone."""
+
+    kind: str
+    """`folder`, `zip`, `nifti` (with its JSON) or `dicom_file` (with those beside it)."""
+    files: int
+    bytes: int
+    sha256: str
+    """Of the sorted SHA-256 of each file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How a result came about, so that it can be had again."""
+
+    at: str
+    """When, UTC, ISO 8601."""
+    options: Mapping[str, Any]
+    """The options by name, those left at their default included; rules by the checksum of their file."""
+    context: Mapping[str, Any] | None
+    """Facts about the person, as they were stated."""
+    input: InputFiles | None
+    """None for a scan that was handed over in memory."""
+    place: str
+    """The path that was given; written only where identifiers may be."""
+    picture_sha256: str
+    """Of the voxels and where they lie."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredGrid:
     """How the array of a NIfTI file lies to that of the scan read from it, so that label maps can lie on the file's.
 
@@ -596,3 +637,4 @@ class Result:
     guidance: Any
     settings: Mapping[str, object]
     timings_s: Mapping[str, float]
+    provenance: Provenance | None = None

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +46,20 @@ from calcscan.knowledge.volume import VolumeSettings
 from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
 from calcscan.measurement.blur import as_ordinary, blur_of
-from calcscan.model import Atlas, Blur, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
+from calcscan.model import (
+    Atlas,
+    Blur,
+    Flag,
+    Intracranial,
+    LocatedLesionMap,
+    Provenance,
+    Registration,
+    Result,
+    Scan,
+    SearchRegion,
+)
 from calcscan.quality import FlagCode, judge_quality
-from calcscan.read import Stated, read_scan
+from calcscan.read import Stated, input_files, picture_sha256, read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
 
@@ -152,7 +165,19 @@ def analyse(
         atlas = load_atlas()
     result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
-    return replace(result, settings={**said, **result.settings})
+    options = {"series_uid": series_uid, "threshold_hu": threshold_hu, **asdict(stated), **_rules_options(ruleset)}
+    return replace(
+        result,
+        settings={**said, **result.settings},
+        provenance=Provenance(
+            at=_now(),
+            options=options,
+            context=None if context is None else facts,
+            input=input_files(path, settings.reading),
+            place=str(path),
+            picture_sha256=picture_sha256(scan),
+        ),
+    )
 
 
 def analyse_scan(
@@ -168,7 +193,32 @@ def analyse_scan(
     """As `analyse`, of a scan that has been read or made."""
     ruleset = as_ruleset(rules, without=without, literature=literature)
     stated, threshold_hu = _checked(context, threshold_hu, ruleset)
-    return _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(progress))
+    result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(progress))
+    return replace(
+        result,
+        provenance=Provenance(
+            at=_now(),
+            options={"threshold_hu": threshold_hu, **_rules_options(ruleset)},
+            context=None if context is None else stated,
+            input=None,
+            place="",
+            picture_sha256=picture_sha256(scan),
+        ),
+    )
+
+
+def _rules_options(ruleset: Ruleset) -> dict[str, Any]:
+    """The options that chose the rules; a file of rules is known by its text, wherever it lies."""
+    choice = ruleset.choice
+    return {
+        "rules_sha256": [sha256(file.text.encode()).hexdigest() for file in choice.files],
+        "without": list(choice.without),
+        "literature": choice.literature,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import calcscan
 
@@ -48,3 +49,9 @@ def test_every_benchmark_can_be_imported_from_the_root_of_the_repository() -> No
     code = f"import importlib; [importlib.import_module(name) for name in {sorted(BENCHMARKS)}]"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_citation_file_names_this_version() -> None:
+    text = (ROOT / ".github" / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {calcscan.__version__}\n" in text
+    assert yaml.safe_load(text)["cff-version"] == "1.2.0"

@@ -12,17 +12,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calcscan.batch import bids
 from calcscan.batch.archives import Archive, studies_in
 from calcscan.batch.joins import Member, joined
 from calcscan.batch.lists import LeftOuts
 from calcscan.batch.model import Found, Study
 from calcscan.batch.names import digest, shown, study_name
+from calcscan.batch.participants import tables_of
 from calcscan.batch.people import number_persons
+from calcscan.knowledge.bids import BidsNames
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
+from calcscan.read.files.bids_name import bids_name, label_of
 from calcscan.read.files.source import SourceFile
 from calcscan.read.files.tree import Entry, walk
 from calcscan.read.headers.probe import Probe
+from calcscan.read.nifti.not_ct import why_not_ct
 from calcscan.report.outputs import OURS, REPORT, is_report
 
 Look = Callable[[Path], Probe]
@@ -44,7 +49,8 @@ def find_studies(
 ) -> Found:
     """Every study under `root`, by name, and every file that belongs to none, with the reason.
 
-    Nothing in `out` is examined, nor results of calcscan elsewhere.
+    Nothing in `out` is examined, nor results of calcscan elsewhere. NIfTI files that are no head CT by their name,
+    their JSON, their header or their values are left out, and so is what lies in a BIDS dataset's other folders.
 
     Raises
     ------
@@ -56,6 +62,8 @@ def find_studies(
         warnings.simplefilter("ignore")  # pydicom quotes the values it warns about, which may be names
         if root.is_dir():
             tree = _looked_at(root, out, look, looking)
+            for table in tables_of(root):
+                tree.left_out.explain(table, "is no image; age and sex are read from it")
             drafts = _studies(root, tree, settings)
         else:
             root, file = root.parent, root
@@ -75,6 +83,8 @@ class _Tree:
     """Folder → files in it that may belong to a study, and whether they claim to be DICOM."""
     locked: list[Path] = field(default_factory=list)
     """Folders that can't be opened."""
+    without_scan: list[Path] = field(default_factory=list)
+    """NIfTI files that are left out."""
     apart: set[Path] = field(default_factory=set)
     """Folders that hold something else, so that they must not be read as a whole."""
     directories: dict[Path, Path] = field(default_factory=dict)
@@ -97,8 +107,10 @@ class _Draft:
 
 def _looked_at(root: Path, out: Path, look: Look, looking: Looking | None) -> _Tree:
     tree = _Tree(left_out=LeftOuts(root))
+    names = load(BidsNames) if bids.is_dataset(root) else None
     count = 0
     for folder in walk(root, without=out):
+        elsewhere = bids.outside(root, folder.path, names) if names is not None else ""
         ours = _results_in(folder.path, folder.entries)
         tree.left_out.enter(folder.path, folder.entries)
         for entry in folder.entries:
@@ -107,6 +119,8 @@ def _looked_at(root: Path, out: Path, look: Look, looking: Looking | None) -> _T
                 looking(count)
             if entry.problem:
                 _problem(tree, entry)
+            elif elsewhere:
+                tree.left_out.add(entry.path, elsewhere)
             elif entry.path.name in ours:
                 tree.left_out.add(entry.path, "is a result of calcscan")
                 tree.apart.add(folder.path)
@@ -153,8 +167,13 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Probe) -> None:
     if seen.dicom and seen.person is not None:
         tree.dicom.append(Member(path, seen.study_uid, seen.series_uid, seen.slice_number, seen.person))
     elif seen.alone:
-        tree.alone.append(path)
         tree.apart.add(folder)
+        why = "" if path.name.lower().endswith(".zip") else why_not_ct(path)
+        if why:
+            tree.left_out.add(path, why)
+            tree.without_scan.append(path)
+        else:
+            tree.alone.append(path)
     else:
         tree.left_out.add(path, seen.reason)
         if seen.doubtful:
@@ -165,6 +184,8 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Probe) -> None:
 
 def _studies(root: Path, tree: _Tree, settings: ReadingSettings) -> list[_Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
+    for path in tree.without_scan:
+        tree.left_out.explain(path.with_name(f"{_bare(path)}.json"), f"is no image; it describes {shown(path.name)}")
     parts = dict(_by_person(tree, settings))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
@@ -278,6 +299,7 @@ def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
             members=draft.members,
             files=draft.files,
             place=shown(str(draft.place.relative_to(root))),
+            label=label_of(draft.place),
         )
         for name, draft in named
     ]
@@ -292,6 +314,8 @@ def _parts(root: Path, draft: _Draft) -> tuple[str, ...]:
     place = draft.place
     if place == root:
         return (root.resolve().name or "study",)
+    if draft.alone and bids_name(place.name) is not None and bids.is_dataset(root):
+        return (_bare(place),)  # no other file of the dataset has this name
     return (place.with_name(_bare(place)) if draft.alone else place).relative_to(root).parts
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from calcscan.guideline import SHIPPED_RULES, RulesChoice
+from calcscan.model import StudyLabel
 
 DONE, ABSTAINED, FAILED = "done", "abstained", "failed"
 
@@ -26,6 +27,10 @@ class Study:
     """How many files belong to it."""
     place: str = ""
     """Where it lies below ROOT."""
+    label: StudyLabel = field(default_factory=StudyLabel)
+    """Participant, session and run, as far as BIDS names give them."""
+    context: Mapping[str, Any] | None = None
+    """Facts about the person that stand beside the scans, in participants.tsv."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

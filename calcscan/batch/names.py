@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
+from calcscan.report.tables import cell as cell
+
 LONGEST = 180
 """Bytes of a study's name: file systems take 255, and temporary files beside it add to it."""
 _FORMULA = "=+-@"
 """A spreadsheet runs a cell that begins so."""
-RESERVED = frozenset({"batch.csv", "left_out.csv", "status.json"})
+RESERVED = frozenset({"batch.csv", "left_out.csv", "lesions.csv", "sites.csv", "status.json"})
 
 
 def shown(path: str) -> str:
@@ -32,18 +34,6 @@ def _shown(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is no text, as Python holds it
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def cell(text: object) -> object:
-    """A value for a table that spreadsheets open: free text is neither a formula nor anything unprintable.
-
-    >>> cell("=SUM(1)"), cell("a\\x1b[31m"), cell(-1.5), cell(None)
-    ("'=SUM(1)", 'a?[31m', -1.5, None)
-    """
-    if not isinstance(text, str):
-        return text
-    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return f"'{plain}" if plain[:1] in (*_FORMULA, "\t") else plain
 
 
 def study_name(parts: Sequence[str]) -> str:

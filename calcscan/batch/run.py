@@ -6,18 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from calcscan.batch import bids
+from calcscan.batch.derivatives import WORK, write_derivatives
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
+from calcscan.batch.participants import people_of
 from calcscan.batch.processes import local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
-from calcscan.batch.table import check_tables, is_odd, same_series, write_left_out, write_table
+from calcscan.batch.table import check_tables, is_odd, same_series, write_cohort, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.knowledge.settings import load
 from calcscan.processors import processor_count
 from calcscan.read.headers.probe import probe
 from calcscan.report.atomic_folder import check_output
 from calcscan.report.earlier import put_aside
-from calcscan.report.outputs import EARLIER, REPORT
+from calcscan.report.outputs import BATCH, EARLIER, REPORT
 
 MOST_JOBS = 8
 """By default: each needs one or two GB."""
@@ -33,6 +38,8 @@ class BatchResult:
     outcomes: Mapping[str, Outcome]
     skipped: tuple[str, ...]
     table: Path
+    lesion_table: Path | None = None
+    site_table: Path | None = None
     studies: tuple[Study, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     left_out_table: Path | None = None
@@ -54,8 +61,11 @@ def run_batch(
     runner: Runner | None = None,
     progress: Report | None = None,
     looking: Looking | None = None,
+    wanted: bids.Wanted | None = None,
+    as_bids: bool = False,
 ) -> BatchResult:
-    """Analyse every study under `root`; results go to `out`/<name>/, a table of all to `out`/batch.csv.
+    """Analyse every study under `root`; results go to `out`/<name>/, tables of all to `out`: batch.csv has a row for
+    each study, lesions.csv and sites.csv have the rows of every study's own.
 
     Studies finished earlier, on the same input with the same settings and version, are skipped; failed ones are
     repeated. A study that fails, crashes or takes longer than `timeout_s` does not affect the others. Every file under
@@ -69,21 +79,26 @@ def run_batch(
         Runs the work (`calcscan.batch.model.Runner`); by default in processes on this machine.
     looking
         Called with the number of files examined, during the search for studies.
+    wanted
+        Participants and sessions to analyse, by their BIDS labels (`calcscan.batch.bids.Wanted`); by default all.
+    as_bids
+        Also lay the results out as a BIDS derivative: `sub-…/ses-…/ct/…_desc-…`, with dataset_description.json and a
+        data dictionary for each table. The reports themselves then lie in `out`/.calcscan/<name>/.
 
     Raises
     ------
     UnreadableError, NoCTError
-        `root` is not there, or holds no study.
+        `root` is not there, or holds no study, or none of a participant or session that is wanted.
     OutputError
         `out` can't be written to, is `root`, or holds it.
     """
     root, out = Path(root), Path(out)
     _refuse_root(root, out)
     check_tables(out)
-    check_output(out)
-    found = find(root, out, looking=looking)
-    wanted = settings or Settings()
-    tasks = [Task(study=study, out=out / study.name, settings=wanted) for study in found.studies]
+    check_output(out, BATCH)
+    found = find(root, out, looking=looking, wanted=wanted)
+    options, folder = settings or Settings(), out / WORK if as_bids else out
+    tasks = [Task(study=study, out=folder / study.name, settings=options) for study in found.studies]
     outcomes, todo = _sorted_out(tasks)
     skipped = tuple(outcomes)
     run = runner or local_processes(jobs or min(processor_count(), MOST_JOBS, max(1, len(todo))), timeout_s)
@@ -93,10 +108,15 @@ def run_batch(
     finally:
         again = same_series(tasks, outcomes)
         table = write_table(out, tasks, outcomes, again)
+        lesions, sites = write_cohort(out, tasks, outcomes)
+        if as_bids:
+            write_derivatives(out, tasks, outcomes)
     return BatchResult(
         outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
         skipped=skipped,
         table=table,
+        lesion_table=lesions,
+        site_table=sites,
         studies=found.studies,
         left_out=found.left_out,
         left_out_table=listed,
@@ -104,13 +124,15 @@ def run_batch(
     )
 
 
-def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -> Found:
-    """What `run_batch` would analyse: every study under `root`, and the files in none. Writes nothing.
+def find(
+    root: str | Path, out: str | Path, *, looking: Looking | None = None, wanted: bids.Wanted | None = None
+) -> Found:
+    """What `run_batch` would analyse: every study under `root` that is wanted, and the other files. Writes nothing.
 
     Raises
     ------
     UnreadableError, NoCTError
-        `root` is not there, or holds no study.
+        `root` is not there, or holds no study, or none of a participant or session that is wanted.
     OutputError
         `out` is a folder of the input: it lies below `root` and holds studies.
     """
@@ -127,7 +149,10 @@ def find(root: str | Path, out: str | Path, *, looking: Looking | None = None) -
         seen = "; ".join(f"{row.path} {row.reason}" for row in found.left_out[:3])
         what = "no study found" + (f" (seen: {seen}{'; …' if len(found.left_out) > 3 else ''})" if seen else "")
         raise NoCTError(what, where=str(root), hint="give a folder with DICOM, ZIP or NIfTI files below it")
-    return found
+    people = people_of(root, load(ReadingSettings))
+    studies, others = bids.chosen(found.studies, wanted or bids.Wanted(), people, root)
+    rows = bids.with_notes((*found.left_out, *others), people, root)
+    return Found(studies=studies, left_out=tuple(sorted(rows, key=lambda row: row.path)))
 
 
 def _refuse_root(root: Path, out: Path) -> None:

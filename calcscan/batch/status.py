@@ -27,12 +27,16 @@ SCHEMA = "calcscan-status/1"
 
 
 def fingerprint(task: Task) -> dict[str, str]:
-    """What a result is valid for: the input, the settings and the version."""
-    return {
+    """What a result is valid for: the input, what is known of the person beside it, the settings and the version."""
+    marks = {
         "input_digest": input_digest(task.study),
         "settings_digest": settings_digest(task.settings),
         "version": __version__,
     }
+    if task.study.context is not None:
+        known = json.dumps(task.study.context, sort_keys=True)
+        marks["context_digest"] = sha256(known.encode()).hexdigest()
+    return marks
 
 
 def input_digest(study: Study) -> str:
@@ -84,7 +88,8 @@ def finished(task: Task) -> Outcome | None:
         return None
     status = read_status(task.out)
     state = status.get("state")
-    if state not in (DONE, ABSTAINED) or any(status.get(key) != value for key, value in fingerprint(task).items()):
+    marks = fingerprint(task)
+    if state not in (DONE, ABSTAINED) or any(status.get(key) != marks.get(key) for key in {*marks, "context_digest"}):
         return None
     written = status.get("report_sha256", "")  # another program may have written another report since
     if written and written != state_of(task.out):

@@ -1,35 +1,53 @@
-"""The tables of a batch: batch.csv, a row per study, and left_out.csv, the files that belong to none."""
+"""The tables of a batch: batch.csv, a row per study; left_out.csv, the files that belong to none; and the lesions and
+sites of all studies, each in one long table."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from calcscan.batch.model import FAILED, LeftOut, Outcome, Task
-from calcscan.batch.names import cell
-from calcscan.errors import OutputError
-from calcscan.knowledge.sites import all_sites
-from calcscan.report.outputs import REPORT
+import msgspec
 
-TABLE, LEFT_OUT = "batch.csv", "left_out.csv"
+from calcscan.batch.columns import LeftOutRow, site_columns, study_row
+from calcscan.batch.model import FAILED, LeftOut, Outcome, Task
+from calcscan.errors import OutputError
+from calcscan.report.outputs import REPORT, is_report
+from calcscan.report.schema import Part, Report
+from calcscan.report.tables import LesionRow, SiteRow, cell, columns_of, lesion_rows, site_rows
+
+TABLE, LEFT_OUT, LESIONS, SITES = "batch.csv", "left_out.csv", "lesions.csv", "sites.csv"
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, MemoryError)
 
 
 def check_tables(out: Path) -> None:
     """Raises `OutputError` where something stands in the way of a table: better before the work than after it."""
-    for name in (TABLE, LEFT_OUT, REPORT):
+    for name in (TABLE, LEFT_OUT, LESIONS, SITES, REPORT):
         check_file(out / name)
+    present = [name for name in (LESIONS, SITES) if (out / name).exists()]
+    if present and is_report(out / REPORT):
+        what = "the folder holds the report of a single study, whose tables those of the batch would replace"
+        raise OutputError(what, where=str(out), hint="give another folder")
+    if present and not _start_of(out / TABLE).startswith(b"study,state,"):
+        what = "the output folder holds a file that calcscan would overwrite and did not write"
+        raise OutputError(what, where=str(out / present[0]), hint="give another folder")
 
 
 def check_file(path: Path) -> None:
     """Raises `OutputError` where what stands in a file's place is no file."""
     if is_odd(path):
         raise OutputError("what stands there is no file", where=str(path), hint="take it away, or give another folder")
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""
 
 
 def is_odd(path: Path) -> bool:
@@ -90,14 +108,13 @@ def write_table(
         if outcome is not None:
             measured = row_of(task.out) if outcome.state != FAILED else {}
             error = outcome.error or ("its report can't be read" if measured is None else "")
+            label = task.study.label
             about = {"study": task.study.name, "state": outcome.state, **(measured or {})}
             others = " ".join((again or {}).get(task.study.name, ())) or None
-            ending = {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
-            rows.append(about | ending | {"seconds": outcome.seconds, "error": error})
-    columns = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3", *_named().values()]
-    return _written(
-        out / TABLE, [*columns, "rules", "rules_sha256", "files", "input", "same_series_as", "seconds", "error"], rows
-    )
+            about |= {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
+            about |= {"participant": label.participant, "session": label.session, "run": label.run}
+            rows.append(about | {"seconds": outcome.seconds, "error": error})
+    return _written(out / TABLE, columns_of(study_row()), rows)
 
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
@@ -111,25 +128,63 @@ def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
         It can't be written.
     """
     rows = ({"path": row.path, "reason": row.reason, "files": row.files} for row in left_out)
-    return _written(out / LEFT_OUT, ["path", "reason", "files"], rows)
+    return _written(out / LEFT_OUT, columns_of(LeftOutRow), rows)
+
+
+def write_cohort(out: Path, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> tuple[Path, Path]:
+    """lesions.csv and sites.csv of all studies that have a report: the rows of each study's own tables, one study after
+    the other, read from its report.json.
+
+    Raises
+    ------
+    OutputError
+        They can't be written.
+    """
+    done = [task for task in tasks if task.study.name in outcomes and outcomes[task.study.name].state != FAILED]
+    lesions = (row for task in done for report in _report_of(task) for row in _named(task, lesion_rows(report)))
+    sites = (row for task in done for report in _report_of(task) for row in _named(task, site_rows(report)))
+    return (
+        _written(out / LESIONS, columns_of(LesionRow), lesions),
+        _written(out / SITES, columns_of(SiteRow), sites),
+    )
+
+
+def _report_of(task: Task) -> Iterator[Report]:
+    """The report of a study; none where it is damaged, of which batch.csv tells."""
+    try:
+        if (task.out / REPORT).is_file():
+            yield msgspec.json.decode((task.out / REPORT).read_bytes(), type=Report)
+    except (*_DAMAGED, msgspec.MsgspecError):
+        return
+
+
+def _named(task: Task, rows: Iterable[Part]) -> Iterator[dict[str, Any]]:
+    """Rows under the names that the study has in batch.csv."""
+    label = task.study.label
+    names = {"study": task.study.name, "participant": label.participant, "session": label.session, "run": label.run}
+    return ({**msgspec.structs.asdict(row), **names} for row in rows)
 
 
 def row_of(folder: Path) -> dict[str, Any] | None:
-    """A study's row of batch.csv, from its report.json; None where there is no usable one."""
+    """What a study's row of batch.csv takes from its report.json; None where there is no usable one."""
     try:
         if not (folder / REPORT).is_file():
             return None
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        lesions = report["lesions"]
         return {
             "quality": str(report["quality"]["state"]),
             "flags": " ".join(dict.fromkeys(str(flag["code"]) for flag in report["quality"]["flags"])),
-            "age_years": report["study"]["age_years"],
-            "sex": report["study"]["sex"],
-            "lesions": len(lesions) if lesions is not None else None,
-            "volume_mm3": round(sum(lesion["volume_mm3"] for lesion in lesions), 3) if lesions is not None else None,
-            **{_named()[row["site"], row["side"]]: row["volume_mm3"] for row in report["sites"]},
+            **{name: report["study"][name] for name in ("kvp_kv", "slice_thickness_mm", "kernel")},
+            **{name: _known(report, name) for name in ("age_years", "sex")},
+            **_volumes(report["lesions"]),
+            **_site_volumes(report["sites"]),
             **_rules(report.get("guideline")),
+            "version": report["software"]["version"],
+            "atlas": f"{report['atlas']['name']} {report['atlas']['version']}",
+            "threshold_hu": report["settings"].get("threshold_hu"),
+            "effective_thickness_mm": report["settings"].get("effective_thickness_mm"),
+            "detection_floor_mm3": report["detection_floor_mm3"],
+            "intracranial_ml": report["intracranial_ml"],
         }
     except _DAMAGED:
         return None
@@ -145,11 +200,26 @@ def _rules(guideline: Mapping[str, Any] | None) -> dict[str, str]:
     return {"rules": " ".join(parts), "rules_sha256": str(guideline["sha256"])}
 
 
-@cache
-def _named() -> Mapping[tuple[str, str], str]:
-    """Site and side → column."""
-    places = [(info.site, side) for info in all_sites().values() for side in info.sides]
-    return {place: "_".join(part for part in (*place, "mm3") if part) for place in places}
+def _known(report: Mapping[str, Any], name: str) -> Any:
+    """Age or sex by the header, else as it was stated."""
+    said = report["study"][name]
+    return report["facts"].get(name) if said is None else said
+
+
+def _volumes(lesions: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    """How many lesions, their volume and its interval; nothing where the scan was not analysed."""
+    if lesions is None:
+        return {}
+    names = ("volume_mm3", "volume_low_mm3", "volume_high_mm3")
+    return {"lesions": len(lesions)} | {name: round(sum(lesion[name] for lesion in lesions), 3) for name in names}
+
+
+def _site_volumes(sites: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in sites:
+        begin = site_columns()[row["site"], row["side"]]
+        found |= {f"{begin}{end}_mm3": row[f"volume{end}_mm3"] for end in ("", "_low", "_high")}
+    return found
 
 
 def _written(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:

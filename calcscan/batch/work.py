@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -55,13 +56,15 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
     settings = task.settings
     result = analyse(
         path,
+        context=task.study.context,
         threshold_hu=settings.threshold_hu,
         kvp_kv=settings.kvp_kv,
         slice_thickness_mm=settings.slice_thickness_mm,
         kernel=settings.kernel,
         rules=ruleset_of(settings.rules),
     )
-    report = write_report(result, task.out, keep_ids=settings.keep_ids)
+    label = replace(task.study.label, study=task.study.name)
+    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 

@@ -132,8 +132,7 @@ class _Lines:
 
 def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
     """Edges where the lines leave the head forwards, and where they leave it backwards."""
-    first = max(1, int(settings.lines_mm / lines.apart_mm))
-    numbers = np.arange(first // 2, len(lines.pixels), first)
+    numbers = _spread(len(lines.pixels), max(1, int(settings.lines_mm / lines.apart_mm)))
     tissue = lines.pixels[numbers] > settings.edge_hu
     inwards, outwards = (int(np.ceil(mm / lines.step_mm)) for mm in (settings.inside_mm, settings.outside_mm))
     steps = np.arange(-inwards, outwards + 1)
@@ -175,6 +174,17 @@ def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
             slant=slant[told],
             start=inwards - seen.start,
         )
+
+
+def _spread(count: int, apart: int) -> Index:
+    """About every `apart`-th of `count` lines, the same ones from whichever end they are counted: a scan whose rows or
+    columns are reversed is measured on the same edges.
+
+    >>> _spread(10, 4).tolist(), _spread(9, 2).tolist()
+    ([2, 7], [1, 3, 5, 7])
+    """
+    half = np.arange(apart // 2, (count + 1) // 2, apart)
+    return np.unique(np.concatenate([half, count - 1 - half]))
 
 
 def _direction(lines: _Lines, line: Index, at: Index, sign: int, settings: BlurSettings) -> tuple[Array, Array]:

@@ -27,9 +27,12 @@ COMMANDS = {
     "guide": "apply the guideline alone to a file of facts",
     "batch": "analyse many studies, each in its own process; continues where it stopped",
     "verify": "insert deposits of known volume into a scan, and score how they are found, measured and located",
+    "schema": "show what report.json holds, and what the columns of the tables mean",
+    "methods": "write the methods paragraph of a paper, with references, from a report or a batch",
+    "rerun": "do an analysis again from its report, and say what differs",
     "atlas": "show the atlas: its sites, sources, licences and checksums",
 }
-_IMAGES = ("run", "batch", "verify")
+_IMAGES = ("run", "batch", "verify", "rerun")
 _LEAST_MEMORY = 640 << 20
 """Bytes needed to load the image libraries; with less OpenBLAS never returns (1 GiB is too little as well, but then
 an error says so)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT",
         help="folder for the results, with a folder for each study",
     )
+    bids = parser.add_argument_group("BIDS (CT is not part of it: names are read and written as if it were)")
+    bids.add_argument(
+        "--participant-label",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_label,
+        metavar="LABEL",
+        help="analyse these participants only, with or without sub-",
+    )
+    bids.add_argument(
+        "--session-label",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_label,
+        metavar="LABEL",
+        help="analyse these sessions only, with or without ses-",
+    )
+    bids.add_argument(
+        "--bids", action="store_true", help="lay the results out as a BIDS derivative, with data dictionaries"
+    )
     parser.add_argument(
         "--jobs", type=_count, metavar="N", help="studies at once (default: one per processor, at most 8)"
     )
@@ -56,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     from calcscan.batch import run_batch
+    from calcscan.batch.bids import Wanted
     from calcscan.batch.model import Settings
     from calcscan.guideline import SHIPPED_RULES
 
@@ -76,6 +100,8 @@ def main(args: argparse.Namespace) -> int:
             settings=settings,
             progress=watch.finished,
             looking=watch.looking,
+            wanted=Wanted.of(args.participant_label, args.session_label),
+            as_bids=args.bids,
         )
     for name, outcome in result.outcomes.items():
         if outcome.error:
@@ -87,7 +113,8 @@ def main(args: argparse.Namespace) -> int:
         lines += _accounts(result.studies, result.left_out)
         lines += _doubles(result.same_series)
         lines += [f"rules: {ruleset}"] * (ruleset.choice != SHIPPED_RULES)
-        lines += [str(result.left_out_table)] * bool(result.left_out) + [str(result.table)]
+        tables = (result.table, result.lesion_table, result.site_table)
+        lines += [str(result.left_out_table)] * bool(result.left_out) + [str(table) for table in tables if table]
         terminal.write_text("\n".join(lines) + "\n")
     return SOME_FAILED if result.failed else 0
 
@@ -102,10 +129,12 @@ def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 
 def _dry_run(args: argparse.Namespace) -> int:
+    from calcscan.batch.bids import Wanted
     from calcscan.batch.run import find
 
+    wanted = Wanted.of(args.participant_label, args.session_label)
     with _Watch(quiet=args.quiet) as watch:
-        found = find(args.root, args.out, looking=watch.looking)
+        found = find(args.root, args.out, looking=watch.looking, wanted=wanted)
     lines = [f"{study.name}: {_size(study)} in {study.place}" for study in found.studies]
     lines += [f"left out: {row.path} {row.reason}" for row in found.left_out]
     lines += [_many(len(found.studies), "study", "studies"), *_accounts(found.studies, found.left_out)]
@@ -155,6 +184,12 @@ class _Watch:
     def finished(self, finished: int, total: int, name: str, state: str) -> None:
         self._search.close()
         self._bar(finished, total, name, state)
+
+
+def _label(text: str) -> str:
+    if not re.fullmatch(r"(?:(?:sub|ses)-)?[0-9A-Za-z+]+", text):
+        raise argparse.ArgumentTypeError("a label of letters and digits, such as 01 or sub-01")
+    return text
 
 
 def _count(text: str) -> int:

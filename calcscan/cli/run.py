@@ -55,6 +55,7 @@ def main(args: argparse.Namespace) -> int:
     with terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
         from calcscan.pipeline import analyse
+        from calcscan.read.files.bids_name import label_of
         from calcscan.report.write import write_report
 
         terminal.quieten_libraries()
@@ -69,7 +70,8 @@ def main(args: argparse.Namespace) -> int:
             progress=progress,
         )
         progress("write")
-        written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before)
+        label = label_of(args.input.absolute())
+        written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before, label=label)
     if not args.quiet or args.json:
         _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0

@@ -8,9 +8,10 @@ from pathlib import Path
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Scan
+from calcscan.read.checksum import input_files, picture_sha256
 from calcscan.read.stated import Stated, checked
 
-__all__ = ["Stated", "read_scan"]
+__all__ = ["Stated", "input_files", "picture_sha256", "read_scan"]
 
 _NOTHING = Stated()
 

@@ -11,6 +11,7 @@ import math
 import platform
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -25,13 +26,16 @@ from calcscan.model import (
     LeftOut,
     LocatedLesion,
     PairBurden,
+    Provenance,
     Registration,
     Result,
     SeriesChoice,
     SiteBurden,
     Study,
+    StudyLabel,
 )
 from calcscan.quality import quality_codes, severity
+from calcscan.report.command import command_line
 from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.schema import (
     AlsoEntry,
@@ -40,10 +44,12 @@ from calcscan.report.schema import (
     FlagEntry,
     GridSection,
     GuidelineSection,
+    InputSection,
     LeftOutEntry,
     LesionEntry,
     PairEntry,
     PlaceEntry,
+    ProvenanceSection,
     QualitySection,
     RegistrationSection,
     Report,
@@ -63,6 +69,7 @@ DISCLAIMER = (
 UID_SALT = "calcscan/1:"
 """The same for every user: the same series has the same hash everywhere, and a known UID can be recognised by it."""
 
+_NAME_DIGITS = 12
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "SimpleITK", "pydicom", "nibabel", "pillow")
 
 Clean = Callable[[str], str]
@@ -70,8 +77,14 @@ Clean = Callable[[str], str]
 PartT = TypeVar("PartT", bound=msgspec.Struct)
 
 
-def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, FileEntry] | None = None) -> Report:
-    """The whole report. `files` are those that stand beside report.json, by name.
+def build_report(
+    result: Result,
+    *,
+    keep_ids: bool = False,
+    files: Mapping[str, FileEntry] | None = None,
+    label: StudyLabel | None = None,
+) -> Report:
+    """The whole report. `files` are those that stand beside report.json, by name; `label` is what the study is called.
 
     Floats are rounded to six significant digits; what is not finite becomes None.
     """
@@ -82,7 +95,7 @@ def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, 
         software=_software(),
         settings=dict(result.settings),
         atlas=_shared(AtlasSection, result.atlas),
-        study=_study(result, keep_ids=keep_ids),
+        study=_study(result, label or StudyLabel(), clean, keep_ids=keep_ids),
         series=tuple(_series(choice, clean, keep_ids=keep_ids) for choice in result.scan.series),
         grid=_grid(result),
         quality=QualitySection(
@@ -104,6 +117,7 @@ def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, 
         guideline=_guideline(result.guidance),
         files=dict(files or {}),
         timings_s=dict(result.timings_s),
+        provenance=_provenance(result.provenance, keep_ids=keep_ids) if result.provenance else None,
         disclaimer=DISCLAIMER,
     )
     rounded: Report = _rounded(report)
@@ -138,8 +152,13 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _study(result: Result, *, keep_ids: bool) -> StudySection:
+def _study(result: Result, label: StudyLabel, clean: Clean, *, keep_ids: bool) -> StudySection:
     study = result.scan.study
+    names = {name: None if text is None else clean(text) for name, text in asdict(label).items()}
+    if label.participant is not None and study.patient_id == label.participant:
+        names["participant"] = label.participant  # a label of BIDS in the header too: a pseudonym by its making
+    if names["study"] is None:
+        names["study"] = _own_name(result)
     identifiers = (
         "study_uid", "series_uid", "frame_of_reference_uid", "patient_id", "patient_name", "study_date",
     )  # fmt: skip
@@ -153,6 +172,31 @@ def _study(result: Result, *, keep_ids: bool) -> StudySection:
         **{name: (getattr(study, name) or None) if keep_ids else None for name in identifiers},
         age_years=study.age_years,
         sex=study.sex,
+        **names,
+    )
+
+
+def _own_name(result: Result) -> str | None:
+    """What a study is called that nobody named: by its UID, else by the contents of its files, else by its picture."""
+    made = result.provenance
+    known = hashed(result.scan.study.study_uid)
+    if known is None and made is not None:
+        known = made.input.sha256 if made.input is not None else made.picture_sha256
+    return None if known is None else known[:_NAME_DIGITS]
+
+
+def _provenance(made: Provenance, *, keep_ids: bool) -> ProvenanceSection:
+    options: dict[str, Any] = {**made.options, "keep_ids": keep_ids}
+    uid = options.pop("series_uid", None)
+    options |= {"series_uid": uid if keep_ids else None, "series_uid_sha256": hashed(uid or "")}
+    place = made.place if keep_ids else None
+    return ProvenanceSection(
+        command=command_line(options),
+        at=made.at,
+        options=options,
+        context=None if made.context is None else dict(made.context),
+        input=None if made.input is None else _shared(InputSection, made.input, place=place),
+        picture_sha256=made.picture_sha256,
     )
 
 

@@ -32,6 +32,8 @@ RUN = Kind(main=REPORT, names=OURS, schema="calcscan-report/")
 VERIFY = Kind(
     main="verify.json", names=frozenset({"verify.json", "verify.csv", "verify.png"}), schema="calcscan-verify/"
 )
+BATCH = Kind(main="batch.csv", names=frozenset(), schema="")
+"""A batch writes its tables one by one, and looks after them itself."""
 STATUS = Kind(main="status.json", names=frozenset({"status.json"}), schema="calcscan-status/")
 
 

@@ -94,11 +94,22 @@ Volume130Mm3 = Annotated[
 MeanHu = Annotated[float, Meta(description="Mean of the voxels, HU.")]
 MaxHu = Annotated[int, Meta(description="Densest voxel, HU.")]
 
+StudyName = Annotated[
+    str,
+    Meta(
+        description="Name of the study: in a batch that of its folder, else the start of the hash of its UID or, "
+        "where it has none, of its input's checksum."
+    ),
+]
+Participant = Annotated[str, Meta(description="Participant by the input's BIDS name, such as sub-01.")]
+Session = Annotated[str, Meta(description="Session by the input's BIDS name, such as ses-2.")]
+RunLabel = Annotated[str, Meta(description="Run by the input's BIDS name, such as run-1.")]
+
 LesionId = Annotated[int, Meta(ge=1, description="Number of the lesion, as in lesions.nii.gz.")]
 DepositId = Annotated[int, Meta(ge=1, description="Parts of one connected calcification share this number.")]
 SiteLabelId = Annotated[int, Meta(ge=1, description="Number of the site and side in sites.nii.gz.")]
 SiteShare = Annotated[
-    float, Meta(ge=0, le=1, description="Share of the lesion's volume that lies in its site, 0 to 1.")
+    float, Meta(ge=0, le=1, description="How likely the site and side given are the right ones, 0 to 1.")
 ]
 Voxels = Annotated[int, Meta(ge=1, description="Voxels of the lesion in lesions.nii.gz.")]
 MassHuMm3 = Annotated[float, Meta(description="Calcium mass score: HU times volume, HU·mm³; not calibrated.")]

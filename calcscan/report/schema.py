@@ -32,7 +32,10 @@ from calcscan.report.quantities import (
     MaxHu,
     MeanHu,
     OrdinalFrom1,
+    Participant,
+    RunLabel,
     Seconds,
+    Session,
     Severity,
     Sha256,
     Share,
@@ -43,6 +46,7 @@ from calcscan.report.quantities import (
     SiteShare,
     SliceNumber,
     State,
+    StudyName,
     Volume130Mm3,
     VolumeMm3,
     Voxels,
@@ -82,6 +86,10 @@ class AtlasSection(Part, frozen=True, kw_only=True):
 class StudySection(Part, frozen=True, kw_only=True):
     """Whose scan and how it was made, as far as the header says. Identifiers only where they were asked for."""
 
+    study: StudyName | None
+    participant: Participant | None
+    session: Session | None
+    run: RunLabel | None
     uid_hash: Annotated[str, Meta(description="How the UIDs are hashed.")]
     study_uid_sha256: Sha256 | None
     series_uid_sha256: Sha256 | None
@@ -402,6 +410,29 @@ class FileEntry(Part, frozen=True, kw_only=True):
     note: str | UnsetType = UNSET
 
 
+class InputSection(Part, frozen=True, kw_only=True):
+    """The files of the input, by their contents alone: neither names nor places count."""
+
+    kind: Literal["folder", "zip", "nifti", "dicom_file"]
+    files: Count
+    bytes: Count
+    sha256: Annotated[Sha256, Meta(description="Of the sorted SHA-256 of each file, one a line.")]
+    place: Annotated[str | None, Meta(description="The path that was given; only where identifiers were asked for.")]
+
+
+class ProvenanceSection(Part, frozen=True, kw_only=True):
+    """How the report came about, so that `calcscan rerun` can do it again."""
+
+    command: Annotated[str, Meta(description="The command that does it; INPUT, OUT, FILE and UID stand for theirs.")]
+    at: Annotated[str, Meta(description="When, UTC, ISO 8601.")]
+    options: Annotated[dict[str, Any], Meta(description="The options; rules by the checksum of their file.")]
+    context: Annotated[dict[str, Any] | None, Meta(description="Facts about the person, as they were stated.")]
+    input: InputSection | None
+    picture_sha256: Annotated[
+        Sha256, Meta(description="Of the voxels in HU and where they lie: the same picture, however it is packed.")
+    ]
+
+
 class Report(Part, frozen=True, kw_only=True):
     """report.json. Units stand in the names; null is unknown."""
 
@@ -444,4 +475,7 @@ class Report(Part, frozen=True, kw_only=True):
     guideline: GuidelineSection | None
     files: Annotated[dict[str, FileEntry], Meta(description="The files beside report.json.")]
     timings_s: dict[str, Seconds]
+    provenance: Annotated[
+        ProvenanceSection | None, Meta(description="Null for a result that was not made by an analysis.")
+    ]
     disclaimer: str

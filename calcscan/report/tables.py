@@ -24,16 +24,23 @@ from calcscan.report.quantities import (
     MassHuMm3,
     MaxHu,
     MeanHu,
+    Participant,
+    RunLabel,
+    Session,
     Side,
     SiteGroup,
     SiteLabelId,
     SiteName,
     SiteShare,
     SliceNumber,
+    StudyName,
     Volume130Mm3,
     Voxels,
 )
-from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry
+from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry, StudySection
+
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet runs a cell that begins so, or with the wide forms of these signs."""
 
 
 class LesionRow(Part, frozen=True, kw_only=True):
@@ -59,6 +66,10 @@ class LesionRow(Part, frozen=True, kw_only=True):
     centroid_s_mm: Annotated[float, Meta(description="Centroid: towards the head, mm.")]
     slice: SliceNumber
     division: Annotated[Division | None, Meta(description="What its borders with the deposit's other parts rest on.")]
+    study: StudyName | None
+    participant: Participant | None
+    session: Session | None
+    run: RunLabel | None
 
 
 class SiteRow(Part, frozen=True, kw_only=True):
@@ -76,20 +87,34 @@ class SiteRow(Part, frozen=True, kw_only=True):
     max_hu: MaxHu | None
     mean_hu: MeanHu | None
     grade: Grade | None
+    study: StudyName | None
+    participant: Participant | None
+    session: Session | None
+    run: RunLabel | None
 
 
 def lesions_csv(report: Report) -> str:
     """One row a lesion; none where the scan was not analysed."""
-    return _csv(LesionRow, [_lesion_row(lesion) for lesion in report.lesions or ()])
+    return csv_text(LesionRow, lesion_rows(report))
 
 
 def sites_csv(report: Report) -> str:
     """One row a site and side, also those without calcification."""
+    return csv_text(SiteRow, site_rows(report))
+
+
+def lesion_rows(report: Report) -> list[LesionRow]:
+    """The rows of lesions.csv."""
+    return [_lesion_row(lesion, report.study) for lesion in report.lesions or ()]
+
+
+def site_rows(report: Report) -> list[SiteRow]:
+    """The rows of sites.csv."""
     numbers = {(label.site, label.side): label.label for label in report.site_labels}
-    return _csv(SiteRow, [_site_row(entry, numbers[entry.site, entry.side]) for entry in report.sites])
+    return [_site_row(entry, numbers[entry.site, entry.side], report.study) for entry in report.sites]
 
 
-def _lesion_row(lesion: LesionEntry) -> LesionRow:
+def _lesion_row(lesion: LesionEntry, study: StudySection) -> LesionRow:
     left_mm, posterior_mm, superior_mm = lesion.centroid_lps_mm
     return LesionRow(
         id=lesion.id,
@@ -112,10 +137,14 @@ def _lesion_row(lesion: LesionEntry) -> LesionRow:
         centroid_s_mm=superior_mm,
         slice=lesion.slice,
         division=lesion.division,
+        study=study.study,
+        participant=study.participant,
+        session=study.session,
+        run=study.run,
     )
 
 
-def _site_row(entry: SiteEntry, label: int) -> SiteRow:
+def _site_row(entry: SiteEntry, label: int, study: StudySection) -> SiteRow:
     return SiteRow(
         label=label,
         group=entry.group,
@@ -129,12 +158,34 @@ def _site_row(entry: SiteEntry, label: int) -> SiteRow:
         max_hu=entry.max_hu,
         mean_hu=entry.mean_hu,
         grade=entry.grade,
+        study=study.study,
+        participant=study.participant,
+        session=study.session,
+        run=study.run,
     )
 
 
-def _csv(kind: type[Part], rows: Sequence[Part]) -> str:
+def csv_text(kind: type[Part], rows: Sequence[Part]) -> str:
+    """Rows of one kind as CSV, their columns named first. Text is made safe for spreadsheets."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(kind.__struct_fields__)
-    writer.writerows(msgspec.structs.astuple(row) for row in rows)
+    writer.writerow(columns_of(kind))
+    writer.writerows([cell(value) for value in msgspec.structs.astuple(row)] for row in rows)
     return text.getvalue()
+
+
+def columns_of(kind: type[Part]) -> tuple[str, ...]:
+    """The names of the columns, in order."""
+    return kind.__struct_encode_fields__
+
+
+def cell(value: object) -> object:
+    """A value for a table that spreadsheets open: free text is neither a formula nor anything unprintable.
+
+    >>> cell("=SUM(1)"), cell("a\\x1b[31m"), cell("two\\nlines"), cell(-1.5), cell(None)
+    ("'=SUM(1)", 'a?[31m', 'two?lines', -1.5, None)
+    """
+    if not isinstance(value, str):
+        return value
+    plain = "".join(letter if letter.isprintable() else "?" for letter in value)
+    return f"'{plain}" if plain.startswith(FORMULA) else plain

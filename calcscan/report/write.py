@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from calcscan.grid.geometry import Geometry
-from calcscan.model import LocatedLesionMap, Result, StoredGrid
+from calcscan.model import LocatedLesionMap, Result, StoredGrid, StudyLabel
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
 from calcscan.report.labelmaps import (
@@ -30,7 +30,14 @@ from calcscan.report.tables import lesions_csv, sites_csv
 _SHEARED_DEG = 0.01
 
 
-def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces: str | None = None) -> str:
+def write_report(
+    result: Result,
+    out: Path,
+    *,
+    keep_ids: bool = False,
+    replaces: str | None = None,
+    label: StudyLabel | None = None,
+) -> str:
     """Write report.json, lesions.csv, sites.csv, mosaic.png, lesions.nii.gz and sites.nii.gz to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.
@@ -42,6 +49,8 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces:
     replaces
         What `calcscan.report.outputs.state_of(out)` said before the work: a report that another run has written since
         is not replaced.
+    label
+        What the study is called in report.json and in the tables.
 
     Returns
     -------
@@ -53,16 +62,16 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces:
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    files = report_files(result, keep_ids=keep_ids)
+    files = report_files(result, keep_ids=keep_ids, label=label)
     put_files(Path(out), files, replaces=replaces)
     return files[REPORT].decode()
 
 
-def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
+def report_files(result: Result, *, keep_ids: bool = False, label: StudyLabel | None = None) -> dict[str, bytes]:
     """Every file of the report, by name."""
     maps, about_maps = label_maps(result.lesions, result.scan.stored)
     beside = {"lesions.csv": FileEntry(), "sites.csv": FileEntry(), "mosaic.png": FileEntry(), **about_maps}
-    report = build_report(result, keep_ids=keep_ids, files=beside)
+    report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
     return {
         "lesions.csv": lesions_csv(report).encode(),
         "sites.csv": sites_csv(report).encode(),

@@ -27,16 +27,16 @@ class DepositRow(Part, frozen=True, kw_only=True):
     pass_number: Annotated[int, Meta(ge=1, description="The analysis that it was part of.")] = msgspec.field(
         name="pass"
     )
-    shape: str
+    shape: Annotated[str, Meta(description="Shape of the deposit.")]
     diameter_mm: Annotated[float, Meta(ge=0, description="True diameter of a ball of the same volume, mm.")]
-    true_volume_mm3: Annotated[float, Meta(ge=0)]
-    true_hu: float
+    true_volume_mm3: Annotated[float, Meta(ge=0, description="True volume, mm³.")]
+    true_hu: Annotated[float, Meta(description="True density, HU.")]
     true_l_mm: Annotated[float, Meta(description="True centroid: towards the person's left, mm.")]
     true_p_mm: Annotated[float, Meta(description="True centroid: towards the back, mm.")]
     true_s_mm: Annotated[float, Meta(description="True centroid: towards the head, mm.")]
-    true_site: SiteName | None
-    true_side: Side | None
-    found: bool
+    true_site: Annotated[SiteName | None, Meta(description="Site that it was put into.")]
+    true_side: Annotated[Side | None, Meta(description="Side that it was put into: the person's own.")]
+    found: Annotated[bool, Meta(description="Whether calcscan found it.")]
     lesions: Annotated[int, Meta(ge=0, description="Lesions that it was found as.")]
     volume_mm3: BestVolumeMm3 | None
     volume_low_mm3: LowVolumeMm3 | None

@@ -15,9 +15,11 @@ from calcscan.model import (
     Acquisition,
     Atlas,
     Flag,
+    InputFiles,
     Intracranial,
     LocatedLesion,
     LocatedLesionMap,
+    Provenance,
     Quality,
     Registration,
     Result,
@@ -302,3 +304,26 @@ def make_result(
         settings={"threshold_hu": 130.0, "reference_hu": 300.0},
         timings_s={"read": 0.5, "find": 0.25},
     )
+
+
+def make_provenance(**changes: Any) -> Provenance:
+    """How a synthetic Result came about."""
+    options = {
+        "series_uid": None,
+        "threshold_hu": None,
+        "kvp_kv": None,
+        "slice_thickness_mm": None,
+        "kernel": None,
+        "rules_sha256": [],
+        "without": [],
+        "literature": False,
+    }
+    known = {
+        "at": "2026-11-29T01:02:03+00:00",
+        "options": options | changes.pop("options", {}),
+        "context": None,
+        "input": InputFiles(kind="folder", files=33, bytes=1000, sha256="cd" * 32),
+        "place": "/data/Mustermann_Erika/scan",
+        "picture_sha256": "ef" * 32,
+    }
+    return Provenance(**{**known, **changes})

@@ -116,6 +116,13 @@ def open_nifti(path: Path, settings: ReadingSettings) -> NiftiFile:
     )
 
 
+def partner_files(path: Path) -> tuple[Path, ...]:
+    """The file, or both halves of a pair, as far as they are there."""
+    if not any(path.name.lower().endswith(end) for end in _PAIR):
+        return (path,)
+    return tuple(half for half in (_partner(path, "hdr"), _partner(path, "img")) if half.is_file())
+
+
 def _bytes_of(path: Path) -> bytes:
     """Its first bytes; none where it can't be opened."""
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from calcscan.read.headers.image import Image, is_scout
 from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, study_of
+from calcscan.read.nifti.sidecar_check import usable
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature, derivation_of
 from calcscan.read.series.select import derived_flag
@@ -70,8 +71,11 @@ class Sidecar:
     flags: tuple[Flag, ...]
 
 
-def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidecar:
-    """What is known of a NIfTI beside its own header, and by what is stated. An unusable JSON is flagged.
+def read_sidecar(
+    path: Path, shape: Sequence[int], steps_mm: Sequence[float], settings: ReadingSettings, stated: Stated
+) -> Sidecar:
+    """What is known of a NIfTI beside its own header, and by what is stated. An unusable JSON is flagged, and so is one
+    that describes another volume than that of `shape` voxels of `steps_mm` along (i, j, k).
 
     Raises
     ------
@@ -84,7 +88,8 @@ def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidec
     """
     stem = _stem(path)
     _refuse_uneven(path, stem)
-    found, doubt = _json_of(path, stem, settings)
+    found, doubt = json_of(path, settings)
+    found, unused = usable(found, shape, steps_mm, settings, resampled=bool(_MADE_FROM.search(stem)))
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
     named = str(dataset.get("ContrastBolusAgent", "") or "")
@@ -99,6 +104,7 @@ def read_sidecar(path: Path, settings: ReadingSettings, stated: Stated) -> Sidec
     described = _as_series(image, str(path), settings)
     contrast = described.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
+    notes += [f"In the JSON file beside the NIfTI, this was not used: {unused}."] if unused else []
     if age := age_note(image.person, settings):
         notes.append(f"{age}.")
     flags = [
@@ -156,13 +162,22 @@ def _refuse_uneven(path: Path, stem: str) -> None:
         raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
 
 
-def _json_of(path: Path, stem: str, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
-    """The fields, and why there are none though there is a file."""
-    for name in dict.fromkeys((stem, _MADE_FROM.sub("", stem))):
-        beside = path.with_name(f"{name}.json")
+def sidecar_path(path: Path) -> Path | None:
+    """The JSON file beside a NIfTI; None where there is none."""
+    stem = _stem(path)
+    names = dict.fromkeys((stem, _MADE_FROM.sub("", stem)))
+    beside = (path.with_name(f"{name}.json") for name in names)
+    try:
+        return next((one for one in beside if one.is_file()), None)
+    except OSError:
+        return None
+
+
+def json_of(path: Path, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
+    """The fields of the JSON beside a NIfTI, and why there are none though there is a file."""
+    beside = sidecar_path(path)
+    if beside is not None:
         try:
-            if not beside.is_file():
-                continue
             if beside.stat().st_size > settings.max_sidecar_bytes:
                 return {}, f"it is larger than {settings.max_sidecar_bytes / 1e6:g} MB"
             content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))

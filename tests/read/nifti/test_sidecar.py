@@ -232,6 +232,79 @@ def test_invalid_fields_are_skipped(tmp_path: Path, value: Any) -> None:
     assert "laterality_unknown" not in codes(scan)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"KVP": "abc"}, "KVP is text, not one number"),
+        ({"KVP": [120, 140]}, "KVP is a list, not one number"),
+        ({"KVP": 120000}, "KVP 120000 does not lie between 40 and 200 kV"),
+        ({"KVP": 1e400}, "KVP inf does not lie"),
+        ({"SliceThickness": 500}, "SliceThickness 500 does not lie between 0.02 and 25 mm"),
+        ({"SliceThickness": -2}, "SliceThickness -2 does not lie"),
+        ({"GantryDetectorTilt": 1e9}, "GantryDetectorTilt 1e+09 does not lie"),
+        ({"PatientAge": "old"}, "PatientAge is no age"),
+        ({"PatientAge": -4}, "PatientAge -4 does not lie"),
+        ({"PatientSex": 5}, "PatientSex is none of M, F and O"),
+        ({"ConvolutionKernel": {"a": "b"}}, "ConvolutionKernel is an object, not text"),
+        ({"KVP": True, "PatientAge": [5]}, "KVP is true or false, not one number; PatientAge is no age"),
+    ],
+)
+def test_a_value_that_no_ct_can_have_is_named_and_not_used(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+    scan = scan_with(tmp_path, BIDS | fields)
+    assert codes(scan) == {"left_out"}
+    assert said in scan.flags[0].message
+    known = {
+        "KVP": scan.acquisition.kvp_kv,
+        "SliceThickness": scan.acquisition.slice_thickness_mm,
+        "PatientAge": scan.study.age_years,
+        "PatientSex": scan.study.sex,
+        "ConvolutionKernel": scan.acquisition.kernel,
+    }
+    for name, value in known.items():
+        assert (value is None) is (name in fields), name
+
+
+def test_what_is_not_known_is_no_error(tmp_path: Path) -> None:
+    blank = {"KVP": None, "SliceThickness": "n/a", "PatientAge": "", "PatientSex": "U", "ConvolutionKernel": []}
+    scan = scan_with(tmp_path, BIDS | blank)
+    assert not codes(scan)
+    made = scan.acquisition
+    assert (made.kvp_kv, made.slice_thickness_mm, made.kernel, scan.study.age_years, scan.study.sex) == (None,) * 5
+
+
+@pytest.mark.parametrize(("written", "sex"), [("female", "F"), ("Male", "M"), ("f", "F")])
+def test_sex_in_words(tmp_path: Path, written: str, sex: str) -> None:
+    assert scan_with(tmp_path, BIDS | {"PatientSex": written}).study.sex == sex
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"Rows": 512, "Columns": 512}, "Rows 512, where the NIfTI has 44 × 48 × 28 voxels"),
+        ({"NumberOfFrames": 30}, "NumberOfFrames 30, where"),
+        ({"PixelSpacing": [0.488, 0.488]}, "PixelSpacing 0.488 mm, where the NIfTI has 4.2 × 4.5 × 5 mm"),
+        ({"SpacingBetweenSlices": 1}, "SpacingBetweenSlices 1 mm"),
+    ],
+)
+def test_a_json_of_another_volume_is_named_and_only_its_doubts_count(
+    tmp_path: Path, fields: dict[str, Any], said: str
+) -> None:
+    scan = scan_with(tmp_path, BIDS | {"ContrastBolusAgent": "iohexol"} | fields)
+    assert codes(scan) == {"left_out", "contrast"}
+    message = next(flag.message for flag in scan.flags if flag.code == "left_out")
+    assert "describes another volume" in message
+    assert said in message
+    made = scan.acquisition
+    assert (made.kvp_kv, made.slice_thickness_mm, made.kernel, scan.study.age_years) == (None,) * 4
+
+
+def test_a_json_that_states_the_size_of_the_volume_is_used(tmp_path: Path) -> None:
+    own = {"Rows": 48, "Columns": 44, "NumberOfFrames": 28, "PixelSpacing": [4.5, 4.2], "SpacingBetweenSlices": 5.2}
+    scan = scan_with(tmp_path, BIDS | own)
+    assert not codes(scan)
+    assert scan.acquisition.kvp_kv == 120.0
+
+
 def test_the_json_of_a_volume_that_dcm2niix_corrected(tmp_path: Path) -> None:
     (tmp_path / "head.json").write_text(json.dumps(BIDS | {"KVP": 140, "GantryDetectorTilt": 18.0}))
     for name in ("head_Tilt_1", "head_Eq_1", "head_Tilt_Eq_1", "head_Eq"):

@@ -1,0 +1,173 @@
+"""The results of a batch as a BIDS derivative: names and folders as BIDS asks for, a description of the dataset, and a
+data dictionary beside each table. CT is not part of BIDS, so a validator will not know these files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from calcscan import __version__
+from calcscan.batch.model import FAILED, Outcome, Task
+from calcscan.batch.names import digest
+from calcscan.batch.table import LEFT_OUT, LESIONS, SITES, TABLE
+from calcscan.errors import OutputError
+from calcscan.knowledge.bids import BidsNames
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.tables import tables
+from calcscan.read.files.bids_name import bids_name
+from calcscan.report.outputs import REPORT
+
+WORK = ".calcscan"
+"""The folder in OUT that holds the reports as `calcscan run` writes them, which a batch is resumed from."""
+_ABOUT = (
+    "Results of calcscan, for research use only. CT is not part of BIDS: the names follow its rules, and a validator "
+    "does not know them (.bidsignore). `calcscan schema` and `calcscan schema --tables` say what the files hold; the "
+    "JSON beside each table does, too. The reports as calcscan wrote them lie in .calcscan/.\n"
+)
+_IGNORED = "".join(f"{name}.{end}\n" for name in ("batch", "lesions", "sites", "left_out") for end in ("csv", "json"))
+_MISSING = "n/a"
+
+
+def write_derivatives(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> None:
+    """Lay out the report of each study below `out`, in place of what a batch wrote there before. A study that failed
+    has none.
+
+    Raises
+    ------
+    OutputError
+        It can't be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _put(out / "dataset_description.json", _json(_description()))
+        _put(out / "README", _ABOUT.encode())
+        _put(out / ".bidsignore", (_IGNORED + "**/ct/\n").encode())
+        for name in (TABLE, LESIONS, SITES, LEFT_OUT):
+            if (out / name).is_file():
+                _put((out / name).with_suffix(".json"), _json(_dictionary(name)))
+        for task, prefix in _prefixes(tasks):
+            parts = prefix.split("_")
+            folder = out.joinpath(*[part for part in parts if part.startswith(("sub-", "ses-"))], "ct")
+            for old in folder.glob(f"{prefix}_desc-*"):
+                old.unlink()
+            if task.study.name in outcomes and outcomes[task.study.name].state != FAILED:
+                folder.mkdir(parents=True, exist_ok=True)
+                _lay_out(task.out, folder, prefix)
+    except OSError as error:
+        what = f"the BIDS derivative can't be written ({error.strerror or error})"
+        raise OutputError(what, where=str(out), hint="make room or choose another folder, and run again") from error
+
+
+def _prefixes(tasks: Iterable[Task]) -> Iterator[tuple[Task, str]]:
+    """What each study's files begin with: its own entities, or where its input has no BIDS name, one made of its name.
+    Studies that would share one are told apart by a digest of their names."""
+    named: dict[str, list[Task]] = defaultdict(list)
+    for task in tasks:
+        named[_prefix(task)].append(task)
+    for prefix, group in named.items():
+        for task in group:
+            yield task, prefix if len(group) == 1 else f"{prefix}_acq-{digest(task.study.name)}"
+
+
+def _prefix(task: Task) -> str:
+    label = task.study.label
+    participant = label.participant or f"sub-{re.sub('[^0-9A-Za-z]', '', task.study.name) or digest(task.study.name)}"
+    parts = [part for part in (participant, label.session) if part]
+    source = bids_name(Path(task.study.place).name)
+    others = source.entities if source is not None else {}
+    parts += [f"{key}-{value}" for key, value in others.items() if key not in ("sub", "ses", "run", "desc")]
+    return "_".join([*parts, *([label.run] if label.run else [])])
+
+
+def _lay_out(source: Path, folder: Path, prefix: str) -> None:
+    """Each file of a report under its BIDS name."""
+    report = json.loads((source / REPORT).read_bytes())
+    shutil.copyfile(source / REPORT, folder / f"{prefix}_desc-calcscan_report.json")
+    for name in report["files"]:
+        stem, _, ending = name.partition(".")
+        plain = re.sub("[^0-9A-Za-z]", "", stem)
+        if name in tables():
+            begin = folder / f"{prefix}_desc-{plain}_stats"
+            _put(begin.with_name(f"{begin.name}.tsv"), _tsv((source / name).read_text(encoding="utf-8")))
+            _put(begin.with_name(f"{begin.name}.json"), _json(_dictionary(name)))
+        elif ending == "nii.gz":
+            begin = folder / f"{prefix}_desc-{plain}_dseg"
+            shutil.copyfile(source / name, begin.with_name(f"{begin.name}.nii.gz"))
+            about = {"Type": "ROI", "Space": "individual", "Resolution": "of the scan", **_about_labels(plain)}
+            _put(begin.with_name(f"{begin.name}.json"), _json(about))
+            if plain == "sites":
+                _put(begin.with_name(f"{begin.name}.tsv"), _labels_tsv(report["site_labels"]))
+        else:
+            shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_ct.{ending}")
+
+
+def _about_labels(plain: str) -> dict[str, str]:
+    numbers = {"lesions": "the id of each lesion", "sites": "the site and side of each voxel (index in the TSV)"}
+    return {"Description": f"0 is nothing, else {numbers[plain]}."} if plain in numbers else {}
+
+
+def _labels_tsv(labels: Iterable[Mapping[str, Any]]) -> bytes:
+    rows = ["index\tname\tcolor"]
+    rows += [f"{row['label']}\t{'_'.join(filter(None, (row['site'], row['side'])))}\t{row['colour']}" for row in labels]
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _tsv(text: str) -> bytes:
+    """A CSV as BIDS writes tables: tabs, and `n/a` for what is unknown."""
+    rows = csv.reader(io.StringIO(text))
+    return "".join("\t".join(cell or _MISSING for cell in row) + "\n" for row in rows).encode()
+
+
+def _dictionary(name: str) -> dict[str, Any]:
+    """The data dictionary of a table, in the words of BIDS."""
+    found: dict[str, Any] = {}
+    for column, about in tables()[name].columns.items():
+        entry: dict[str, Any] = {"Description": about.description}
+        if about.unit is not None:
+            entry["Units"] = about.unit
+        if about.values is not None:
+            entry["Levels"] = {value or _MISSING: (value or "none").replace("_", " ") for value in about.values}
+        if about.minimum is not None:
+            entry["Minimum"] = about.minimum
+        if about.maximum is not None:
+            entry["Maximum"] = about.maximum
+        found[column] = entry
+    return found
+
+
+def _description() -> dict[str, Any]:
+    return {
+        "Name": "calcscan: calcification in non-contrast head CT",
+        "BIDSVersion": load(BidsNames).version,
+        "DatasetType": "derivative",
+        "GeneratedBy": [
+            {
+                "Name": "calcscan",
+                "Version": __version__,
+                "Description": "Calcification found, measured and located; research use only. CT is not part of BIDS.",
+            }
+        ],
+    }
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Written atomically."""
+    part = path.with_name(f".{path.name}-part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

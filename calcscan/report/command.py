@@ -1,0 +1,32 @@
+"""The command line that gives a report again, from the options it was made with; paths and UIDs are not in it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+_VALUES = {
+    "threshold_hu": "--threshold", "kvp_kv": "--kvp", "slice_thickness_mm": "--thickness-mm", "kernel": "--kernel",
+}  # fmt: skip
+_SWITCHES = {"literature": "--literature", "keep_ids": "--keep-ids"}
+
+
+def command_line(options: Mapping[str, Any]) -> str:
+    """`options` by the names that report.json has; those at their default are left out.
+
+    >>> command_line({"threshold_hu": 100.0, "kernel": "H 31", "without": ["bg-age"], "keep_ids": False})
+    "calcscan run INPUT -o OUT --threshold 100 --kernel 'H 31' --without bg-age"
+    """
+    words = ["calcscan", "run", "INPUT", "-o", "OUT"]
+    if options.get("series_uid") or options.get("series_uid_sha256"):
+        words += ["--series", "UID"]
+    for name, option in _VALUES.items():
+        value = options.get(name)
+        if value is not None:
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    words += ["--rules", "FILE"] * len(options.get("rules_sha256") or ())
+    for rule in options.get("without") or ():
+        words += ["--without", str(rule)]
+    words += [option for name, option in _SWITCHES.items() if options.get(name)]
+    return shlex.join(words)

@@ -1,0 +1,295 @@
+"""Reports → the methods paragraph of a paper: every sentence from what the reports hold, and what it cites."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from calcscan.knowledge.references import Reference, bibtex, citation, cited
+from calcscan.report.quantities import State
+from calcscan.report.schema import Report
+
+_LIBRARIES = {
+    "numpy": ("NumPy", "harris2020"),
+    "scipy": ("SciPy", "virtanen2020"),
+    "scikit_image": ("scikit-image", "vanderwalt2014"),
+    "numba": ("Numba", "lam2015"),
+    "SimpleITK": ("SimpleITK", "lowekamp2013"),
+    "pydicom": ("pydicom", "mason"),
+    "nibabel": ("nibabel", "brett"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Methods:
+    """The paragraph, which cites by keys as pandoc reads them (`[@agatston1990]`), and the publications."""
+
+    text: str
+    references: tuple[Reference, ...]
+    version: str
+    """Of calcscan; several are joined by a comma."""
+
+    def markdown(self) -> str:
+        """The paragraph and the publications."""
+        lines = [f"- `{one.key}`: {citation(one, version=self._version_of(one))}" for one in self.references]
+        return "\n".join([self.text, "", *lines]) + "\n"
+
+    def bibtex(self) -> str:
+        """The publications."""
+        return "\n\n".join(bibtex(one, version=self._version_of(one)) for one in self.references) + "\n"
+
+    def _version_of(self, one: Reference) -> str:
+        return self.version if one.key == "calcscan" else ""
+
+
+def methods_of(reports: Sequence[Report]) -> Methods:
+    """How these reports, one or those of a cohort, were made.
+
+    Raises
+    ------
+    ValueError
+        There is no report.
+    """
+    if not reports:
+        raise ValueError("there must be a report")
+    analysed = [report for report in reports if report.lesions is not None]
+    reasons = _reasons(reports, analysed)
+    references = cited(reasons)
+    keys = {one.key for one in references}
+    sentences = [_program(reports, keys), _scans(reports)]
+    if analysed:
+        sentences += [_threshold(analysed), _blur(analysed), _atlas(analysed, references)]
+        sentences += [_limit(analysed), _grades(analysed)]
+    sentences += [_quality(reports), _rules(reports), _repeat(reports)]
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return Methods(text=text, references=references, version=_each(report.software.version for report in reports))
+
+
+def _reasons(reports: Sequence[Report], analysed: Sequence[Report]) -> set[str]:
+    kinds = {"nifti" if _came_as_nifti(report) else "dicom" for report in reports}
+    found = {"always", *kinds}
+    if any(report.registration is not None for report in analysed):
+        found |= {"registration", *(report.atlas.name for report in analysed)}
+    if any(report.scores is not None for report in analysed):
+        found.add("scores")
+    if any(row.grade is not None for report in analysed for row in report.sites):
+        found.add("grades")
+    return found
+
+
+def _came_as_nifti(report: Report) -> bool:
+    made = report.provenance
+    return made is not None and made.input is not None and made.input.kind == "nifti"
+
+
+def _program(reports: Sequence[Report], keys: set[str]) -> str:
+    libraries = [
+        f"{name} {_each(getattr(report.software, field) for report in reports)}{_cite(key)}"
+        for field, (name, key) in _LIBRARIES.items()
+        if key in keys
+    ]
+    python = _each(report.software.python for report in reports)
+    version = _each(report.software.version for report in reports)
+    scans = "a head CT" if len(reports) == 1 else f"{len(reports)} head CTs"
+    return (
+        f"Calcification was sought in {scans} with calcscan {version} {_cite('calcscan').strip()} (Python {python}, "
+        f"{', '.join(libraries)}), research software that has not been validated on patients."
+    )
+
+
+def _scans(reports: Sequence[Report]) -> str:
+    count = len(reports)
+    voltage = _known(
+        [report.study.kvp_kv for report in reports], "kV", "tube voltage", "for which the threshold of 120 kV was used"
+    )
+    thickness = _known([report.study.slice_thickness_mm for report in reports], "mm", "slice thickness", "")
+    spacing = _range([report.grid.slice_spacing_mm for report in reports], "mm")
+    kernels = Counter(report.study.kernel or "unknown" for report in reports)
+    kernel = ", ".join(f"{name}{f' ({number})' if count > 1 else ''}" for name, number in sorted(kernels.items()))
+    makers = _each(report.study.manufacturer or "an unknown maker" for report in reports)
+    contrast = sum(report.study.contrast is True for report in reports)
+    text = (
+        f"The {'scan' if count == 1 else 'scans'} ({makers}) had {voltage}, {thickness}, slices {spacing} apart, and "
+        f"the reconstruction {'kernel' if len(kernels) == 1 else 'kernels'} {kernel}."
+    )
+    stated = _stated(reports)
+    if stated:
+        text += f" Not read from the header but stated by the authors: {stated}."
+    if contrast:
+        text += f" {'It' if count == 1 else f'{contrast} of them'} had contrast medium."
+    return text
+
+
+def _stated(reports: Sequence[Report]) -> str:
+    names = {
+        "stated_kvp_kv": "the tube voltage", "stated_slice_thickness_mm": "the slice thickness",
+        "stated_kernel": "the kernel",
+    }  # fmt: skip
+    used = [report for report in reports if any(flag.code == "stated" for flag in report.quality.flags)]
+    return ", ".join(words for key, words in names.items() if any(report.settings.get(key) for report in used))
+
+
+def _threshold(reports: Sequence[Report]) -> str:
+    asked = [report.settings.get("threshold_asked_hu") for report in reports]
+    used = _range([_setting(report, "threshold_hu") for report in reports], "HU")
+    smallest = _range([_setting(report, "smallest_mm3") for report in reports], "mm³")
+    raised = sum(
+        (_setting(report, "threshold_hu") or 0.0) > (_setting(report, "nominal_threshold_hu") or 0.0)
+        for report, one in zip(reports, asked, strict=True)
+        if one is None
+    )
+    if all(one is not None for one in asked):
+        how = "as the authors asked for"
+    else:
+        how = "130 HU at 120 kV, adjusted to the tube voltage"
+        if raised:
+            how += f" and raised for noise{'' if len(reports) == 1 else f' in {raised} of them'}"
+        if any(one is not None for one in asked):
+            how += f", or as the authors asked for ({sum(one is not None for one in asked)} of them)"
+    return f"A lesion had to reach {used} ({how}) and {smallest}."
+
+
+def _blur(reports: Sequence[Report]) -> str:
+    in_plane = _range([_setting(report, "blur_in_plane_mm") for report in reports], "mm")
+    thick = _range([_setting(report, "effective_thickness_mm") for report in reports], "mm")
+    measured = sum(report.settings.get("blur_in_plane_measured") is True for report in reports)
+    across = sum(report.settings.get("blur_across_measured") is True for report in reports)
+    if len(reports) == 1:
+        ways = ["measured at the skin" if done else "assumed" for done in (measured, across)]
+    else:
+        ways = [_share(done, len(reports)) for done in (measured, across)]
+    return (
+        f"Volumes are corrected for partial volume by the blur of each scan, within its slices (standard deviation "
+        f"{in_plane}, {ways[0]}) and across them (as slices of {thick}, {ways[1]}), and have 95 % intervals; voxels of "
+        "130 HU and more were counted beside them."
+    )
+
+
+def _share(measured: int, count: int) -> str:
+    if measured == count:
+        return "measured at the skin"
+    return f"measured at the skin in {measured} of {count}, else assumed" if measured else "assumed"
+
+
+def _atlas(reports: Sequence[Report], references: Iterable[Reference]) -> str:
+    registered = [report for report in reports if report.registration is not None]
+    if not registered:
+        return ""
+    names = _each(f"{report.atlas.name} {report.atlas.version}" for report in registered)
+    sums = _each(report.atlas.sha256[:12] for report in registered)
+    keys = [one.key for one in references if one.cited_for in {report.atlas.name for report in registered}]
+    sources = f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""
+    methods = _each(report.registration.method for report in registered if report.registration)
+    overlap = _range([report.registration.overlap for report in registered if report.registration], "")
+    accepted = [report for report in registered if report.registration and report.registration.accepted]
+    text = (
+        f"Sites come from the atlas {names} (SHA-256 {sums}…){sources}, registered to the intracranial space "
+        f"({methods}; Dice {overlap})"
+    )
+    if len(accepted) == len(registered):
+        return f"{text}."
+    if not accepted and len(registered) == 1 and registered[0].registration is not None:
+        return f"{text}, which was not accepted ({registered[0].registration.reason})."
+    return f"{text}, which was accepted in {len(accepted)} of {len(registered)}."
+
+
+def _limit(reports: Sequence[Report]) -> str:
+    floors = [report.detection_floor_mm3 for report in reports]
+    known = [floor for floor in floors if floor is not None]
+    if not known:
+        return "At this threshold no calcification of 300 HU is sure to be found at any size."
+    reference = _each(f"{_setting(report, 'reference_hu') or 0:g}" for report in reports)
+    return f"Deposits of {reference} HU are sure to be found from {_range(known, 'mm³')} on."
+
+
+def _grades(reports: Sequence[Report]) -> str:
+    parts = []
+    if any(row.grade is not None for report in reports for row in report.sites):
+        parts.append(f"Burden is graded by an operational form of the four-step Utrecht scale{_cite('debrouwer2020')}")
+    if any(report.scores is not None for report in reports):
+        scores = f"the Agatston score{_cite('agatston1990')} and the total calcification score{_cite('nicolas2013')}"
+        parts.append(f"{scores} are automated approximations")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _quality(reports: Sequence[Report]) -> str:
+    states = Counter(report.quality.state for report in reports)
+    codes = Counter(code for report in reports for code in {flag.code for flag in report.quality.flags})
+    listed = ", ".join(f"{code}{f' ({number})' if len(reports) > 1 else ''}" for code, number in sorted(codes.items()))
+    abstained = states[State.ABSTAIN]
+    text = ""
+    if abstained and len(reports) == 1:
+        gravest = reports[0].quality.flags[0]
+        text = f"calcscan abstained ({gravest.code}): nothing is attributed to a site."
+    elif abstained:
+        text = f"In {abstained} of {len(reports)} scans calcscan abstained: there nothing is attributed to a site."
+    return " ".join(part for part in (text, f"Quality flags: {listed}." if listed else "") if part)
+
+
+def _rules(reports: Sequence[Report]) -> str:
+    used = [report.guideline for report in reports if report.guideline is not None]
+    if not used:
+        return ""
+    names = _each(f"{one.ruleset} {one.version} (SHA-256 {one.sha256[:12]}…)" for one in used)
+    added = sorted({rule for one in used for rule in one.rules_added})
+    without = sorted({rule for one in used for rule in one.rules_left_out})
+    contexts = [report.provenance.context or {} for report in reports if report.provenance is not None]
+    facts = sorted({str(key) for context in contexts for key in context})
+    text = f"Suggestions follow the rules {names}"
+    text += f", with {', '.join(added)}" if added else ""
+    text += f", without {', '.join(without)}" if without else ""
+    text += f"; stated of the person: {', '.join(facts)}" if facts else "; nothing was stated of the person"
+    return f"{text}."
+
+
+def _repeat(reports: Sequence[Report]) -> str:
+    made = [report.provenance for report in reports if report.provenance is not None]
+    if not made:
+        return ""
+    commands = sorted({one.command for one in made})
+    days = sorted({one.at[:10] for one in made})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    listed = " or ".join(f"`{command}`" for command in commands[:3])
+    more = f" and {len(commands) - 3} other commands" if len(commands) > 3 else ""
+    return f"Run on {when} as {listed}{more}."
+
+
+def _cite(key: str) -> str:
+    return f" [@{key}]"
+
+
+def _setting(report: Report, name: str) -> float | None:
+    value: Any = report.settings.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _each(values: Iterable[str | None]) -> str:
+    """Every different value once."""
+    return ", ".join(sorted({value or "unknown" for value in values}))
+
+
+def _range(values: Iterable[float | None], unit: str) -> str:
+    """One value, or from the least to the most with the median."""
+    known = sorted(value for value in values if value is not None)
+    end = f" {unit}" if unit else ""
+    if not known:
+        return f"an unknown number of {unit}" if unit else "unknown"
+    if known[0] == known[-1]:
+        return f"{known[0]:.3g}{end}"
+    return f"{known[0]:.3g} to {known[-1]:.3g}{end} (median {median(known):.3g})"
+
+
+def _known(values: Sequence[float | None], unit: str, what: str, unknown_means: str) -> str:
+    """What is known of a value, and in how many it is not."""
+    known = [value for value in values if value is not None]
+    beside = f", {unknown_means}" if unknown_means else ""
+    if not known:
+        return f"an unknown {what}{f' ({unknown_means})' if unknown_means else ''}"
+    text = f"a {what} of {_range(known, unit)}"
+    if len(known) < len(values):
+        text += f" (unknown in {len(values) - len(known)} of {len(values)}{beside})"
+    return text

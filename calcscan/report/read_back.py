@@ -1,0 +1,58 @@
+"""report.json → `Report`, of one study or of every study of a batch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from calcscan.errors import InputError, UnreadableError
+from calcscan.report.outputs import REPORT, is_report
+from calcscan.report.schema import Report
+
+_TABLE = "batch.csv"
+_AGAIN = "run it again with this version"
+
+
+def read_report(folder: Path) -> Report:
+    """The report in a folder that `calcscan run` wrote.
+
+    Raises
+    ------
+    InputError
+        There is none, or it was written by another version that did not hold the same.
+    UnreadableError
+        It can't be read.
+    """
+    path = folder if folder.is_file() else folder / REPORT
+    try:
+        if not is_report(path):
+            what = "there is no report of calcscan's" if not path.is_file() else "it is no report of calcscan's"
+            raise InputError(what, where=str(path), hint="give the folder that calcscan run wrote")
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"can't be read ({error.strerror or error})"
+        raise UnreadableError(what, where=str(path), hint="check its permissions") from error
+    try:
+        return msgspec.json.decode(content, type=Report)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        version = _version_of(content)
+        what = f"was written by calcscan {version}, and differs from what this version writes ({error})"
+        raise InputError(what, where=str(path), hint=_AGAIN) from error
+
+
+def read_reports(folder: Path) -> tuple[Report, ...]:
+    """The report of a run, or those of all studies of a batch, by name. Errors as of `read_report`."""
+    if not (folder / REPORT).is_file() and (folder / _TABLE).is_file():
+        found = sorted(path.parent for place in ("*", ".calcscan/*") for path in folder.glob(f"{place}/{REPORT}"))
+        if found:
+            return tuple(read_report(study) for study in found)
+    return (read_report(folder),)
+
+
+def _version_of(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["software"]["version"])
+    except (ValueError, KeyError, TypeError):
+        return "of another version"

@@ -30,19 +30,13 @@ from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 from calcscan.knowledge.left_out import LeftOutReason
+from calcscan.values import Value
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
 
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
-
-
-def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """A read-only view; the caller's own array stays as it is."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 class Edge(StrEnum):
@@ -128,7 +122,7 @@ class StoredGrid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Blur:
+class Blur(Value):
     """How a scan blurs what it shows, within its slices and across them, as standard deviations.
 
     Across the slices everything counts that makes a slice show its neighbourhood: its thickness, the shape of its
@@ -154,7 +148,7 @@ class Blur:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scan:
+class Scan(Value):
     """A head CT on its own grid.
 
     `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
@@ -187,10 +181,11 @@ class Scan:
         for name in ("slice_kvp_kv", "stated_thickness_mm"):
             if len(getattr(self, name)) not in (0, len(self.hu)):
                 raise ValueError(f"{name} must be empty or hold one value for each of the {len(self.hu)} slices")
-        object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
+        object.__setattr__(self, "hu", np.ascontiguousarray(self.hu))
         thickness_mm = self.expected_thickness_mm if self.blur is None else self.blur.thickness_mm
-        object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
-        object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
+        object.__setattr__(self, "slice_thickness_mm", thickness_mm)
+        object.__setattr__(self, "slice_reach_mm", slice_reach_mm(self.geometry.slab_mm, thickness_mm))
+        self.freeze_arrays()
 
     @property
     def expected_thickness_mm(self) -> Array:
@@ -200,7 +195,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Intracranial:
+class Intracranial(Value):
     """The inside of the skull, on the scan's grid and on a coarse one.
 
     `mask` (k, j, i) bool: within the inner table, dura included, bone not. `isotropic_hu` and
@@ -344,7 +339,7 @@ class TouchingPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LeftOut:
+class LeftOut(Value):
     """Something dense that was found and is not reported as calcification, and what it was taken for."""
 
     reason: LeftOutReason
@@ -393,7 +388,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LesionMap:
+class LesionMap(Value):
     """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
 
     labels: npt.NDArray[np.int32]
@@ -435,7 +430,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Atlas:
+class Atlas(Value):
     """A head CT template with sites drawn on it, in one space (LPS mm).
 
     `affine` takes (k, j, i, 1) to LPS mm for `template_hu`, `labels` and `zones` alike. `zones` holds bits: 1 the
@@ -454,7 +449,7 @@ class Atlas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Registration:
+class Registration(Value):
     """How the scan lies in the atlas.
 
     `scan_to_atlas` (4, 4) is an affine from LPS mm of the scan to LPS mm of the atlas; `displacement` then moves points

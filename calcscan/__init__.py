@@ -10,7 +10,7 @@ import logging
 
 import lazy_loader
 
-from . import values as _values  # what makes read-only mappings picklable
+from . import values as _values  # noqa: F401 (it makes read-only mappings picklable)
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

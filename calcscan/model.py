@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.values import Value
+
+if TYPE_CHECKING:
+    import pandas
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
@@ -68,8 +71,8 @@ class Flag:
 class SeriesChoice:
     """One series of the input: chosen, or why not."""
 
-    uid: str
-    description: str
+    uid: str = field(repr=False)
+    description: str = field(repr=False)
     images: int
     chosen: bool
     reason: str
@@ -94,14 +97,15 @@ class Acquisition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Whose scan, as far as the header says. Identifiers stay in memory unless the user asks for them."""
+    """Whose scan, as far as the header says. Identifiers stay in memory unless the user asks for them; no `repr` shows
+    them."""
 
-    study_uid: str = ""
-    series_uid: str = ""
-    frame_of_reference_uid: str = ""
-    patient_id: str = ""
-    patient_name: str = ""
-    study_date: str = ""
+    study_uid: str = field(default="", repr=False)
+    series_uid: str = field(default="", repr=False)
+    frame_of_reference_uid: str = field(default="", repr=False)
+    patient_id: str = field(default="", repr=False)
+    patient_name: str = field(default="", repr=False)
+    study_date: str = field(default="", repr=False)
     age_years: float | None = None
     sex: str | None = None
 
@@ -121,7 +125,7 @@ class StoredGrid:
     header: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Blur(Value):
     """How a scan blurs what it shows, within its slices and across them, as standard deviations.
 
@@ -147,7 +151,7 @@ class Blur(Value):
         return np.asarray(np.sqrt(12.0) * self.across_mm)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Scan(Value):
     """A head CT on its own grid.
 
@@ -164,7 +168,7 @@ class Scan(Value):
     study: Study = field(default_factory=Study)
     series: tuple[SeriesChoice, ...] = ()
     flags: tuple[Flag, ...] = ()
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
     stored: StoredGrid | None = None
     blur: Blur | None = None
     slice_kvp_kv: tuple[float | None, ...] = ()
@@ -194,7 +198,7 @@ class Scan(Value):
         return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Intracranial(Value):
     """The inside of the skull, on the scan's grid and on a coarse one.
 
@@ -214,7 +218,7 @@ class Intracranial(Value):
     """Where the picture cuts off the inside of the skull."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SearchRegion(Intracranial):
     """The intracranial space in which calcification is sought: `mask` also holds what is in contact with bone.
 
@@ -338,7 +342,7 @@ class TouchingPair:
     """What the border between them rests on, as `LocatedLesion.division`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LeftOut(Value):
     """Something dense that was found and is not reported as calcification, and what it was taken for."""
 
@@ -387,7 +391,7 @@ class LeftOut(Value):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LesionMap(Value):
     """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
 
@@ -409,13 +413,25 @@ class LesionMap(Value):
         return kji
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LocatedLesionMap(LesionMap):
     """Every calcification, divided along the borders of the sites it reaches over, with its site."""
 
     lesions: tuple[LocatedLesion, ...]
     pairs: tuple[TouchingPair, ...] = ()
     """Neighbouring nuclei that share a deposit."""
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The lesions as a pandas table: the rows and columns of lesions.csv.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        from calcscan.report.display import lesions_dataframe
+
+        return lesions_dataframe(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -429,7 +445,7 @@ class Site:
     group: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Atlas(Value):
     """A head CT template with sites drawn on it, in one space (LPS mm).
 
@@ -448,7 +464,7 @@ class Atlas(Value):
     sites: Mapping[int, Site]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Registration(Value):
     """How the scan lies in the atlas.
 
@@ -573,11 +589,12 @@ class Quality:
     flags: tuple[Flag, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Result:
-    """Everything that a run found. A stage that could not be done is None, and so is all that rests on it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Result(Value):
+    """Everything that a run found. A stage that could not be done is None, and so is all that rests on it: `lesions`
+    is None, not empty, where the scan is no head that calcscan can judge.
 
-    `guidance` is a `calcscan.guideline.Guidance`.
+    `guidance` is a `calcscan.guideline.Guidance`. A notebook shows the mosaic and the tables.
     """
 
     scan: Scan
@@ -591,3 +608,25 @@ class Result:
     guidance: Any
     settings: Mapping[str, object]
     timings_s: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        from calcscan.report.display import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        from calcscan.report.display import result_html
+
+        return result_html(self)
+
+    def sites_dataframe(self) -> pandas.DataFrame:
+        """Every site and side as a pandas table: the rows and columns of sites.csv; unknown is empty (NaN).
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        from calcscan.report.display import sites_dataframe
+
+        return sites_dataframe(self)

@@ -9,7 +9,7 @@ search     detect → material → locate
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from calcscan.atlas import load_atlas
 from calcscan.blur import measure_blur
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.decisions import LOG, log_decisions
 from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
@@ -45,12 +46,16 @@ from calcscan.localisation import locate_lesions
 from calcscan.material import judge_material
 from calcscan.measurement.blur import as_ordinary, blur_of
 from calcscan.model import Atlas, Blur, Flag, Intracranial, LocatedLesionMap, Registration, Result, Scan, SearchRegion
+from calcscan.progress import Progress, progress_of
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import Stated, read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
 
-Progress = Callable[[str], None]
+STAGES = (
+    "read", "segment", "blur", "register", "recover", "inspect", "detect", "material", "locate", "summarise", "advise",
+)  # fmt: skip
+"""The names of all stages, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,7 @@ def analyse(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """One study, from its files to recommendations.
 
@@ -128,7 +133,7 @@ def analyse(
     literature
         Also use rules from the literature beyond the documents.
     progress
-        Called with the name of each stage as it begins.
+        True shows a bar on stderr; a function is called with the name of each stage as it begins.
 
     Returns
     -------
@@ -145,12 +150,14 @@ def analyse(
     """
     ruleset = as_ruleset(rules, without=without, literature=literature)
     facts, threshold_hu = _checked(context, threshold_hu, ruleset)
-    settings, stage = StageSettings.load(), Stages(progress)
+    settings = StageSettings.load()
     stated = Stated(kvp_kv=kvp_kv, slice_thickness_mm=slice_thickness_mm, kernel=kernel)
-    with stage("read"):
-        scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
-        atlas = load_atlas()
-    result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
+    with progress_of(progress, len(STAGES)) as tell:
+        stage = Stages(tell)
+        with stage("read"):
+            scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+            atlas = load_atlas()
+        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     return replace(result, settings={**said, **result.settings})
 
@@ -163,12 +170,13 @@ def analyse_scan(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
     ruleset = as_ruleset(rules, without=without, literature=literature)
     stated, threshold_hu = _checked(context, threshold_hu, ruleset)
-    return _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(progress))
+    with progress_of(progress, len(STAGES) - 1) as tell:
+        return _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(tell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -383,7 +391,7 @@ def _analysed(
     with stage("advise"):
         measured = image_facts(scan, summary, quality, settings=settings.burden)
         guidance = recommend(stated, image=measured, rulesets=ruleset)
-    return Result(
+    result = Result(
         scan=scan,
         intracranial=examination.intracranial if examination else None,
         lesions=examination.lesions if examination else None,
@@ -400,6 +408,8 @@ def _analysed(
         },
         timings_s=stage.timings_s,
     )
+    log_decisions(result)
+    return result
 
 
 def _blur_settings(blur: Blur) -> dict[str, object]:
@@ -428,6 +438,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        LOG.info("%s", name)
         if self.progress is not None:
             self.progress(name)
         begin = time.perf_counter()
@@ -435,3 +446,4 @@ class Stages:
             yield
         finally:
             self.timings_s[name] = round(time.perf_counter() - begin, 3)
+            LOG.debug("%s: %.3f s", name, self.timings_s[name])

@@ -8,6 +8,7 @@ read-only mappings (`types.MappingProxyType`) become picklable wherever calcscan
 from __future__ import annotations
 
 import copyreg
+import reprlib
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from types import MappingProxyType
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ValueT = TypeVar("ValueT", bound="Value")
+Scalar = TypeVar("Scalar", bound="np.generic")
 
 
-def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def freeze(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """A read-only view; the caller's own array stays as it is.
 
     >>> import numpy as np
@@ -36,7 +38,8 @@ def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 class Value:
     """A frozen dataclass whose arrays are read-only, from the start and in every copy: `copy`, `deepcopy`, `pickle`.
 
-    A class with a `__post_init__` of its own calls `self.freeze_arrays()` at its end.
+    Its `repr` is short: `dataclass` is told `repr=False` to leave it so. A class with a `__post_init__` of its own
+    calls `self.freeze_arrays()` at its end.
     """
 
     __slots__ = ()
@@ -50,8 +53,26 @@ class Value:
         for field in fields(self):
             object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
 
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={_SHORT.repr(getattr(self, field.name))}" for field in fields(self) if field.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), tuple(getattr(self, field.name) for field in fields(self)))
+
+
+class _Short(reprlib.Repr):
+    """What fits on a line or two: of an array its type and shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxtuple, self.maxdict, self.maxset, self.maxstring, self.maxother = 2, 2, 2, 2, 60, 60
+
+    def repr_ndarray(self, array: npt.NDArray[Any], level: int) -> str:
+        return f"<{array.dtype} {array.shape}>"
+
+
+_SHORT = _Short()
 
 
 def _frozen(held: Any) -> Any:

@@ -16,7 +16,7 @@ _INVERSION_LEAST, _INVERSION_MOST, _INVERSION_MM = 8, 40, 0.05
 a strong bend's, which goes on until a step is no longer than this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Displacement(Value):
     """A smooth shift of points, trilinear between nodes and zero beyond them.
 

@@ -44,7 +44,7 @@ def ras_to_lps(matrix: npt.ArrayLike) -> Array:
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(matrix, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Geometry(Value):
     """A stack of parallel slices in space.
 

@@ -20,7 +20,7 @@ from calcscan.values import Value, freeze
 _NOT_COVERED = -30000.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class IsotropicVolume(Value):
     """A volume on an evenly spaced, cubic grid along the world axes, for registration and shape, never for measuring.
 

@@ -12,7 +12,7 @@ from calcscan.grid.geometry import Array
 from calcscan.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MidlineSurface(Value):
     """Where the midline lies: x, in LPS mm, on an even lattice of z and y; beyond it as at its nearest edge."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -80,13 +80,21 @@ class SiteRow(Part, frozen=True, kw_only=True):
 
 def lesions_csv(report: Report) -> str:
     """One row a lesion; none where the scan was not analysed."""
-    return _csv(LesionRow, [_lesion_row(lesion) for lesion in report.lesions or ()])
+    return _csv(LesionRow, lesion_rows(report.lesions or ()))
 
 
 def sites_csv(report: Report) -> str:
     """One row a site and side, also those without calcification."""
+    return _csv(SiteRow, site_rows(report))
+
+
+def lesion_rows(lesions: Iterable[LesionEntry]) -> list[LesionRow]:
+    return [_lesion_row(lesion) for lesion in lesions]
+
+
+def site_rows(report: Report) -> list[SiteRow]:
     numbers = {(label.site, label.side): label.label for label in report.site_labels}
-    return _csv(SiteRow, [_site_row(entry, numbers[entry.site, entry.side]) for entry in report.sites])
+    return [_site_row(entry, numbers[entry.site, entry.side]) for entry in report.sites]
 
 
 def _lesion_row(lesion: LesionEntry) -> LesionRow:

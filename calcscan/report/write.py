@@ -30,7 +30,7 @@ from calcscan.report.tables import lesions_csv, sites_csv
 _SHEARED_DEG = 0.01
 
 
-def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces: str | None = None) -> str:
+def write_report(result: Result, out: str | Path, *, keep_ids: bool = False, replaces: str | None = None) -> str:
     """Write report.json, lesions.csv, sites.csv, mosaic.png, lesions.nii.gz and sites.nii.gz to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.

@@ -6,7 +6,13 @@
 Importing this package loads nothing heavy: each public name, listed in `__init__.pyi`, is loaded on first use.
 """
 
+import logging
+
 import lazy_loader
+
+from . import values as _values  # noqa: F401 (it makes read-only mappings picklable)
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.2.0"
 

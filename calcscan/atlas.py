@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from calcscan.errors import AtlasError
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Atlas, Site, freeze
+from calcscan.model import Atlas, Site
 
 DEFAULT = "mni_ct"
 FILES = ("template.nii.gz", "labels.nii.gz", "zones.nii.gz")
@@ -111,9 +111,9 @@ def load_atlas(name: str = DEFAULT) -> Atlas:
         version=manifest.version,
         sha256=hashlib.sha256("".join(manifest.sha256[file] for file in FILES).encode()).hexdigest(),
         licence=manifest.licence,
-        template_hu=_frozen(template_hu, np.float32),
-        labels=_frozen(volumes["labels.nii.gz"][0], np.uint8),
-        zones=_frozen(volumes["zones.nii.gz"][0], np.uint8),
+        template_hu=_as_stored(template_hu, np.float32),
+        labels=_as_stored(volumes["labels.nii.gz"][0], np.uint8),
+        zones=_as_stored(volumes["zones.nii.gz"][0], np.uint8),
         affine=affine,
         sites=_sites(manifest, folder),
     )
@@ -137,8 +137,8 @@ def _volume(content: bytes) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     return np.asarray(image.dataobj).transpose(2, 1, 0), affine
 
 
-def _frozen(volume: npt.NDArray[Any], dtype: type) -> npt.NDArray[Any]:
-    return freeze(np.ascontiguousarray(volume, dtype=dtype))
+def _as_stored(volume: npt.NDArray[Any], dtype: type) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(volume, dtype=dtype)
 
 
 def _sites(manifest: AtlasManifest, folder: Path) -> Mapping[int, Site]:

@@ -18,9 +18,11 @@ A wrong argument from Python code stays a `ValueError` or `TypeError` that names
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class CalcscanError(Exception):
-    """What went wrong, where, and what to do next; `str()` is one line of all three.
+    """What went wrong, where, and what to do next; `str()` is one line of all three. Can be pickled and copied.
 
     >>> str(CalcscanError("no slices", where="scan/", hint="give a folder with at least 8 slices"))
     'no slices [scan/]: give a folder with at least 8 slices'
@@ -30,6 +32,16 @@ class CalcscanError(Exception):
         self.what, self.where, self.hint = what, where, hint
         text = what + (f" [{where}]" if where else "") + (f": {hint}" if hint else "")
         super().__init__(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, dict(self.__dict__))
+
+
+def _restored(kind: type[CalcscanError], args: tuple[Any, ...], held: dict[str, Any]) -> CalcscanError:
+    """An error as it was. Python would call the class with the whole message alone, which is not what it takes."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(held)
+    return error
 
 
 class InputError(CalcscanError):

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,19 +30,16 @@ from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
 from calcscan.knowledge.left_out import LeftOutReason
+from calcscan.values import Value
+
+if TYPE_CHECKING:
+    import pandas
 
 AIR_HU = -1024
 """What padding and everything outside the reconstruction circle is set to."""
 
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
-
-
-def freeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """A read-only view; the caller's own array stays as it is."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 class Edge(StrEnum):
@@ -74,8 +71,8 @@ class Flag:
 class SeriesChoice:
     """One series of the input: chosen, or why not."""
 
-    uid: str
-    description: str
+    uid: str = field(repr=False)
+    description: str = field(repr=False)
     images: int
     chosen: bool
     reason: str
@@ -100,14 +97,15 @@ class Acquisition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """Whose scan, as far as the header says. Identifiers stay in memory unless the user asks for them."""
+    """Whose scan, as far as the header says. Identifiers stay in memory unless the user asks for them; no `repr` shows
+    them."""
 
-    study_uid: str = ""
-    series_uid: str = ""
-    frame_of_reference_uid: str = ""
-    patient_id: str = ""
-    patient_name: str = ""
-    study_date: str = ""
+    study_uid: str = field(default="", repr=False)
+    series_uid: str = field(default="", repr=False)
+    frame_of_reference_uid: str = field(default="", repr=False)
+    patient_id: str = field(default="", repr=False)
+    patient_name: str = field(default="", repr=False)
+    study_date: str = field(default="", repr=False)
     age_years: float | None = None
     sex: str | None = None
 
@@ -168,8 +166,8 @@ class StoredGrid:
     header: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Blur:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Blur(Value):
     """How a scan blurs what it shows, within its slices and across them, as standard deviations.
 
     Across the slices everything counts that makes a slice show its neighbourhood: its thickness, the shape of its
@@ -194,8 +192,8 @@ class Blur:
         return np.asarray(np.sqrt(12.0) * self.across_mm)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scan:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Scan(Value):
     """A head CT on its own grid.
 
     `hu` is int16, shape (k, j, i), read-only, padding set to `AIR_HU`. `sources` names the file or SOP instance
@@ -211,7 +209,7 @@ class Scan:
     study: Study = field(default_factory=Study)
     series: tuple[SeriesChoice, ...] = ()
     flags: tuple[Flag, ...] = ()
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
     stored: StoredGrid | None = None
     blur: Blur | None = None
     slice_kvp_kv: tuple[float | None, ...] = ()
@@ -228,10 +226,11 @@ class Scan:
         for name in ("slice_kvp_kv", "stated_thickness_mm"):
             if len(getattr(self, name)) not in (0, len(self.hu)):
                 raise ValueError(f"{name} must be empty or hold one value for each of the {len(self.hu)} slices")
-        object.__setattr__(self, "hu", freeze(np.ascontiguousarray(self.hu)))
+        object.__setattr__(self, "hu", np.ascontiguousarray(self.hu))
         thickness_mm = self.expected_thickness_mm if self.blur is None else self.blur.thickness_mm
-        object.__setattr__(self, "slice_thickness_mm", freeze(thickness_mm))
-        object.__setattr__(self, "slice_reach_mm", freeze(slice_reach_mm(self.geometry.slab_mm, thickness_mm)))
+        object.__setattr__(self, "slice_thickness_mm", thickness_mm)
+        object.__setattr__(self, "slice_reach_mm", slice_reach_mm(self.geometry.slab_mm, thickness_mm))
+        self.freeze_arrays()
 
     @property
     def expected_thickness_mm(self) -> Array:
@@ -240,8 +239,8 @@ class Scan:
         return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Intracranial:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Intracranial(Value):
     """The inside of the skull, on the scan's grid and on a coarse one.
 
     `mask` (k, j, i) bool: within the inner table, dura included, bone not. `isotropic_hu` and
@@ -260,7 +259,7 @@ class Intracranial:
     """Where the picture cuts off the inside of the skull."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SearchRegion(Intracranial):
     """The intracranial space in which calcification is sought: `mask` also holds what is in contact with bone.
 
@@ -384,8 +383,8 @@ class TouchingPair:
     """What the border between them rests on, as `LocatedLesion.division`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LeftOut:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LeftOut(Value):
     """Something dense that was found and is not reported as calcification, and what it was taken for."""
 
     reason: LeftOutReason
@@ -433,8 +432,8 @@ class LeftOut:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LesionMap:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LesionMap(Value):
     """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
 
     labels: npt.NDArray[np.int32]
@@ -455,13 +454,25 @@ class LesionMap:
         return kji
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LocatedLesionMap(LesionMap):
     """Every calcification, divided along the borders of the sites it reaches over, with its site."""
 
     lesions: tuple[LocatedLesion, ...]
     pairs: tuple[TouchingPair, ...] = ()
     """Neighbouring nuclei that share a deposit."""
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The lesions as a pandas table: the rows and columns of lesions.csv.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        from calcscan.report.display import lesions_dataframe
+
+        return lesions_dataframe(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,8 +486,8 @@ class Site:
     group: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Atlas:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Atlas(Value):
     """A head CT template with sites drawn on it, in one space (LPS mm).
 
     `affine` takes (k, j, i, 1) to LPS mm for `template_hu`, `labels` and `zones` alike. `zones` holds bits: 1 the
@@ -494,8 +505,8 @@ class Atlas:
     sites: Mapping[int, Site]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Registration:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Registration(Value):
     """How the scan lies in the atlas.
 
     `scan_to_atlas` (4, 4) is an affine from LPS mm of the scan to LPS mm of the atlas; `displacement` then moves points
@@ -619,11 +630,12 @@ class Quality:
     flags: tuple[Flag, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Result:
-    """Everything that a run found. A stage that could not be done is None, and so is all that rests on it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Result(Value):
+    """Everything that a run found. A stage that could not be done is None, and so is all that rests on it: `lesions`
+    is None, not empty, where the scan is no head that calcscan can judge.
 
-    `guidance` is a `calcscan.guideline.Guidance`.
+    `guidance` is a `calcscan.guideline.Guidance`. A notebook shows the mosaic and the tables.
     """
 
     scan: Scan
@@ -638,3 +650,25 @@ class Result:
     settings: Mapping[str, object]
     timings_s: Mapping[str, float]
     provenance: Provenance | None = None
+
+    def __repr__(self) -> str:
+        from calcscan.report.display import result_text
+
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        from calcscan.report.display import result_html
+
+        return result_html(self)
+
+    def sites_dataframe(self) -> pandas.DataFrame:
+        """Every site and side as a pandas table: the rows and columns of sites.csv; unknown is empty (NaN).
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        from calcscan.report.display import sites_dataframe
+
+        return sites_dataframe(self)

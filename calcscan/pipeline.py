@@ -9,7 +9,7 @@ search     detect → material → locate
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ import numpy as np
 from calcscan.atlas import load_atlas
 from calcscan.blur import measure_blur
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.decisions import LOG, log_decisions
 from calcscan.detection import detect_lesions
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
@@ -58,12 +59,16 @@ from calcscan.model import (
     Scan,
     SearchRegion,
 )
+from calcscan.progress import Progress, progress_of
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import Stated, input_files, picture_sha256, read_scan
 from calcscan.registration import register_atlas
 from calcscan.summary import summarise_lesions
 
-Progress = Callable[[str], None]
+STAGES = (
+    "read", "segment", "blur", "register", "recover", "inspect", "detect", "material", "locate", "summarise", "advise",
+)  # fmt: skip
+"""The names of all stages, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,7 @@ def analyse(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """One study, from its files to recommendations.
 
@@ -141,7 +146,7 @@ def analyse(
     literature
         Also use rules from the literature beyond the documents.
     progress
-        Called with the name of each stage as it begins.
+        True shows a bar on stderr; a function is called with the name of each stage as it begins.
 
     Returns
     -------
@@ -158,12 +163,14 @@ def analyse(
     """
     ruleset = as_ruleset(rules, without=without, literature=literature)
     facts, threshold_hu = _checked(context, threshold_hu, ruleset)
-    settings, stage = StageSettings.load(), Stages(progress)
+    settings = StageSettings.load()
     stated = Stated(kvp_kv=kvp_kv, slice_thickness_mm=slice_thickness_mm, kernel=kernel)
-    with stage("read"):
-        scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
-        atlas = load_atlas()
-    result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
+    with progress_of(progress, len(STAGES)) as tell:
+        stage = Stages(tell)
+        with stage("read"):
+            scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+            atlas = load_atlas()
+        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     options = {"series_uid": series_uid, "threshold_hu": threshold_hu, **asdict(stated), **_rules_options(ruleset)}
     return replace(
@@ -188,12 +195,13 @@ def analyse_scan(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
 ) -> Result:
     """As `analyse`, of a scan that has been read or made."""
     ruleset = as_ruleset(rules, without=without, literature=literature)
     stated, threshold_hu = _checked(context, threshold_hu, ruleset)
-    result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(progress))
+    with progress_of(progress, len(STAGES) - 1) as tell:
+        result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(tell))
     return replace(
         result,
         provenance=Provenance(
@@ -433,7 +441,7 @@ def _analysed(
     with stage("advise"):
         measured = image_facts(scan, summary, quality, settings=settings.burden)
         guidance = recommend(stated, image=measured, rulesets=ruleset)
-    return Result(
+    result = Result(
         scan=scan,
         intracranial=examination.intracranial if examination else None,
         lesions=examination.lesions if examination else None,
@@ -450,6 +458,8 @@ def _analysed(
         },
         timings_s=stage.timings_s,
     )
+    log_decisions(result)
+    return result
 
 
 def _blur_settings(blur: Blur) -> dict[str, object]:
@@ -478,6 +488,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        LOG.info("%s", name)
         if self.progress is not None:
             self.progress(name)
         begin = time.perf_counter()
@@ -485,3 +496,4 @@ class Stages:
             yield
         finally:
             self.timings_s[name] = round(time.perf_counter() - begin, 3)
+            LOG.debug("%s: %.3f s", name, self.timings_s[name])

@@ -7,9 +7,13 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: its threads would hinder each other
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from calcscan import Result
 
 hypothesis.settings.register_profile("compiled", deadline=None)  # what calls a kernel first waits for its compilation
 hypothesis.settings.load_profile("compiled")
@@ -40,3 +44,11 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple
         return done[source]
 
     return once
+
+
+@pytest.fixture(scope="session")
+def sample_result() -> Result:
+    """The sample head with two deposits in each pallidum, analysed once."""
+    import calcscan
+
+    return calcscan.analyse(Path(__file__).parent.parent / "sample_data" / "bilateral_pallidum")

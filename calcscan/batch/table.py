@@ -141,7 +141,12 @@ def write_cohort(out: Path, tasks: Sequence[Task], outcomes: Mapping[str, Outcom
         They can't be written.
     """
     done = [task for task in tasks if task.study.name in outcomes and outcomes[task.study.name].state != FAILED]
-    lesions = (row for task in done for report in _report_of(task) for row in _named(task, lesion_rows(report)))
+    lesions = (
+        row
+        for task in done
+        for report in _report_of(task)
+        for row in _named(task, lesion_rows(report.lesions or (), report.study))
+    )
     sites = (row for task in done for report in _report_of(task) for row in _named(task, site_rows(report)))
     return (
         _written(out / LESIONS, columns_of(LesionRow), lesions),

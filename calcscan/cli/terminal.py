@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from calcscan.errors import SettingError
+from calcscan.progress import rich_display
+from calcscan.progress import shown as shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display
-    from rich.progress import ProgressColumn
 
 
 def load_kernels(*, quiet: bool) -> None:
@@ -61,7 +62,7 @@ class Progress:
         if not self.shown:
             return
         if self._display is None:
-            self._display = _display("{task.description}", transient=True)
+            self._display = rich_display("{task.description}", transient=True)
             self._display.add_task("", total=None)
             self._display.start()
         self._display.update(self._display.task_ids[0], description=shown(f"calcscan: {stage} ...{self._note}"))
@@ -95,7 +96,7 @@ class Bar:
         if self._display is None:
             from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
-            self._display = _display(
+            self._display = rich_display(
                 BarColumn(), MofNCompleteColumn(), "studies", TimeElapsedColumn(), "{task.description}"
             )
             self._display.add_task("", total=total)
@@ -109,25 +110,6 @@ class Bar:
         if self._display is not None:
             self._display.stop()
             self._display = None
-
-
-def _display(*columns: str | ProgressColumn, transient: bool = False) -> Display:
-    """Rich is loaded only where something is shown. Names are no markup, and nothing else is sent through it."""
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn
-    from rich.table import Column
-
-    one_line = Column(no_wrap=True, overflow="ellipsis")
-    return Progress(
-        *(
-            TextColumn(column, markup=False, table_column=one_line.copy()) if isinstance(column, str) else column
-            for column in columns
-        ),
-        console=Console(stderr=True),
-        transient=transient,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
 
 
 def quieten_libraries() -> None:
@@ -152,15 +134,6 @@ def as_json(plain: object) -> str:
 def width() -> int:
     """How wide a text is folded: that of the terminal, within what can be read."""
     return max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
-
-
-def shown(text: str, *, lines: bool = False) -> str:
-    """Text without control characters, which names and headers may hold and a terminal would obey.
-
-    >>> shown("a\\x1b[31m\\tb\\nc"), shown("a\\nb", lines=True)
-    ('a?[31m?b?c', 'a\\nb')
-    """
-    return "".join(letter if letter.isprintable() or (lines and letter == "\n") else "?" for letter in text)
 
 
 def path(text: str) -> Path:

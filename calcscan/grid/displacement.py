@@ -9,14 +9,15 @@ import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
 from calcscan.grid.interpolate import linear_at
+from calcscan.values import Value
 
 _INVERSION_LEAST, _INVERSION_MOST, _INVERSION_MM = 8, 40, 0.05
 """Fixed-point iterations that invert a displacement: each leaves at most half of the error of an ordinary one, more of
 a strong bend's, which goes on until a step is no longer than this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Displacement:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Displacement(Value):
     """A smooth shift of points, trilinear between nodes and zero beyond them.
 
     `shift_mm` float32 (k, j, i, 3) is the shift along x, y and z at each node; `affine` takes (k, j, i, 1) to LPS mm.

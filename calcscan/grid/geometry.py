@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from calcscan._kernels.interpolate import index_in_stack
 from calcscan._kernels.threads import in_parts
+from calcscan.values import Value
 
 Array = npt.NDArray[np.float64]
 
@@ -43,8 +44,8 @@ def ras_to_lps(matrix: npt.ArrayLike) -> Array:
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(matrix, dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Geometry:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Geometry(Value):
     """A stack of parallel slices in space.
 
     Parameters
@@ -79,8 +80,8 @@ class Geometry:
             array = np.array(getattr(self, name), dtype=np.float64)
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} must be finite")
-            array.flags.writeable = False
             object.__setattr__(self, name, array)
+        self.freeze_arrays()
         if self.origins_mm.ndim != 2 or self.origins_mm.shape[1] != 3 or len(self.origins_mm) < 1:
             raise ValueError(f"origins_mm must have shape (slices, 3), not {self.origins_mm.shape}")
         if self.slab_mm.shape != (len(self.origins_mm),) or (self.slab_mm <= 0).any():

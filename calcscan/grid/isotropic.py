@@ -15,12 +15,13 @@ from calcscan._kernels.threads import in_parts
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.interpolate import linear_at
 from calcscan.grid.masks import box_around, box_of
+from calcscan.values import Value, freeze
 
 _NOT_COVERED = -30000.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class IsotropicVolume:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class IsotropicVolume(Value):
     """A volume on an evenly spaced, cubic grid along the world axes, for registration and shape, never for measuring.
 
     `affine` takes (k, j, i, 1) to LPS mm. `covered` is False where the scan did not reach; `values` are air there.
@@ -82,7 +83,7 @@ def on_native(field: npt.NDArray[np.float32], affine: Array, grid: Geometry, lev
     k, j, i = box
     part, within = grid.part((k, j, i)), np.empty(out[box].shape, dtype=np.bool_)
     inverse = np.ascontiguousarray(np.linalg.inv(affine)[:3])
-    even = np.ascontiguousarray(field, dtype=np.float32)
+    even = freeze(np.ascontiguousarray(field, dtype=np.float32))
     places = np.array(part.origins_mm), np.array(part.step_j_mm), np.array(part.step_i_mm)
     in_parts(len(within), lambda first, last: above_level(even, level, inverse, *places, first, last, within))
     out[box] = within

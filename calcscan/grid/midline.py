@@ -9,10 +9,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.grid.geometry import Array
+from calcscan.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MidlineSurface:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MidlineSurface(Value):
     """Where the midline lies: x, in LPS mm, on an even lattice of z and y; beyond it as at its nearest edge."""
 
     x_mm: Array

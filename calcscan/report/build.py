@@ -103,7 +103,7 @@ def build_report(
         ),
         registration=_registration(result.registration, clean) if result.registration else None,
         intracranial_ml=result.intracranial.intracranial_ml if result.intracranial else None,
-        lesions=tuple(_lesion(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
+        lesions=tuple(lesion_entry(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
         left_out=tuple(_left_out(item, result) for item in result.lesions.left_out) if result.lesions else None,
         sites=_sites(result),
         site_pairs=tuple(_pair(pair) for pair in summary.pairs) if summary else None,
@@ -249,7 +249,8 @@ def _registration(registration: Registration, clean: Clean) -> RegistrationSecti
     )
 
 
-def _lesion(lesion: LocatedLesion) -> LesionEntry:
+def lesion_entry(lesion: LocatedLesion) -> LesionEntry:
+    """A lesion as the report has it."""
     return _shared(
         LesionEntry,
         lesion,

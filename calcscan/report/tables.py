@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from calcscan.model import StudyLabel
 from calcscan.report.quantities import (
     Agatston,
     BestVolumeMm3,
@@ -95,7 +96,7 @@ class SiteRow(Part, frozen=True, kw_only=True):
 
 def lesions_csv(report: Report) -> str:
     """One row a lesion; none where the scan was not analysed."""
-    return csv_text(LesionRow, lesion_rows(report))
+    return csv_text(LesionRow, lesion_rows(report.lesions or (), report.study))
 
 
 def sites_csv(report: Report) -> str:
@@ -103,9 +104,9 @@ def sites_csv(report: Report) -> str:
     return csv_text(SiteRow, site_rows(report))
 
 
-def lesion_rows(report: Report) -> list[LesionRow]:
+def lesion_rows(lesions: Iterable[LesionEntry], label: StudySection | StudyLabel) -> list[LesionRow]:
     """The rows of lesions.csv."""
-    return [_lesion_row(lesion, report.study) for lesion in report.lesions or ()]
+    return [_lesion_row(lesion, label) for lesion in lesions]
 
 
 def site_rows(report: Report) -> list[SiteRow]:
@@ -114,7 +115,7 @@ def site_rows(report: Report) -> list[SiteRow]:
     return [_site_row(entry, numbers[entry.site, entry.side], report.study) for entry in report.sites]
 
 
-def _lesion_row(lesion: LesionEntry, study: StudySection) -> LesionRow:
+def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> LesionRow:
     left_mm, posterior_mm, superior_mm = lesion.centroid_lps_mm
     return LesionRow(
         id=lesion.id,

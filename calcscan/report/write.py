@@ -32,7 +32,7 @@ _SHEARED_DEG = 0.01
 
 def write_report(
     result: Result,
-    out: Path,
+    out: str | Path,
     *,
     keep_ids: bool = False,
     replaces: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from calcscan.knowledge.verification import VerificationSettings
 from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Result, Scan
 from calcscan.pipeline import StageSettings, analyse, analyse_scan, marked_sharp
+from calcscan.progress import Progress
 from calcscan.quality import FlagCode, severity
 from calcscan.verification.blur import Blur
 from calcscan.verification.candidate_sites import SitePlace, find_room, site_places
@@ -24,7 +25,6 @@ from calcscan.verification.picture import all_in_one
 from calcscan.verification.plan import random_passes, site_passes
 from calcscan.verification.rerun import Baseline, PassResult, run_pass, worst_of
 
-Progress = Callable[[str], None]
 PLACELESS = frozenset({"registration_poor", "laterality_unknown"})
 """Reasons to abstain that leave detection and measurement sound."""
 

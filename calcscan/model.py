@@ -198,6 +198,11 @@ class Scan:
         stated_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
         return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
 
+    def slice_number(self, k: int) -> int:
+        """The number of slice `k`, from 1 on, as the input counts its slices: where it came as NIfTI, along that file's
+        own axis, which may run the other way."""
+        return len(self.hu) - k if self.stored is not None and self.stored.flipped else k + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Intracranial:

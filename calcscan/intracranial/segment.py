@@ -100,7 +100,7 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
         intracranial_ml=intracranial_ml,
         noise_hu=_noise(scan, coarse.affine, to_bone_mm, settings),
         brain_hu=brain_hu,
-        flags=_flags(cut_at, intracranial_ml, settings),
+        flags=_flags(scan, cut_at, intracranial_ml, settings),
         cut_at=tuple(cut_at),
     )
 
@@ -243,11 +243,15 @@ def _cut_at(
     return {edge: part for edge, part in share.items() if part > settings.cropped_share}
 
 
-def _flags(cut_at: Mapping[Edge, float], intracranial_ml: float, settings: IntracranialSettings) -> tuple[Flag, ...]:
+def _flags(
+    scan: Scan, cut_at: Mapping[Edge, float], intracranial_ml: float, settings: IntracranialSettings
+) -> tuple[Flag, ...]:
+    other_way = {Edge.FIRST_SLICE: Edge.LAST_SLICE, Edge.LAST_SLICE: Edge.FIRST_SLICE}
+    counted_down = scan.slice_number(0) != 1  # the input's slices run the other way
     flags = [
         Flag(
             code="cropped",
-            message=f"the head is cut off at the {edge}",
+            message=f"the head is cut off at the {other_way.get(edge, edge) if counted_down else edge}",
             value=round(share, 3),
             limit=settings.cropped_share,
         )

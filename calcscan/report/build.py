@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from calcscan import __version__
 from calcscan.knowledge.left_out import left_out_meanings
@@ -27,8 +28,10 @@ from calcscan.model import (
     PairBurden,
     Registration,
     Result,
+    Scan,
     SeriesChoice,
     SiteBurden,
+    StoredGrid,
     Study,
 )
 from calcscan.quality import quality_codes, severity
@@ -36,6 +39,7 @@ from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.schema import (
     AlsoEntry,
     AtlasSection,
+    FileAxis,
     FileEntry,
     FlagEntry,
     GridSection,
@@ -90,7 +94,7 @@ def build_report(result: Result, *, keep_ids: bool = False, files: Mapping[str, 
         ),
         registration=_registration(result.registration, clean) if result.registration else None,
         intracranial_ml=result.intracranial.intracranial_ml if result.intracranial else None,
-        lesions=tuple(_lesion(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
+        lesions=tuple(_lesion(lesion, result.scan) for lesion in result.lesions.lesions) if result.lesions else None,
         left_out=tuple(_left_out(item, result) for item in result.lesions.left_out) if result.lesions else None,
         sites=_sites(result),
         site_pairs=tuple(_pair(pair) for pair in summary.pairs) if summary else None,
@@ -168,7 +172,7 @@ def _series(choice: SeriesChoice, clean: Clean, *, keep_ids: bool) -> SeriesEntr
 
 
 def _grid(result: Result) -> GridSection:
-    geometry = result.scan.geometry
+    geometry, stored = result.scan.geometry, result.scan.stored
     slice_mm, row_mm, column_mm = geometry.spacing_mm
     return GridSection(
         slices=geometry.shape[0],
@@ -179,7 +183,15 @@ def _grid(result: Result) -> GridSection:
         column_spacing_mm=column_mm,
         tilt_deg=geometry.tilt_deg,
         irregularity_mm=geometry.irregularity_mm(),
+        counted_along=UNSET if stored is None else _file_axes(stored),
     )
+
+
+def _file_axes(stored: StoredGrid) -> tuple[FileAxis, FileAxis, FileAxis]:
+    """The axes of the file's array along which slices, rows and columns are counted."""
+    names: tuple[FileAxis, ...] = ("k", "j", "i")
+    slices, rows, columns = (names[axis] for axis in stored.axes)
+    return slices, rows, columns
 
 
 def _flag(flag: Flag, clean: Clean) -> FlagEntry:
@@ -205,13 +217,19 @@ def _registration(registration: Registration, clean: Clean) -> RegistrationSecti
     )
 
 
-def _lesion(lesion: LocatedLesion) -> LesionEntry:
+def _lesion(lesion: LocatedLesion, scan: Scan) -> LesionEntry:
+    k, j, i = lesion.centroid_kji
+    (first, last), *in_slice = lesion.bbox_kji
+    if scan.stored is not None and scan.stored.flipped:  # slices count as the input's do
+        k, first, last = len(scan.hu) - 1 - k, len(scan.hu) - last, len(scan.hu) - first
     return _shared(
         LesionEntry,
         lesion,
         side=Side(lesion.side),
         also=tuple(AlsoEntry(site=site, side=Side(side), share=share) for site, side, share in lesion.also),
-        slice=round(lesion.centroid_kji[0]) + 1,
+        centroid_kji=(k, j, i),
+        bbox_kji=((first, last), *in_slice),
+        slice=scan.slice_number(round(lesion.centroid_kji[0])),
         division=None if lesion.division is None else Division(lesion.division),
     )
 
@@ -228,7 +246,7 @@ def _left_out(item: LeftOut, result: Result) -> LeftOutEntry:
         LeftOutEntry,
         item,
         meaning=left_out_meanings()[item.reason].meaning,
-        slice=round(float(item.kji[:, 0].mean())) + 1,
+        slice=result.scan.slice_number(round(float(item.kji[:, 0].mean()))),
         nearest_site=(item.nearest_site or None) if located else None,
         nearest_side=Side(item.nearest_side) if located else Side.NONE,
         distance_mm=item.distance_mm if located else None,

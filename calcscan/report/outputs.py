@@ -11,6 +11,7 @@ REPORT = "report.json"
 OURS = frozenset(
     {
         REPORT, "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        "lesions.nrrd", "sites.nrrd", "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",
         "segmentation.dcm", "measurements.dcm",
     }
 )  # fmt: skip

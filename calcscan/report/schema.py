@@ -48,6 +48,7 @@ from calcscan.report.quantities import (
     Voxels,
 )
 
+FileAxis = Literal["i", "j", "k"]
 RowOf4 = tuple[float | None, float | None, float | None, float | None]
 
 
@@ -124,6 +125,13 @@ class GridSection(Part, frozen=True, kw_only=True):
     column_spacing_mm: LengthMm
     tilt_deg: Annotated[float, Meta(ge=0, description="Gantry tilt, degrees.")]
     irregularity_mm: Annotated[float, Meta(ge=0, description="Largest departure of a slice from even spacing, mm.")]
+    counted_along: Annotated[
+        tuple[FileAxis, FileAxis, FileAxis] | UnsetType,
+        Meta(
+            description="For a NIfTI: the axes of the file's array (i, j, k) that slices, rows and columns are counted "
+            "along, in its direction."
+        ),
+    ] = UNSET
 
 
 class FlagEntry(Part, frozen=True, kw_only=True):
@@ -177,7 +185,8 @@ class PlaceEntry(Part, frozen=True, kw_only=True):
 
 
 class LesionEntry(Part, frozen=True, kw_only=True):
-    """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column."""
+    """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column,
+    counted as the input's are."""
 
     id: LesionId
     voxels: Voxels
@@ -384,6 +393,7 @@ class GuidelineSection(Part, frozen=True, kw_only=True):
 class FileEntry(Part, frozen=True, kw_only=True):
     """A file beside report.json; for a label map, how its grid comes from the scan's. Slices count from 1."""
 
+    use: Annotated[str | UnsetType, Meta(description="What the file is good for.")] = UNSET
     grid: str | UnsetType = UNSET
     positions_by: Annotated[
         str | UnsetType, Meta(description="What of the input's header the positions in the report rest on.")

@@ -12,6 +12,8 @@ from .localisation import locate_lesions as locate_lesions
 from .material import judge_material as judge_material
 from .model import Result as Result
 from .model import Scan as Scan
+from .own_segmentation import measure as measure
+from .own_segmentation import regions as regions
 from .pipeline import analyse as analyse
 from .pipeline import analyse_scan as analyse_scan
 from .quality import judge_quality as judge_quality

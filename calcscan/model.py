@@ -198,10 +198,91 @@ class Scan:
         stated_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
         return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
 
+    @classmethod
+    def from_array(cls, hu: npt.ArrayLike, affine: npt.ArrayLike, **acquisition: Any) -> Scan:
+        """A scan of an array of one's own. Nothing is resampled or reordered: `scan.hu` is `hu`, voxel for voxel.
+
+        Parameters
+        ----------
+        hu
+            Hounsfield units, shape (k, j, i): slice, row, column. Integers, or floats, which are rounded to whole HU;
+            what is below `AIR_HU` is padding and set to it.
+        affine
+            Shape (4, 4), from (k, j, i, 1) to LPS mm; it may be sheared (gantry tilt), but not mirrored: slices must
+            advance along step_i × step_j.
+        acquisition
+            What is known of how it was made, and of the person: `kvp_kv`, `slice_thickness_mm`, `kernel`, `contrast`
+            (bool), `manufacturer`, `model`, `age_years`, `sex`. Flagged `stated`; what is left out is unknown, and
+            flagged as for any other input. So is what the values themselves give reason to doubt.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The array or the matrix can't be those of a head CT (type, shape, NaN, singular or mirrored matrix, …), or a
+            value of `acquisition` is none that a CT can have. The message names the argument and says what to do.
+        GeometryError
+            No CT has such a grid.
+
+        Examples
+        --------
+        >>> hu = np.full((10, 16, 16), -1000, np.int16)
+        >>> hu[:, 4:12, 4:12] = 35
+        >>> affine = [[0, 0, 1.0, 0], [0, 1.0, 0, 0], [3.0, 0, 0, 0], [0, 0, 0, 1]]
+        >>> scan = Scan.from_array(hu, affine, kvp_kv=120)
+        >>> scan.geometry.spacing_mm, scan.acquisition.kvp_kv
+        ((3.0, 1.0, 1.0), 120.0)
+        """
+        from calcscan.read.arrays import scan_from_array
+
+        return scan_from_array(hu, affine, **acquisition)
+
+    @classmethod
+    def from_image(cls, image: Any, **acquisition: Any) -> Scan:
+        """A scan of a SimpleITK or nibabel image in memory, as `read_scan` would read it from a NIfTI.
+
+        The axes may come in any order and direction: `scan.hu` has slices, rows and columns, and label maps that are
+        written lie on the image's own grid. `acquisition` and errors as for `from_array`; `TypeError` for an image of
+        another kind.
+
+        Examples
+        --------
+        >>> import nibabel
+        >>> volume = np.full((16, 16, 10), -1000, np.int16)
+        >>> volume[4:12, 4:12] = 35
+        >>> scan = Scan.from_image(nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, -3.0, 1.0])))
+        >>> scan.hu.shape, scan.stored.flipped
+        ((10, 16, 16), True)
+        """
+        from calcscan.read.arrays import scan_from_image
+
+        return scan_from_image(image, **acquisition)
+
     def slice_number(self, k: int) -> int:
         """The number of slice `k`, from 1 on, as the input counts its slices: where it came as NIfTI, along that file's
         own axis, which may run the other way."""
         return len(self.hu) - k if self.stored is not None and self.stored.flipped else k + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OwnLabels:
+    """A label map of the user's own, on the grid of a scan: `values` int32 (k, j, i), 0 none."""
+
+    values: npt.NDArray[np.int32]
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Of labels, where a file beside it or in it tells them."""
+    sha256: str = ""
+    """Of the file; empty for what was given in memory."""
+    resampled: str = ""
+    """From which grid it was taken, by nearest neighbour, and what became of it; empty where it was on the scan's."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every label but 0, ascending."""
+        return tuple(int(n) for n in np.unique(self.values) if n)
+
+    def told(self, what: str) -> str:
+        """In a sentence, that `what` was given."""
+        return f"{what} was given by the user" + (f", resampled {self.resampled}" if self.resampled else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -519,6 +600,18 @@ class SiteBurden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionBurden:
+    """What lies in one region of the user's own; label 0, `elsewhere`, is all that lies in none of them."""
+
+    label: int
+    name: str | None
+    volume_mm3: float
+    volume_low_mm3: float
+    volume_high_mm3: float
+    volume_130_mm3: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairBurden:
     """What lies at two neighbouring nuclei of one side that share a deposit."""
 
@@ -601,3 +694,5 @@ class Result:
     guidance: Any
     settings: Mapping[str, object]
     timings_s: Mapping[str, float]
+    regions: tuple[RegionBurden, ...] | None = None
+    """What lies in regions of the user's own, where there are any."""

@@ -40,7 +40,7 @@ _USES = {
     "a sheared grid shows it wrongly or not at all",
     "sites.seg.nrrd": "the sites in which something lies, as a segmentation of 3D Slicer with names, sides and colours",
     "sites_dseg.tsv": "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
-    "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Segmentation, Import label descriptions)",
+    "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Import Label Descriptions)",
 }
 
 

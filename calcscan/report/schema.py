@@ -250,6 +250,17 @@ class SiteEntry(Part, frozen=True, kw_only=True):
     grade: Grade | None
 
 
+class RegionEntry(Part, frozen=True, kw_only=True):
+    """What lies in one region of the user's own; label 0, `elsewhere`, is what lies in none."""
+
+    label: Annotated[int, Meta(ge=0, description="Number of the region in the map that was given.")]
+    name: str | None
+    volume_mm3: BestVolumeMm3
+    volume_low_mm3: LowVolumeMm3
+    volume_high_mm3: HighVolumeMm3
+    volume_130_mm3: Volume130Mm3
+
+
 class PairEntry(Part, frozen=True, kw_only=True):
     """Two nuclei of one side that share a deposit: what they hold together is surer than what either does."""
 
@@ -437,6 +448,10 @@ class Report(Part, frozen=True, kw_only=True):
         tuple[PairEntry, ...] | None, Meta(description="Nuclei that share a deposit, with all that lies at both.")
     ]
     site_labels: tuple[SiteLabelEntry, ...]
+    regions: Annotated[
+        tuple[RegionEntry, ...] | None,
+        Meta(description="Regions of the user's own; null where none were given. Together they hold all lesions."),
+    ]
     symmetry: tuple[SymmetryEntry, ...] | None
     scores: Annotated[dict[str, Any] | None, Meta(description="Automated approximations of published scores.")]
     multiple: Annotated[

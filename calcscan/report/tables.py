@@ -33,7 +33,7 @@ from calcscan.report.quantities import (
     Volume130Mm3,
     Voxels,
 )
-from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry
+from calcscan.report.schema import LesionEntry, Part, RegionEntry, Report, SiteEntry
 
 
 class LesionRow(Part, frozen=True, kw_only=True):
@@ -87,6 +87,11 @@ def sites_csv(report: Report) -> str:
     """One row a site and side, also those without calcification."""
     numbers = {(label.site, label.side): label.label for label in report.site_labels}
     return _csv(SiteRow, [_site_row(entry, numbers[entry.site, entry.side]) for entry in report.sites])
+
+
+def regions_csv(report: Report) -> str:
+    """One row a region of the user's own, and one for what lies in none."""
+    return _csv(RegionEntry, report.regions or ())
 
 
 def _lesion_row(lesion: LesionEntry) -> LesionRow:

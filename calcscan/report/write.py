@@ -11,7 +11,7 @@ from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import mosaic_png
 from calcscan.report.outputs import REPORT
 from calcscan.report.schema import FileEntry
-from calcscan.report.tables import lesions_csv, sites_csv
+from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
 
 
 def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces: str | None = None) -> str:
@@ -45,11 +45,13 @@ def write_report(result: Result, out: Path, *, keep_ids: bool = False, replaces:
 def report_files(result: Result, *, keep_ids: bool = False) -> dict[str, bytes]:
     """Every file of the report, by name."""
     maps, about_maps = label_maps(result.lesions, result.scan.stored)
-    beside = {"lesions.csv": FileEntry(), "sites.csv": FileEntry(), "mosaic.png": FileEntry(), **about_maps}
+    tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
+    if result.regions is not None:
+        tables["regions.csv"] = regions_csv
+    beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
     report = build_report(result, keep_ids=keep_ids, files=beside)
     return {
-        "lesions.csv": lesions_csv(report).encode(),
-        "sites.csv": sites_csv(report).encode(),
+        **{name: made(report).encode() for name, made in tables.items()},
         "mosaic.png": mosaic_png(result),
         **maps,
         REPORT: report_json(report).encode(),

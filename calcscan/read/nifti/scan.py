@@ -76,12 +76,12 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
             *tilt_flag(geometry, settings),
             *_tilt_not_in_grid(sidecar, geometry, path, settings),
             *thick_flag_for(thickness or 0.0, float(geometry.slab_mm.max()), settings),
-            *_gaps(geometry.spacing_mm[0], thickness, settings),
+            *gap_flags(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
         ),
         sources=_sources(path.name, len(hu), flipped=turned.flipped),
-        stored=_stored(file, grid, turned),
+        stored=StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=stored_header(file, grid)),
     )
 
 
@@ -91,7 +91,7 @@ def _sources(name: str, count: int, *, flipped: bool) -> tuple[str, ...]:
     return tuple(f"{name}#{number}" for number in numbers)
 
 
-def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
+def gap_flags(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`missing_slices` where the slices are thinner than they lie apart."""
     return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
@@ -166,7 +166,7 @@ def as_slices(values: npt.NDArray[Any], affine: Array, turned: AxisOrder) -> tup
     return np.ascontiguousarray(values), matrix
 
 
-def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
+def stored_header(file: NiftiFile, grid: NiftiGrid) -> bytes:
     """The header for a label map on this file's grid: where voxels lie, and nothing else of its header.
 
     Always NIfTI-1, as ITK opens no other. Where the sform alone says where the voxels lie, `pixdim` is made to agree
@@ -191,4 +191,4 @@ def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
     header["xyzt_units"] = time_unit | grid.unit
     block = io.BytesIO()
     header.write_to(block)
-    return StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=block.getvalue())
+    return block.getvalue()

@@ -118,13 +118,25 @@ class StoredGrid:
 
     The file's array, turned to (k, j, i), became the scan's by `transpose(axes)` and, where `flipped`, by reversing its
     first axis. `header` is a NIfTI header with the file's shape, voxel sizes, qform, sform and unit; `frame` names what
-    the scan's positions rest on: `sform`, `qform` or `pixdim`.
+    the scan's positions rest on: `sform`, `qform` or `pixdim`; for an image in memory, `image`.
     """
 
     axes: tuple[int, int, int]
     flipped: bool
     frame: str
     header: bytes
+
+    def in_order(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Labels (k, j, i) of the scan as the array (k, j, i) of the file."""
+        return (labels[::-1] if self.flipped else labels).transpose(np.argsort(self.axes))
+
+    def affine(self, geometry: Geometry) -> Array:
+        """The matrix from (k, j, i, 1) of the file's array to LPS mm of the scan, whose grid is `geometry`."""
+        matrix = geometry.affine()
+        if self.flipped:
+            matrix[:3, 3] += matrix[:3, 0] * (geometry.shape[0] - 1)
+            matrix[:3, 0] *= -1
+        return np.concatenate([matrix[:, :3][:, np.argsort(self.axes)], matrix[:, 3:]], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -491,6 +503,12 @@ class LesionMap:
     flags: tuple[Flag, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     """What was found and is not calcification, or not surely: never counted."""
+
+    @property
+    def searched(self) -> bool:
+        """Whether calcification was searched for; not where the lesions are the user's own, which say nothing of where
+        there is none."""
+        return "lesions_given" not in self.settings
 
     def voxels_kji(self, number: int) -> npt.NDArray[np.int64]:
         """The (k, j, i) of the voxels of a lesion, by its `id`: shape (n, 3), in the order of the array."""

@@ -126,7 +126,8 @@ def _refuse_no_enclosure(bone: Mask, spacing_mm: float, settings: IntracranialSe
         raise RefusedError(
             f"no skull: bone surrounds only {enclosed_ml:.0f} ml",
             code="not_head",
-            hint="calcscan reads head CTs only; give the series of the head",
+            hint="give the series of the head; if the skull was taken out of the picture, a mask of the brain too "
+            "(--brain-mask)",
         )
 
 

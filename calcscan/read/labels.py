@@ -66,7 +66,7 @@ def read_labels(
     own = _reordered(values, given.affine, scan.geometry, settings.same_grid_voxels)
     if own is not None:
         return OwnLabels(values=own, names=given.names, sha256=given.sha256)
-    grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan.geometry)}"
+    grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
     if not resample:
         raise GeometryError(
             f"{name}: another grid than the scan's: it is {grids}",
@@ -175,10 +175,14 @@ def _changed(values: npt.NDArray[Any], own: npt.NDArray[Any], given: GivenImage,
     return f"; {before:.0f} mm3 before, {after:.0f} mm3 after{lost}"
 
 
-def _grid_of(grid: Geometry) -> str:
-    """A scan's grid in words, as that of an image."""
-    even = "" if grid.irregularity_mm() < 1.0 else ", unevenly spaced"
-    return _grid(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
+def _grid_of(scan: Scan) -> str:
+    """A scan's grid in words: for one that came as an image, that image's."""
+    grid, shape = scan.geometry, np.array(scan.hu.shape)
+    if scan.stored is None:
+        even = "" if grid.irregularity_mm() < 1.0 else ", unevenly spaced"
+        return _grid(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
+    in_file = shape[np.argsort(scan.stored.axes)]
+    return _grid(tuple(in_file.tolist()), scan.stored.affine(grid)[:, [2, 1, 0, 3]])
 
 
 def _grid(shape: tuple[int, ...], affine: Array) -> str:

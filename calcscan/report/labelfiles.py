@@ -16,12 +16,10 @@ from calcscan.report.labelmaps import (
     EvenGrid,
     affine_off_mm,
     even_grid,
-    in_stored_order,
     lesion_labels,
     nifti_bytes,
     on_grid,
     site_map,
-    stored_affine,
     stored_bytes,
     upright_affine,
 )
@@ -78,8 +76,8 @@ def _on_even(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Maps
 
 def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, stored: StoredGrid) -> Maps:
     maps = {f"{name}.nii.gz": stored_bytes(one, stored, f"calcscan {name}.nii.gz") for name, one in values.items()}
-    in_file = {name: in_stored_order(one, stored) for name, one in values.items()}
-    affine = stored_affine(geometry, stored)
+    in_file = {name: stored.in_order(one) for name, one in values.items()}
+    affine = stored.affine(geometry)
     entry = _about_stored(geometry, stored)
     upright = upright_affine(stored) if entry.sheared else affine
     maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright)

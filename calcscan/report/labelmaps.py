@@ -131,23 +131,9 @@ def nifti_bytes(labels: npt.NDArray[Any], affine_lps: Array, description: str) -
 def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str) -> bytes:
     """A gzipped NIfTI of labels (k, j, i) on the grid of the NIfTI that the scan was read from."""
     header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
-    in_file = in_stored_order(labels, stored).transpose(2, 1, 0)
+    in_file = stored.in_order(labels).transpose(2, 1, 0)
     header.set_data_dtype(labels.dtype)
     return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
-
-
-def in_stored_order(labels: npt.NDArray[Any], stored: StoredGrid) -> npt.NDArray[Any]:
-    """Labels (k, j, i) of the scan as the array (k, j, i) of the file that it was read from."""
-    return (labels[::-1] if stored.flipped else labels).transpose(np.argsort(stored.axes))
-
-
-def stored_affine(geometry: Geometry, stored: StoredGrid) -> Array:
-    """The matrix from (k, j, i, 1) of the file's array to LPS mm of the scan."""
-    matrix = geometry.affine()
-    if stored.flipped:
-        matrix[:3, 3] += matrix[:3, 0] * (geometry.shape[0] - 1)
-        matrix[:3, 0] *= -1
-    return np.concatenate([matrix[:, :3][:, np.argsort(stored.axes)], matrix[:, 3:]], axis=1)
 
 
 def upright_affine(stored: StoredGrid) -> Array:

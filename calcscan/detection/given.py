@@ -65,11 +65,11 @@ def measure_labels(
     numbered, values = _numbered(labels)
     within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
     components = _components(scan, within.mask, numbered, len(values), levels)
-    outlined = ndimage.find_objects(numbered, max_label=len(values))
+    outlined, dense_in = (ndimage.find_objects(part, max_label=len(values)) for part in (numbered, components))
     table = np.zeros(len(values), ROW)
     lesions = []
-    for number, box in enumerate(ndimage.find_objects(components, max_label=len(values)), start=1):
-        own = outlined[number - 1]
+    for number in range(1, len(values) + 1):
+        own, box = outlined[number - 1], dense_in[number - 1]
         kji = np.argwhere(numbered[own] == number) + corner_of(own)
         dense = kji[scan.hu[tuple(kji.T)] >= levels.rim_hu]
         measured = Volume(best_mm3=0.0, low_mm3=0.0, high_mm3=0.0)

@@ -108,7 +108,8 @@ def _hounsfield(hu: npt.ArrayLike, settings: ReadingSettings) -> npt.NDArray[np.
         raise ValueError(f"hu reaches {values.max():g}, more than {top}, which no CT in Hounsfield units does")
     if values.dtype.kind == "f":
         values = np.rint(values)
-    out: npt.NDArray[np.int16] = np.maximum(values, AIR_HU).astype(np.int16)
+    padded = values.min() < AIR_HU
+    out: npt.NDArray[np.int16] = (np.maximum(values, AIR_HU) if padded else values).astype(np.int16)
     return out
 
 

@@ -77,13 +77,13 @@ def _of_itk(image: Any, name: str) -> GivenImage:
 
 
 def _of_nibabel(image: Any, name: str, settings: ReadingSettings) -> GivenImage:
-    from nibabel.nifti1 import Nifti1PairHeader
+    from nibabel.nifti1 import Nifti1Header
 
     shape = tuple(int(n) for n in image.shape)
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise ValueError(f"{name} must hold one volume, not data of shape {shape}")
     values = np.asanyarray(image.dataobj).reshape(shape[:3]).transpose(2, 1, 0)
-    if not isinstance(image.header, Nifti1PairHeader):
+    if not isinstance(image.header, Nifti1Header):
         if image.affine is None:
             raise ValueError(f"{name} has no affine: where its voxels lie is not known")
         return GivenImage(values=values, affine=ras_to_lps(image.affine), frame="image")

@@ -24,7 +24,7 @@ def space_of_mask(scan: Scan, mask: npt.NDArray[np.bool_], settings: Intracrania
     Raises
     ------
     InputError
-        The mask is too small or too large for the inside of a skull.
+        The mask is too small or too large for the inside of a skull, or holds the skull itself.
     RefusedError
         `no_brain` where what it holds is none.
     """
@@ -49,9 +49,16 @@ def space_of_mask(scan: Scan, mask: npt.NDArray[np.bool_], settings: Intracrania
             code="no_brain",
             hint="is it a mask of this scan?",
         )
+    native = without_bone(scan, mask, depth_mm, coarse.affine, settings)
+    bone_ml = float(((scan.hu > settings.bone_hu) & native).sum(axis=(1, 2)) @ scan.geometry.voxel_mm3) / 1000.0
+    if bone_ml > settings.given_bone_ml:
+        raise InputError(
+            f"the brain mask holds {bone_ml:.0f} ml as dense as bone, more than any calcification",
+            hint="give a mask of the inside of the skull, without the skull",
+        )
     cut_at = cut_edges(scan, coarse.affine, inside, np.zeros_like(inside), settings)
     return Intracranial(
-        mask=without_bone(scan, mask, depth_mm, coarse.affine, settings),
+        mask=native,
         isotropic_hu=coarse,
         isotropic_mask=inside,
         depth_mm=depth_mm,

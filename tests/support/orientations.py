@@ -30,11 +30,11 @@ def turned(values, affine, way):
 
 def as_nibabel(values, affine):
     """A NIfTI image of values (k, j, i), `affine` from (i, j, k, 1) to LPS mm."""
-    image = nib.Nifti1Image(np.ascontiguousarray(values.transpose(2, 1, 0)), None)
+    image = nib.Nifti1Image(np.ascontiguousarray(values.transpose(2, 1, 0)), ras_to_lps(affine))
     image.header.set_xyzt_units("mm")
     image.header.set_sform(ras_to_lps(affine), 1)
     image.header.set_qform(ras_to_lps(affine), 1, strip_shears=True)
-    return nib.Nifti1Image(np.asarray(image.dataobj), None, image.header)
+    return image
 
 
 def as_itk(values, affine):

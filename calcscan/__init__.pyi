@@ -46,6 +46,8 @@ from .model import SiteBurden as SiteBurden
 from .model import Study as Study
 from .model import Summary as Summary
 from .model import Symmetry as Symmetry
+from .own_segmentation import measure as measure
+from .own_segmentation import regions as regions
 from .pipeline import analyse as analyse
 from .pipeline import analyse_scan as analyse_scan
 from .quality import judge_quality as judge_quality

@@ -157,13 +157,25 @@ class StoredGrid:
 
     The file's array, turned to (k, j, i), became the scan's by `transpose(axes)` and, where `flipped`, by reversing its
     first axis. `header` is a NIfTI header with the file's shape, voxel sizes, qform, sform and unit; `frame` names what
-    the scan's positions rest on: `sform`, `qform` or `pixdim`.
+    the scan's positions rest on: `sform`, `qform` or `pixdim`; for an image in memory, `image`.
     """
 
     axes: tuple[int, int, int]
     flipped: bool
     frame: str
     header: bytes
+
+    def in_order(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Labels (k, j, i) of the scan as the array (k, j, i) of the file."""
+        return (labels[::-1] if self.flipped else labels).transpose(np.argsort(self.axes))
+
+    def affine(self, geometry: Geometry) -> Array:
+        """The matrix from (k, j, i, 1) of the file's array to LPS mm of the scan, whose grid is `geometry`."""
+        matrix = geometry.affine()
+        if self.flipped:
+            matrix[:3, 3] += matrix[:3, 0] * (geometry.shape[0] - 1)
+            matrix[:3, 0] *= -1
+        return np.concatenate([matrix[:, :3][:, np.argsort(self.axes)], matrix[:, 3:]], axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -237,6 +249,96 @@ class Scan(Value):
         """What the header lets expect that each slice averages over, shape (slices,), whatever its blur shows."""
         stated_mm = self.stated_thickness_mm or self.acquisition.slice_thickness_mm
         return slice_thickness_mm(self.geometry.slab_mm, stated_mm)
+
+    @classmethod
+    def from_array(cls, hu: npt.ArrayLike, affine: npt.ArrayLike, **acquisition: Any) -> Scan:
+        """A scan of an array of one's own. Nothing is resampled or reordered: `scan.hu` is `hu`, voxel for voxel.
+
+        Parameters
+        ----------
+        hu
+            Hounsfield units, shape (k, j, i): slice, row, column. Integers, or floats, which are rounded to whole HU;
+            what is below `AIR_HU` is padding and set to it.
+        affine
+            Shape (4, 4), from (k, j, i, 1) to LPS mm; it may be sheared (gantry tilt), but not mirrored: slices must
+            advance along step_i × step_j.
+        acquisition
+            What is known of how it was made, and of the person: `kvp_kv`, `slice_thickness_mm`, `kernel`, `contrast`
+            (bool), `manufacturer`, `model`, `age_years`, `sex`. Flagged `stated`; what is left out is unknown, and
+            flagged as for any other input. So is what the values themselves give reason to doubt.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The array or the matrix can't be those of a head CT (type, shape, NaN, singular or mirrored matrix, …), or a
+            value of `acquisition` is none that a CT can have. The message names the argument and says what to do.
+        GeometryError
+            No CT has such a grid.
+
+        Examples
+        --------
+        >>> hu = np.full((10, 16, 16), -1000, np.int16)
+        >>> hu[:, 4:12, 4:12] = 35
+        >>> affine = [[0, 0, 1.0, 0], [0, 1.0, 0, 0], [3.0, 0, 0, 0], [0, 0, 0, 1]]
+        >>> scan = Scan.from_array(hu, affine, kvp_kv=120)
+        >>> scan.geometry.spacing_mm, scan.acquisition.kvp_kv
+        ((3.0, 1.0, 1.0), 120.0)
+        """
+        from calcscan.read.arrays import scan_from_array
+
+        return scan_from_array(hu, affine, **acquisition)
+
+    @classmethod
+    def from_image(cls, image: Any, **acquisition: Any) -> Scan:
+        """A scan of a SimpleITK or nibabel image in memory, as `read_scan` would read it from a NIfTI.
+
+        The axes may come in any order and direction: `scan.hu` has slices, rows and columns, and label maps that are
+        written lie on the image's own grid. `acquisition` and errors as for `from_array`; `TypeError` for an image of
+        another kind.
+
+        Examples
+        --------
+        >>> import nibabel
+        >>> volume = np.full((16, 16, 10), -1000, np.int16)
+        >>> volume[4:12, 4:12] = 35
+        >>> scan = Scan.from_image(nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, -3.0, 1.0])))
+        >>> scan.hu.shape, scan.stored.flipped
+        ((10, 16, 16), True)
+        """
+        from calcscan.read.arrays import scan_from_image
+
+        return scan_from_image(image, **acquisition)
+
+    @property
+    def counted_from_last(self) -> bool:
+        """Whether the input counts its slices from the other end: a NIfTI whose own axis runs the other way."""
+        return self.stored is not None and self.stored.flipped
+
+    def slice_number(self, k: int) -> int:
+        """The number of slice `k`, from 1 on, as the input counts its slices."""
+        return len(self.hu) - k if self.counted_from_last else k + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OwnLabels:
+    """A label map of the user's own, on the grid of a scan: `values` int32 (k, j, i), 0 none."""
+
+    values: npt.NDArray[np.int32]
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Of labels, where a file beside it or in it tells them."""
+    sha256: str = ""
+    """Of the file; empty for what was given in memory."""
+    resampled: str = ""
+    """From which grid it was taken, by nearest neighbour, and what became of it; empty where it was on the scan's."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Every label but 0, ascending."""
+        return tuple(int(n) for n in np.unique(self.values) if n)
+
+    def told(self, what: str) -> str:
+        """In a sentence, that `what` was given."""
+        return f"{what} was given by the user" + (f", resampled {self.resampled}" if self.resampled else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -446,6 +548,12 @@ class LesionMap(Value):
     left_out: tuple[LeftOut, ...] = ()
     """What was found and is not calcification, or not surely: never counted."""
 
+    @property
+    def searched(self) -> bool:
+        """Whether calcification was searched for; not where the lesions are the user's own, which say nothing of where
+        there is none."""
+        return "lesions_given" not in self.settings
+
     def voxels_kji(self, number: int) -> npt.NDArray[np.int64]:
         """The (k, j, i) of the voxels of a lesion, by its `id`: shape (n, 3), in the order of the array."""
         box = tuple(slice(first, last) for first, last in self.lesions[number - 1].bbox_kji)
@@ -461,6 +569,8 @@ class LocatedLesionMap(LesionMap):
     lesions: tuple[LocatedLesion, ...]
     pairs: tuple[TouchingPair, ...] = ()
     """Neighbouring nuclei that share a deposit."""
+    counted_from_last: bool = False
+    """The input counts its slices from the other end (`Scan.counted_from_last`)."""
 
     def to_dataframe(self) -> pandas.DataFrame:
         """The lesions as a pandas table: the rows and columns of lesions.csv.
@@ -566,6 +676,18 @@ class SiteBurden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionBurden:
+    """What lies in one region of the user's own; label 0, `elsewhere`, is all that lies in none of them."""
+
+    label: int
+    name: str | None
+    volume_mm3: float
+    volume_low_mm3: float
+    volume_high_mm3: float
+    volume_130_mm3: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairBurden:
     """What lies at two neighbouring nuclei of one side that share a deposit."""
 
@@ -650,6 +772,8 @@ class Result(Value):
     settings: Mapping[str, object]
     timings_s: Mapping[str, float]
     provenance: Provenance | None = None
+    regions: tuple[RegionBurden, ...] | None = None
+    """What lies in regions of the user's own, where there are any."""
 
     def __repr__(self) -> str:
         from calcscan.report.display import result_text

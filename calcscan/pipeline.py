@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.atlas import load_atlas
 from calcscan.blur import measure_blur
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.decisions import LOG, log_decisions
-from calcscan.detection import detect_lesions
+from calcscan.detection import detect_lesions, measure_labels
 from calcscan.errors import RefusedError
 from calcscan.facts import image_facts
 from calcscan.guideline import Ruleset, as_ruleset, merged_facts, plain_facts, recommend
@@ -52,6 +53,7 @@ from calcscan.model import (
     Blur,
     Flag,
     Intracranial,
+    LesionMap,
     LocatedLesionMap,
     Provenance,
     Registration,
@@ -59,11 +61,12 @@ from calcscan.model import (
     Scan,
     SearchRegion,
 )
+from calcscan.own_data import OwnData, read_own
 from calcscan.progress import Progress, progress_of
 from calcscan.quality import FlagCode, judge_quality
 from calcscan.read import Stated, input_files, picture_sha256, read_scan
 from calcscan.registration import register_atlas
-from calcscan.summary import summarise_lesions
+from calcscan.summary import divide_by_regions, summarise_lesions
 
 STAGES = (
     "read", "segment", "blur", "register", "recover", "inspect", "detect", "material", "locate", "summarise", "advise",
@@ -121,6 +124,11 @@ def analyse(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
+    mask: Any = None,
+    brain_mask: Any = None,
+    regions: Any = None,
+    region_names: Mapping[int, str] | None = None,
+    resample: bool = False,
     progress: bool | Progress | None = None,
 ) -> Result:
     """One study, from its files to recommendations.
@@ -145,6 +153,15 @@ def analyse(
         Ids of rules to leave out.
     literature
         Also use rules from the literature beyond the documents.
+    mask
+        One's own segmentation of the lesions, instead of detection: on the scan's grid, as an array like `scan.hu`, a
+        SimpleITK or nibabel image, or a file. Of one label each connected piece is a lesion, of several each label.
+    brain_mask
+        One's own mask of the inside of the skull, instead of segmentation.
+    regions, region_names
+        A label map of regions of one's own, and their names by label: what lies in each is measured, too.
+    resample
+        Take these by nearest neighbour where they are images on another grid; else they are refused.
     progress
         True shows a bar on stderr; a function is called with the name of each stage as it begins.
 
@@ -169,8 +186,9 @@ def analyse(
         stage = Stages(tell)
         with stage("read"):
             scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+            own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
             atlas = load_atlas()
-        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
+        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage, own)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     options = {"series_uid": series_uid, "threshold_hu": threshold_hu, **asdict(stated), **_rules_options(ruleset)}
     return replace(
@@ -195,13 +213,20 @@ def analyse_scan(
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
+    mask: Any = None,
+    brain_mask: Any = None,
+    regions: Any = None,
+    region_names: Mapping[int, str] | None = None,
+    resample: bool = False,
     progress: bool | Progress | None = None,
 ) -> Result:
-    """As `analyse`, of a scan that has been read or made."""
+    """As `analyse`, of a scan that has been read or made (`Scan.from_array`, `Scan.from_image`)."""
     ruleset = as_ruleset(rules, without=without, literature=literature)
     stated, threshold_hu = _checked(context, threshold_hu, ruleset)
+    settings = StageSettings.load()
+    own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
     with progress_of(progress, len(STAGES) - 1) as tell:
-        result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(tell))
+        result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, settings, Stages(tell), own)
     return replace(
         result,
         provenance=Provenance(
@@ -263,21 +288,22 @@ def examine(
     atlas: Atlas,
     *,
     threshold_hu: float | None = None,
+    own: OwnData | None = None,
     settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> Examination:
-    """Every calcification of a scan, measured and located.
+    """Every calcification of a scan, or of the user's `own` segmentation of it, measured and located.
 
     Raises
     ------
     RefusedError
         The scan is no head that calcscan can judge.
     """
-    settings, stage = settings or StageSettings.load(), stage or Stages()
+    settings, stage, own = settings or StageSettings.load(), stage or Stages(), own or OwnData()
     with stage("segment"):
-        scan, intracranial, sharp = segment_as_ordinary(scan, settings)
+        scan, intracranial, sharp = segment_as_ordinary(scan, settings, own.brain_mask)
     with stage("blur"):
-        scan, intracranial, resampled = blur_known(scan, intracranial, settings)
+        scan, intracranial, resampled = blur_known(scan, intracranial, settings, own.brain_mask)
     with stage("register"):
         registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
@@ -304,6 +330,7 @@ def examine(
         atlas,
         threshold_hu=threshold_hu,
         contrast=any(flag.code == FlagCode.CONTRAST for flag in (*scan.flags, *flags)),
+        own=own,
         settings=settings,
         stage=stage,
     )
@@ -316,19 +343,24 @@ def examine(
     )
 
 
-def segment_as_ordinary(scan: Scan, settings: StageSettings) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
+def segment_as_ordinary(
+    scan: Scan, settings: StageSettings, brain_mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
     """The scan, a sharp one as an ordinary one would show it, the inside of its skull, and the flags of sharpness that
     no header tells. Raises `RefusedError`."""
-    intracranial = segment_intracranial(scan, settings=settings.intracranial)
+    intracranial = segment_intracranial(scan, mask=brain_mask, settings=settings.intracranial)
     sharp = sharpness_flags(scan, intracranial, settings.inspection)
     ordinary = as_ordinary(marked_sharp(scan) if sharp else scan, settings.volume)
     if ordinary is not scan:
-        intracranial = segment_intracranial(ordinary, settings=settings.intracranial)
+        intracranial = segment_intracranial(ordinary, mask=brain_mask, settings=settings.intracranial)
     return ordinary, intracranial, sharp
 
 
 def blur_known(
-    scan: Scan, intracranial: Intracranial, settings: StageSettings
+    scan: Scan,
+    intracranial: Intracranial,
+    settings: StageSettings,
+    brain_mask: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
     """The scan with its blur measured, unless that is known, the inside of its skull, and the flag of a copy whose
     slices are thicker than they seem: there the skull is segmented anew."""
@@ -337,7 +369,7 @@ def blur_known(
     measured = measure_blur(scan, intracranial, settings=settings.blur)
     scan = replace(scan, blur=measured.blur)
     if measured.flags:
-        intracranial = segment_intracranial(scan, settings=settings.intracranial)
+        intracranial = segment_intracranial(scan, mask=brain_mask, settings=settings.intracranial)
     return scan, intracranial, measured.flags
 
 
@@ -349,16 +381,29 @@ def search(
     *,
     threshold_hu: float | None = None,
     contrast: bool = False,
+    own: OwnData | None = None,
     settings: StageSettings | None = None,
     stage: Stages | None = None,
 ) -> LocatedLesionMap:
     """Every calcification of a region that is known already, measured and located; of a sharp picture as an ordinary
     one would show it.
 
-    Where `contrast` medium is known or seen, nothing that it may have enhanced is counted.
+    Where `contrast` medium is known or seen, nothing that it may have enhanced is counted. The user's `own` lesions are
+    all kept, whatever they may be made of.
     """
-    settings, stage = settings or StageSettings.load(), stage or Stages()
+    settings, stage, own = settings or StageSettings.load(), stage or Stages(), own or OwnData()
     scan = as_ordinary(scan, settings.volume)
+    if own.lesions is not None:
+        with stage("measure"):
+            lesions = measure_labels(
+                scan,
+                region,
+                own.lesions,
+                threshold_hu=threshold_hu,
+                thresholds=settings.thresholds,
+                volume=settings.volume,
+            )
+        return _located(lesions, scan, region, registration, atlas, own, settings, stage)
     with stage("detect"):
         lesions = detect_lesions(
             scan, region, threshold_hu=threshold_hu, thresholds=settings.thresholds, volume=settings.volume
@@ -374,6 +419,19 @@ def search(
             intracranial=settings.intracranial,
             enhanced_high_hu=settings.inspection.enhanced_high_hu if contrast else None,
         )
+    return _located(lesions, scan, region, registration, atlas, own, settings, stage)
+
+
+def _located(
+    lesions: LesionMap,
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration,
+    atlas: Atlas,
+    own: OwnData,
+    settings: StageSettings,
+    stage: Stages,
+) -> LocatedLesionMap:
     with stage("locate"):
         return locate_lesions(
             lesions,
@@ -381,6 +439,8 @@ def search(
             region,
             registration,
             atlas,
+            keep_all=own.lesions is not None,
+            keep_whole=own.keep_whole,
             settings=settings.localisation,
             intracranial=settings.intracranial,
             air=settings.air_contact,
@@ -418,13 +478,14 @@ def _analysed(
     threshold_hu: float | None,
     settings: StageSettings,
     stage: Stages,
+    own: OwnData,
 ) -> Result:
-    examination, summary = None, None
+    examination, summary, regions = None, None, None
     try:
-        examination = examine(scan, atlas, threshold_hu=threshold_hu, settings=settings, stage=stage)
-        quality = judge_quality(scan.flags + examination.flags)
+        examination = examine(scan, atlas, threshold_hu=threshold_hu, own=own, settings=settings, stage=stage)
+        quality = judge_quality(scan.flags + own.flags + examination.flags)
     except RefusedError as refused:
-        quality = judge_quality((*scan.flags, Flag(code=refused.code, message=str(refused))))
+        quality = judge_quality((*scan.flags, *own.flags, Flag(code=refused.code, message=str(refused))))
     if examination is not None:
         located = quality.state != "abstain"
         examination = examination if located else examination.without_sites()
@@ -438,6 +499,8 @@ def _analysed(
                 located=located,
                 settings=settings.burden,
             )
+            if own.regions is not None:
+                regions = divide_by_regions(examination.lesions, scan, own.regions)
     with stage("advise"):
         measured = image_facts(scan, summary, quality, settings=settings.burden)
         guidance = recommend(stated, image=measured, rulesets=ruleset)
@@ -453,10 +516,12 @@ def _analysed(
         guidance=guidance,
         settings={
             "threshold_asked_hu": threshold_hu,
+            **own.settings,
             **(dict(examination.lesions.settings) if examination else {}),
             **(_blur_settings(examination.blur) if examination else {}),
         },
         timings_s=stage.timings_s,
+        regions=regions,
     )
     log_decisions(result)
     return result

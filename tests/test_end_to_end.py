@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.heads import CLEAN, FALX, PALLIDUM, SAMPLES, truth
+from support.results import FILES
 
 from calcscan.cli import main
 from calcscan.read import read_scan
 
-FILES = {"report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz"}
 BASAL_GANGLIA = ("caudate", "putamen", "pallidum")
 Run = Callable[[Path], tuple[int, Path]]
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcscan.cli import acquisition, rules, terminal
+from calcscan.cli import acquisition, own_data, rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.model import Result
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=terminal.hounsfield, metavar="HU", help="detection threshold (default: chosen for the scan)"
     )
     acquisition.add_arguments(parser)
+    own_data.add_arguments(parser)
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -47,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     from calcscan.report.atomic_folder import check_output
     from calcscan.report.outputs import state_of
 
-    check_output(args.out, inputs=[args.input])
+    check_output(args.out, inputs=[args.input, *own_data.files(args)])
     before = state_of(args.out)
     ruleset = rules.chosen(args)
     context = _read_context(args.context)
@@ -67,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
             series_uid=args.series,
             threshold_hu=args.threshold,
             **acquisition.chosen(args),
+            **own_data.chosen(args),
             progress=progress,
         )
         progress("write")

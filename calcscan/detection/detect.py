@@ -72,7 +72,7 @@ def detect_lesions(
         raise ValueError(f"threshold_hu must lie in the range of int16, not {threshold_hu!r}")
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
     surround = measure_surround(scan, intracranial, thresholds)
-    metal_from_hu = _metal_from_hu(scan, thresholds)
+    metal_from_hu = metal_threshold_hu(scan, thresholds)
     rising = surround if threshold_hu is None else None
     found = _find_pieces(scan, intracranial, levels, rising, metal_from_hu, smallest_mm3, thresholds)
     judged = judge_density(scan, intracranial, surround, found.pieces, thresholds)
@@ -136,6 +136,7 @@ def detect_lesions(
             "metal_from_hu": float(metal_from_hu),
             "reference_hu": float(thresholds.reference_hu),
             "detection_floor_mm3": floor_mm3,
+            "brain_hu": intracranial.brain_hu,
             **({"threshold_by_kvp": by_kvp} if (by_kvp := threshold_by_kvp(scan, levels)) else {}),
         },
         flags=(
@@ -202,7 +203,7 @@ def _find_pieces(
     )
 
 
-def _metal_from_hu(scan: Scan, settings: ThresholdSettings) -> int:
+def metal_threshold_hu(scan: Scan, settings: ThresholdSettings) -> int:
     """The density from which a voxel is metal or saturated."""
     top_hu = int(scan.hu.max(initial=AIR_HU))
     clipped = top_hu >= settings.saturation_hu and int((scan.hu == top_hu).sum()) >= settings.saturation_voxels

@@ -38,9 +38,8 @@ def motion_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSet
     if not len(jumps):
         return ()
     largest = int(jumps[jump_mm[jumps].argmax()])
-    between = f"slices {jumps[0] + 1} and {jumps[0] + 2}"
-    if len(jumps) > 1:
-        between = f"slices {jumps[0] + 1} and {jumps[-1] + 2}, {len(jumps)} times"
+    first, last = sorted(scan.slice_number(int(k)) for k in (jumps[0], jumps[-1] + 1))
+    between = f"slices {first} and {last}" + (f", {len(jumps)} times" if len(jumps) > 1 else "")
     message = f"The head moved: between {between}, the skull's contour jumps by up to {jump_mm[largest]:.1f} mm."
     value = round(float(jump_mm[largest]), 1)
     return (Flag(code=FlagCode.MOTION, message=message, value=value, limit=round(float(limit_mm[largest]), 1)),)

@@ -55,7 +55,8 @@ def streak_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSet
     slabs = streaked_slabs(scan, intracranial, settings)
     if not slabs:
         return ()
-    first, last = min(slab.slices[0] for slab in slabs) + 1, max(slab.slices[1] for slab in slabs)
+    ends = min(slab.slices[0] for slab in slabs), max(slab.slices[1] for slab in slabs) - 1
+    first, last = sorted(map(scan.slice_number, ends))
     worst = max(slabs, key=lambda slab: slab.hu * slab.share)
     message = (
         f"Streaks as metal casts them cross the brain in slices {first} to {last}, up to {worst.share:.0%} of it; "

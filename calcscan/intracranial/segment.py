@@ -11,34 +11,37 @@ are closed over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan.errors import RefusedError
-from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
-from calcscan.grid.masks import box_of, distance_mm, places, worn
+from calcscan.grid.masks import box_of, distance_mm, worn
 from calcscan.intracranial.bone import without_bone
-from calcscan.intracranial.pictured import Picture, near, pictured
+from calcscan.intracranial.given import space_of_mask
+from calcscan.intracranial.pictured import Picture, pictured
+from calcscan.intracranial.properties import cut_edges, noise_hu, space_flags
 from calcscan.intracranial.skull import find_skull
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import AIR_HU, Edge, Flag, Intracranial, Scan
+from calcscan.model import AIR_HU, Intracranial, Scan
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 
 
-def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = None) -> Intracranial:
+def segment_intracranial(
+    scan: Scan, *, mask: Mask | None = None, settings: IntracranialSettings | None = None
+) -> Intracranial:
     """Segment the intracranial space.
 
     Parameters
     ----------
     scan
         A head CT on any grid.
+    mask
+        The intracranial space where it is known, (k, j, i): then it is not segmented, and there need be no skull.
     settings
         Instead of the settings in `calcscan/knowledge`.
 
@@ -46,8 +49,12 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     ------
     RefusedError
         `not_head` where there is no skull around soft tissue, `no_brain` where what it holds is not brain.
+    InputError
+        `mask` can't be the inside of a skull.
     """
     settings = settings or load(IntracranialSettings)
+    if mask is not None:
+        return space_of_mask(scan, mask, settings)
     spacing_mm = float(settings.grid_mm)
     coarse = resample_isotropic(scan.hu, scan.geometry, spacing_mm, outside_hu=AIR_HU)
     bone = find_skull(coarse, settings)
@@ -91,16 +98,16 @@ def segment_intracranial(scan: Scan, *, settings: IntracranialSettings | None = 
     native = without_bone(
         scan, on_native(depth_mm, coarse.affine, scan.geometry, 0.0), depth_mm, coarse.affine, settings
     )
-    cut_at = _cut_at(scan, coarse.affine, inside, empty, settings)
+    cut_at = cut_edges(scan, coarse.affine, inside, empty, settings)
     return Intracranial(
         mask=native,
         isotropic_hu=coarse,
         isotropic_mask=inside,
         depth_mm=depth_mm,
         intracranial_ml=intracranial_ml,
-        noise_hu=_noise(scan, coarse.affine, to_bone_mm, settings),
+        noise_hu=noise_hu(scan, coarse.affine, to_bone_mm, settings),
         brain_hu=brain_hu,
-        flags=_flags(cut_at, intracranial_ml, settings),
+        flags=space_flags(scan, cut_at, intracranial_ml, settings),
         cut_at=tuple(cut_at),
     )
 
@@ -119,7 +126,8 @@ def _refuse_no_enclosure(bone: Mask, spacing_mm: float, settings: IntracranialSe
         raise RefusedError(
             f"no skull: bone surrounds only {enclosed_ml:.0f} ml",
             code="not_head",
-            hint="calcscan reads head CTs only; give the series of the head",
+            hint="give the series of the head; if the skull was taken out of the picture, a mask of the brain too "
+            "(--brain-mask)",
         )
 
 
@@ -201,60 +209,3 @@ def _close(inside: Mask, spacing_mm: float, radius_mm: float) -> Mask:
     swollen = distance_mm(padded, spacing_mm) <= radius_mm
     closed = (distance_mm(~swollen, spacing_mm) > radius_mm) | padded
     return closed[margin:-margin, margin:-margin, margin:-margin]
-
-
-def _noise(
-    scan: Scan, affine: npt.NDArray[np.float64], to_bone_mm: Field, settings: IntracranialSettings
-) -> float | None:
-    """Standard deviation of the noise in HU, from differences of voxels four columns apart deep in the brain.
-
-    Differences cancel anatomy; the median makes edges and calcifications harmless. Points of the coarse grid are taken
-    to their nearest voxels. None where there is too little to say.
-    """
-    deep = apply(affine, places(to_bone_mm > settings.noise_depth_mm))
-    kji = np.rint(scan.geometry.to_index(deep)).astype(np.int64)
-    kji = kji[((kji >= 0) & (kji < np.array(scan.geometry.shape) - (0, 0, 4))).all(axis=1)]
-    if len(kji) < 1000:
-        return None
-    here = scan.hu[kji[:, 0], kji[:, 1], kji[:, 2]].astype(np.int32)
-    there = scan.hu[kji[:, 0], kji[:, 1], kji[:, 2] + 4]
-    return float(np.median(np.abs(here - there))) * 1.4826 / float(np.sqrt(2.0))
-
-
-def _cut_at(
-    scan: Scan, affine: npt.NDArray[np.float64], inside: Mask, empty: Mask, settings: IntracranialSettings
-) -> dict[Edge, float]:
-    """The edges of the picture that cut off the inside, with the share of its surface that lies on each; `empty` is
-    what the picture shows nothing of."""
-    index = places(inside & ~worn(inside))
-    kji = scan.geometry.to_index(apply(affine, index))
-    last = np.array(scan.geometry.shape) - 1
-    # The even grid ends up to one of its steps before the picture does, and the surface lies a step within
-    step = np.array([0.75, *(2.0 * settings.grid_mm / np.array(scan.geometry.spacing_mm[1:]))])
-    on = {
-        Edge.FIRST_SLICE: kji[:, 0] < step[0],
-        Edge.LAST_SLICE: kji[:, 0] > last[0] - step[0],
-        Edge.LEFT_OR_FRONT: (kji[:, 1:] < step[1:]).any(axis=1),
-        Edge.RIGHT_OR_BACK: (kji[:, 1:] > last[1:] - step[1:]).any(axis=1),
-    }
-    if empty.any():
-        on[Edge.FIELD_OF_VIEW] = near(empty, index)
-    share = {edge: float(where.mean()) for edge, where in on.items()}
-    return {edge: part for edge, part in share.items() if part > settings.cropped_share}
-
-
-def _flags(cut_at: Mapping[Edge, float], intracranial_ml: float, settings: IntracranialSettings) -> tuple[Flag, ...]:
-    flags = [
-        Flag(
-            code="cropped",
-            message=f"the head is cut off at the {edge}",
-            value=round(share, 3),
-            limit=settings.cropped_share,
-        )
-        for edge, share in cut_at.items()
-    ]
-    if intracranial_ml > settings.largest_ml:
-        message = "the inside of the skull could not be told from the outside"
-        value = round(intracranial_ml)
-        flags.insert(0, Flag(code="not_head", message=message, value=value, limit=settings.largest_ml))
-    return tuple(flags)

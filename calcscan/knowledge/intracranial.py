@@ -29,6 +29,7 @@ class IntracranialSettings(Settings, frozen=True, kw_only=True):
     protrusion_mm: float
     root_mm: float
     edge_mm: float
+    given_bone_ml: float
     noise_depth_mm: float
     deepest_mm: float
     blur_share: float

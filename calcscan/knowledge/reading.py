@@ -86,6 +86,7 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     max_condition_number: float
     min_head_mm: float
     max_head_mm: float
+    same_grid_voxels: float
     same_size_share: float
     max_stretch: float
     same_turn_deg: float

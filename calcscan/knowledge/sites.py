@@ -12,6 +12,8 @@ from calcscan.knowledge.entries import read_toml, typed_entries
 from calcscan.knowledge.settings import Table
 
 FILE = "sites.toml"
+LAST_LABEL = 255
+"""The highest number that a voxel of sites.nii.gz can hold."""
 
 
 class SiteGroup(StrEnum):
@@ -35,10 +37,14 @@ class SiteTraits(Table, frozen=True, kw_only=True):
     group: SiteGroup
     sides: tuple[Literal["left", "right", "midline", ""], ...]
     """The rows of sites.csv that the site has."""
+    labels: tuple[int, ...]
+    """The number of each of them in sites.nii.gz, the same in every version."""
     fact: str
     """The site as the guideline names it; empty if it has no such name."""
     colour: str
     """On the mosaic, sRGB."""
+    abbreviation: str
+    """In tables for other programs; the side follows it."""
     physiological: bool = False
     """Calcified in healthy people as well."""
     cerebral: bool = False
@@ -87,4 +93,11 @@ def parse_sites(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, SiteTr
     for name, site in sites.items():
         if site.extent_of and site.extent_of not in sites:
             raise KnowledgeError(f"knowledge/{FILE}: {name}: extent_of names the unknown site {site.extent_of!r}")
+        if len(site.labels) != len(site.sides):
+            raise KnowledgeError(f"knowledge/{FILE}: {name}: labels needs one number for each of its sides")
+    numbers = [number for site in sites.values() for number in site.labels]
+    if twice := sorted({number for number in numbers if numbers.count(number) > 1 or not 1 <= number <= LAST_LABEL}):
+        raise KnowledgeError(
+            f"knowledge/{FILE}: labels must be from 1 to {LAST_LABEL} and each belong to one side, not so {twice}"
+        )
     return sites

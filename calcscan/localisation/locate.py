@@ -72,6 +72,8 @@ def locate_lesions(
     registration: Registration,
     atlas: Atlas,
     *,
+    keep_all: bool = False,
+    keep_whole: bool = False,
     settings: LocalisationSettings | None = None,
     intracranial: IntracranialSettings | None = None,
     air: AirContactSettings | None = None,
@@ -88,6 +90,10 @@ def locate_lesions(
     ----------
     lesions, scan, region, registration, atlas
         As the stages before left them.
+    keep_all
+        They are the user's own: none is left out as bone.
+    keep_whole
+        None is divided between sites, and none joined with another: each keeps its number and its volume.
     settings, intracranial, air, thresholds, arteries
         Instead of the settings in `calcscan/knowledge`.
     """
@@ -101,10 +107,10 @@ def locate_lesions(
     for lesion in lesions.lesions:
         contact, kji = contacts[lesion.id], lesions.voxels_kji(lesion.id)
         if not registration.accepted:
-            evidence = bone_evidence_without_atlas(contact, settings)
+            evidence = None if keep_all else bone_evidence_without_atlas(contact, settings)
             if evidence is not None:
                 bone.append(_left_out(evidence, scan, kji, region, settings))
-            elif near_bone_in_motion(contact, kji, region, settings):
+            elif not keep_all and near_bone_in_motion(contact, kji, region, settings):
                 bone.append(_moved(contact, scan, kji))
             else:
                 parts.append(Part(lesion=LocatedLesion.of(lesion), kji=kji))
@@ -116,19 +122,20 @@ def locate_lesions(
         of_atlas = ranked(atlas_vote(world_mm, registration, atlas, settings), weights)
         votes = with_artery(of_atlas, artery, arteries, near_bone=bool(np.isfinite(contact.gap_mm)))
         (site, _), share = site_beside_bone(of_atlas, votes)
-        in_cistern = stands_in_cistern(votes, artery, contact, arteries, settings)
-        evidence = None if in_cistern else bone_evidence(features, site, share, settings, young=young)
-        hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if evidence is None else None
+        never_bone = keep_all or stands_in_cistern(votes, artery, contact, arteries, settings)
+        evidence = None if never_bone else bone_evidence(features, site, share, settings, young=young)
+        ask_hole = evidence is None and not keep_all
+        hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if ask_hole else None
         if hole_mm is not None:
             bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"hole_mm": round(hole_mm, 1)}))
         elif evidence is not None:
             bone.append(_left_out(evidence, scan, kji, region, settings))
-        elif near_bone_in_motion(contact, kji, region, settings):
+        elif not keep_all and near_bone_in_motion(contact, kji, region, settings):
             bone.append(_moved(contact, scan, kji))
         else:
-            one = is_artery(votes, artery, arteries)
+            one = keep_whole or is_artery(votes, artery, arteries)
             judged.append(Judged(lesion=lesion, kji=kji, features=features, weights=weights, votes=votes, whole=one))
-    wholes = undivided(judged, scan, region, settings)
+    wholes = {} if keep_whole else undivided(judged, scan, region, settings)
     for item in judged:
         whole = wholes.get(item.lesion.id)
         if whole is None:
@@ -139,14 +146,15 @@ def locate_lesions(
             members = [other for other in judged if other.lesion.id in whole.lesions]
             parts.append(_as_one(members, whole.place, scan, settings, thresholds))
     before = [
-        replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item for item in region.left_out
+        replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item
+        for item in (() if keep_all else region.left_out)
     ]
     parts = [replace(part, lesion=as_sure_as_known(part.lesion, settings)) for part in parts]
     left_out = tuple(
         with_nearest_site(item, scan, region, registration, atlas, settings)
         for item in (*lesions.left_out, *before, *bone)
     )
-    return _renumbered(lesions, parts, left_out)
+    return replace(_renumbered(lesions, parts, left_out), counted_from_last=scan.counted_from_last)
 
 
 def _placed(

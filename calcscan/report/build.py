@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from calcscan import __version__
 from calcscan.knowledge.left_out import left_out_meanings
@@ -25,12 +26,14 @@ from calcscan.model import (
     Flag,
     LeftOut,
     LocatedLesion,
+    LocatedLesionMap,
     PairBurden,
     Provenance,
     Registration,
     Result,
     SeriesChoice,
     SiteBurden,
+    StoredGrid,
     Study,
     StudyLabel,
 )
@@ -40,6 +43,7 @@ from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.schema import (
     AlsoEntry,
     AtlasSection,
+    FileAxis,
     FileEntry,
     FlagEntry,
     GridSection,
@@ -51,6 +55,7 @@ from calcscan.report.schema import (
     PlaceEntry,
     ProvenanceSection,
     QualitySection,
+    RegionEntry,
     RegistrationSection,
     Report,
     SeriesEntry,
@@ -103,11 +108,14 @@ def build_report(
         ),
         registration=_registration(result.registration, clean) if result.registration else None,
         intracranial_ml=result.intracranial.intracranial_ml if result.intracranial else None,
-        lesions=tuple(lesion_entry(lesion) for lesion in result.lesions.lesions) if result.lesions else None,
+        lesions=tuple(lesion_entry(lesion, result.lesions) for lesion in result.lesions.lesions)
+        if result.lesions
+        else None,
         left_out=tuple(_left_out(item, result) for item in result.lesions.left_out) if result.lesions else None,
         sites=_sites(result),
         site_pairs=tuple(_pair(pair) for pair in summary.pairs) if summary else None,
         site_labels=tuple(site_labels().values()),
+        regions=None if result.regions is None else tuple(_shared(RegionEntry, row) for row in result.regions),
         symmetry=tuple(_shared(SymmetryEntry, pair) for pair in summary.symmetry) if summary else None,
         scores=dict(summary.scores) if summary else None,
         multiple=summary.multiple if summary else None,
@@ -212,7 +220,7 @@ def _series(choice: SeriesChoice, clean: Clean, *, keep_ids: bool) -> SeriesEntr
 
 
 def _grid(result: Result) -> GridSection:
-    geometry = result.scan.geometry
+    geometry, stored = result.scan.geometry, result.scan.stored
     slice_mm, row_mm, column_mm = geometry.spacing_mm
     return GridSection(
         slices=geometry.shape[0],
@@ -223,7 +231,15 @@ def _grid(result: Result) -> GridSection:
         column_spacing_mm=column_mm,
         tilt_deg=geometry.tilt_deg,
         irregularity_mm=geometry.irregularity_mm(),
+        counted_along=UNSET if stored is None else _file_axes(stored),
     )
+
+
+def _file_axes(stored: StoredGrid) -> tuple[FileAxis, FileAxis, FileAxis]:
+    """The axes of the file's array along which slices, rows and columns are counted."""
+    names: tuple[FileAxis, ...] = ("k", "j", "i")
+    slices, rows, columns = (names[axis] for axis in stored.axes)
+    return slices, rows, columns
 
 
 def _flag(flag: Flag, clean: Clean) -> FlagEntry:
@@ -249,14 +265,21 @@ def _registration(registration: Registration, clean: Clean) -> RegistrationSecti
     )
 
 
-def lesion_entry(lesion: LocatedLesion) -> LesionEntry:
+def lesion_entry(lesion: LocatedLesion, lesions: LocatedLesionMap) -> LesionEntry:
     """A lesion as the report has it."""
+    k, j, i = lesion.centroid_kji
+    (first, last), *in_slice = lesion.bbox_kji
+    if lesions.counted_from_last:
+        slices = lesions.geometry.shape[0]
+        k, first, last = slices - 1 - k, slices - last, slices - first
     return _shared(
         LesionEntry,
         lesion,
         side=Side(lesion.side),
         also=tuple(AlsoEntry(site=site, side=Side(side), share=share) for site, side, share in lesion.also),
-        slice=round(lesion.centroid_kji[0]) + 1,
+        centroid_kji=(k, j, i),
+        bbox_kji=((first, last), *in_slice),
+        slice=round(k) + 1,
         division=None if lesion.division is None else Division(lesion.division),
     )
 
@@ -273,7 +296,7 @@ def _left_out(item: LeftOut, result: Result) -> LeftOutEntry:
         LeftOutEntry,
         item,
         meaning=left_out_meanings()[item.reason].meaning,
-        slice=round(float(item.kji[:, 0].mean())) + 1,
+        slice=result.scan.slice_number(round(float(item.kji[:, 0].mean()))),
         nearest_site=(item.nearest_site or None) if located else None,
         nearest_side=Side(item.nearest_side) if located else Side.NONE,
         distance_mm=item.distance_mm if located else None,

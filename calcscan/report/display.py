@@ -60,7 +60,9 @@ def lesions_dataframe(lesions: LocatedLesionMap) -> pandas.DataFrame:
     ImportError
         pandas is not installed.
     """
-    return _dataframe(LesionRow, lesion_rows((lesion_entry(lesion) for lesion in lesions.lesions), StudyLabel()))
+    return _dataframe(
+        LesionRow, lesion_rows((lesion_entry(lesion, lesions) for lesion in lesions.lesions), StudyLabel())
+    )
 
 
 def sites_dataframe(result: Result) -> pandas.DataFrame:

@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.geometry import Array, Geometry, apply, ras_to_lps
 from calcscan.model import LocatedLesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
@@ -131,11 +131,17 @@ def nifti_bytes(labels: npt.NDArray[Any], affine_lps: Array, description: str) -
 def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str) -> bytes:
     """A gzipped NIfTI of labels (k, j, i) on the grid of the NIfTI that the scan was read from."""
     header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
-    if stored.flipped:
-        labels = labels[::-1]
-    in_file = labels.transpose(np.argsort(stored.axes)).transpose(2, 1, 0)
+    in_file = stored.in_order(labels).transpose(2, 1, 0)
     header.set_data_dtype(labels.dtype)
     return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
+
+
+def upright_affine(stored: StoredGrid) -> Array:
+    """The matrix from (k, j, i, 1) of the file's array to LPS mm by which ITK shows the file: that of its qform."""
+    header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
+    matrix = ras_to_lps(header.get_qform())[:, [2, 1, 0, 3]]
+    matrix[:3] *= _IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    return matrix
 
 
 def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:

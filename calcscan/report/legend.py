@@ -120,6 +120,8 @@ def left_out_volumes(result: Result) -> dict[str, float]:
 def _draw_nothing(canvas: Canvas, result: Result, left: int, y: int) -> int:
     found = result.lesions is not None and result.lesions.left_out
     nothing = "No calcification was counted." if found else "No calcification was detected."
+    if result.lesions is not None and not result.lesions.searched:
+        nothing = "No lesion was outlined."
     words = nothing if result.lesions is not None else "The scan was not analysed."
     canvas.text((left + _PAD, y), words, 20)
     return y + 10
@@ -127,7 +129,8 @@ def _draw_nothing(canvas: Canvas, result: Result, left: int, y: int) -> int:
 
 def _draw_elsewhere(canvas: Canvas, result: Result, left: int, y: int) -> int:
     """Where nothing was detected, and what was not examined, unless calcscan abstains."""
-    if result.summary is None or result.quality.state == State.ABSTAIN:
+    unsearched = result.lesions is not None and not result.lesions.searched
+    if result.summary is None or unsearched or result.quality.state == State.ABSTAIN:
         return y
     for title, sites in elsewhere(result.summary).items():
         if sites:
@@ -166,8 +169,13 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
     """What a reader of the picture must know; the most important first."""
     lines = []
     if result.lesions is not None:
-        lines.append(f"Volumes are best estimates. Detection threshold {_threshold(result.lesions)}.")
-    if result.summary is not None:
+        how = "Lesions as the user outlined them"
+        if result.lesions.searched:
+            how = f"Detection threshold {_threshold(result.lesions)}"
+        lines.append(f"Volumes are best estimates. {how}.")
+    if result.lesions is not None and not result.lesions.searched:
+        lines.append("Nothing was searched for: where nothing is outlined it is not known whether there is any.")
+    elif result.summary is not None:
         floor_mm3 = result.summary.detection_floor_mm3
         ball = f"{result.settings['reference_hu']:g} HU"
         missed = (

@@ -10,7 +10,9 @@ from pathlib import Path
 REPORT = "report.json"
 OURS = frozenset(
     {
-        REPORT, "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        REPORT, "report.html", "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
+        "lesions.nii.gz", "sites.nii.gz",
+        "lesions.nrrd", "sites.nrrd", "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",
         "segmentation.dcm", "measurements.dcm",
     }
 )  # fmt: skip

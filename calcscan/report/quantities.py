@@ -115,5 +115,7 @@ Voxels = Annotated[int, Meta(ge=1, description="Voxels of the lesion in lesions.
 MassHuMm3 = Annotated[float, Meta(description="Calcium mass score: HU times volume, HU·mm³; not calibrated.")]
 Agatston = Annotated[float, Meta(ge=0, description="Agatston score, scaled to slices of 3 mm.")]
 DiameterMm = Annotated[float, Meta(ge=0, description="Largest diameter, mm.")]
-SliceNumber = Annotated[int, Meta(ge=1, description="Slice of the centroid, counted from 1.")]
+SliceNumber = Annotated[
+    int, Meta(ge=1, description="Slice of the centroid, from 1 on, counted as the input's slices are.")
+]
 LesionCount = Annotated[int, Meta(ge=0, description="Number of lesions.")]

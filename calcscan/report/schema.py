@@ -52,6 +52,7 @@ from calcscan.report.quantities import (
     Voxels,
 )
 
+FileAxis = Literal["i", "j", "k"]
 RowOf4 = tuple[float | None, float | None, float | None, float | None]
 
 
@@ -132,6 +133,13 @@ class GridSection(Part, frozen=True, kw_only=True):
     column_spacing_mm: LengthMm
     tilt_deg: Annotated[float, Meta(ge=0, description="Gantry tilt, degrees.")]
     irregularity_mm: Annotated[float, Meta(ge=0, description="Largest departure of a slice from even spacing, mm.")]
+    counted_along: Annotated[
+        tuple[FileAxis, FileAxis, FileAxis] | UnsetType,
+        Meta(
+            description="For a NIfTI: the axes of the file's array (i, j, k) that slices, rows and columns are counted "
+            "along, in its direction."
+        ),
+    ] = UNSET
 
 
 class FlagEntry(Part, frozen=True, kw_only=True):
@@ -185,7 +193,8 @@ class PlaceEntry(Part, frozen=True, kw_only=True):
 
 
 class LesionEntry(Part, frozen=True, kw_only=True):
-    """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column."""
+    """One calcification, or the part of one that lies at one site. A voxel's index is (k, j, i): slice, row, column,
+    counted as the input's are."""
 
     id: LesionId
     voxels: Voxels
@@ -247,6 +256,17 @@ class SiteEntry(Part, frozen=True, kw_only=True):
     max_hu: MaxHu | None
     mean_hu: MeanHu | None
     grade: Grade | None
+
+
+class RegionEntry(Part, frozen=True, kw_only=True):
+    """What lies in one region of the user's own; label 0, `elsewhere`, is what lies in none."""
+
+    label: Annotated[int, Meta(ge=0, description="Number of the region in the map that was given.")]
+    name: str | None
+    volume_mm3: BestVolumeMm3
+    volume_low_mm3: LowVolumeMm3
+    volume_high_mm3: HighVolumeMm3
+    volume_130_mm3: Volume130Mm3
 
 
 class PairEntry(Part, frozen=True, kw_only=True):
@@ -392,6 +412,7 @@ class GuidelineSection(Part, frozen=True, kw_only=True):
 class FileEntry(Part, frozen=True, kw_only=True):
     """A file beside report.json; for a label map, how its grid comes from the scan's. Slices count from 1."""
 
+    use: Annotated[str | UnsetType, Meta(description="What the file is good for.")] = UNSET
     grid: str | UnsetType = UNSET
     positions_by: Annotated[
         str | UnsetType, Meta(description="What of the input's header the positions in the report rest on.")
@@ -458,6 +479,10 @@ class Report(Part, frozen=True, kw_only=True):
         tuple[PairEntry, ...] | None, Meta(description="Nuclei that share a deposit, with all that lies at both.")
     ]
     site_labels: tuple[SiteLabelEntry, ...]
+    regions: Annotated[
+        tuple[RegionEntry, ...] | None,
+        Meta(description="Regions of the user's own; null where none were given. Together they hold all lesions."),
+    ]
     symmetry: tuple[SymmetryEntry, ...] | None
     scores: Annotated[dict[str, Any] | None, Meta(description="Automated approximations of published scores.")]
     multiple: Annotated[

@@ -1,4 +1,4 @@
-"""The numbers that `sites.nii.gz` and `sites.csv` use: each (site, side) of `sites.toml`, in its order, from 1."""
+"""The numbers that `sites.nii.gz` and `sites.csv` use: those of `sites.toml`, the same in every version."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ def site_labels() -> Mapping[tuple[str, str], SiteLabelEntry]:
     >>> site_labels()["caudate", "left"].label, site_labels()["caudate", "right"].label
     (1, 2)
     """
-    pairs = [(info, side) for info in all_sites().values() for side in info.sides]
+    labelled = [
+        (info, side, number)
+        for info in all_sites().values()
+        for side, number in zip(info.sides, info.labels, strict=True)
+    ]
     return MappingProxyType(
         {
             (info.site, side): SiteLabelEntry(
                 label=number, site=info.site, side=Side(side), group=info.group, colour=info.colour
             )
-            for number, (info, side) in enumerate(pairs, start=1)
+            for info, side, number in labelled
         }
     )
 

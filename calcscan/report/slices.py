@@ -17,7 +17,7 @@ from calcscan.grid.geometry import Array, Geometry
 from calcscan.grid.interpolate import linear_at
 from calcscan.grid.masks import places
 from calcscan.knowledge.mosaic import MosaicSettings
-from calcscan.model import AIR_HU, LocatedLesionMap, Result
+from calcscan.model import AIR_HU, LocatedLesionMap, Result, Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -235,7 +235,7 @@ def cut(
         hu += linear_at(result.scan.hu, index, fill=AIR_HU) / len(levels)
         if voxels is not None and _slices_around(voxels, index[..., 0]).any():
             np.maximum(labels, _nearest(voxels, index), out=labels)
-    return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level), volume_mm3=volume_mm3)
+    return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level, result.scan), volume_mm3=volume_mm3)
 
 
 def _slices_around(voxels: npt.NDArray[np.int32], k: Array) -> npt.NDArray[np.int32]:
@@ -253,7 +253,7 @@ def _nearest(voxels: npt.NDArray[np.int32], index: Array) -> npt.NDArray[np.int3
     return out
 
 
-def _caption(planes: Planes, level: int) -> str:
+def _caption(planes: Planes, level: int, scan: Scan) -> str:
     if planes.slices is None:
         return f"z {planes.levels_mm[level]:+.0f} mm"
-    return f"slice {planes.slices[level] + 1} of {len(planes.slices)}"
+    return f"slice {scan.slice_number(planes.slices[level])} of {len(planes.slices)}"

@@ -38,7 +38,7 @@ from calcscan.report.quantities import (
     Volume130Mm3,
     Voxels,
 )
-from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry, StudySection
+from calcscan.report.schema import LesionEntry, Part, RegionEntry, Report, SiteEntry, StudySection
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet runs a cell that begins so, or with the wide forms of these signs."""
@@ -113,6 +113,11 @@ def site_rows(report: Report) -> list[SiteRow]:
     """The rows of sites.csv."""
     numbers = {(label.site, label.side): label.label for label in report.site_labels}
     return [_site_row(entry, numbers[entry.site, entry.side], report.study) for entry in report.sites]
+
+
+def regions_csv(report: Report) -> str:
+    """One row a region of the user's own, and one for what lies in none."""
+    return csv_text(RegionEntry, report.regions or ())
 
 
 def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> LesionRow:

@@ -67,6 +67,8 @@ def _volumes(report: Report) -> list[str]:
     if report.lesions is None:
         return ["The scan was not analysed."]
     limits = [*_no_floor(report), *_not_examined(report)]
+    if not report.lesions and _given(report):
+        return ["The segmentation that was given holds no lesion: whether there is any is not known."]
     if not report.lesions:
         verb = "counted" if report.left_out else "detected"
         words = f"No calcification{_asked(report)} was {verb}{_floor(report)}."
@@ -79,15 +81,31 @@ def _volumes(report: Report) -> list[str]:
         count, total_mm3 = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
         plural = "s" if count > 1 else ""
         words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
-        return [words, *_left_out(report), *_no_floor(report)]
+        return [words, *_left_out(report), *([] if _given(report) else _no_floor(report)), *_regions(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     for site, by_side in list(sites.items())[:_MOST_SITES]:
         cells = "".join(f"{_volume(by_side.get(side)):>10}" for side in _COLUMNS)
         lines.append(f"{site:<24}{cells}   {_grades(by_side)}")
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
+    if _given(report):
+        return [*lines, "Nothing was outlined elsewhere: whether there is any is not known.", *_regions(report)]
     verb = "counted" if report.left_out else "detected"
-    return [*lines, f"Nothing was {verb} elsewhere{_floor(report)}.", *_left_out(report), *limits]
+    where = f"Nothing was {verb} elsewhere{_floor(report)}."
+    return [*lines, where, *_left_out(report), *limits, *_regions(report)]
+
+
+def _given(report: Report) -> bool:
+    """Whether the lesions are the user's own."""
+    return "lesions_given" in report.settings
+
+
+def _regions(report: Report) -> list[str]:
+    """What lies in the user's own regions, the most first."""
+    held = sorted((row for row in report.regions or () if row.volume_mm3 > 0), key=lambda row: -row.volume_mm3)
+    parts = [f"{row.name or row.label} {_number(row.volume_mm3)} mm3" for row in held[:_MOST_SITES]]
+    parts += [f"{len(held) - _MOST_SITES} more in regions.csv"] * (len(held) > _MOST_SITES)
+    return _hanging("In your regions: ", ", ".join(parts or ["nothing"]) + ".") if report.regions is not None else []
 
 
 def _left_out(report: Report) -> list[str]:

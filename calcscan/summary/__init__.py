@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calcscan.summary.regions import divide_by_regions
 from calcscan.summary.summarise import summarise_lesions
 
-__all__ = ["summarise_lesions"]
+__all__ = ["divide_by_regions", "summarise_lesions"]

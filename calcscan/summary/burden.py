@@ -57,18 +57,20 @@ def site_rows(
     places: Mapping[Place, Sequence[LocatedLesion]],
     *,
     located: bool,
+    searched: bool = True,
     covered: Mapping[Place, float],
     hidden: Collection[Place] = (),
     settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
-    site within the scan) is None, and so is a site without a lesion in which there may be one (`hidden`)."""
+    site within the scan) is None, and so is a site without a lesion in which there may be one (`hidden`), or that was
+    not `searched`."""
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
             examined = site.examined and covered.get((site.site, side), 1.0) >= settings.coverage
-            examined &= (site.site, side) not in hidden
+            examined &= searched and (site.site, side) not in hidden
             known = located and (bool(parts) or examined)
             rows.append(
                 _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)

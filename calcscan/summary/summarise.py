@@ -62,13 +62,14 @@ def summarise_lesions(
         sites=site_rows(
             places,
             located=located,
+            searched=lesions.searched,
             covered=covered,
             hidden=hidden | uncertain_places(lesions.lesions, settings),
             settings=settings,
         ),
         symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
         scores=scores(lesions, places, registration, located=located, settings=settings.tcs),
-        multiple=_multiple(places) if located else None,
+        multiple=_multiple(places, searched=lesions.searched) if located else None,
         detection_floor_mm3=floor_mm3,
         largest_mm=_largest_mm(places) if located else {},
         pairs=pair_rows(lesions.pairs, places) if located else (),
@@ -106,12 +107,13 @@ def _largest_mm(places: dict[Place, list[LocatedLesion]]) -> dict[str, float]:
     return largest
 
 
-def _multiple(places: dict[Place, list[LocatedLesion]]) -> bool | None:
-    """More than one deposit beside those that healthy people have; None where deposits without a site would decide."""
+def _multiple(places: dict[Place, list[LocatedLesion]], *, searched: bool) -> bool | None:
+    """More than one deposit beside those that healthy people have; None where deposits without a site would decide, or
+    others that were not searched for."""
     counting = {place: parts for place, parts in places.items() if all_sites()[place[0]].counts_as_multiple}
     counted = {p.deposit for parts in counting.values() for p in parts}
     spread = {place for place, parts in counting.items() if parts}
     if len(counted) > 1 or len(spread) > 1:
         return True
     unplaced = {p.deposit for p in places.get(("unassigned", ""), ())}
-    return None if unplaced else False
+    return None if unplaced or not searched else False

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.results import SMALL, make_result
+from support.results import FILES, SMALL, make_result
 
 from calcscan.cli import COMMANDS, main
 from calcscan.cli.terminal import Bar, Progress, write_text
@@ -39,7 +39,7 @@ def analysed(monkeypatch):
 def test_run_writes_the_report_and_says_so(analysed, tmp_path, capsys):
     assert main(["run", "scan", "-o", str(tmp_path / "out")]) == 0
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz"}
+    assert written == FILES
     said = capsys.readouterr()
     assert "pallidum" in said.out
     assert str(tmp_path / "out") in said.out

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.results import FILES
 
 PROGRAM = """
 import sys, time, types
@@ -106,8 +107,7 @@ def test_a_signal_that_was_to_be_ignored_is_ignored(place):
 def test_a_closed_stream_is_no_reason_to_fail(place, closed):
     done = subprocess.run(["sh", "-c", f"{shlex.join(place.command())} {closed}"], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    names = {"report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz"}
-    assert set(place.files()) == names
+    assert set(place.files()) == FILES
     assert json.loads(place.files()["report.json"])["schema"] == "calcscan-report/1"
 
 

@@ -14,9 +14,9 @@ from support.results import BALLS, grid, make_result
 
 from calcscan.model import LesionMap, Result
 from calcscan.read import read_scan
+from calcscan.report.labelfiles import label_maps
 from calcscan.report.labelmaps import affine_off_mm, even_grid, stored_bytes
 from calcscan.report.sitelabels import label_of
-from calcscan.report.write import label_maps
 
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
@@ -27,7 +27,9 @@ def result_on(name: str) -> Result:
 
 
 def maps(name: str) -> dict[str, bytes]:
-    return label_maps(result_on(name).lesions)[0]
+    """The NIfTI files."""
+    files = label_maps(result_on(name).lesions)[0]
+    return {file: content for file, content in files.items() if file.endswith(".nii.gz")}
 
 
 def load(content: bytes) -> nib.Nifti1Image:

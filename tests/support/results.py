@@ -35,6 +35,13 @@ from calcscan.model import (
 from calcscan.quality import judge_quality
 from calcscan.report.sitelabels import site_labels
 
+FILES = frozenset(
+    {
+        "report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
+        "sites_dseg.tsv", "sites_itksnap.txt",
+    }
+)  # fmt: skip
+"""What `calcscan run` writes, whatever the scan."""
 SKULL_MM = np.array([72.0, 90.0, 68.0])
 BRAIN_MM = SKULL_MM - 7.0
 

@@ -49,7 +49,8 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
     hu = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)
-    hu, matrix = _as_slices(hu, to_lps)
+    turned = axis_order(to_lps)
+    hu, matrix = as_slices(hu, to_lps, turned)
     try:
         geometry = Geometry.from_affine(matrix, hu.shape)
     except ValueError as error:
@@ -76,16 +77,22 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
             *tilt_flag(geometry, settings),
             *_tilt_not_in_grid(sidecar, geometry, path, settings),
             *thick_flag_for(thickness or 0.0, float(geometry.slab_mm.max()), settings),
-            *_gaps(geometry.spacing_mm[0], thickness, settings),
+            *gap_flags(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
         ),
-        sources=tuple(f"{path.name}#{k + 1}" for k in range(len(hu))),
-        stored=_stored(file, grid, _axis_order(to_lps)),
+        sources=_sources(path.name, len(hu), flipped=turned.flipped),
+        stored=StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=stored_header(file, grid)),
     )
 
 
-def _gaps(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
+def _sources(name: str, count: int, *, flipped: bool) -> tuple[str, ...]:
+    """The file and the number of each slice in it."""
+    numbers = range(count, 0, -1) if flipped else range(1, count + 1)
+    return tuple(f"{name}#{number}" for number in numbers)
+
+
+def gap_flags(between_mm: float, thickness_mm: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`missing_slices` where the slices are thinner than they lie apart."""
     return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
@@ -129,8 +136,8 @@ def _tilt_not_in_grid(sidecar: Sidecar, geometry: Geometry, path: Path, settings
     return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
 
 
-def _axis_order(affine: Array) -> AxisOrder:
-    """Which axis of the file's array (k, j, i) runs across the slices, and which way; `affine` as for `_as_slices`.
+def axis_order(affine: Array) -> AxisOrder:
+    """Which axis of the file's array (k, j, i) runs across the slices, and which way; `affine` as for `as_slices`.
 
     The slice axis is the one of plainly thicker steps; with equal steps the one nearest to the body's long axis.
     """
@@ -144,24 +151,23 @@ def _axis_order(affine: Array) -> AxisOrder:
     return AxisOrder(axes=(across, row, column), flipped=flipped)
 
 
-def _as_slices(hu: npt.NDArray[np.int16], affine: Array) -> tuple[npt.NDArray[np.int16], Array]:
+def as_slices(values: npt.NDArray[Any], affine: Array, turned: AxisOrder) -> tuple[npt.NDArray[Any], Array]:
     """Order the axes so that k runs across the slices, advancing along step_i × step_j.
 
     `affine` takes (i, j, k, 1), the matrix returned (k, j, i, 1), to LPS mm.
     """
-    turned = _axis_order(affine)
     steps, origin = affine[:3, :3][:, ::-1].T[list(turned.axes)], affine[:3, 3].copy()
-    hu = hu.transpose(turned.axes)
+    values = values.transpose(turned.axes)
     if turned.flipped:
-        origin += steps[0] * (hu.shape[0] - 1)
+        origin += steps[0] * (values.shape[0] - 1)
         steps[0] *= -1
-        hu = hu[::-1]
+        values = values[::-1]
     matrix = np.eye(4)
     matrix[:3, 0], matrix[:3, 1], matrix[:3, 2], matrix[:3, 3] = steps[0], steps[1], steps[2], origin
-    return np.ascontiguousarray(hu), matrix
+    return np.ascontiguousarray(values), matrix
 
 
-def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
+def stored_header(file: NiftiFile, grid: NiftiGrid) -> bytes:
     """The header for a label map on this file's grid: where voxels lie, and nothing else of its header.
 
     Always NIfTI-1, as ITK opens no other. Where the sform alone says where the voxels lie, `pixdim` is made to agree
@@ -186,4 +192,4 @@ def _stored(file: NiftiFile, grid: NiftiGrid, turned: AxisOrder) -> StoredGrid:
     header["xyzt_units"] = time_unit | grid.unit
     block = io.BytesIO()
     header.write_to(block)
-    return StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=block.getvalue())
+    return block.getvalue()

@@ -131,6 +131,21 @@ def read_sidecar(
     )
 
 
+def described(fields: Mapping[str, Any], stated: Stated, settings: ReadingSettings, where: str) -> Sidecar:
+    """What fields by DICOM's names say of a scan in memory, as `read_sidecar` of a JSON."""
+    image, tilt_deg = _record(Path(), _dataset(fields, settings), settings)
+    (image,), stated_flags = with_stated([image], stated, settings, where)
+    contrast = contrast_of_series([image], settings)
+    return Sidecar(
+        acquisition=acquisition_of([image], image.thickness_mm, contrast, settings),
+        study=study_of(image, settings),
+        description="",
+        unit="",
+        tilt_deg=tilt_deg,
+        flags=(*header_flags([image], set(), contrast, settings), *stated_flags),
+    )
+
+
 def _unit(found: Mapping[str, Any], settings: ReadingSettings) -> str:
     """The unit of the values, where one is stated other than Hounsfield units; else empty."""
     said = found.get("Units")

@@ -18,7 +18,7 @@ from support.nifti_phantom import PLAIN, SHAPE, ball, centred, codes, head, save
 from calcscan.errors import CalcscanError, GeometryError, InputError, UnreadableError
 from calcscan.model import AIR_HU
 from calcscan.read import read_scan
-from calcscan.read.nifti.scan import _as_slices
+from calcscan.read.nifti.scan import as_slices, axis_order
 
 
 @pytest.mark.parametrize("name", ["head.nii", "head.nii.gz"])
@@ -144,7 +144,7 @@ def test_slices_keep_every_voxel_where_it_was(numbers: list[float], seed: int) -
     if abs(np.linalg.det(affine[:3, :3])) < 0.5:
         return
     hu = np.random.default_rng(seed).permutation(60).astype(np.int16).reshape(3, 4, 5)  # (k, j, i), each value once
-    turned, matrix = _as_slices(hu, affine)
+    turned, matrix = as_slices(hu, affine, axis_order(affine))
     assert matrix[:3, 0] @ np.cross(matrix[:3, 2], matrix[:3, 1]) > 0
     for value in (0, 17, 59):
         k, j, i = np.argwhere(hu == value)[0]

@@ -1,0 +1,159 @@
+"""A segmentation of the user's own, measured as what is detected is: Scan, Intracranial, OwnLabels → LesionMap.
+
+It is taken at its word: nothing is added to it, nothing taken away. What lies beyond an outline counts towards its
+volume only as far as the blur of the scan carries a deposit's signal; what is as dense as calcium farther out belongs
+to something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from calcscan.components import ROW, lesion_table
+from calcscan.detection.detect import metal_threshold_hu
+from calcscan.detection.threshold import Thresholds, choose_thresholds
+from calcscan.grid.masks import corner_of, places
+from calcscan.knowledge.settings import load
+from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.blur import blur_of
+from calcscan.measurement.patch import cut_patch
+from calcscan.measurement.statistics import plain_measures
+from calcscan.measurement.volume import Volume, estimate_volume
+from calcscan.model import Intracranial, Lesion, LesionMap, OwnLabels, Scan
+
+_REACHED = 1.0 + 1e-6
+
+
+def measure_labels(
+    scan: Scan,
+    intracranial: Intracranial,
+    labels: OwnLabels,
+    *,
+    threshold_hu: float | None = None,
+    thresholds: ThresholdSettings | None = None,
+    volume: VolumeSettings | None = None,
+) -> LesionMap:
+    """Every lesion of a segmentation, measured, not yet located.
+
+    A map of one label is a mask: each of its connected pieces (26 neighbours) is a lesion. In a map of several labels
+    each label is one, in their order; `settings["label_values"]` tells which label a lesion had.
+
+    Parameters
+    ----------
+    scan, intracranial
+        The scan and its intracranial space; what the labels hold counts as within it.
+    labels
+        On the scan's grid.
+    threshold_hu
+        Instead of the threshold that suits tube voltage and noise: the faintest that calcification can be.
+    thresholds, volume
+        Instead of the settings in `calcscan/knowledge`.
+
+    Returns
+    -------
+    LesionMap
+        A lesion none of whose voxels is as dense as calcification has a volume of 0.
+    """
+    thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
+    levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
+    numbered, values = _numbered(labels)
+    within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
+    components = _components(scan, within.mask, numbered, len(values), levels)
+    outlined, dense_in = (ndimage.find_objects(part, max_label=len(values)) for part in (numbered, components))
+    table = np.zeros(len(values), ROW)
+    lesions = []
+    for number in range(1, len(values) + 1):
+        own, box = outlined[number - 1], dense_in[number - 1]
+        kji = np.argwhere(numbered[own] == number) + corner_of(own)
+        dense = kji[scan.hu[tuple(kji.T)] >= levels.rim_hu]
+        measured = Volume(best_mm3=0.0, low_mm3=0.0, high_mm3=0.0)
+        if len(dense):
+            table["bbox"][number - 1] = [(part.start, part.stop) for part in box]
+            patch = cut_patch(
+                scan,
+                within,
+                components,
+                table,
+                number,
+                rim_hu=levels.rim_hu,
+                counted_hu=levels.counted_hu,
+                settings=volume,
+            )
+            faintest_hu = max(levels.least_in(dense[:, 0]), float(scan.hu[tuple(dense.T)].min()))
+            measured = estimate_volume(patch, intracranial.noise_hu, least_hu=faintest_hu, settings=volume)
+        lesions.append(
+            Lesion(
+                id=number,
+                volume_mm3=measured.best_mm3,
+                volume_low_mm3=measured.low_mm3,
+                volume_high_mm3=measured.high_mm3,
+                **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
+            )
+        )
+    numbered.flags.writeable = False
+    return LesionMap(
+        labels=numbered,
+        geometry=scan.geometry,
+        lesions=tuple(lesions),
+        threshold_hu=levels.highest_found_hu,
+        settings={
+            "threshold_hu": levels.highest_found_hu,
+            "nominal_threshold_hu": levels.highest_nominal_hu,
+            "counted_from_hu": levels.counted_hu,
+            "rim_from_hu": levels.rim_hu,
+            "metal_from_hu": float(metal_threshold_hu(scan, thresholds)),
+            "reference_hu": float(thresholds.reference_hu),
+            "detection_floor_mm3": None,
+            "brain_hu": intracranial.brain_hu,
+            "lesions_given": "connected pieces of a mask" if len(labels.numbers) < 2 else "one for each label",
+            "label_values": values,
+        },
+        flags=levels.flags,
+    )
+
+
+def _numbered(labels: OwnLabels) -> tuple[npt.NDArray[np.int32], list[int]]:
+    """The lesions from 1 on without a gap, (k, j, i), and the label of each."""
+    numbers = labels.numbers
+    if len(numbers) == 1:
+        pieces, table = lesion_table((labels.values > 0).astype(np.int16), 1)
+        return pieces, [numbers[0]] * len(table)
+    order = np.searchsorted(numbers, labels.values) + 1
+    return np.where(labels.values > 0, order, 0).astype(np.int32), list(numbers)
+
+
+def _components(
+    scan: Scan, within: npt.NDArray[np.bool_], numbered: npt.NDArray[np.int32], count: int, levels: Thresholds
+) -> npt.NDArray[np.int32]:
+    """All that is as dense as a lesion's rim: by the number of the lesion whose it is; all else by one number more.
+
+    A lesion's own is what is outlined; what is counted no farther from it than the blur reaches, for an outline may
+    follow a higher level; and the faint rim that hangs together with it, as far as it is the nearest.
+    """
+    pieces, table = lesion_table(scan.hu, levels.rim_hu, mask=within)
+    other = count + 1
+    out = np.where(pieces > 0, np.where(numbered > 0, numbered, other), 0).astype(np.int32)
+    touched = np.zeros(len(table) + 1, dtype=np.bool_)
+    touched[pieces[numbered > 0]] = True
+    touched[0] = False
+    beside = places(touched[pieces] & (numbered == 0))
+    labelled = places((numbered > 0) & (pieces > 0))
+    if not len(beside) or not len(labelled):
+        return out
+    spacing_mm = scan.geometry.spacing_mm
+    reach_mm = max(blur_of(scan).in_plane_mm, *spacing_mm[1:])
+    size = np.array([1.0, *(np.array(spacing_mm[1:]) / reach_mm)])  # one slice, or the blur within it
+    dense = scan.hu[tuple(beside.T)] >= levels.counted_hu
+    away, nearest = cKDTree(labelled * size).query(beside[dense] * size, distance_upper_bound=_REACHED)
+    rim = beside[dense][np.isfinite(away)]
+    out[tuple(rim.T)] = numbered[tuple(labelled[nearest[np.isfinite(away)]].T)]
+    seeds = np.concatenate([labelled, beside[dense]])
+    _, nearest = cKDTree(seeds * spacing_mm).query(beside[~dense] * spacing_mm)
+    out[tuple(beside[~dense].T)] = out[tuple(seeds[nearest].T)]
+    return out

@@ -319,8 +319,8 @@ class Scan(Value):
         return len(self.hu) - k if self.counted_from_last else k + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OwnLabels:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OwnLabels(Value):
     """A label map of the user's own, on the grid of a scan: `values` int32 (k, j, i), 0 none."""
 
     values: npt.NDArray[np.int32]

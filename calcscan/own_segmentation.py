@@ -79,7 +79,7 @@ def measure(
             thresholds=settings.thresholds,
             volume=settings.volume,
         )
-        return _unassigned(lesions, Flag(code=refused.code, message=str(refused)))
+        return _unassigned(lesions, scan, Flag(code=refused.code, message=str(refused)))
     return replace(found.lesions, flags=(*own.flags, *found.flags))
 
 
@@ -158,7 +158,7 @@ def _without_head(scan: Scan, labelled: npt.NDArray[np.bool_], rim_hu: float) ->
     )
 
 
-def _unassigned(lesions: LesionMap, *flags: Flag) -> LocatedLesionMap:
+def _unassigned(lesions: LesionMap, scan: Scan, *flags: Flag) -> LocatedLesionMap:
     """The lesions without a site."""
     return LocatedLesionMap(
         labels=lesions.labels,
@@ -167,4 +167,5 @@ def _unassigned(lesions: LesionMap, *flags: Flag) -> LocatedLesionMap:
         threshold_hu=lesions.threshold_hu,
         settings=lesions.settings,
         flags=(*lesions.flags, *flags),
+        counted_from_last=scan.counted_from_last,
     )

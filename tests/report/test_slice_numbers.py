@@ -37,7 +37,8 @@ def result_of(way):
     result = make_result(read.geometry, balls=BALLS)
     scan = replace(result.scan, stored=read.stored)
     left_out = LeftOut.of(scan, np.argwhere(result.lesions.labels == 1), LeftOutReason.BONE)
-    return replace(result, scan=scan, lesions=replace(result.lesions, left_out=(left_out,)))
+    lesions = replace(result.lesions, left_out=(left_out,), counted_from_last=scan.counted_from_last)
+    return replace(result, scan=scan, lesions=lesions)
 
 
 @pytest.mark.parametrize("way", WAYS[::3])

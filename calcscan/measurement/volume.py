@@ -168,6 +168,8 @@ def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, 
     best_mm3 = whole_mm3 * float(np.exp(-settings.gap_share * unresolved * _gap(lesion)))
     low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond])
     high_mm3 = min(whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond))), settings.rim_most_high * rim_mm3)
+    if unresolved > 0:  # a dense middle hides a faint rim, which may be all that is counted
+        high_mm3 = max(high_mm3, lesion.sum_mm3(lesion.counted))
     return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-low_error)), high_mm3=max(best_mm3, high_mm3))
 
 

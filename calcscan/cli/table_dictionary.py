@@ -13,8 +13,8 @@ import msgspec
 import calcscan
 from calcscan.batch.columns import LeftOutRow, study_row
 from calcscan.knowledge.tables import FILE
-from calcscan.report.schema import Part, RegionEntry
-from calcscan.report.tables import LesionRow, SiteRow, columns_of
+from calcscan.report.schema import Part
+from calcscan.report.tables import LesionRow, RegionRow, SiteRow, columns_of
 from calcscan.verification.schema import DepositRow
 
 _UNITS = {
@@ -29,7 +29,7 @@ def table_rows() -> Mapping[str, tuple[str, type[Part]]]:
     return {
         "lesions.csv": ("a lesion; beside a batch's studies, those of all of them", LesionRow),
         "sites.csv": ("a site and side, also without calcification; beside a batch's studies, of all of them", SiteRow),
-        "regions.csv": ("a region of the user's own, and what lies in none of them", RegionEntry),
+        "regions.csv": ("a region of the user's own, and what lies in none of them", RegionRow),
         "batch.csv": ("a study of a batch", study_row()),
         "left_out.csv": ("a file of a batch's input that is part of no study, or many of one kind", LeftOutRow),
         "verify.csv": ("a deposit that calcscan verify inserted", DepositRow),

@@ -119,3 +119,5 @@ SliceNumber = Annotated[
     int, Meta(ge=1, description="Slice of the centroid, from 1 on, counted as the input's slices are.")
 ]
 LesionCount = Annotated[int, Meta(ge=0, description="Number of lesions.")]
+RegionLabel = Annotated[int, Meta(ge=0, description="Number of the region in the map that was given; 0: none of them.")]
+RegionName = Annotated[str, Meta(description="Name of the region.")]

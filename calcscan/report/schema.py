@@ -33,6 +33,8 @@ from calcscan.report.quantities import (
     MeanHu,
     OrdinalFrom1,
     Participant,
+    RegionLabel,
+    RegionName,
     RunLabel,
     Seconds,
     Session,
@@ -261,8 +263,8 @@ class SiteEntry(Part, frozen=True, kw_only=True):
 class RegionEntry(Part, frozen=True, kw_only=True):
     """What lies in one region of the user's own; label 0, `elsewhere`, is what lies in none."""
 
-    label: Annotated[int, Meta(ge=0, description="Number of the region in the map that was given.")]
-    name: str | None
+    label: RegionLabel
+    name: RegionName | None
     volume_mm3: BestVolumeMm3
     volume_low_mm3: LowVolumeMm3
     volume_high_mm3: HighVolumeMm3

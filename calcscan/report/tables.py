@@ -26,6 +26,8 @@ from calcscan.report.quantities import (
     MaxHu,
     MeanHu,
     Participant,
+    RegionLabel,
+    RegionName,
     RunLabel,
     Session,
     Side,
@@ -38,7 +40,7 @@ from calcscan.report.quantities import (
     Volume130Mm3,
     Voxels,
 )
-from calcscan.report.schema import LesionEntry, Part, RegionEntry, Report, SiteEntry, StudySection
+from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry, StudySection
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet runs a cell that begins so, or with the wide forms of these signs."""
@@ -94,6 +96,21 @@ class SiteRow(Part, frozen=True, kw_only=True):
     run: RunLabel | None
 
 
+class RegionRow(Part, frozen=True, kw_only=True):
+    """The columns of regions.csv: one row a region of the user's own, and one for what lies in none."""
+
+    label: RegionLabel
+    name: RegionName | None
+    volume_mm3: BestVolumeMm3
+    volume_low_mm3: LowVolumeMm3
+    volume_high_mm3: HighVolumeMm3
+    volume_130_mm3: Volume130Mm3
+    study: StudyName | None
+    participant: Participant | None
+    session: Session | None
+    run: RunLabel | None
+
+
 def lesions_csv(report: Report) -> str:
     """One row a lesion; none where the scan was not analysed."""
     return csv_text(LesionRow, lesion_rows(report.lesions or (), report.study))
@@ -117,7 +134,8 @@ def site_rows(report: Report) -> list[SiteRow]:
 
 def regions_csv(report: Report) -> str:
     """One row a region of the user's own, and one for what lies in none."""
-    return csv_text(RegionEntry, report.regions or ())
+    rows = [RegionRow(**msgspec.structs.asdict(region), **_label(report.study)) for region in report.regions or ()]
+    return csv_text(RegionRow, rows)
 
 
 def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> LesionRow:
@@ -143,10 +161,7 @@ def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> Lesion
         centroid_s_mm=superior_mm,
         slice=lesion.slice,
         division=lesion.division,
-        study=study.study,
-        participant=study.participant,
-        session=study.session,
-        run=study.run,
+        **_label(study),
     )
 
 
@@ -164,11 +179,13 @@ def _site_row(entry: SiteEntry, label: int, study: StudySection) -> SiteRow:
         max_hu=entry.max_hu,
         mean_hu=entry.mean_hu,
         grade=entry.grade,
-        study=study.study,
-        participant=study.participant,
-        session=study.session,
-        run=study.run,
+        **_label(study),
     )
+
+
+def _label(study: StudySection | StudyLabel) -> dict[str, str | None]:
+    """What every row says of its study."""
+    return {name: getattr(study, name) for name in ("study", "participant", "session", "run")}
 
 
 def csv_text(kind: type[Part], rows: Sequence[Part]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -183,7 +183,7 @@ def _site_row(entry: SiteEntry, label: int, study: StudySection) -> SiteRow:
     )
 
 
-def _label(study: StudySection | StudyLabel) -> dict[str, str | None]:
+def _label(study: StudySection | StudyLabel) -> dict[str, Any]:
     """What every row says of its study."""
     return {name: getattr(study, name) for name in ("study", "participant", "session", "run")}
 

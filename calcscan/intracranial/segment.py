@@ -31,6 +31,9 @@ Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 
 
+_WHOLE_HEAD = "calcscan needs the CT of a whole head of a living person, its skull included: no phantom, no specimen"
+
+
 def segment_intracranial(
     scan: Scan, *, mask: Mask | None = None, settings: IntracranialSettings | None = None
 ) -> Intracranial:
@@ -74,7 +77,7 @@ def segment_intracranial(
         raise RefusedError(
             f"nothing like brain lies more than {to_bone_mm.max():.0f} mm from bone, air and fat",
             code="no_brain",
-            hint="calcscan reads CTs of a living head only",
+            hint=_WHOLE_HEAD,
         )
     brain_hu = float(np.median(coarse.values[core]))
     if not settings.brain_low_hu <= brain_hu <= settings.brain_high_hu:
@@ -83,7 +86,7 @@ def segment_intracranial(
             f"what the skull holds is no brain: {brain_hu:.0f} HU in the middle, not "
             f"{settings.brain_low_hu}-{settings.brain_high_hu}",
             code="no_brain",
-            hint="calcscan reads CTs of a living head only",
+            hint=_WHOLE_HEAD,
         )
     inside = _close(_grow(core, to_bone_mm, spacing_mm, settings), spacing_mm, float(settings.closing_mm))
     intracranial_ml = float(inside.sum()) * spacing_mm**3 / 1000.0

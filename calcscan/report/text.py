@@ -11,6 +11,7 @@ from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, 
 SUMMARY_WIDTH = 96
 _ORIGINS = {"stated": "stated", "image": "scan", "derived": "concluded"}
 _MOST_SITES, _MOST_LEFT_OUT = 16, 5
+_NONE, _UNKNOWN = "-", "?"
 _COLUMNS = (Side.RIGHT, Side.MIDLINE, Side.LEFT)
 """The person's right comes first, as in the pictures."""
 
@@ -71,8 +72,8 @@ def _volumes(report: Report) -> list[str]:
         return ["The segmentation that was given holds no lesion: whether there is any is not known."]
     if not report.lesions:
         verb = "counted" if report.left_out else "detected"
-        words = f"No calcification{_asked(report)} was {verb}{_floor(report)}."
-        return [words, "Not detected does not mean not present.", *_left_out(report), *limits]
+        none = _hanging("", f"No calcification{_asked(report)} was {verb}{_floor(report)}.")
+        return [*none, "Not detected does not mean not present.", *_left_out(report), *limits]
     sites: dict[str, dict[Side, SiteEntry]] = {}
     for entry in report.sites:
         if entry.count:
@@ -83,16 +84,20 @@ def _volumes(report: Report) -> list[str]:
         words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
         return [words, *_left_out(report), *([] if _given(report) else _no_floor(report)), *_regions(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
+    every: dict[str, dict[Side, SiteEntry]] = {}
+    for entry in report.sites:
+        every.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
     for site, by_side in list(sites.items())[:_MOST_SITES]:
-        cells = "".join(f"{_volume(by_side.get(side)):>10}" for side in _COLUMNS)
-        lines.append(f"{site:<24}{cells}   {_grades(by_side)}")
+        cells = "".join(f"{_cell(every[site].get(side)):>10}" for side in _COLUMNS)
+        lines.append(f"{_words(site):<24}{cells}   {_grades(by_side)}")
+    lines += _meaning(lines[1:])
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
     if _given(report):
         return [*lines, "Nothing was outlined elsewhere: whether there is any is not known.", *_regions(report)]
     verb = "counted" if report.left_out else "detected"
-    where = f"Nothing was {verb} elsewhere{_floor(report)}."
-    return [*lines, where, *_left_out(report), *limits, *_regions(report)]
+    where = _hanging("", f"Elsewhere, where examined, nothing was {verb}{_floor(report)}.")
+    return [*lines, *where, *_left_out(report), *limits, *_regions(report)]
 
 
 def _given(report: Report) -> bool:
@@ -112,7 +117,7 @@ def _left_out(report: Report) -> list[str]:
     """What was found and not counted: by reason and place, the largest first."""
     volumes: dict[tuple[str, str], float] = {}
     for item in report.left_out or ():
-        near = f" near {item.nearest_site} {item.nearest_side}" if item.nearest_site and not item.sure else ""
+        near = f" near {_words(item.nearest_site)} {item.nearest_side}" if item.nearest_site and not item.sure else ""
         key = (item.reason, near.replace(" midline", ""))
         volumes[key] = volumes.get(key, 0.0) + item.volume_mm3
     largest = sorted(volumes.items(), key=lambda pair: -pair[1])
@@ -121,8 +126,23 @@ def _left_out(report: Report) -> list[str]:
     return _hanging("Found, not counted as calcification: ", "; ".join(parts) + ".") if parts else []
 
 
-def _volume(entry: SiteEntry | None) -> str:
-    return "" if entry is None or entry.volume_mm3 is None else _number(entry.volume_mm3)
+def _cell(entry: SiteEntry | None) -> str:
+    """A volume; empty only where the site has no such side."""
+    if entry is None:
+        return ""
+    return _UNKNOWN if entry.volume_mm3 is None else _number(entry.volume_mm3) if entry.count else _NONE
+
+
+def _meaning(rows: Sequence[str]) -> list[str]:
+    """What the signs in the rows of the table mean."""
+    signs = {_NONE: "none detected", _UNKNOWN: "not known"}
+    used = [f"{sign} {words}" for sign, words in signs.items() if any(f" {sign} " in row for row in rows)]
+    return [f"({', '.join(used)})"] if used else []
+
+
+def _words(site: str) -> str:
+    """A site as it is written for people."""
+    return site.replace("_", " ")
 
 
 def _grades(by_side: Mapping[Side, SiteEntry]) -> str:
@@ -139,8 +159,8 @@ def _not_examined(report: Report) -> list[str]:
     unsure = [site for site in sites if site in named]
     rest = [site for site in sites if site not in named]
     return [
-        *(_hanging("May hold what lies between sites: ", ", ".join(unsure) + ".") if unsure else []),
-        *(_hanging("Not examined, or only in part: ", ", ".join(rest) + ".") if rest else []),
+        *(_hanging("May hold what lies between sites: ", ", ".join(map(_words, unsure)) + ".") if unsure else []),
+        *(_hanging("Not examined, or only in part: ", ", ".join(map(_words, rest)) + ".") if rest else []),
     ]
 
 
@@ -153,7 +173,10 @@ def _floor(report: Report) -> str:
     floor_mm3 = report.detection_floor_mm3
     if floor_mm3 is None:
         return ""
-    return f" (detection limit: one ball of {report.settings['reference_hu']:g} HU and about {_number(floor_mm3)} mm3)"
+    return (
+        f" (at {report.settings['reference_hu']:g} HU all above about {_number(floor_mm3)} mm3 would be found; "
+        "denser deposits also when smaller)"
+    )
 
 
 def _no_floor(report: Report) -> list[str]:

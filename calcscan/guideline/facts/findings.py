@@ -21,24 +21,26 @@ class Findings:
     clashes: tuple[str, ...]
 
 
-def _site(given: object, where: str, keys: Keys) -> str | None:
+def _site(given: object, where: str, keys: Keys) -> tuple[str | None, bool]:
+    """The site, and whether a finer place within it was named, as `calcscan run` names them."""
     words = vocabulary()
     if not isinstance(given, str):
         raise FactsError("a finding without its site", where=where, hint="known: " + ", ".join(words.sites))
     spellings = words.spellings["sites"]
     name = spellings.get(given) or spellings.get(spelling(given))
     if name is not None:
-        return name
-    known_as = words.site_aliases.get(given.strip().lower())
-    hint = f"write {known_as!r}" if known_as else nearest_spelling(given, spellings)
-    keys.unknown(f"unknown site {given!r}", where, hint)
-    return None
+        return name, False
+    within = words.site_aliases.get(given.strip().lower().replace(" ", "_"))
+    if within is not None:
+        return within, True
+    keys.unknown(f"unknown site {given!r}", where, nearest_spelling(given, spellings))
+    return None, False
 
 
 def _one_finding(given: object, where: str, keys: Keys) -> tuple[str | None, dict[str, Value]]:
     table, words = keys.table(given, where), vocabulary()
     named = keys.named(table, "attributes", where)
-    site = _site(named["site"][1] if "site" in named else None, f"{where}.site", keys)
+    site, finer = _site(named["site"][1] if "site" in named else None, f"{where}.site", keys)
     values: dict[str, Value] = {}
     for name, (at, value) in named.items():
         if name == "site":
@@ -46,7 +48,17 @@ def _one_finding(given: object, where: str, keys: Keys) -> tuple[str | None, dic
         read = read_value(words.attributes[name], value, at)
         if read is not None:
             values[name] = read
-    return site, values
+    return site, _of_the_whole(values) if finer else values
+
+
+def _of_the_whole(values: Mapping[str, Value]) -> dict[str, Value]:
+    """What a finding at one place says of the site that it is part of: what it denies there may be so elsewhere, what
+    is even or stable there need not be elsewhere."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not False and name != "symmetric" and (name != "progression" or value == "progressive")
+    }
 
 
 def _join(values: Sequence[Mapping[str, Value]]) -> Iterator[tuple[str, Value]]:

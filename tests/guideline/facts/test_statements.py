@@ -13,6 +13,8 @@ from support.guideline_facts import refusal
 
 from calcscan.errors import FactsError
 from calcscan.guideline import load_facts, recommend
+from calcscan.guideline.facts.statements import read_statements
+from calcscan.knowledge.sites import all_sites
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,6 @@ from calcscan.guideline import load_facts, recommend
         ({"aeg": 52}, "aeg", "did you mean 'age_years'"),
         ({"symptom": {}}, "symptom", "did you mean 'symptoms'"),
         ({"findings": [{"site": "dura"}, {"site": "durra"}]}, "findings[1].site", "did you mean 'dura'"),
-        ({"findings": [{"site": "putamen"}]}, "findings[0].site", "write 'basal_ganglia'"),
         ({"findings": [{"site": "dura", "bilaterl": True}]}, "findings[0].bilaterl", "did you mean 'bilateral'"),
         ({"findings": [{"present": True}]}, "findings[0].site", "known: basal_ganglia"),
         ({"findings": {"dura": True}}, "findings", "write a list"),
@@ -141,3 +142,21 @@ NAMES = st.sampled_from(["age_years", "findings", "labs", "symptoms", "egfr", "s
 def test_any_facts_are_taken_or_refused(facts: dict[str, Any]) -> None:
     refused = refusal(lambda: recommend(facts).to_dict())
     assert refused is None or refused.hint
+
+
+def test_the_sites_that_a_run_writes_are_understood() -> None:
+    for name, site in all_sites().items():
+        if site.fact:
+            values = read_statements({"findings": [{"site": name, "present": True}]}).values
+            assert values[f"findings.{site.fact}.present"] is True
+
+
+def test_what_is_denied_of_a_part_is_unknown_of_the_whole() -> None:
+    part = {"site": "petroclinoid", "present": False, "dural_thickening": False, "progression": "stable"}
+    assert not read_statements({"findings": [part]}).values
+    both = [part, {"site": "falx", "present": True, "symmetric": True, "volume_mm3": 12}]
+    statements = read_statements({"findings": both})
+    assert dict(statements.values) == {"findings.dura.present": True, "findings.dura.volume_mm3": 12}
+    assert not statements.clashes
+    whole = {"site": "dura", "present": False}
+    assert read_statements({"findings": [whole]}).values["findings.dura.present"] is False

@@ -128,11 +128,11 @@ class InputFiles:
     """The files of an input, by their contents alone."""
 
     kind: str
-    """`folder`, `zip`, `nifti` (with its JSON) or `dicom_file` (with those beside it)."""
+    """`folder`, `zip`, `nifti` (with its JSON) or `dicom_file` (alone, whatever was read beside it)."""
     files: int
     bytes: int
-    sha256: str
-    """Of the sorted SHA-256 of each file."""
+    sha256: str | None
+    """Of the sorted SHA-256 of each file; None of what is too much to read twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

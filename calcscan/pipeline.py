@@ -162,6 +162,7 @@ def analyse(
     stated = Stated(kvp_kv=kvp_kv, slice_thickness_mm=slice_thickness_mm, kernel=kernel)
     with stage("read"):
         scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+        files = input_files(path, settings.reading)
         atlas = load_atlas()
     result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
@@ -173,7 +174,7 @@ def analyse(
             at=_now(),
             options=options,
             context=None if context is None else facts,
-            input=input_files(path, settings.reading),
+            input=files,
             place=str(path),
             picture_sha256=picture_sha256(scan),
         ),

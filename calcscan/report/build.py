@@ -181,7 +181,7 @@ def _own_name(result: Result) -> str | None:
     made = result.provenance
     known = hashed(result.scan.study.study_uid)
     if known is None and made is not None:
-        known = made.input.sha256 if made.input is not None else made.picture_sha256
+        known = (made.input and made.input.sha256) or made.picture_sha256
     return None if known is None else known[:_NAME_DIGITS]
 
 

@@ -416,7 +416,9 @@ class InputSection(Part, frozen=True, kw_only=True):
     kind: Literal["folder", "zip", "nifti", "dicom_file"]
     files: Count
     bytes: Count
-    sha256: Annotated[Sha256, Meta(description="Of the sorted SHA-256 of each file, one a line.")]
+    sha256: Annotated[
+        Sha256 | None, Meta(description="Of the sorted SHA-256 of each file, one a line; null of very large inputs.")
+    ]
     place: Annotated[str | None, Meta(description="The path that was given; only where identifiers were asked for.")]
 
 

@@ -272,6 +272,21 @@ def test_what_is_not_known_is_no_error(tmp_path: Path) -> None:
     assert (made.kvp_kv, made.slice_thickness_mm, made.kernel, scan.study.age_years, scan.study.sex) == (None,) * 5
 
 
+def test_json_files_above_it_count_in_a_bids_dataset(tmp_path: Path) -> None:
+    folder = tmp_path / "sub-01" / "ct"
+    folder.mkdir(parents=True)
+    path = save(folder / "sub-01_acq-thin_run-1_ct.nii.gz", HEAD)
+    (tmp_path / "ct.json").write_text(json.dumps(BIDS | {"KVP": 80, "ConvolutionKernel": "H20s"}))
+    (tmp_path / "acq-thick_ct.json").write_text('{"KVP": 70}')
+    (tmp_path / "T1w.json").write_text('{"Modality": "MR"}')
+    (tmp_path / "acq-thin_ct.json").write_text('{"KVP": 100}')
+    assert read_scan(path).acquisition.kvp_kv is None  # nothing says that this is a dataset
+    (tmp_path / "dataset_description.json").write_text("{}")
+    assert (read_scan(path).acquisition.kvp_kv, read_scan(path).acquisition.kernel) == (100.0, "H20s")
+    (folder / "sub-01_acq-thin_run-1_ct.json").write_text('{"KVP": 140}')
+    assert (read_scan(path).acquisition.kvp_kv, read_scan(path).acquisition.kernel) == (140.0, "H20s")
+
+
 @pytest.mark.parametrize(("written", "sex"), [("female", "F"), ("Male", "M"), ("f", "F")])
 def test_sex_in_words(tmp_path: Path, written: str, sex: str) -> None:
     assert scan_with(tmp_path, BIDS | {"PatientSex": written}).study.sex == sex

@@ -191,7 +191,7 @@ def _provenance(made: Provenance, *, keep_ids: bool) -> ProvenanceSection:
     options |= {"series_uid": uid if keep_ids else None, "series_uid_sha256": hashed(uid or "")}
     place = made.place if keep_ids else None
     return ProvenanceSection(
-        command=command_line(options),
+        command=command_line(options, context=made.context is not None),
         at=made.at,
         options=options,
         context=None if made.context is None else dict(made.context),

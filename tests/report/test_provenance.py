@@ -19,6 +19,9 @@ def made(**changes: object) -> Result:
 
 
 def test_it_fits_the_schema() -> None:
+    with_context = build_report(made(context={"age_years": 52})).provenance
+    assert with_context is not None
+    assert with_context.command.endswith("OUT --context FILE")
     for result in (made(), made(input=None), made(context={"age_years": 52}), make_result(SMALL)):
         jsonschema.validate(json.loads(report_json(build_report(result))), report_schema())
 

@@ -66,6 +66,8 @@ class Sidecar:
     unit: str
     """The unit of the values, where one is stated other than Hounsfield units."""
     tilt_deg: float | None
+    converter: str
+    """The program that made the NIfTI, in lower case; empty where it is not said."""
     flags: tuple[Flag, ...]
 
 
@@ -111,6 +113,12 @@ def read_sidecar(
         *(Flag(code="left_out", message=note) for note in notes),
         *stated_flags,
     ]
+    if is_made_from_another(stem):
+        message = (
+            "By its name dcm2niix made it from a tilted or unevenly spaced volume by interpolation, which dilutes "
+            "small calcifications: use the DICOM files."
+        )
+        flags.append(Flag(code="resampled", message=message))
     plain_name = stem.replace("_", " ")
     if (
         not contrast.given
@@ -125,6 +133,7 @@ def read_sidecar(
         description=" ".join(image.description.split()),
         unit=_unit(found, settings),
         tilt_deg=tilt_deg,
+        converter=str(found.get("ConversionSoftware", "")).strip().casefold(),
         flags=tuple(flags),
     )
 

@@ -326,6 +326,7 @@ def test_the_json_of_a_volume_that_dcm2niix_corrected(tmp_path: Path) -> None:
         scan = read_scan(save(tmp_path / f"{name}.nii.gz", HEAD))
         assert scan.acquisition.kvp_kv == 140.0
         assert ("gantry_tilt" in codes(scan)) is ("Tilt" not in name)
+        assert "resampled" in codes(scan)
     assert read_scan(save(tmp_path / "head_Other.nii.gz", HEAD)).acquisition.kvp_kv is None
 
 

@@ -246,6 +246,10 @@ def test_invalid_fields_are_skipped(tmp_path: Path, value: Any) -> None:
         ({"PatientAge": -4}, "PatientAge -4 does not lie"),
         ({"PatientSex": 5}, "PatientSex is none of M, F and O"),
         ({"ConvolutionKernel": {"a": "b"}}, "ConvolutionKernel is an object, not text"),
+        ({"KVP": 10**400}, "KVP inf does not lie"),
+        ({"PixelSpacing": "x"}, "PixelSpacing is text, not numbers"),
+        ({"SpacingBetweenSlices": {"a": 1}}, "SpacingBetweenSlices is an object, not numbers"),
+        ({"Rows": [1]}, "Rows is a list, not one number"),
         ({"KVP": True, "PatientAge": [5]}, "KVP is true or false, not one number; PatientAge is no age"),
     ],
 )
@@ -266,6 +270,7 @@ def test_a_value_that_no_ct_can_have_is_named_and_not_used(tmp_path: Path, field
 
 def test_what_is_not_known_is_no_error(tmp_path: Path) -> None:
     blank = {"KVP": None, "SliceThickness": "n/a", "PatientAge": "", "PatientSex": "U", "ConvolutionKernel": []}
+    blank |= {"Rows": None, "PixelSpacing": [], "SpacingBetweenSlices": "n/a"}
     scan = scan_with(tmp_path, BIDS | blank)
     assert not codes(scan)
     made = scan.acquisition

@@ -139,8 +139,8 @@ class InputFiles:
 class Provenance:
     """How a result came about, so that it can be had again."""
 
-    at: str
-    """When, UTC, ISO 8601."""
+    date: str
+    """The day, UTC, ISO 8601; no more, so that what is done twice on a day is the same to the bit."""
     options: Mapping[str, Any]
     """The options by name, those left at their default included; rules by the checksum of their file."""
     context: Mapping[str, Any] | None

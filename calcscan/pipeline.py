@@ -171,7 +171,7 @@ def analyse(
         result,
         settings={**said, **result.settings},
         provenance=Provenance(
-            at=_now(),
+            date=_today(),
             options=options,
             context=None if context is None else facts,
             input=files,
@@ -198,7 +198,7 @@ def analyse_scan(
     return replace(
         result,
         provenance=Provenance(
-            at=_now(),
+            date=_today(),
             options={"threshold_hu": threshold_hu, **_rules_options(ruleset)},
             context=None if context is None else stated,
             input=None,
@@ -218,8 +218,8 @@ def _rules_options(ruleset: Ruleset) -> dict[str, Any]:
     }
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -192,7 +192,7 @@ def _provenance(made: Provenance, *, keep_ids: bool) -> ProvenanceSection:
     place = made.place if keep_ids else None
     return ProvenanceSection(
         command=command_line(options, context=made.context is not None),
-        at=made.at,
+        date=made.date,
         options=options,
         context=None if made.context is None else dict(made.context),
         input=None if made.input is None else _shared(InputSection, made.input, place=place),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import jsonschema
 import pytest
@@ -78,4 +79,4 @@ def test_the_pipeline_says_what_it_was_asked(monkeypatch: pytest.MonkeyPatch) ->
     assert found.options["threshold_hu"] == 120.0
     assert found.options["without"] == ["bg-age"]
     assert found.input is None
-    assert found.at.endswith("+00:00")
+    assert date.fromisoformat(found.date) <= datetime.now(UTC).date()

@@ -126,19 +126,19 @@ class InputFiles:
     """The files of an input, by their contents alone."""
 
     kind: str
-    """`folder`, `zip`, `nifti` (with its JSON) or `dicom_file` (with those beside it)."""
+    """`folder`, `zip`, `nifti` (with its JSON) or `dicom_file` (alone, whatever was read beside it)."""
     files: int
     bytes: int
-    sha256: str
-    """Of the sorted SHA-256 of each file."""
+    sha256: str | None
+    """Of the sorted SHA-256 of each file; None of what is too much to read twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """How a result came about, so that it can be had again."""
 
-    at: str
-    """When, UTC, ISO 8601."""
+    date: str
+    """The day, UTC, ISO 8601; no more, so that what is done twice on a day is the same to the bit."""
     options: Mapping[str, Any]
     """The options by name, those left at their default included; rules by the checksum of their file."""
     context: Mapping[str, Any] | None

@@ -186,6 +186,7 @@ def analyse(
         stage = Stages(tell)
         with stage("read"):
             scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+            files = input_files(path, settings.reading)
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
             atlas = load_atlas()
         result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage, own)
@@ -195,10 +196,10 @@ def analyse(
         result,
         settings={**said, **result.settings},
         provenance=Provenance(
-            at=_now(),
+            date=_today(),
             options=options,
             context=None if context is None else facts,
-            input=input_files(path, settings.reading),
+            input=files,
             place=str(path),
             picture_sha256=picture_sha256(scan),
         ),
@@ -230,7 +231,7 @@ def analyse_scan(
     return replace(
         result,
         provenance=Provenance(
-            at=_now(),
+            date=_today(),
             options={"threshold_hu": threshold_hu, **_rules_options(ruleset)},
             context=None if context is None else stated,
             input=None,
@@ -250,8 +251,8 @@ def _rules_options(ruleset: Ruleset) -> dict[str, Any]:
     }
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,8 +1,10 @@
 """Many studies, each in its own process, so that a failure affects one study only.
 
-discover  folder → studies, and what is left out (archives, joins, people, names, lists)
+discover  folder → studies, and what is left out (archives, joins, people, drafts, names, lists)
+bids      a BIDS dataset as input: what is wanted of it, and whose scans they are (participants)
 status    how a study's last run ended, stored beside its results
-table     batch.csv and left_out.csv
+table     batch.csv, lesions.csv, sites.csv and left_out.csv (columns: what they hold)
+derivatives  the same results as a BIDS derivative
 work      one study, inside its process
 processes the local runner: starts, watches and ends those processes
 run       run_batch: all of these in order

@@ -101,7 +101,8 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
         elif ending == "nii.gz":
             begin = folder / f"{prefix}_desc-{plain}_dseg"
             shutil.copyfile(source / name, begin.with_name(f"{begin.name}.nii.gz"))
-            about = {"Type": "ROI", "Space": "individual", "Resolution": "of the scan", **_about_labels(plain)}
+            about = {"Type": "ROI", "Resolution": "that of the scan"}
+            about |= _about_labels(plain) if plain in ("lesions", "sites") else {}
             _put(begin.with_name(f"{begin.name}.json"), _json(about))
             if plain == "sites":
                 _put(begin.with_name(f"{begin.name}.tsv"), _labels_tsv(report["site_labels"]))
@@ -109,9 +110,15 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
             shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_ct.{ending}")
 
 
-def _about_labels(plain: str) -> dict[str, str]:
-    numbers = {"lesions": "the id of each lesion", "sites": "the site and side of each voxel (index in the TSV)"}
-    return {"Description": f"0 is nothing, else {numbers[plain]}."} if plain in numbers else {}
+def _about_labels(plain: str) -> dict[str, Any]:
+    """What the numbers of a label map are, and the columns of the TSV that lists them."""
+    if plain == "lesions":
+        return {"Description": "0 is nothing, else the id of the lesion."}
+    columns = {"index": "Number in the label map.", "name": "Site and side.", "color": "Colour in the pictures."}
+    return {
+        "Description": "0 is nothing, else the site and side, by the index in the TSV.",
+        **{name: {"Description": about} for name, about in columns.items()},
+    }
 
 
 def _labels_tsv(labels: Iterable[Mapping[str, Any]]) -> bytes:

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from calcscan.batch import bids
 from calcscan.batch.archives import Archive, studies_in
+from calcscan.batch.drafts import Draft, bare, with_names
 from calcscan.batch.joins import Member, joined
 from calcscan.batch.lists import LeftOuts
-from calcscan.batch.model import Found, Study
-from calcscan.batch.names import digest, shown, study_name
+from calcscan.batch.model import Found
+from calcscan.batch.names import shown
 from calcscan.batch.participants import tables_of
 from calcscan.batch.people import number_persons
 from calcscan.knowledge.bids import BidsNames
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
-from calcscan.read.files.bids_name import bids_name, label_of
 from calcscan.read.files.source import SourceFile
 from calcscan.read.files.tree import Entry, walk
 from calcscan.read.headers.probe import Probe
@@ -34,7 +34,6 @@ Look = Callable[[Path], Probe]
 Looking = Callable[[int], None]
 """Called with the number of files examined so far."""
 
-_ENDINGS = (".nii.gz", ".nii", ".zip")
 _MANY = "\0many"
 _NOBODYS = "does not say whose it is, and its study is of several people"
 
@@ -69,7 +68,7 @@ def find_studies(
             root, file = root.parent, root
             tree = _Tree(left_out=LeftOuts(root))
             drafts = list(_alone_drafts(root, file, tree, settings))
-    return Found(studies=_with_names(root, drafts), left_out=tree.left_out.rows())
+    return Found(studies=with_names(root, drafts), left_out=tree.left_out.rows())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,20 +88,6 @@ class _Tree:
     """Folders that hold something else, so that they must not be read as a whole."""
     directories: dict[Path, Path] = field(default_factory=dict)
     """Folder → the DICOMDIR in it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """A study before it has its name."""
-
-    key: str
-    place: Path
-    paths: tuple[Path, ...]
-    files: int
-    members: tuple[int, ...] = ()
-    alone: bool = False
-    top: Path | None = None
-    """Where `paths` are to be put together: the folder that they all lie below."""
 
 
 def _looked_at(root: Path, out: Path, look: Look, looking: Looking | None) -> _Tree:
@@ -182,10 +167,10 @@ def _file(tree: _Tree, folder: Path, path: Path, seen: Probe) -> None:
             tree.directories[folder] = path
 
 
-def _studies(root: Path, tree: _Tree, settings: ReadingSettings) -> list[_Draft]:
+def _studies(root: Path, tree: _Tree, settings: ReadingSettings) -> list[Draft]:
     """Studies that can be read, single files, and folders in which nothing can."""
     for path in tree.without_scan:
-        tree.left_out.explain(path.with_name(f"{_bare(path)}.json"), f"is no image; it describes {shown(path.name)}")
+        tree.left_out.explain(path.with_name(f"{bare(path)}.json"), f"is no image; it describes {shown(path.name)}")
     parts = dict(_by_person(tree, settings))
     owner = _owners(root, parts, tree.apart)
     drafts = [_draft(root, key, files, owner, tree) for key, files in parts.items()]
@@ -197,10 +182,10 @@ def _studies(root: Path, tree: _Tree, settings: ReadingSettings) -> list[_Draft]
             paths = tuple(path for path, _ in unread)
             tree.left_out.take(paths)
             key = f"unread in {folder.relative_to(root)}"
-            drafts.append(_Draft(key=key, place=folder, paths=paths, files=len(paths), top=folder))
+            drafts.append(Draft(key=key, place=folder, paths=paths, files=len(paths), top=folder))
     for folder in tree.locked:
         if folder.parent not in with_study and not _within(folder, whole, root):
-            drafts.append(_Draft(key=str(folder.relative_to(root)), place=folder, paths=(folder,), files=0))
+            drafts.append(Draft(key=str(folder.relative_to(root)), place=folder, paths=(folder,), files=0))
     return drafts
 
 
@@ -214,18 +199,18 @@ def _within(folder: Path, places: set[Path], root: Path) -> bool:
     return any(place in places for place in (folder, *folder.parents) if place.is_relative_to(root))
 
 
-def _alone_drafts(root: Path, path: Path, tree: _Tree, settings: ReadingSettings) -> Iterator[_Draft]:
+def _alone_drafts(root: Path, path: Path, tree: _Tree, settings: ReadingSettings) -> Iterator[Draft]:
     """One study, or those of a ZIP that holds several, of which the first counts the file."""
     key = str(path.relative_to(root))
     archive = studies_in(path, settings) if path.name.lower().endswith(".zip") else Archive(studies={})
     for name in archive.unclear:
         tree.left_out.add(path / name, _NOBODYS, files=0)
     if not archive.studies:
-        tree.left_out.explain(path.with_name(f"{_bare(path)}.json"), f"is no image; it is read with {shown(path.name)}")
-        yield _Draft(key=key, place=path, paths=(path,), files=1, alone=True)
+        tree.left_out.explain(path.with_name(f"{bare(path)}.json"), f"is no image; it is read with {shown(path.name)}")
+        yield Draft(key=key, place=path, paths=(path,), files=1, alone=True)
     for count, (study, members) in enumerate(archive.studies.items()):
         files = 1 if count == 0 else 0
-        yield _Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
+        yield Draft(key=f"{key} {study}", place=path, paths=(path,), files=files, members=members, alone=True)
 
 
 def _by_person(tree: _Tree, settings: ReadingSettings) -> Iterator[tuple[str, list[Path]]]:
@@ -266,7 +251,7 @@ def _owners(root: Path, parts: dict[str, list[Path]], apart: set[Path]) -> dict[
     return owner
 
 
-def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree: _Tree) -> _Draft:
+def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree: _Tree) -> Draft:
     """As one folder where all below it is of this study; else as its files and those beside them that may be of it.
     Either way with the DICOMDIR above it, if there is one, which lists the expected files."""
     folders = {path.parent for path in files}
@@ -276,49 +261,10 @@ def _draft(root: Path, key: str, files: list[Path], owner: dict[Path, str], tree
     if owner.get(place) == key:
         whole = listed if listed is not None and owner.get(listed) == key else place
         if listed in (None, whole):
-            return _Draft(key=key, place=place, paths=(whole,), files=len(files))
+            return Draft(key=key, place=place, paths=(whole,), files=len(files))
         paths = [place]
     else:
         doubtful = [path for folder in folders for path, _ in tree.unread.get(folder, ())]
         paths = sorted([*files, *doubtful, *(path for path in tree.locked if path.parent in folders)])
     paths += [tree.directories[listed]] if listed is not None else []
-    return _Draft(key=key, place=place, paths=tuple(paths), files=len(files), top=listed or place)
-
-
-def _with_names(root: Path, drafts: Iterable[_Draft]) -> tuple[Study, ...]:
-    """Where two names would be equal, both get a digest, so that neither depends on their order."""
-    named = [(study_name(_parts(root, draft)), draft) for draft in drafts]
-    met: dict[str, int] = defaultdict(int)
-    for name, _ in named:
-        met[name.casefold()] += 1
-    studies = [
-        Study(
-            name=name if met[name.casefold()] == 1 else f"{name}-{digest(_key(root, draft))}",
-            paths=draft.paths,
-            top=draft.top,
-            members=draft.members,
-            files=draft.files,
-            place=shown(str(draft.place.relative_to(root))),
-            label=label_of(draft.place),
-        )
-        for name, draft in named
-    ]
-    return tuple(sorted(studies, key=lambda study: study.name))
-
-
-def _key(root: Path, draft: _Draft) -> str:
-    return draft.key.replace(str(root), "")
-
-
-def _parts(root: Path, draft: _Draft) -> tuple[str, ...]:
-    place = draft.place
-    if place == root:
-        return (root.resolve().name or "study",)
-    if draft.alone and bids_name(place.name) is not None and bids.is_dataset(root):
-        return (_bare(place),)  # no other file of the dataset has this name
-    return (place.with_name(_bare(place)) if draft.alone else place).relative_to(root).parts
-
-
-def _bare(path: Path) -> str:
-    name = path.name
-    return next((name[: -len(end)] for end in _ENDINGS if name.lower().endswith(end) and name[: -len(end)]), name)
+    return Draft(key=key, place=place, paths=tuple(paths), files=len(files), top=listed or place)

@@ -83,7 +83,11 @@ def _rows(
     table = _table(path, notes, settings)
     if table is None:
         return
-    columns = {name.strip().casefold(): name for name in table.fieldnames or () if name}
+    try:
+        columns = {name.strip().casefold(): name for name in table.fieldnames or () if name}
+    except csv.Error as error:
+        notes.append(f"it can't be read ({error})")
+        return
     if id_column not in columns:
         notes.append(f"it has no column {id_column}")
         return

@@ -63,6 +63,9 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         kernel=settings.kernel,
         rules=ruleset_of(settings.rules),
     )
+    if result.provenance is not None:  # not the folder of links that it may have been read from
+        place = str(task.study.top or task.study.paths[0])
+        result = replace(result, provenance=replace(result.provenance, place=place))
     label = replace(task.study.label, study=task.study.name)
     report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()

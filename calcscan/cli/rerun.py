@@ -173,7 +173,7 @@ def _compared(before: Report, now: Report) -> Comparison:
 def _text(compared: Comparison, before: Report) -> str:
     lines = [f"done again what calcscan {before.software.version} did"]
     if before.provenance is not None:
-        lines[0] += f" on {before.provenance.at[:10]}: {before.provenance.command}"
+        lines[0] += f" on {before.provenance.date}: {before.provenance.command}"
     changed = _by_part(compared.made_by)
     same_picture = not any("picture_sha256" in one.where for one in compared.made_by)
     if "provenance.input" in changed:

@@ -94,6 +94,7 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     same_shift_mm: float
     label_values: int
     max_sidecar_bytes: int
+    max_hashed_bytes: int
     sidecar_spacing_share: float
     max_tilt_deg: float
     like_120_low_kev: int

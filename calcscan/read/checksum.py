@@ -15,11 +15,11 @@ from calcscan.read.files.archives import is_zip
 from calcscan.read.files.tree import walk
 
 
-def input_files(path: str | Path, settings: ReadingSettings | None = None) -> InputFiles:
+def input_files(path: str | Path, settings: ReadingSettings | None = None) -> InputFiles | None:
     """What lies at a path that can be read, by content: neither names nor places count.
 
-    A NIfTI is taken with its JSON, one DICOM file with those beside it, as `read_scan` does. A file that can't be
-    opened counts as an empty one.
+    A NIfTI is taken with the JSON files that describe it, one DICOM file alone. A file that can't be opened counts as
+    an empty one. Of more than `max_hashed_bytes` there is no checksum. None where there is nothing at the path.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -30,14 +30,14 @@ def input_files(path: str | Path, settings: ReadingSettings | None = None) -> In
     (True, 'folder', 1, 3)
     """
     path, settings = Path(path), settings or load(ReadingSettings)
+    if not path.exists():
+        return None
     kind, files = _files(path, settings)
-    sums, size = [], 0
-    for file in files:
-        digest, length = _digest(file)
-        sums.append(digest)
-        size += length
-    whole = hashlib.sha256("\n".join(sorted(sums)).encode()).hexdigest()
-    return InputFiles(kind=kind, files=len(sums), bytes=size, sha256=whole)
+    size = sum(map(_size, files))
+    whole = None
+    if size <= settings.max_hashed_bytes:
+        whole = hashlib.sha256("\n".join(sorted(map(_digest, files))).encode()).hexdigest()
+    return InputFiles(kind=kind, files=len(files), bytes=size, sha256=whole)
 
 
 def picture_sha256(scan: Scan) -> str:
@@ -54,28 +54,32 @@ def picture_sha256(scan: Scan) -> str:
 def _files(path: Path, settings: ReadingSettings) -> tuple[str, list[Path]]:
     """What kind of input it is, and its files."""
     from calcscan.read.nifti.file import is_nifti, partner_files
-    from calcscan.read.nifti.sidecar import sidecar_path
+    from calcscan.read.nifti.sidecar_files import sidecar_files
 
     if path.is_dir():
         return "folder", list(_in_folder(path, settings))
     if is_nifti(path, settings):
-        beside = sidecar_path(path)
-        return "nifti", [*partner_files(path), *([beside] if beside is not None else [])]
+        return "nifti", [*partner_files(path), *sidecar_files(path)]
     if is_zip(path):
         return "zip", [path]
-    return "dicom_file", list(_in_folder(path.parent, settings, nested=False))
+    return "dicom_file", [path]
 
 
-def _in_folder(folder: Path, settings: ReadingSettings, *, nested: bool = True) -> Iterator[Path]:
-    for each in walk(folder, nested=nested, settings=settings):
+def _in_folder(folder: Path, settings: ReadingSettings) -> Iterator[Path]:
+    for each in walk(folder, settings=settings):
         yield from (entry.path for entry in each.entries if not entry.problem)
 
 
-def _digest(path: Path) -> tuple[str, int]:
-    """SHA-256 and size."""
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return digest, file.tell()
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
-        return hashlib.sha256(b"").hexdigest(), 0
+        return hashlib.sha256(b"").hexdigest()

@@ -29,19 +29,22 @@ def find_input(known: InputFiles, places: Iterable[Path], *, settings: ReadingSe
     ...     find_input(known, [Path(place)]).name
     'moved'
     """
+    if known.sha256 is None:
+        return None
     settings = settings or load(ReadingSettings)
     seen: set[Path] = set()
     for place in places:
         for path in _of_the_size(place, known):
             at = path.resolve()
-            if at not in seen and input_files(path, settings).sha256 == known.sha256:
+            found = input_files(path, settings) if at not in seen else None
+            if found is not None and found.sha256 == known.sha256:
                 return path
             seen.add(at)
     return None
 
 
 def _of_the_size(place: Path, known: InputFiles) -> Iterator[Path]:
-    """What could be it by its size; the nearest first."""
+    """What could be it by its size; of folders that hold nothing else but one another, the innermost first."""
     files: dict[Path, int] = defaultdict(int)
     sizes: dict[Path, int] = defaultdict(int)
     single: list[Path] = []
@@ -65,7 +68,7 @@ def _of_the_size(place: Path, known: InputFiles) -> Iterator[Path]:
             break
     if known.kind == "folder":
         fits = [path for path in files if files[path] == known.files and sizes[path] == known.bytes]
-        yield from sorted(fits, key=lambda path: (len(path.parts), str(path)))
+        yield from sorted(fits, key=lambda path: (-len(path.parts), str(path)))
     else:
         yield from (path for path in single if _may_be(path, known))
 
@@ -76,11 +79,9 @@ def _may_be(path: Path, known: InputFiles) -> bool:
     if known.kind == "nifti" and not name.endswith((".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")):
         return False
     try:
-        if known.kind == "zip":
-            return path.stat().st_size == known.bytes
         if known.kind == "nifti":
             rest = known.bytes - path.stat().st_size
             return rest == 0 or (rest > 0 and known.files > 1)
-        return True
+        return path.stat().st_size == known.bytes
     except OSError:
         return False

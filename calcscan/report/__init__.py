@@ -5,6 +5,10 @@ build          Result → Report, and its JSON
 sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text
+read_back      report.json → Report
+methods        Reports → the methods paragraph of a paper
+differences    two Reports → what differs
+command        options → the command line that does it again
 labelmaps      LesionMap → NIfTI label maps
 mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
 write          all of them into a folder

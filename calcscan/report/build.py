@@ -189,7 +189,7 @@ def _own_name(result: Result) -> str | None:
     made = result.provenance
     known = hashed(result.scan.study.study_uid)
     if known is None and made is not None:
-        known = made.input.sha256 if made.input is not None else made.picture_sha256
+        known = (made.input and made.input.sha256) or made.picture_sha256
     return None if known is None else known[:_NAME_DIGITS]
 
 
@@ -199,8 +199,8 @@ def _provenance(made: Provenance, *, keep_ids: bool) -> ProvenanceSection:
     options |= {"series_uid": uid if keep_ids else None, "series_uid_sha256": hashed(uid or "")}
     place = made.place if keep_ids else None
     return ProvenanceSection(
-        command=command_line(options),
-        at=made.at,
+        command=command_line(options, context=made.context is not None),
+        date=made.date,
         options=options,
         context=None if made.context is None else dict(made.context),
         input=None if made.input is None else _shared(InputSection, made.input, place=place),

@@ -12,13 +12,15 @@ _VALUES = {
 _SWITCHES = {"literature": "--literature", "keep_ids": "--keep-ids"}
 
 
-def command_line(options: Mapping[str, Any]) -> str:
-    """`options` by the names that report.json has; those at their default are left out.
+def command_line(options: Mapping[str, Any], *, context: bool = False) -> str:
+    """`options` by the names that report.json has; those at their default are left out. `context` is whether facts
+    about the person were given.
 
     >>> command_line({"threshold_hu": 100.0, "kernel": "H 31", "without": ["bg-age"], "keep_ids": False})
     "calcscan run INPUT -o OUT --threshold 100 --kernel 'H 31' --without bg-age"
     """
     words = ["calcscan", "run", "INPUT", "-o", "OUT"]
+    words += ["--context", "FILE"] * context
     if options.get("series_uid") or options.get("series_uid_sha256"):
         words += ["--series", "UID"]
     for name, option in _VALUES.items():

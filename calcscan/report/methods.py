@@ -251,7 +251,7 @@ def _repeat(reports: Sequence[Report]) -> str:
     if not made:
         return ""
     commands = sorted({one.command for one in made})
-    days = sorted({one.at[:10] for one in made})
+    days = sorted({one.date for one in made})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     listed = " or ".join(f"`{command}`" for command in commands[:3])
     more = f" and {len(commands) - 3} other commands" if len(commands) > 3 else ""

@@ -439,7 +439,9 @@ class InputSection(Part, frozen=True, kw_only=True):
     kind: Literal["folder", "zip", "nifti", "dicom_file"]
     files: Count
     bytes: Count
-    sha256: Annotated[Sha256, Meta(description="Of the sorted SHA-256 of each file, one a line.")]
+    sha256: Annotated[
+        Sha256 | None, Meta(description="Of the sorted SHA-256 of each file, one a line; null of very large inputs.")
+    ]
     place: Annotated[str | None, Meta(description="The path that was given; only where identifiers were asked for.")]
 
 
@@ -447,7 +449,7 @@ class ProvenanceSection(Part, frozen=True, kw_only=True):
     """How the report came about, so that `calcscan rerun` can do it again."""
 
     command: Annotated[str, Meta(description="The command that does it; INPUT, OUT, FILE and UID stand for theirs.")]
-    at: Annotated[str, Meta(description="When, UTC, ISO 8601.")]
+    date: Annotated[str, Meta(description="The day, UTC, ISO 8601.")]
     options: Annotated[dict[str, Any], Meta(description="The options; rules by the checksum of their file.")]
     context: Annotated[dict[str, Any] | None, Meta(description="Facts about the person, as they were stated.")]
     input: InputSection | None

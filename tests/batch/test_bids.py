@@ -171,6 +171,9 @@ def test_another_age_makes_a_study_be_done_again(dataset: Path, tmp_path: Path) 
         ("participant_id,age\nsub-01,50\n", ["not separated by tabs"]),
         ("participant_id\tage\nn/a\t50\n", ["row 2 names no participant_id"]),
         ("", ["it has no column participant_id"]),
+        ("x" * 200_000, ["it can't be read"]),
+        ("participant_id\tage\nsub-01\t" + "9" * 200_000, ["it can't be read to its end"]),
+        ("\x00\x01\xff", ["it has no column participant_id"]),
     ],
 )
 def test_what_the_table_holds_that_cannot_be_used_is_named(tmp_path: Path, text: str, told: list[str]) -> None:
@@ -273,3 +276,21 @@ def test_labels_and_context_are_part_of_what_a_result_is_valid_for(dataset: Path
     found = find(dataset, tmp_path / "out")
     tasks = [Task(study=study, out=tmp_path, settings=Settings()) for study in found.studies]
     assert all("context_digest" in fingerprint(task) for task in tasks)
+
+
+def test_a_folder_in_the_place_of_the_table_is_none(tmp_path: Path) -> None:
+    (tmp_path / "participants.tsv").mkdir()
+    (tmp_path / "dataset_description.json").write_text("{")
+    put(tmp_path, "sub-01/ct/sub-01_ct.nii.gz")
+    found = find(tmp_path, tmp_path / "out")
+    assert [(study.label.participant, study.context) for study in found.studies] == [("sub-01", None)]
+
+
+def test_dicom_in_folders_named_as_in_bids_has_its_labels_too(tmp_path: Path) -> None:
+    from support import dicom_faults as faults
+
+    faults.write(faults.series(), tmp_path / "in" / "sub-01" / "ses-2" / "scan")
+    (tmp_path / "in" / "participants.tsv").write_text(PEOPLE)
+    (study,) = find(tmp_path / "in", tmp_path / "out").studies
+    assert (study.label.participant, study.label.session) == ("sub-01", "ses-2")
+    assert study.context == {"age_years": 63, "sex": "M"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import jsonschema
 import pytest
@@ -19,6 +20,9 @@ def made(**changes: object) -> Result:
 
 
 def test_it_fits_the_schema() -> None:
+    with_context = build_report(made(context={"age_years": 52})).provenance
+    assert with_context is not None
+    assert with_context.command.endswith("OUT --context FILE")
     for result in (made(), made(input=None), made(context={"age_years": 52}), make_result(SMALL)):
         jsonschema.validate(json.loads(report_json(build_report(result))), report_schema())
 
@@ -75,4 +79,4 @@ def test_the_pipeline_says_what_it_was_asked(monkeypatch: pytest.MonkeyPatch) ->
     assert found.options["threshold_hu"] == 120.0
     assert found.options["without"] == ["bg-age"]
     assert found.input is None
-    assert found.at.endswith("+00:00")
+    assert date.fromisoformat(found.date) <= datetime.now(UTC).date()

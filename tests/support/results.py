@@ -326,7 +326,7 @@ def make_provenance(**changes: Any) -> Provenance:
         "literature": False,
     }
     known = {
-        "at": "2026-11-29T01:02:03+00:00",
+        "date": "2026-11-29",
         "options": options | changes.pop("options", {}),
         "context": None,
         "input": InputFiles(kind="folder", files=33, bytes=1000, sha256="cd" * 32),

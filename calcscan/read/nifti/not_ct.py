@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ def why_not_ct(path: Path, *, names: BidsNames | None = None, settings: ReadingS
     ''
     """
     names, settings = names or load(BidsNames), settings or load(ReadingSettings)
-    return _by_name(path.name, names) or _by_content(path, names, settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom quotes the values it warns about
+        return _by_name(path.name, names) or _by_content(path, names, settings)
 
 
 def _by_name(name: str, names: BidsNames) -> str:

@@ -1,4 +1,4 @@
-"""What is known of how a NIfTI was made: the JSON file of the same name, and the file name itself.
+"""What is known of how a NIfTI was made: the JSON files that describe it, and the file name itself.
 
 The JSON is as dcm2niix writes it and as BIDS asks for it: its keys are DICOM's own names. It is made into the same
 record as a DICOM header, so that the same words mean the same whichever way a scan came.
@@ -6,7 +6,6 @@ record as a DICOM header, so that the same words mean the same whichever way a s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, study_of
 from calcscan.read.nifti.sidecar_check import usable
+from calcscan.read.nifti.sidecar_files import is_made_from_another, json_fields, stem_of_image
 from calcscan.read.series.candidates import Candidate
 from calcscan.read.series.derivation import Nature, derivation_of
 from calcscan.read.series.select import derived_flag
@@ -52,8 +52,6 @@ _GIVEN = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePo
 _MOST_ITEMS = 8
 _SHORT, _LONG = 64, 1024
 """The most characters of a DICOM value; longer ones come from no scanner, and are not repeated in messages."""
-_MADE_FROM = re.compile(r"(?:_Tilt|_Eq)+(?:_\d+)?$")
-"""The suffix by which dcm2niix marks what it made of a tilted or unevenly spaced stack; the JSON lacks it."""
 _AGENT = re.compile(r"(?:^|_)ce-([0-9A-Za-z+]+)(?=_|$)")
 """The entity of BIDS that names a contrast agent."""
 
@@ -68,6 +66,8 @@ class Sidecar:
     unit: str
     """The unit of the values, where one is stated other than Hounsfield units."""
     tilt_deg: float | None
+    converter: str
+    """The program that made the NIfTI, in lower case; empty where it is not said."""
     flags: tuple[Flag, ...]
 
 
@@ -86,10 +86,10 @@ def read_sidecar(
     GeometryError
         dcm2niix has put an evenly spaced copy beside it: its own slices are not where it says.
     """
-    stem = _stem(path)
+    stem = stem_of_image(path)
     _refuse_uneven(path, stem)
-    found, doubt = json_of(path, settings)
-    found, unused = usable(found, shape, steps_mm, settings, resampled=bool(_MADE_FROM.search(stem)))
+    found, doubt = json_fields(path, settings)
+    found, unused = usable(found, shape, steps_mm, settings, resampled=is_made_from_another(stem))
     dataset = _dataset(found, settings)
     agent = _AGENT.search(stem)
     named = str(dataset.get("ContrastBolusAgent", "") or "")
@@ -113,6 +113,12 @@ def read_sidecar(
         *(Flag(code="left_out", message=note) for note in notes),
         *stated_flags,
     ]
+    if is_made_from_another(stem):
+        message = (
+            "By its name dcm2niix made it from a tilted or unevenly spaced volume by interpolation, which dilutes "
+            "small calcifications: use the DICOM files."
+        )
+        flags.append(Flag(code="resampled", message=message))
     plain_name = stem.replace("_", " ")
     if (
         not contrast.given
@@ -127,6 +133,7 @@ def read_sidecar(
         description=" ".join(image.description.split()),
         unit=_unit(found, settings),
         tilt_deg=tilt_deg,
+        converter=str(found.get("ConversionSoftware", "")).strip().casefold(),
         flags=tuple(flags),
     )
 
@@ -160,12 +167,8 @@ def _record(path: Path, dataset: Dataset, settings: ReadingSettings) -> tuple[Im
     return image_of(SourceFile(NAME, path=path), dataset, settings), None if tilt is None else float(tilt)
 
 
-def _stem(path: Path) -> str:
-    return re.sub(r"\.(?:nii|hdr|img)?(?:\.gz)?$", "", path.name, flags=re.IGNORECASE)
-
-
 def _refuse_uneven(path: Path, stem: str) -> None:
-    if _MADE_FROM.search(stem):
+    if is_made_from_another(stem):
         return
     try:
         names = [other.name for other in path.parent.iterdir() if other.name.startswith(stem + "_")]
@@ -175,35 +178,6 @@ def _refuse_uneven(path: Path, stem: str) -> None:
     if even:
         what = f"its slices are unevenly spaced, which a NIfTI can't express: dcm2niix wrote {even[0]} beside it"
         raise GeometryError(what, where=str(path), hint="give the DICOM folder, or that file")
-
-
-def sidecar_path(path: Path) -> Path | None:
-    """The JSON file beside a NIfTI; None where there is none."""
-    stem = _stem(path)
-    names = dict.fromkeys((stem, _MADE_FROM.sub("", stem)))
-    beside = (path.with_name(f"{name}.json") for name in names)
-    try:
-        return next((one for one in beside if one.is_file()), None)
-    except OSError:
-        return None
-
-
-def json_of(path: Path, settings: ReadingSettings) -> tuple[Mapping[str, Any], str]:
-    """The fields of the JSON beside a NIfTI, and why there are none though there is a file."""
-    beside = sidecar_path(path)
-    if beside is not None:
-        try:
-            if beside.stat().st_size > settings.max_sidecar_bytes:
-                return {}, f"it is larger than {settings.max_sidecar_bytes / 1e6:g} MB"
-            content = json.loads(beside.read_text(encoding="utf-8-sig", errors="replace"))
-        except OSError as error:
-            return {}, f"it can't be read ({error.strerror or type(error).__name__})"
-        except (ValueError, RecursionError) as error:
-            return {}, f"it is not JSON ({one_line(error)})"
-        if not isinstance(content, dict):
-            return {}, "it holds no named fields"
-        return content, ""
-    return {}, ""
 
 
 def _dataset(fields: Mapping[str, Any], settings: ReadingSettings) -> Dataset:

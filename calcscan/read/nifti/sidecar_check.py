@@ -12,6 +12,7 @@ from calcscan.knowledge.reading import ReadingSettings
 
 _UNSTATED = frozenset({"", "n/a", "na", "unknown", "u"})
 _NUMBERS = ("KVP", "SliceThickness", "GantryDetectorTilt", "GantryTilt")
+_COUNTS, _SPACINGS = ("Rows", "Columns", "NumberOfFrames", "NumberOfSlices"), ("PixelSpacing", "SpacingBetweenSlices")
 _TEXTS = (
     "ConvolutionKernel", "Manufacturer", "ManufacturerModelName", "ManufacturersModelName", "SeriesDescription",
     "ProtocolName", "PatientSex", "PatientAge", "ImageType",
@@ -66,6 +67,10 @@ def _problem(name: str, value: Any, settings: ReadingSettings) -> str:
         return _outside(value, settings.min_step_mm, settings.max_step_mm, "mm")
     if name in ("GantryDetectorTilt", "GantryTilt"):
         return _outside(value, -settings.max_tilt_deg, settings.max_tilt_deg, "degrees")
+    if name in (*_COUNTS, *_SPACINGS):
+        parts = value if isinstance(value, list) and name in _SPACINGS else [value]
+        wrong = next((part for part in parts if _number(part) is None), None)
+        return "" if wrong is None else f"is {_kind(wrong)}, not {'numbers' if name in _SPACINGS else 'one number'}"
     if name in _TEXTS:
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, str | int | float) and not isinstance(part, bool) for part in parts):
@@ -79,7 +84,7 @@ def _problem(name: str, value: Any, settings: ReadingSettings) -> str:
 
 def _is_absent(name: str, value: Any) -> bool:
     """Whether a field that is used says that nothing is known, as BIDS writes it ("n/a") or others do."""
-    if name not in (*_NUMBERS, *_TEXTS):
+    if name not in (*_NUMBERS, *_TEXTS, *_COUNTS, *_SPACINGS):
         return False
     return value is None or value == [] or (isinstance(value, str) and value.strip().casefold() in _UNSTATED)
 
@@ -106,7 +111,9 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        return math.inf if int(value) > 0 else -math.inf
+    except ValueError:
         return None
     return None if math.isnan(number) else number
 
@@ -126,11 +133,11 @@ def _other_grid(
     """Where the fields state another size than the volume has along any of its axes."""
     sizes, steps = " × ".join(map(str, shape)), " × ".join(f"{step:.3g}" for step in steps_mm)
     found = []
-    for name in ("Rows", "Columns", "NumberOfFrames", "NumberOfSlices"):
+    for name in _COUNTS:
         number = _number(fields.get(name))
         if number is not None and number > 1 and number not in shape:
             found.append(f"{name} {number:g}, where the NIfTI has {sizes} voxels")
-    for name in ("PixelSpacing", "SpacingBetweenSlices"):
+    for name in _SPACINGS:
         value = fields.get(name)
         numbers = [_number(part) for part in (value if isinstance(value, list) else [value])]
         for number in numbers:

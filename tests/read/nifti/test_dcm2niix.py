@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 
 from calcscan.cli import main
@@ -76,3 +78,20 @@ def test_a_tilted_uneven_head_by_dcm2niix_is_refused_or_flagged(real_scans: Path
     corrected = run(path.with_name("head_Tilt_Eq_1.nii.gz"), tmp_path / "out")
     assert "resampled" in codes(corrected)
     assert "unknown_kvp" in codes(corrected)
+
+
+def test_a_tilted_head_by_dcm2niix_says_how_far_its_volumes_may_be_off(real_scans: Path, tmp_path: Path) -> None:
+    """dcm2niix shortens the steps of a tilted stack by the cosine of the tilt; what it untilts, it interpolates."""
+    from calcscan.read import read_scan
+
+    dicom = read_scan(real_scans / "mixed_folder")
+    folder = tmp_path / "nifti"
+    converted(real_scans / "mixed_folder", folder)
+    sized = [path for path in folder.glob("*.nii.gz") if nibabel.load(path).shape[::-1] == dicom.hu.shape]
+    scans = [read_scan(path) for path in sized if "_Tilt" not in path.name]
+    scan = next(one for one in scans if one.acquisition.kernel == dicom.acquisition.kernel)
+    assert np.array_equal(np.sort(scan.hu, axis=None), np.sort(dicom.hu, axis=None))
+    told = [flag for flag in scan.flags if flag.code == "gantry_tilt" and "too small" in flag.message]
+    assert len(told) == 1
+    short = 1.0 - scan.geometry.spacing_mm[0] / dicom.geometry.spacing_mm[0]
+    assert told[0].value == pytest.approx(100.0 * short, abs=0.02)

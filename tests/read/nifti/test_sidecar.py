@@ -246,6 +246,10 @@ def test_invalid_fields_are_skipped(tmp_path: Path, value: Any) -> None:
         ({"PatientAge": -4}, "PatientAge -4 does not lie"),
         ({"PatientSex": 5}, "PatientSex is none of M, F and O"),
         ({"ConvolutionKernel": {"a": "b"}}, "ConvolutionKernel is an object, not text"),
+        ({"KVP": 10**400}, "KVP inf does not lie"),
+        ({"PixelSpacing": "x"}, "PixelSpacing is text, not numbers"),
+        ({"SpacingBetweenSlices": {"a": 1}}, "SpacingBetweenSlices is an object, not numbers"),
+        ({"Rows": [1]}, "Rows is a list, not one number"),
         ({"KVP": True, "PatientAge": [5]}, "KVP is true or false, not one number; PatientAge is no age"),
     ],
 )
@@ -266,10 +270,26 @@ def test_a_value_that_no_ct_can_have_is_named_and_not_used(tmp_path: Path, field
 
 def test_what_is_not_known_is_no_error(tmp_path: Path) -> None:
     blank = {"KVP": None, "SliceThickness": "n/a", "PatientAge": "", "PatientSex": "U", "ConvolutionKernel": []}
+    blank |= {"Rows": None, "PixelSpacing": [], "SpacingBetweenSlices": "n/a"}
     scan = scan_with(tmp_path, BIDS | blank)
     assert not codes(scan)
     made = scan.acquisition
     assert (made.kvp_kv, made.slice_thickness_mm, made.kernel, scan.study.age_years, scan.study.sex) == (None,) * 5
+
+
+def test_json_files_above_it_count_in_a_bids_dataset(tmp_path: Path) -> None:
+    folder = tmp_path / "sub-01" / "ct"
+    folder.mkdir(parents=True)
+    path = save(folder / "sub-01_acq-thin_run-1_ct.nii.gz", HEAD)
+    (tmp_path / "ct.json").write_text(json.dumps(BIDS | {"KVP": 80, "ConvolutionKernel": "H20s"}))
+    (tmp_path / "acq-thick_ct.json").write_text('{"KVP": 70}')
+    (tmp_path / "T1w.json").write_text('{"Modality": "MR"}')
+    (tmp_path / "acq-thin_ct.json").write_text('{"KVP": 100}')
+    assert read_scan(path).acquisition.kvp_kv is None  # nothing says that this is a dataset
+    (tmp_path / "dataset_description.json").write_text("{}")
+    assert (read_scan(path).acquisition.kvp_kv, read_scan(path).acquisition.kernel) == (100.0, "H20s")
+    (folder / "sub-01_acq-thin_run-1_ct.json").write_text('{"KVP": 140}')
+    assert (read_scan(path).acquisition.kvp_kv, read_scan(path).acquisition.kernel) == (140.0, "H20s")
 
 
 @pytest.mark.parametrize(("written", "sex"), [("female", "F"), ("Male", "M"), ("f", "F")])
@@ -311,6 +331,7 @@ def test_the_json_of_a_volume_that_dcm2niix_corrected(tmp_path: Path) -> None:
         scan = read_scan(save(tmp_path / f"{name}.nii.gz", HEAD))
         assert scan.acquisition.kvp_kv == 140.0
         assert ("gantry_tilt" in codes(scan)) is ("Tilt" not in name)
+        assert "resampled" in codes(scan)
     assert read_scan(save(tmp_path / "head_Other.nii.gz", HEAD)).acquisition.kvp_kv is None
 
 

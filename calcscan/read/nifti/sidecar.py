@@ -149,6 +149,7 @@ def described(fields: Mapping[str, Any], stated: Stated, settings: ReadingSettin
         description="",
         unit="",
         tilt_deg=tilt_deg,
+        converter="",
         flags=(*header_flags([image], set(), contrast, settings), *stated_flags),
     )
 

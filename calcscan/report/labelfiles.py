@@ -118,8 +118,15 @@ def _about_even(geometry: Geometry, grid: EvenGrid) -> FileEntry:
     )
     if grid.native:
         return entry
+    note = (
+        "Made to be looked at: a slice of the scan may come several times, and be moved by up to half a pixel. Given "
+        "back with --mask and --resample, every voxel returns to its own slice and place."
+    )
+    if geometry.irregularity_mm() > EVEN_ENOUGH_MM:
+        note += " The slices are unevenly spaced, which NIfTI and NRRD can't hold: no map has the scan's own voxels."
     return replace(
         entry,
+        note=note,
         grid="even and square: each slice copies the nearest native one, moved by whole pixels within its plane",
         native_slice=tuple((grid.source + 1).tolist()),
         native_row_minus_row=tuple(grid.shift_ji[:, 0].tolist()),

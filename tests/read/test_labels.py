@@ -79,8 +79,7 @@ def test_a_map_on_another_grid_is_refused_and_both_grids_are_named(tmp_path, nam
     assert "--resample" in str(refused.value)
     assert "mask" in str(refused.value)
     own = read_labels(path, result.scan, resample=True)
-    both = (own.values > 0) & (result.lesions.labels > 0)
-    assert 2 * both.sum() / ((own.values > 0).sum() + (result.lesions.labels > 0).sum()) > 0.75
+    assert np.array_equal(own.values, result.lesions.labels)  # what calcscan spread out comes back as it was
     assert size in own.resampled
 
 

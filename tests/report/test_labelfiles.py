@@ -147,6 +147,13 @@ def test_each_file_is_ours_and_says_what_it_is_good_for(name):
     assert all(entry.use for entry in about.values())
 
 
+@pytest.mark.parametrize("name", ["uneven", "uneven and tilted", "tilted"])
+def test_of_a_stack_that_no_format_can_hold_it_is_said_that_no_map_has_its_voxels(name):
+    note = label_maps(result_on(name).lesions)[1]["lesions.nii.gz"].note
+    assert "--resample" in note
+    assert ("unevenly spaced" in note) == ("uneven" in name)
+
+
 def test_the_table_beside_a_segmentation_has_every_number():
     rows = list(csv.DictReader(io.StringIO(dseg_tsv()), delimiter="\t"))
     assert {(row["site"], row["side"].replace("n/a", "")): int(row["index"]) for row in rows} == NUMBERS

@@ -21,7 +21,6 @@ from calcscan.report.labelmaps import (
     on_grid,
     site_map,
     stored_bytes,
-    upright_affine,
 )
 from calcscan.report.labeltables import dseg_tsv, itksnap_labels
 from calcscan.report.nrrd import nrrd_bytes, segmentation_fields
@@ -79,7 +78,7 @@ def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, store
     in_file = {name: stored.in_order(one) for name, one in values.items()}
     affine = stored.affine(geometry)
     entry = _about_stored(geometry, stored)
-    upright = upright_affine(stored) if entry.sheared else affine
+    upright = stored.upright_affine() if entry.sheared else affine
     maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright)
     about = dict.fromkeys(maps, entry)
     if entry.sheared:

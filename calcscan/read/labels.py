@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -85,19 +85,16 @@ def named(labels: OwnLabels, names: Mapping[int, str] | None) -> OwnLabels:
     Raises
     ------
     TypeError, ValueError
-        `names` is no mapping, or names a label that there is none of.
+        `names` is no mapping, or its keys are no labels.
     """
     if names is None:
         return labels
     if not isinstance(names, Mapping):
         raise TypeError(f"names must be a mapping from label to name, not {type(names).__name__}")
-    if missing := sorted(set(names) - set(labels.numbers)):
-        raise ValueError(f"names has label {missing[0]}, which the map has no voxel of; it has {_few(labels.numbers)}")
+    for label in names:
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or label < 1:
+            raise ValueError(f"names must have labels, whole numbers from 1 on, as keys, not {label!r}")
     return replace(labels, names={**labels.names, **{int(label): str(name) for label, name in names.items()}})
-
-
-def _few(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "") if numbers else "none"
 
 
 def _whole(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:

@@ -5,7 +5,8 @@ build          Result → Report, and its JSON
 sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text
-labelmaps      LesionMap → NIfTI label maps
+labelfiles     LesionMap → label maps and what each is good for (labelmaps: NIfTI; nrrd: NRRD, for 3D Slicer too;
+               labeltables: what their numbers mean, for BIDS and ITK-SNAP)
 mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
 write          all of them into a folder
 outputs        which files each command writes

@@ -202,12 +202,13 @@ def test_names_come_from_the_segments_of_3d_slicer(tmp_path):
     assert set(own.names) == set(own.numbers)
 
 
-def test_names_that_are_given_go_first_and_must_be_of_labels_there_are():
+def test_names_that_are_given_must_be_by_label():
     own = read_labels(numbers() % 3, Scan.from_array(head(), AFFINE[:, [2, 1, 0, 3]]))
-    assert named(own, {1: "a"}).names == {1: "a"}
+    assert named(own, {1: "a", 7: "of a label that this scan has none of"}).names[1] == "a"
     assert named(own, None) is own
-    with pytest.raises(ValueError, match="label 5, which the map has no voxel of; it has 1, 2"):
-        named(own, {5: "a"})
+    for key in ("1", 0, 1.5, True):
+        with pytest.raises(ValueError, match="names must have labels"):
+            named(own, {key: "a"})
     with pytest.raises(TypeError, match="mapping"):
         named(own, ["a"])
 

@@ -82,6 +82,8 @@ def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, store
     maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright)
     about = dict.fromkeys(maps, entry)
     if entry.sheared:
+        shown = "that of the input file without its shear, as ITK and 3D Slicer show the input"
+        about["sites.seg.nrrd"] = replace(entry, grid=shown)
         sheared, more = _sheared(in_file, affine, geometry)
         return maps | sheared, about | more
     return maps, about

@@ -53,7 +53,8 @@ def find_edges(scan: Scan, settings: BlurSettings, *, overshoot: float = 0.0) ->
 
     A scan with `overshoot` takes that share of a blur twice as wide off its own.
     """
-    slices = np.unique(np.linspace(0, len(scan.hu) - 1, settings.edge_slices + 2).round().astype(int)[1:-1])
+    spread = np.linspace(0, len(scan.hu) - 1, settings.edge_slices + 2).round().astype(int)[1:-1]
+    slices = _from_both_ends(spread, len(scan.hu))
     found: tuple[list[_Crossings], list[_Crossings]] = ([], [])
     for k in slices.tolist():
         for axis, lines in enumerate(_Lines.of_slice(scan, k, settings)):
@@ -133,7 +134,7 @@ class _Lines:
 def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
     """Edges where the lines leave the head forwards, and where they leave it backwards."""
     first = max(1, int(settings.lines_mm / lines.apart_mm))
-    numbers = np.arange(first // 2, len(lines.pixels), first)
+    numbers = _from_both_ends(np.arange(first // 2, len(lines.pixels), first), len(lines.pixels))
     tissue = lines.pixels[numbers] > settings.edge_hu
     inwards, outwards = (int(np.ceil(mm / lines.step_mm)) for mm in (settings.inside_mm, settings.outside_mm))
     steps = np.arange(-inwards, outwards + 1)
@@ -175,6 +176,12 @@ def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
             slant=slant[told],
             start=inwards - seen.start,
         )
+
+
+def _from_both_ends(numbers: Index, count: int) -> Index:
+    """Those of the first half, and as many counted from the other end: the same whichever way an axis runs."""
+    half = numbers[numbers <= (count - 1) / 2]
+    return np.unique(np.concatenate([half, count - 1 - half]))
 
 
 def _direction(lines: _Lines, line: Index, at: Index, sign: int, settings: BlurSettings) -> tuple[Array, Array]:

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.displacement import Displacement
-from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.geometry import Array, Geometry, apply, ras_to_lps
 from calcscan.grid.isotropic import IsotropicVolume
 from calcscan.grid.midline import MidlineSurface
 from calcscan.grid.slice_thickness import slice_reach_mm, slice_thickness_mm
@@ -40,6 +40,9 @@ AIR_HU = -1024
 
 BRAIN_ZONE, BASE_ZONE, SELLA_ZONE = 1, 2, 4
 """Bits of `Atlas.zones`."""
+
+NIFTI_UNIT_MM = {1: 1000.0, 3: 0.001}
+"""Millimetres in a unit of NIfTI, by its code: metres and microns; anything else is taken for millimetres."""
 
 
 class Edge(StrEnum):
@@ -176,6 +179,15 @@ class StoredGrid:
             matrix[:3, 3] += matrix[:3, 0] * (geometry.shape[0] - 1)
             matrix[:3, 0] *= -1
         return np.concatenate([matrix[:, :3][:, np.argsort(self.axes)], matrix[:, 3:]], axis=1)
+
+    def upright_affine(self) -> Array:
+        """The matrix from (k, j, i, 1) of the file's array to LPS mm by which ITK shows a sheared file: its qform's."""
+        from nibabel.nifti1 import Nifti1Header
+
+        header: Any = Nifti1Header(self.header[:348])
+        matrix = ras_to_lps(header.get_qform())[:, [2, 1, 0, 3]]
+        matrix[:3] *= NIFTI_UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+        return matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -330,6 +342,8 @@ class OwnLabels(Value):
     """Of the file; empty for what was given in memory."""
     resampled: str = ""
     """From which grid it was taken, by nearest neighbour, and what became of it; empty where it was on the scan's."""
+    without_shear: bool = False
+    """Its matrix lacks the shear of the scan, as those do that ITK writes: it was taken voxel for voxel."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -338,7 +352,10 @@ class OwnLabels(Value):
 
     def told(self, what: str) -> str:
         """In a sentence, that `what` was given."""
-        return f"{what} was given by the user" + (f", resampled {self.resampled}" if self.resampled else "")
+        how = f", resampled {self.resampled}" if self.resampled else ""
+        if self.without_shear:
+            how = "; its matrix lacks the shear of the scan, so it was taken voxel for voxel"
+        return f"{what} was given by the user{how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

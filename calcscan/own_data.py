@@ -54,6 +54,7 @@ class OwnData:
                 "labels": len(labels.numbers),
                 "voxels": int(np.count_nonzero(labels.values)),
                 "resampled": labels.resampled or None,
+                "without_shear": labels.without_shear,
             }
             for name, labels in given.items()
             if labels is not None

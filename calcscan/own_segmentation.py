@@ -47,8 +47,8 @@ def measure(
     Returns
     -------
     LocatedLesionMap
-        A lesion for each of those, none left out, divided or joined, with volume and 95 % interval;
-        `settings["label_values"]` holds the label of each. `unassigned` where the scan is no head that can be laid onto
+        A lesion for each of those, none left out, divided or joined, with volume and 95 % interval; where each label is
+        one, `settings["label_values"]` has their labels. `unassigned` where the scan is no head that can be laid onto
         the atlas: `flags` say why. A lesion without a voxel as dense as calcification has a volume of 0.
 
     Raises

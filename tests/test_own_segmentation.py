@@ -222,3 +222,34 @@ def test_a_head_in_any_orientation_has_its_lesions_at_the_same_voxels_and_sites(
     assert [place[:2] for place in seen] == [place[:2] for place in expected]
     for (*_, one), (*_, other) in zip(seen, expected, strict=True):
         assert one == pytest.approx(other, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["thin_pineal_choroid", "tilted_variable_spacing"])
+def test_on_real_scans_the_sum_over_nuclei_of_another_map_is_the_whole(real_scans: Path, name: str) -> None:
+    """The map: spheres about points of another coordinate table, in the scan by its own registration."""
+    result = calcscan.analyse(real_scans / name)
+    scan, lesions = result.scan, result.lesions
+    points = {
+        1: (20.0, -5.0, 0.0),
+        2: (-20.0, -5.0, 0.0),
+        3: (0.0, 27.0, 2.0),
+        4: (25.0, 33.0, 6.0),
+        5: (-25.0, 33.0, 6.0),
+    }
+    values = np.zeros(scan.hu.shape, np.int32)
+    rows, columns = np.mgrid[: scan.geometry.rows, : scan.geometry.columns]
+    for label, place in points.items():
+        at = result.registration.to_scan(np.array(place))
+        for k in range(len(values)):
+            world = scan.geometry.to_world(np.stack([np.full_like(rows, k), rows, columns], axis=-1))
+            values[k][np.linalg.norm(world - at, axis=-1) < 13.0] = label
+    found = calcscan.regions(
+        scan, values, dict(zip(points, ("lp", "rp", "pi", "lc", "rc"), strict=True)), lesions=lesions
+    )
+    by_name = {row.name: row for row in found}
+    assert set(by_name) == {"lp", "rp", "pi", "lc", "rc", "elsewhere"}
+    for column in ("volume_mm3", "volume_130_mm3"):
+        whole = sum(getattr(lesion, column) for lesion in lesions.lesions)
+        assert sum(getattr(row, column) for row in found) == pytest.approx(whole, abs=0.1)
+    assert by_name["pi"].volume_mm3 > 15
+    assert by_name["lp"].volume_mm3 < 1

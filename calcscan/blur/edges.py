@@ -53,7 +53,8 @@ def find_edges(scan: Scan, settings: BlurSettings, *, overshoot: float = 0.0) ->
 
     A scan with `overshoot` takes that share of a blur twice as wide off its own.
     """
-    slices = np.unique(np.linspace(0, len(scan.hu) - 1, settings.edge_slices + 2).round().astype(int)[1:-1])
+    spread = np.linspace(0, len(scan.hu) - 1, settings.edge_slices + 2).round().astype(int)[1:-1]
+    slices = _from_both_ends(spread, len(scan.hu))
     found: tuple[list[_Crossings], list[_Crossings]] = ([], [])
     for k in slices.tolist():
         for axis, lines in enumerate(_Lines.of_slice(scan, k, settings)):

@@ -17,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--brain-mask",
         type=terminal.path,
         metavar="FILE",
-        help="your mask of the inside of the skull, which need not be in the picture",
+        help="your mask of the inside of the skull; a picture without a skull will do",
     )
     group.add_argument(
         "--regions",
         type=terminal.path,
         metavar="FILE",
-        help="your regions, measured into regions.csv; names from the table FILE.tsv (index, name) beside it",
+        help="your regions, measured into regions.csv; names from a .tsv of the same name (index, name)",
     )
     group.add_argument(
         "--resample", action="store_true", help="take them by nearest neighbour where they are on another grid"

@@ -42,7 +42,7 @@ def measure_labels(
     """Every lesion of a segmentation, measured, not yet located.
 
     A map of one label is a mask: each of its connected pieces (26 neighbours) is a lesion. In a map of several labels
-    each label is one, in their order; `settings["label_values"]` tells which label a lesion had.
+    each label is one, in the order of `settings["label_values"]`.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ def measure_labels(
     """
     thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
-    numbered, values = _numbered(labels)
+    numbered, count = _numbered(labels)
     within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
-    components = _components(scan, within.mask, numbered, len(values), levels)
-    outlined, dense_in = (ndimage.find_objects(part, max_label=len(values)) for part in (numbered, components))
-    table = np.zeros(len(values), ROW)
+    components = _components(scan, within.mask, numbered, count, levels)
+    outlined, dense_in = (ndimage.find_objects(part, max_label=count) for part in (numbered, components))
+    table = np.zeros(count, ROW)
     lesions = []
-    for number in range(1, len(values) + 1):
+    for number in range(1, count + 1):
         own, box = outlined[number - 1], dense_in[number - 1]
         kji = np.argwhere(numbered[own] == number) + corner_of(own)
         dense = kji[scan.hu[tuple(kji.T)] >= levels.rim_hu]
@@ -112,20 +112,20 @@ def measure_labels(
             "detection_floor_mm3": None,
             "brain_hu": intracranial.brain_hu,
             "lesions_given": "connected pieces of a mask" if len(labels.numbers) < 2 else "one for each label",
-            "label_values": values,
+            "label_values": list(labels.numbers),
         },
         flags=levels.flags,
     )
 
 
-def _numbered(labels: OwnLabels) -> tuple[npt.NDArray[np.int32], list[int]]:
-    """The lesions from 1 on without a gap, (k, j, i), and the label of each."""
+def _numbered(labels: OwnLabels) -> tuple[npt.NDArray[np.int32], int]:
+    """The lesions from 1 on without a gap, (k, j, i), and how many there are."""
     numbers = labels.numbers
     if len(numbers) == 1:
         pieces, table = lesion_table((labels.values > 0).astype(np.int16), 1)
-        return pieces, [numbers[0]] * len(table)
+        return pieces, len(table)
     order = np.searchsorted(numbers, labels.values) + 1
-    return np.where(labels.values > 0, order, 0).astype(np.int32), list(numbers)
+    return np.where(labels.values > 0, order, 0).astype(np.int32), len(numbers)
 
 
 def _components(

@@ -144,7 +144,11 @@ def _said(acquisition: Mapping[str, Any], settings: ReadingSettings) -> tuple[di
     fields = {keyword: str(acquisition[name]) for name, keyword in _FIELDS.items() if acquisition.get(name) is not None}
     age = acquisition.get("age_years")
     if age is not None:
-        if isinstance(age, bool) or not isinstance(age, int | float) or not 0 <= age <= settings.max_age_years:
+        if (
+            isinstance(age, bool)
+            or not isinstance(age, int | float | np.number)
+            or not 0 <= age <= settings.max_age_years
+        ):
             raise ValueError(f"age_years must lie between 0 and {settings.max_age_years}, not {age!r}")
         months = round(age * 12)
         fields["PatientAge"] = f"{months:03d}M" if months < 1000 else f"{age:03.0f}Y"

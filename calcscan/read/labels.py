@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -63,9 +63,10 @@ def read_labels(
         raise InputError(
             str(error), where=where_of(source), hint="give a label map: whole numbers, 0 for none"
         ) from error
-    own = _reordered(values, given.affine, scan.geometry, settings.same_grid_voxels)
-    if own is not None:
-        return OwnLabels(values=own, names=given.names, sha256=given.sha256)
+    for number, grid in enumerate([scan.geometry, *_without_shear(scan, settings)]):
+        own = _reordered(values, given.affine, grid, settings.same_grid_voxels)
+        if own is not None:
+            return OwnLabels(values=own, names=given.names, sha256=given.sha256, without_shear=number > 0)
     grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
     if not resample:
         raise GeometryError(
@@ -84,19 +85,16 @@ def named(labels: OwnLabels, names: Mapping[int, str] | None) -> OwnLabels:
     Raises
     ------
     TypeError, ValueError
-        `names` is no mapping, or names a label that there is none of.
+        `names` is no mapping, or its keys are no labels.
     """
     if names is None:
         return labels
     if not isinstance(names, Mapping):
         raise TypeError(f"names must be a mapping from label to name, not {type(names).__name__}")
-    if missing := sorted(set(names) - set(labels.numbers)):
-        raise ValueError(f"names has label {missing[0]}, which the map has no voxel of; it has {_few(labels.numbers)}")
+    for label in names:
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or label < 1:
+            raise ValueError(f"names must have labels, whole numbers from 1 on, as keys, not {label!r}")
     return replace(labels, names={**labels.names, **{int(label): str(name) for label, name in names.items()}})
-
-
-def _few(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "") if numbers else "none"
 
 
 def _whole(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
@@ -148,6 +146,28 @@ def _reordered(
     out = values.transpose([kji_of[n] for n in range(3)])
     out = out[tuple(slice(None, None, -1) if first[n] > 0 else slice(None) for n in range(3))]
     return np.ascontiguousarray(out)
+
+
+def _without_shear(scan: Scan, settings: ReadingSettings) -> list[Geometry]:
+    """The grids on which software shows a sheared, evenly spaced scan without its shear: ITK takes a NIfTI's qform, and
+    stacks the slices of a DICOM series along their normal, as far apart as their positions or as those along it."""
+    grid = scan.geometry
+    if grid.tilt_deg <= settings.plain_shear_deg or grid.irregularity_mm() > settings.same_position_mm:
+        return []
+    matrix = grid.affine()
+    if scan.stored is not None:
+        upright = scan.stored.upright_affine()
+        steps, origin = upright[:3, list(scan.stored.axes)], upright[:3, 3]
+        if scan.stored.flipped:
+            origin = origin + steps[:, 0] * (grid.shape[0] - 1)
+            steps = steps * [-1.0, 1.0, 1.0]
+        matrix[:3, :3], matrix[:3, 3] = steps, origin
+        return [Geometry.from_affine(matrix, grid.shape)]
+    out = []
+    for between_mm in (grid.spacing_mm[0], float(np.linalg.norm(matrix[:3, 0]))):
+        matrix[:3, 0] = grid.normal * between_mm
+        out.append(Geometry.from_affine(matrix, grid.shape))
+    return out
 
 
 def _nearest(values: npt.NDArray[np.int32], affine: Array, grid: Geometry) -> npt.NDArray[np.int32]:

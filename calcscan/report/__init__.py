@@ -9,7 +9,8 @@ read_back      report.json → Report
 methods        Reports → the methods paragraph of a paper
 differences    two Reports → what differs
 command        options → the command line that does it again
-labelmaps      LesionMap → NIfTI label maps
+labelfiles     LesionMap → label maps and what each is good for (labelmaps: NIfTI; nrrd: NRRD, for 3D Slicer too;
+               labeltables: what their numbers mean, for BIDS and ITK-SNAP)
 mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
 write          all of them into a folder
 outputs        which files each command writes

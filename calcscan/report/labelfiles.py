@@ -21,7 +21,6 @@ from calcscan.report.labelmaps import (
     on_grid,
     site_map,
     stored_bytes,
-    upright_affine,
 )
 from calcscan.report.labeltables import dseg_tsv, itksnap_labels
 from calcscan.report.nrrd import nrrd_bytes, segmentation_fields
@@ -79,10 +78,12 @@ def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, store
     in_file = {name: stored.in_order(one) for name, one in values.items()}
     affine = stored.affine(geometry)
     entry = _about_stored(geometry, stored)
-    upright = upright_affine(stored) if entry.sheared else affine
+    upright = stored.upright_affine() if entry.sheared else affine
     maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright)
     about = dict.fromkeys(maps, entry)
     if entry.sheared:
+        shown = "that of the input file without its shear, as ITK and 3D Slicer show the input"
+        about["sites.seg.nrrd"] = replace(entry, grid=shown)
         sheared, more = _sheared(in_file, affine, geometry)
         return maps | sheared, about | more
     return maps, about
@@ -118,8 +119,15 @@ def _about_even(geometry: Geometry, grid: EvenGrid) -> FileEntry:
     )
     if grid.native:
         return entry
+    note = (
+        "Made to be looked at: a slice of the scan may come several times, and be moved by up to half a pixel. Given "
+        "back with --mask and --resample, every voxel returns to its own slice and place."
+    )
+    if geometry.irregularity_mm() > EVEN_ENOUGH_MM:
+        note += " The slices are unevenly spaced, which NIfTI and NRRD can't hold: no map has the scan's own voxels."
     return replace(
         entry,
+        note=note,
         grid="even and square: each slice copies the nearest native one, moved by whole pixels within its plane",
         native_slice=tuple((grid.source + 1).tolist()),
         native_row_minus_row=tuple(grid.shift_ji[:, 0].tolist()),

@@ -19,15 +19,13 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.grid.geometry import Array, Geometry, apply, ras_to_lps
-from calcscan.model import LocatedLesionMap, StoredGrid
+from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.model import NIFTI_UNIT_MM, LocatedLesionMap, StoredGrid
 from calcscan.report.sitelabels import label_of
 
 EVEN_ENOUGH_MM = 0.1
 """A stack that departs less than this from even spacing, and from its normal, is written as it is."""
 _MOST_SLICES = 2000
-_IN_MM = {1: 1000.0, 3: 0.001}
-"""Millimetres in a unit of NIfTI, by its code: metres and microns; anything else is taken for millimetres."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,14 +134,6 @@ def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str)
     return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
 
 
-def upright_affine(stored: StoredGrid) -> Array:
-    """The matrix from (k, j, i, 1) of the file's array to LPS mm by which ITK shows the file: that of its qform."""
-    header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
-    matrix = ras_to_lps(header.get_qform())[:, [2, 1, 0, 3]]
-    matrix[:3] *= _IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
-    return matrix
-
-
 def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
     """The largest distance, mm, of a corner of the volume by the matrix that nibabel takes from the file from where it
     lies in the scan.
@@ -157,7 +147,7 @@ def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
     if stored.flipped:
         in_file[:, 0] = last[0] - in_file[:, 0]
     in_file = in_file[:, np.argsort(stored.axes)][:, ::-1]
-    in_mm = _IN_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    in_mm = NIFTI_UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     by_file = apply(header.get_best_affine(), in_file) * in_mm * [-1.0, -1.0, 1.0]
     return float(np.linalg.norm(by_file - geometry.to_world(corners), axis=1).max())
 

@@ -95,3 +95,23 @@ def test_touching_finds_the_components_that_hang_on_something_outside(compiled: 
     out = np.zeros(4, np.bool_)
     (touches_outside if compiled else touches_outside.py_func)(hu, inside, labels, 130, out)
     assert out.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize("size", [(6, 42, 44), (6, 44, 41), (7, 45, 48)])
+@pytest.mark.parametrize("flip", [(0, 1), (1, 2), (0, 2)])
+def test_the_coarse_copy_does_not_depend_on_which_way_the_axes_run(
+    size: tuple[int, int, int], flip: tuple[int, int]
+) -> None:
+    hu = RNG.integers(-1000, 2000, size).astype(np.int16)
+    affine = np.array([[0, 0, 0.5, -11.0], [0, 0.5, 0, -10.0], [2.0, 0, 0, 3.0], [0, 0, 0, 1]])
+    other = affine.copy()
+    for axis in flip:
+        other[:3, 3] += other[:3, axis] * (size[axis] - 1)
+        other[:3, axis] *= -1
+    one, two = (
+        resample_isotropic(values, Geometry.from_affine(matrix, size), 1.5, outside_hu=AIR_HU)
+        for values, matrix in ((hu, affine), (np.ascontiguousarray(np.flip(hu, flip)), other))
+    )
+    np.testing.assert_allclose(one.affine, two.affine)
+    assert one.covered.mean() > 0.6
+    np.testing.assert_allclose(one.values, two.values, atol=0.05)

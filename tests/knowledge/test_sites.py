@@ -63,6 +63,9 @@ def test_what_is_physiological_does_not_count_as_multiple():
         ({"sides": ["lefft"]}, "thalamus: .*lefft"),
         ({"drawn": "no"}, r"thalamus: .*bool.*\.drawn"),
         ({"extent_of": "cortecs"}, "thalamus: .*cortecs"),
+        ({"labels": [7]}, "thalamus: labels needs one number for each of its sides"),
+        ({"labels": [7, 1]}, r"labels must be from 1 to 255 and each belong to one side, not so \[1\]"),
+        ({"labels": [7, 256]}, r"labels must be .*not so \[256\]"),
     ],
 )
 def test_a_slip_in_the_file_is_refused_with_site_and_entry(change, message):

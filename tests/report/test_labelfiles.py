@@ -14,6 +14,7 @@ import pytest
 import SimpleITK
 import slicerio
 from support.grids import GRIDS
+from support.orientations import WAYS
 from support.results import BALLS, Ball, make_result
 
 from calcscan.grid.geometry import Geometry, ras_to_lps
@@ -147,6 +148,13 @@ def test_each_file_is_ours_and_says_what_it_is_good_for(name):
     assert all(entry.use for entry in about.values())
 
 
+@pytest.mark.parametrize("name", ["uneven", "uneven and tilted", "tilted"])
+def test_of_a_stack_that_no_format_can_hold_it_is_said_that_no_map_has_its_voxels(name):
+    note = label_maps(result_on(name).lesions)[1]["lesions.nii.gz"].note
+    assert "--resample" in note
+    assert ("unevenly spaced" in note) == ("uneven" in name)
+
+
 def test_the_table_beside_a_segmentation_has_every_number():
     rows = list(csv.DictReader(io.StringIO(dseg_tsv()), delimiter="\t"))
     assert {(row["site"], row["side"].replace("n/a", "")): int(row["index"]) for row in rows} == NUMBERS
@@ -174,10 +182,10 @@ def stored_of(path, affine, shape) -> tuple[Geometry, StoredGrid]:
     return scan.geometry, scan.stored
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, -1), (1, 1, -1)])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shear", [0.0, 0.35])
-def test_of_a_nifti_every_map_has_the_voxels_of_the_file(tmp_path, order, signs, shear):
+def test_of_a_nifti_every_map_has_the_voxels_of_the_file(tmp_path, way, shear):
+    order, signs = way
     steps = np.diag([9.0, 9.5, 11.0])
     steps[1, 2] = 11.0 * shear
     steps = (steps @ np.diag(signs))[:, list(order)]

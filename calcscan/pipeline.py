@@ -105,6 +105,7 @@ def analyse(
     kvp_kv: float | None = None,
     slice_thickness_mm: float | None = None,
     kernel: str | None = None,
+    atlas: Atlas | str | Path | None = None,
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
@@ -126,6 +127,8 @@ def analyse(
         Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
     kvp_kv, slice_thickness_mm, kernel
         How the scan was made, where its header does not tell (a NIfTI's, mostly). Flagged `stated`.
+    atlas
+        One of your own, or its folder (`calcscan.atlas` says how to make one), instead of the shipped one.
     rules
         Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`.
     without
@@ -156,8 +159,8 @@ def analyse(
         stage = Stages(tell)
         with stage("read"):
             scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
-            atlas = load_atlas()
-        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage)
+            chosen = _atlas(atlas)
+        result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     return replace(result, settings={**said, **result.settings})
 
@@ -167,6 +170,7 @@ def analyse_scan(
     *,
     context: Mapping[str, Any] | None = None,
     threshold_hu: float | None = None,
+    atlas: Atlas | str | Path | None = None,
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
@@ -176,7 +180,7 @@ def analyse_scan(
     ruleset = as_ruleset(rules, without=without, literature=literature)
     stated, threshold_hu = _checked(context, threshold_hu, ruleset)
     with progress_of(progress, len(STAGES) - 1) as tell:
-        return _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, StageSettings.load(), Stages(tell))
+        return _analysed(scan, _atlas(atlas), stated, ruleset, threshold_hu, StageSettings.load(), Stages(tell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -358,6 +362,12 @@ def _checked(
     stated: dict[str, Any] = plain_facts(context)
     merged_facts(stated, words=ruleset.vocabulary)
     return stated, threshold
+
+
+def _atlas(asked: Atlas | str | Path | None) -> Atlas:
+    if asked is None:
+        return load_atlas()
+    return asked if isinstance(asked, Atlas) else load_atlas(asked)
 
 
 def _analysed(

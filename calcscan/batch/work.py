@@ -59,6 +59,7 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         kvp_kv=settings.kvp_kv,
         slice_thickness_mm=settings.slice_thickness_mm,
         kernel=settings.kernel,
+        atlas=settings.atlas,
         rules=ruleset_of(settings.rules),
     )
     report = write_report(result, task.out, keep_ids=settings.keep_ids)

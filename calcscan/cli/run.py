@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=terminal.hounsfield, metavar="HU", help="detection threshold (default: chosen for the scan)"
     )
     acquisition.add_arguments(parser)
+    terminal.add_atlas(parser)
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -65,6 +66,7 @@ def main(args: argparse.Namespace) -> int:
             rules=ruleset,
             series_uid=args.series,
             threshold_hu=args.threshold,
+            atlas=args.atlas,
             **acquisition.chosen(args),
             progress=progress,
         )

@@ -148,7 +148,12 @@ def test_data_frames_are_the_tables_of_the_report(tmp_path: Path) -> None:
                 assert frame[column].astype(float).tolist() == pytest.approx(
                     read[column].astype(float), rel=1e-5, nan_ok=True
                 )
-    assert list(make_result(balls=()).lesions.to_dataframe().columns) == list(result.lesions.to_dataframe().columns)
+    empty, unknown = make_result(SMALL, balls=()).lesions, make_result(SMALL, refused=True)
+    assert empty is not None
+    assert empty.to_dataframe().dtypes.equals(result.lesions.to_dataframe().dtypes)
+    assert unknown.sites_dataframe().dtypes.equals(result.sites_dataframe().dtypes)
+    assert unknown.sites_dataframe()["volume_mm3"].isna().all()
+    assert unknown.sites_dataframe()["count"].isna().all()
 
 
 def test_without_pandas_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,7 @@ def analyse(
     kvp_kv: float | None = None,
     slice_thickness_mm: float | None = None,
     kernel: str | None = None,
+    atlas: Atlas | str | Path | None = None,
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
@@ -147,6 +148,8 @@ def analyse(
         Instead of the threshold that suits the scan; below what blood may have (100 HU) flagged `uncertain_material`.
     kvp_kv, slice_thickness_mm, kernel
         How the scan was made, where its header does not tell (a NIfTI's, mostly). Flagged `stated`.
+    atlas
+        One of your own, or its folder (`calcscan.atlas` says how to make one), instead of the shipped one.
     rules
         Rules files to use beside the shipped ones, or a `calcscan.guideline.Ruleset`.
     without
@@ -188,8 +191,8 @@ def analyse(
             scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
             files = input_files(path, settings.reading)
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
-            atlas = load_atlas()
-        result = _analysed(scan, atlas, facts, ruleset, threshold_hu, settings, stage, own)
+            chosen = _atlas(atlas)
+        result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     options = {"series_uid": series_uid, "threshold_hu": threshold_hu, **asdict(stated), **_rules_options(ruleset)}
     return replace(
@@ -211,6 +214,7 @@ def analyse_scan(
     *,
     context: Mapping[str, Any] | None = None,
     threshold_hu: float | None = None,
+    atlas: Atlas | str | Path | None = None,
     rules: Ruleset | Iterable[str | Path] = (),
     without: Iterable[str] = (),
     literature: bool = False,
@@ -227,7 +231,7 @@ def analyse_scan(
     settings = StageSettings.load()
     own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
     with progress_of(progress, len(STAGES) - 1) as tell:
-        result = _analysed(scan, load_atlas(), stated, ruleset, threshold_hu, settings, Stages(tell), own)
+        result = _analysed(scan, _atlas(atlas), stated, ruleset, threshold_hu, settings, Stages(tell), own)
     return replace(
         result,
         provenance=Provenance(
@@ -469,6 +473,12 @@ def _checked(
     stated: dict[str, Any] = plain_facts(context)
     merged_facts(stated, words=ruleset.vocabulary)
     return stated, threshold
+
+
+def _atlas(asked: Atlas | str | Path | None) -> Atlas:
+    if asked is None:
+        return load_atlas()
+    return asked if isinstance(asked, Atlas) else load_atlas(asked)
 
 
 def _analysed(

@@ -32,8 +32,12 @@ if wrong_setting():
     raise ValueError(wrong_setting())
 
 import numba  # noqa: E402  (it reads NUMBA_NUM_THREADS, and says less clearly what is wrong with it)
+from numba.core.compiler_lock import global_compiler_lock  # noqa: E402
 
 from calcscan._kernels import cache  # noqa: E402
+from calcscan.forks import fork_waits_for  # noqa: E402
+
+fork_waits_for(global_compiler_lock)
 
 
 def kernel(function: F) -> F:

@@ -60,6 +60,8 @@ class Settings:
     slice_thickness_mm: float | None = None
     kernel: str | None = None
     keep_ids: bool = False
+    atlas: str | None = None
+    """The folder of an atlas; the shipped one if None."""
     rules: RulesChoice = SHIPPED_RULES
 
 

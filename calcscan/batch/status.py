@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from calcscan import __version__
+from calcscan.atlas import read_manifest
 from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Settings, Study, Task
 from calcscan.batch.table import is_odd, row_of
 from calcscan.errors import CalcscanError
@@ -65,8 +66,11 @@ def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:
 
 
 def settings_digest(settings: Settings) -> str:
-    """The rules count by their text, wherever their files lie."""
+    """The rules and an atlas count by what they hold, wherever their files lie."""
     used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
+    atlas = used.pop("atlas")
+    if atlas is not None:
+        used["atlas"] = read_manifest(Path(atlas)).digest_with_sites
     return sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()
 
 

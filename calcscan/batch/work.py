@@ -61,6 +61,7 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         kvp_kv=settings.kvp_kv,
         slice_thickness_mm=settings.slice_thickness_mm,
         kernel=settings.kernel,
+        atlas=settings.atlas,
         rules=ruleset_of(settings.rules),
     )
     if result.provenance is not None:  # not the folder of links that it may have been read from

@@ -133,7 +133,8 @@ class _Lines:
 
 def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
     """Edges where the lines leave the head forwards, and where they leave it backwards."""
-    numbers = _spread(len(lines.pixels), max(1, int(settings.lines_mm / lines.apart_mm)))
+    first = max(1, int(settings.lines_mm / lines.apart_mm))
+    numbers = _from_both_ends(np.arange(first // 2, len(lines.pixels), first), len(lines.pixels))
     tissue = lines.pixels[numbers] > settings.edge_hu
     inwards, outwards = (int(np.ceil(mm / lines.step_mm)) for mm in (settings.inside_mm, settings.outside_mm))
     steps = np.arange(-inwards, outwards + 1)
@@ -177,14 +178,13 @@ def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
         )
 
 
-def _spread(count: int, apart: int) -> Index:
-    """About every `apart`-th of `count` lines, the same ones from whichever end they are counted: a scan whose rows or
-    columns are reversed is measured on the same edges.
+def _from_both_ends(numbers: Index, count: int) -> Index:
+    """Those of the first half, and as many counted from the other end: the same whichever way an axis runs.
 
-    >>> _spread(10, 4).tolist(), _spread(9, 2).tolist()
+    >>> _from_both_ends(np.arange(2, 10, 4), 10).tolist(), _from_both_ends(np.arange(1, 9, 2), 9).tolist()
     ([2, 7], [1, 3, 5, 7])
     """
-    half = np.arange(apart // 2, (count + 1) // 2, apart)
+    half = numbers[numbers <= (count - 1) / 2]
     return np.unique(np.concatenate([half, count - 1 - half]))
 
 

@@ -1,4 +1,4 @@
-"""`calcscan atlas`: the atlas, its sites, its sources and its checksums."""
+"""`calcscan atlas`: the atlas, its sites, its sources and its checksums; what is wrong with one of one's own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,28 @@ from typing import Any
 
 from calcscan.cli import terminal
 
+_HOW_TO = """\
+an atlas of your own: a folder with four files, used by 'calcscan run INPUT -o OUT --atlas FOLDER'
+  template.nii.gz  average CT of the brain in HU, without skull (-1024), in MNI152 space
+  labels.nii.gz    uint8: the number of the site and side at each voxel, 0 for none
+  zones.nii.gz     uint8, a sum of bits: 1 the brain, 2 where skull base may stand up into the head, 4 the sella
+  manifest.toml    name, version, space, spacing_mm, licence; [sha256] of the three volumes; a [[source]] for each
+                   published file it is made from (or source = []); a [[site]] with label, site and side for each
+                   number in the label map
+The volumes share one grid of cubic voxels, stored as RAS. Every site that the shipped atlas draws must be drawn, left
+being the person's. The quickest way begins with a copy of the shipped atlas, in which you redraw labels.nii.gz.
+
+Research use only: not a medical device, not for diagnosis."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan atlas`."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--check", type=terminal.path, metavar="FOLDER", help="say what is wrong with an atlas of your own"
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _HOW_TO
 
 
 def main(args: argparse.Namespace) -> int:
@@ -20,6 +38,8 @@ def main(args: argparse.Namespace) -> int:
 
     from calcscan.atlas import atlas_folder, load_atlas, read_manifest
 
+    if args.check is not None:
+        return _check(args)
     atlas = load_atlas()
     manifest = read_manifest(atlas_folder(atlas.name))
     about = {
@@ -36,6 +56,22 @@ def main(args: argparse.Namespace) -> int:
     }
     terminal.write_text(json.dumps(about, indent=2) + "\n" if args.json else _table(about))
     return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from calcscan.atlas import check_atlas, load_atlas
+
+    faults = check_atlas(args.check)
+    atlas = None if faults else load_atlas(args.check)
+    if args.json:
+        known = {} if atlas is None else {"name": atlas.name, "version": atlas.version, "sha256": atlas.sha256}
+        terminal.write_text(terminal.as_json({**known, "faults": list(faults)}))
+    elif atlas is None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        terminal.write_text("\n".join([f"{args.check}: {count}", *(f"  {fault}" for fault in faults)]) + "\n")
+    else:
+        terminal.write_text(f"{args.check}: no fault ({atlas.name} {atlas.version}, sha256 {atlas.sha256})\n")
+    return 1 if faults else 0
 
 
 def _table(about: dict[str, Any]) -> str:

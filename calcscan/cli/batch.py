@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="detection threshold (default: chosen for each scan)",
     )
     acquisition.add_arguments(parser)
+    terminal.add_atlas(parser)
     rules.add_arguments(parser)
     parser.add_argument(
         "--keep-ids", action="store_true", help="keep names, patient IDs, dates and UIDs in the results"
@@ -89,7 +90,11 @@ def main(args: argparse.Namespace) -> int:
         return _dry_run(args)
     terminal.load_kernels(quiet=args.quiet)
     settings = Settings(
-        threshold_hu=args.threshold, keep_ids=args.keep_ids, rules=ruleset.choice, **acquisition.chosen(args)
+        threshold_hu=args.threshold,
+        keep_ids=args.keep_ids,
+        atlas=_checked_atlas(args),
+        rules=ruleset.choice,
+        **acquisition.chosen(args),
     )
     with _Watch(quiet=args.quiet) as watch:
         result = run_batch(
@@ -117,6 +122,16 @@ def main(args: argparse.Namespace) -> int:
         lines += [str(result.left_out_table)] * bool(result.left_out) + [str(table) for table in tables if table]
         terminal.write_text("\n".join(lines) + "\n")
     return SOME_FAILED if result.failed else 0
+
+
+def _checked_atlas(args: argparse.Namespace) -> str | None:
+    """The folder of an atlas, which is looked at once before the work: else every study would fail for it."""
+    if args.atlas is None:
+        return None
+    from calcscan.atlas import load_atlas
+
+    load_atlas(args.atlas)
+    return str(args.atlas.resolve())
 
 
 def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     acquisition.add_arguments(parser)
     own_data.add_arguments(parser)
+    terminal.add_atlas(parser)
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -67,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
             rules=ruleset,
             series_uid=args.series,
             threshold_hu=args.threshold,
+            atlas=args.atlas,
             **acquisition.chosen(args),
             **own_data.chosen(args),
             progress=progress,

@@ -136,6 +136,16 @@ def width() -> int:
     return max(60, min(shutil.get_terminal_size((120, 24)).columns, 140))
 
 
+def add_atlas(parser: argparse.ArgumentParser) -> None:
+    """The option of an atlas of one's own."""
+    parser.add_argument(
+        "--atlas",
+        type=path,
+        metavar="FOLDER",
+        help="an atlas of your own instead of the shipped one; 'calcscan atlas --help' says how to make one",
+    )
+
+
 def path(text: str) -> Path:
     """A path; an empty one is refused, since Python takes it for the current folder."""
     if not text.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from calcscan.forks import LOADING
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Scan
@@ -65,12 +66,13 @@ def read_scan(
     >>> scan.hu.shape, scan.geometry.spacing_mm
     ((10, 16, 16), (3.0, 1.0, 1.0))
     """
-    from calcscan.read.dicom import read_dicom
-    from calcscan.read.files.archives import is_zip
-    from calcscan.read.files.inputs import must_exist, source_files
-    from calcscan.read.nifti.file import is_nifti
-    from calcscan.read.nifti.scan import read_nifti
-    from calcscan.read.size_limits import refuse_impossible_grid
+    with LOADING:
+        from calcscan.read.dicom import read_dicom
+        from calcscan.read.files.archives import is_zip
+        from calcscan.read.files.inputs import must_exist, source_files
+        from calcscan.read.nifti.file import is_nifti
+        from calcscan.read.nifti.scan import read_nifti
+        from calcscan.read.size_limits import refuse_impossible_grid
 
     settings = settings or load(ReadingSettings)
     path, stated = Path(path), checked(stated, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from msgspec.structs import asdict
 
@@ -76,7 +76,14 @@ def _dataframe(kind: type[Part], rows: Iterable[Part]) -> pandas.DataFrame:
     except ImportError as error:
         advice = "install it (pip install pandas), or take the table that calcscan.write_report writes as CSV"
         raise ImportError(f"a data frame needs pandas, which is not installed: {advice}") from error
-    return pandas.DataFrame([asdict(row) for row in rows], columns=list(kind.__struct_fields__))
+    frame = pandas.DataFrame([asdict(row) for row in rows], columns=list(kind.__struct_fields__), dtype=object)
+    return frame.astype({name: _dtype(held) for name, held in get_type_hints(kind).items() if name in frame})
+
+
+def _dtype(held: Any) -> str:
+    """What pandas keeps a column in, whether or not any or all of it is unknown: whole numbers stay whole."""
+    kinds = get_args(held) or (held,)
+    return "Int64" if int in kinds else "float64" if float in kinds else "object"
 
 
 def _head(report: Report) -> list[str]:

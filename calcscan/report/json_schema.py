@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,22 @@ def report_schema() -> dict[str, Any]:
     >>> report_schema()["properties"]["lesions"]["anyOf"][0]["items"]
     {'$ref': '#/$defs/LesionEntry'}
     """
-    parts = msgspec.json.schema(Report)["$defs"]
+    parts = _described(msgspec.json.schema(Report)["$defs"])
     report = parts.pop(Report.__name__)
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "calcscan-report/1"}
     return {**report, **about, "$defs": parts}
+
+
+def _described(part: Any) -> Any:
+    """The same with every description without the indentation of the docstring that it comes from, which Python keeps
+    up to 3.12 and drops from 3.13 on."""
+    if isinstance(part, dict):
+        return {key: cleandoc(held) if _is_text(key, held) else _described(held) for key, held in part.items()}
+    return [_described(held) for held in part] if isinstance(part, list) else part
+
+
+def _is_text(key: str, held: object) -> bool:
+    return key == "description" and isinstance(held, str)
 
 
 def schema_text() -> str:

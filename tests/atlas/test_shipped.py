@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calcscan import atlas as module
 from calcscan.atlas import atlas_folder, load_atlas, read_manifest
+from calcscan.atlas import load as module
 from calcscan.errors import AtlasError
 from calcscan.knowledge.sites import all_sites
 
@@ -64,7 +64,7 @@ def test_pineal_lies_behind_the_habenula_in_the_midline() -> None:
 def test_a_damaged_atlas_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "mni_ct"
     shutil.copytree(atlas_folder(), broken)
-    monkeypatch.setattr(module, "atlas_folder", lambda name: broken)
+    monkeypatch.setattr(module, "atlas_folder", lambda: broken)
     load_atlas()
     raw = bytearray((broken / "labels.nii.gz").read_bytes())
     raw[200] ^= 1
@@ -72,7 +72,7 @@ def test_a_damaged_atlas_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(AtlasError, match="differs from its checksum"):
         load_atlas()
     (broken / "labels.nii.gz").unlink()
-    with pytest.raises(AtlasError, match="can't be read"):
+    with pytest.raises(AtlasError, match="is missing"):
         load_atlas()
 
 
@@ -91,7 +91,7 @@ def test_a_damaged_manifest_is_refused_with_the_entry(
 ) -> None:
     broken = tmp_path / "mni_ct"
     shutil.copytree(atlas_folder(), broken)
-    monkeypatch.setattr(module, "atlas_folder", lambda name: broken)
+    monkeypatch.setattr(module, "atlas_folder", lambda: broken)
     text = (broken / "manifest.toml").read_text(encoding="utf-8")
     assert old in text
     (broken / "manifest.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -101,8 +101,10 @@ def test_a_damaged_manifest_is_refused_with_the_entry(
 
 
 def test_an_unknown_atlas_is_refused() -> None:
-    with pytest.raises(AtlasError, match="no atlas named nowhere"):
+    with pytest.raises(AtlasError, match="nowhere: there is no such folder"):
         load_atlas("nowhere")
+    with pytest.raises(AtlasError, match="no atlas named nowhere"):
+        atlas_folder("nowhere")
 
 
 def test_every_source_states_its_licence() -> None:

@@ -60,6 +60,14 @@ class OwnData:
             if labels is not None
         }
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that gave it, with the checksum of each file; "in memory" for what was no file."""
+        given = {"mask": self.lesions, "brain_mask": self.brain, "regions": self.regions}
+        used = {f"{name}_sha256": labels.sha256 or "in memory" for name, labels in given.items() if labels is not None}
+        resampled = any(labels is not None and labels.resampled for labels in given.values())
+        return used | ({"resample": True} if resampled else {})
+
 
 def read_own(
     scan: Scan,

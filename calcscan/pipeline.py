@@ -194,13 +194,13 @@ def analyse(
             chosen = _atlas(atlas)
         result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
-    options = {"series_uid": series_uid, "threshold_hu": threshold_hu, **asdict(stated), **_rules_options(ruleset)}
+    options = {"series_uid": series_uid, **_options(threshold_hu, ruleset, own, chosen if atlas else None)}
     return replace(
         result,
         settings={**said, **result.settings},
         provenance=Provenance(
             date=_today(),
-            options=options,
+            options={**options, **asdict(stated)},
             context=None if context is None else facts,
             input=files,
             place=str(path),
@@ -231,12 +231,13 @@ def analyse_scan(
     settings = StageSettings.load()
     own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
     with progress_of(progress, len(STAGES) - 1) as tell:
-        result = _analysed(scan, _atlas(atlas), stated, ruleset, threshold_hu, settings, Stages(tell), own)
+        chosen = _atlas(atlas)
+        result = _analysed(scan, chosen, stated, ruleset, threshold_hu, settings, Stages(tell), own)
     return replace(
         result,
         provenance=Provenance(
             date=_today(),
-            options={"threshold_hu": threshold_hu, **_rules_options(ruleset)},
+            options=_options(threshold_hu, ruleset, own, chosen if atlas else None),
             context=None if context is None else stated,
             input=None,
             place="",
@@ -245,13 +246,16 @@ def analyse_scan(
     )
 
 
-def _rules_options(ruleset: Ruleset) -> dict[str, Any]:
-    """The options that chose the rules; a file of rules is known by its text, wherever it lies."""
+def _options(threshold_hu: float | None, ruleset: Ruleset, own: OwnData, atlas: Atlas | None) -> dict[str, Any]:
+    """The options that a report was made with; a file that was given is known by its contents, wherever it lies."""
     choice = ruleset.choice
     return {
+        "threshold_hu": threshold_hu,
         "rules_sha256": [sha256(file.text.encode()).hexdigest() for file in choice.files],
         "without": list(choice.without),
         "literature": choice.literature,
+        **own.options,
+        **({"atlas_sha256": atlas.sha256} if atlas is not None else {}),
     }
 
 

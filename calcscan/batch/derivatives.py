@@ -23,6 +23,7 @@ from calcscan.knowledge.bids import BidsNames
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.tables import tables
 from calcscan.read.files.bids_name import bids_name
+from calcscan.report.labelfiles import LABEL_TABLE
 from calcscan.report.outputs import REPORT
 
 WORK = ".calcscan"
@@ -104,8 +105,8 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
             about = {"Type": "ROI", "Resolution": "that of the scan"}
             about |= _about_labels(plain) if plain in ("lesions", "sites") else {}
             _put(begin.with_name(f"{begin.name}.json"), _json(about))
-            if plain == "sites":
-                _put(begin.with_name(f"{begin.name}.tsv"), _labels_tsv(report["site_labels"]))
+        elif name == LABEL_TABLE:
+            shutil.copyfile(source / name, folder / f"{prefix}_desc-sites_dseg.tsv")
         else:
             shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_ct.{ending}")
 
@@ -114,17 +115,19 @@ def _about_labels(plain: str) -> dict[str, Any]:
     """What the numbers of a label map are, and the columns of the TSV that lists them."""
     if plain == "lesions":
         return {"Description": "0 is nothing, else the id of the lesion."}
-    columns = {"index": "Number in the label map.", "name": "Site and side.", "color": "Colour in the pictures."}
+    columns = {
+        "index": "Number in the label map.",
+        "name": "Site and side.",
+        "abbreviation": "The same, short.",
+        "color": "Colour in the pictures.",
+        "site": "Site.",
+        "side": "The person's own left, right or midline.",
+        "group": "What it belongs to.",
+    }
     return {
         "Description": "0 is nothing, else the site and side, by the index in the TSV.",
         **{name: {"Description": about} for name, about in columns.items()},
     }
-
-
-def _labels_tsv(labels: Iterable[Mapping[str, Any]]) -> bytes:
-    rows = ["index\tname\tcolor"]
-    rows += [f"{row['label']}\t{'_'.join(filter(None, (row['site'], row['side'])))}\t{row['colour']}" for row in labels]
-    return ("\n".join(rows) + "\n").encode()
 
 
 def _tsv(text: str) -> bytes:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcscan.cli import terminal
+from calcscan.cli import own_data, terminal
 from calcscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ _MOST_LINES = 30
 _REPEATED = frozenset(
     {
         "series_uid", "series_uid_sha256", "threshold_hu", "kvp_kv", "slice_thickness_mm", "kernel", "rules_sha256",
-        "without", "literature", "keep_ids",
+        "without", "literature", "keep_ids", "mask_sha256", "brain_mask_sha256", "regions_sha256", "resample",
+        "atlas_sha256",
     }
 )  # fmt: skip
 
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rules", action="append", default=[], type=terminal.path, metavar="FILE", help="the rules files used then"
     )
+    own_data.add_arguments(parser)
+    terminal.add_atlas(parser)
     parser.add_argument("--json", action="store_true", help="print what differs as JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
 
@@ -57,6 +60,7 @@ def main(args: argparse.Namespace) -> int:
         what = "the report does not say what it was made from"
         raise InputError(what, where=str(args.results), hint="analyse the input with calcscan run")
     _refuse_other_options(made)
+    _refuse_other_files(args, made)
     source = _source(args, made)
     if args.out is not None:
         check_output(args.out, inputs=[source, args.results])
@@ -75,6 +79,18 @@ def _refuse_other_options(made: ProvenanceSection) -> None:
     if others:
         what = f"the report was made with {', '.join(others)}, which rerun does not repeat"
         raise InputError(what, hint="run it again with calcscan run and the same options")
+
+
+def _refuse_other_files(args: argparse.Namespace, made: ProvenanceSection) -> None:
+    """Raises `InputError` where a label map or an atlas was used then and is not given now, or the other way round.
+    That it is another one is among what differs."""
+    given = own_data.chosen(args) | ({"atlas": args.atlas} if args.atlas is not None else {})
+    for name in ("mask", "brain_mask", "regions", "atlas"):
+        option = "--" + name.replace("_", "-")
+        if made.options.get(f"{name}_sha256") and name not in given:
+            raise InputError(f"the report was made with {option}", hint=f"give the same again with {option}")
+        if name in given and not made.options.get(f"{name}_sha256"):
+            raise InputError(f"the report was made without {option}", hint="leave it out")
 
 
 def _source(args: argparse.Namespace, made: ProvenanceSection) -> Path:
@@ -140,6 +156,8 @@ def _again(args: argparse.Namespace, source: Path, before: Report, made: Provena
             kvp_kv=options.get("kvp_kv"),
             slice_thickness_mm=options.get("slice_thickness_mm"),
             kernel=options.get("kernel"),
+            atlas=args.atlas,
+            **(own_data.chosen(args) | {"resample": bool(options.get("resample"))}),
             progress=progress,
         )
         keep_ids = bool(options.get("keep_ids"))

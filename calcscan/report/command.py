@@ -9,7 +9,11 @@ from typing import Any
 _VALUES = {
     "threshold_hu": "--threshold", "kvp_kv": "--kvp", "slice_thickness_mm": "--thickness-mm", "kernel": "--kernel",
 }  # fmt: skip
-_SWITCHES = {"literature": "--literature", "keep_ids": "--keep-ids"}
+_FILES = {
+    "mask_sha256": "--mask FILE", "brain_mask_sha256": "--brain-mask FILE", "regions_sha256": "--regions FILE",
+    "atlas_sha256": "--atlas FOLDER",
+}  # fmt: skip
+_SWITCHES = {"resample": "--resample", "literature": "--literature", "keep_ids": "--keep-ids"}
 
 
 def command_line(options: Mapping[str, Any], *, context: bool = False) -> str:
@@ -27,6 +31,7 @@ def command_line(options: Mapping[str, Any], *, context: bool = False) -> str:
         value = options.get(name)
         if value is not None:
             words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    words += [word for name, given in _FILES.items() if options.get(name) for word in given.split()]
     words += ["--rules", "FILE"] * len(options.get("rules_sha256") or ())
     for rule in options.get("without") or ():
         words += ["--without", str(rule)]

@@ -27,6 +27,7 @@ from calcscan.report.nrrd import nrrd_bytes, segmentation_fields
 from calcscan.report.schema import FileEntry
 from calcscan.report.sitelabels import site_labels
 
+LABEL_TABLE = "sites_dseg.tsv"
 _SHEARED_DEG = 0.01
 _USES = {
     "lesions.nii.gz": "each lesion by its id, for any viewer of NIfTI",
@@ -36,7 +37,7 @@ _USES = {
     "sites.nrrd": "sites.nii.gz on the scan's own voxels, with their shear: to compute with; a program that can't show "
     "a sheared grid shows it wrongly or not at all",
     "sites.seg.nrrd": "the sites in which something lies, as a segmentation of 3D Slicer with names, sides and colours",
-    "sites_dseg.tsv": "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
+    LABEL_TABLE: "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
     "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Import Label Descriptions)",
 }
 
@@ -54,7 +55,7 @@ def label_maps(
         return {}, {}
     values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions)}
     maps, about = _on_even(values, lesions.geometry) if stored is None else _on_stored(values, lesions.geometry, stored)
-    maps |= {"sites_dseg.tsv": dseg_tsv().encode(), "sites_itksnap.txt": itksnap_labels().encode()}
+    maps |= {LABEL_TABLE: dseg_tsv().encode(), "sites_itksnap.txt": itksnap_labels().encode()}
     return maps, {name: replace(about.get(name, FileEntry()), use=_USES[name]) for name in maps}
 
 

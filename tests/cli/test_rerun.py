@@ -145,10 +145,26 @@ def test_rules_files_must_be_given_again(
 def test_an_option_that_is_not_repeated_is_no_silence(
     source: Path, tmp_path: Path, analysed: Analysed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_report(made(source, options={"mask_sha256": "ab"}), tmp_path / "out")
+    write_report(made(source, options={"prior_sha256": "ab"}), tmp_path / "out")
     analysed(made(source))
     assert main(["rerun", str(tmp_path / "out")]) == 1
-    assert "was made with mask_sha256" in capsys.readouterr().err
+    assert "was made with prior_sha256" in capsys.readouterr().err
+
+
+def test_maps_and_an_atlas_must_be_given_again(
+    source: Path, tmp_path: Path, analysed: Analysed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {"mask_sha256": "ab", "brain_mask_sha256": None, "resample": True, "atlas_sha256": "cd"}
+    write_report(made(source, options=own), tmp_path / "out")
+    asked = analysed(made(source, options=own))
+    out, mask, atlas = (str(tmp_path / name) for name in ("out", "mask.nii.gz", "atlas"))
+    assert main(["rerun", out, "--atlas", atlas]) == 1
+    assert "give the same again with --mask" in capsys.readouterr().err
+    assert main(["rerun", out, "--atlas", atlas, "--mask", mask, "--regions", mask]) == 1
+    assert "was made without --regions" in capsys.readouterr().err
+    assert main(["rerun", out, "--atlas", atlas, "--mask", mask]) == 0
+    assert "--resample" in capsys.readouterr().out
+    assert (asked[0]["mask"], asked[0]["atlas"], asked[0]["resample"]) == (Path(mask), Path(atlas), True)
 
 
 @pytest.mark.parametrize("changes", [{"provenance": None}, {"provenance": make_provenance(input=None)}])

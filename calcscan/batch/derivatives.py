@@ -23,7 +23,7 @@ from calcscan.knowledge.bids import BidsNames
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.tables import tables
 from calcscan.read.files.bids_name import bids_name
-from calcscan.report.labelfiles import LABEL_TABLE
+from calcscan.report.labelfiles import LABEL_FILES, LABEL_TABLE
 from calcscan.report.outputs import REPORT
 
 WORK = ".calcscan"
@@ -108,7 +108,8 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
         elif name == LABEL_TABLE:
             shutil.copyfile(source / name, folder / f"{prefix}_desc-sites_dseg.tsv")
         else:
-            shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_ct.{ending}")
+            suffix = "dseg" if name in LABEL_FILES else "ct"
+            shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_{suffix}.{ending}")
 
 
 def _about_labels(plain: str) -> dict[str, Any]:

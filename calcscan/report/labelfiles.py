@@ -29,7 +29,7 @@ from calcscan.report.sitelabels import site_labels
 
 LABEL_TABLE = "sites_dseg.tsv"
 _SHEARED_DEG = 0.01
-_USES = {
+LABEL_FILES = {
     "lesions.nii.gz": "each lesion by its id, for any viewer of NIfTI",
     "sites.nii.gz": "each site and side by its number (site_labels), for any viewer of NIfTI",
     "lesions.nrrd": "lesions.nii.gz on the scan's own voxels, with their shear: to compute with, or to give back with "
@@ -40,6 +40,7 @@ _USES = {
     LABEL_TABLE: "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
     "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Import Label Descriptions)",
 }
+"""Each label map and table of labels, and what it is good for."""
 
 
 def label_maps(
@@ -56,7 +57,7 @@ def label_maps(
     values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions)}
     maps, about = _on_even(values, lesions.geometry) if stored is None else _on_stored(values, lesions.geometry, stored)
     maps |= {LABEL_TABLE: dseg_tsv().encode(), "sites_itksnap.txt": itksnap_labels().encode()}
-    return maps, {name: replace(about.get(name, FileEntry()), use=_USES[name]) for name in maps}
+    return maps, {name: replace(about.get(name, FileEntry()), use=LABEL_FILES[name]) for name in maps}
 
 
 Maps = tuple[dict[str, bytes], dict[str, FileEntry]]

@@ -213,6 +213,8 @@ def test_results_lie_as_a_derivative(dataset: Path, tmp_path: Path) -> None:
             "calcscan_report.json", "lesions_stats.tsv", "lesions_stats.json", "sites_stats.tsv", "sites_stats.json",
             "lesions_dseg.nii.gz", "lesions_dseg.json", "sites_dseg.nii.gz", "sites_dseg.json", "sites_dseg.tsv",
             "mosaic_ct.png",
+            "sites_dseg.seg.nrrd",
+            "sitesitksnap_dseg.txt",
         )
     }  # fmt: skip
     labels = nibabel.load(folder / "sub-01_ses-1_desc-sites_dseg.nii.gz")

@@ -71,6 +71,6 @@ def test_processes_forked_while_a_thread_analyses_end(cache: str, files: list[Pa
 def test_an_error_in_a_worker_arrives_as_it_was_raised(tmp_path: Path) -> None:
     import multiprocessing
 
-    with multiprocessing.get_context("fork").Pool(1) as workers, pytest.raises(calcscan.UnreadableError) as raised:
+    with multiprocessing.get_context("fork").Pool(1) as workers, pytest.raises(calcscan.InputError) as raised:
         workers.apply_async(calcscan.analyse, (tmp_path / "nowhere",)).get(timeout=60)
     assert raised.value.where == str(tmp_path / "nowhere")

@@ -12,6 +12,7 @@ from calcscan.detection.candidates import Candidates, find_candidates
 from calcscan.detection.contrast_to_noise import contrast_near_table
 from calcscan.detection.detection_limit import detection_floor_mm3
 from calcscan.detection.haemorrhage import flag_possible_haemorrhage, raise_surround
+from calcscan.detection.measured import lesion_of, level_settings, measure_volume
 from calcscan.detection.specks import find_specks, speck_from_hu
 from calcscan.detection.stained import judge_density
 from calcscan.detection.surround import Surround, measure_surround
@@ -22,9 +23,6 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.blur import blur_of
-from calcscan.measurement.patch import cut_patch
-from calcscan.measurement.statistics import plain_measures
-from calcscan.measurement.volume import estimate_volume
 from calcscan.model import AIR_HU, Flag, Intracranial, LeftOut, Lesion, LesionMap, Scan
 
 
@@ -87,25 +85,11 @@ def detect_lesions(
     lesions: list[Lesion] = []
     for n in kept:
         kji = found.pieces[n]
-        patch = cut_patch(
-            scan,
-            intracranial,
-            found.candidates.components,
-            found.candidates.table,
-            found.numbers[n],
-            rim_hu=levels.rim_hu,
-            counted_hu=levels.counted_hu,
-            settings=volume,
+        candidates, number = found.candidates, found.numbers[n]
+        estimate = measure_volume(
+            scan, intracranial, candidates.components, candidates.table, number, kji, levels=levels, settings=volume
         )
-        faintest_hu = max(levels.least_in(kji[:, 0]), float(scan.hu[tuple(kji.T)].min()))
-        estimate = estimate_volume(patch, intracranial.noise_hu, least_hu=faintest_hu, settings=volume)
-        lesion = Lesion(
-            id=len(lesions) + 1,
-            volume_mm3=estimate.best_mm3,
-            volume_low_mm3=estimate.low_mm3,
-            volume_high_mm3=estimate.high_mm3,
-            **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
-        )
+        lesion = lesion_of(scan, kji, estimate, len(lesions) + 1, thresholds)
         lesions.append(lesion)
         labels[tuple(kji.T)] = lesion.id
     labels.flags.writeable = False
@@ -127,14 +111,9 @@ def detect_lesions(
         lesions=tuple(lesions),
         threshold_hu=levels.highest_found_hu,
         settings={
-            "threshold_hu": levels.highest_found_hu,
-            "nominal_threshold_hu": levels.highest_nominal_hu,
-            "counted_from_hu": levels.counted_hu,
-            "rim_from_hu": levels.rim_hu,
+            **level_settings(levels, metal_from_hu, thresholds),
             "smallest_mm3": smallest_mm3,
             "smallest_voxels": float(thresholds.smallest_voxels),
-            "metal_from_hu": float(metal_from_hu),
-            "reference_hu": float(thresholds.reference_hu),
             "detection_floor_mm3": floor_mm3,
             "brain_hu": intracranial.brain_hu,
             **({"threshold_by_kvp": by_kvp} if (by_kvp := threshold_by_kvp(scan, levels)) else {}),

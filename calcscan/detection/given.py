@@ -16,16 +16,15 @@ from scipy.spatial import cKDTree
 
 from calcscan.components import ROW, lesion_table
 from calcscan.detection.detect import metal_threshold_hu
+from calcscan.detection.measured import lesion_of, level_settings, measure_volume
 from calcscan.detection.threshold import Thresholds, choose_thresholds
 from calcscan.grid.masks import corner_of, places
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.blur import blur_of
-from calcscan.measurement.patch import cut_patch
-from calcscan.measurement.statistics import plain_measures
-from calcscan.measurement.volume import Volume, estimate_volume
-from calcscan.model import Intracranial, Lesion, LesionMap, OwnLabels, Scan
+from calcscan.measurement.volume import Volume
+from calcscan.model import Intracranial, LesionMap, OwnLabels, Scan
 
 _REACHED = 1.0 + 1e-6
 
@@ -75,27 +74,8 @@ def measure_labels(
         measured = Volume(best_mm3=0.0, low_mm3=0.0, high_mm3=0.0)
         if len(dense):
             table["bbox"][number - 1] = [(part.start, part.stop) for part in box]
-            patch = cut_patch(
-                scan,
-                within,
-                components,
-                table,
-                number,
-                rim_hu=levels.rim_hu,
-                counted_hu=levels.counted_hu,
-                settings=volume,
-            )
-            faintest_hu = max(levels.least_in(dense[:, 0]), float(scan.hu[tuple(dense.T)].min()))
-            measured = estimate_volume(patch, intracranial.noise_hu, least_hu=faintest_hu, settings=volume)
-        lesions.append(
-            Lesion(
-                id=number,
-                volume_mm3=measured.best_mm3,
-                volume_low_mm3=measured.low_mm3,
-                volume_high_mm3=measured.high_mm3,
-                **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
-            )
-        )
+            measured = measure_volume(scan, within, components, table, number, dense, levels=levels, settings=volume)
+        lesions.append(lesion_of(scan, kji, measured, number, thresholds))
     numbered.flags.writeable = False
     return LesionMap(
         labels=numbered,
@@ -103,12 +83,7 @@ def measure_labels(
         lesions=tuple(lesions),
         threshold_hu=levels.highest_found_hu,
         settings={
-            "threshold_hu": levels.highest_found_hu,
-            "nominal_threshold_hu": levels.highest_nominal_hu,
-            "counted_from_hu": levels.counted_hu,
-            "rim_from_hu": levels.rim_hu,
-            "metal_from_hu": float(metal_threshold_hu(scan, thresholds)),
-            "reference_hu": float(thresholds.reference_hu),
+            **level_settings(levels, metal_threshold_hu(scan, thresholds), thresholds),
             "detection_floor_mm3": None,
             "brain_hu": intracranial.brain_hu,
             "lesions_given": "connected pieces of a mask" if len(labels.numbers) < 2 else "one for each label",

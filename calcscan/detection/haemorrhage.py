@@ -40,7 +40,7 @@ class BrightRegion:
         index = scan.geometry.to_index(apply(affine, ends))
         low = np.clip(np.floor(index.min(axis=0)).astype(np.int64), 0, np.array(scan.hu.shape) - 1)
         high = np.clip(np.ceil(index.max(axis=0)).astype(np.int64) + 1, low + 1, scan.hu.shape)
-        kji = np.indices(high - low).reshape(3, -1).T + low
+        kji = np.indices((high - low).tolist()).reshape(3, -1).T + low
         held = sample_at(self.where.astype(np.float32), affine, scan.geometry.to_world(kji)) >= 0.5
         return np.asarray(kji[held & intracranial.mask[tuple(kji.T)]])
 

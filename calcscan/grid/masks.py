@@ -75,8 +75,9 @@ def box_around(kji: npt.NDArray[np.int64], margin: npt.ArrayLike, shape: tuple[i
     >>> box_around(np.array([[1, 2, 3], [2, 2, 5]]), (0, 1, 4), (9, 9, 7))
     (slice(1, 3, None), slice(1, 4, None), slice(0, 7, None))
     """
-    low = np.maximum(kji.min(axis=0) - margin, 0)
-    high = np.minimum(kji.max(axis=0) + margin + 1, shape)
+    beyond = np.asarray(margin)
+    low = np.maximum(kji.min(axis=0) - beyond, 0)
+    high = np.minimum(kji.max(axis=0) + beyond + 1, shape)
     return tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
 
 

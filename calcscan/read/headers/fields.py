@@ -121,7 +121,7 @@ def vector(values: Sequence[float]) -> Vector:
 
 
 def unit(values: Sequence[float]) -> Vector:
-    return vector(np.asarray(values) / np.linalg.norm(values))
+    return vector((np.asarray(values) / np.linalg.norm(values)).tolist())
 
 
 def positive(value: float | None) -> float | None:

@@ -297,7 +297,7 @@ def _binned(
     steps_j = np.arange(image.rows) * (image.row_spacing_mm or 0.0)
     row, column = np.array(image.row_cosine), np.array(image.column_cosine)
 
-    def bins(axis: Array) -> Array:
+    def bins(axis: Array) -> npt.NDArray[np.int64]:
         at = offset @ axis + steps_i[None, :] * (row @ axis) + steps_j[:, None] * (column @ axis)
         return np.asarray(np.clip(np.floor(at / size + 1e-6), -1, _FAR).astype(np.int64))
 

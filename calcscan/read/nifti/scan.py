@@ -46,7 +46,7 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
     grid = grid_of_file(file, settings)
     steps_mm = np.linalg.norm(grid.affine[:3, :3], axis=0).tolist()
     sidecar = read_sidecar(path, file.shape, steps_mm, settings, stated)
-    hu = _hounsfield(file)
+    hu, without_value = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)
     turned = axis_order(to_lps)
@@ -80,6 +80,7 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
             *thick_flag_for(thickness or 0.0, float(geometry.slab_mm.max()), settings),
             *gap_flags(geometry.spacing_mm[0], thickness, settings),
             *labels,
+            *_without_value_flag(without_value, hu.size),
             *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
         ),
         sources=_sources(path.name, len(hu), flipped=turned.flipped),
@@ -98,13 +99,21 @@ def gap_flags(between_mm: float, thickness_mm: float | None, settings: ReadingSe
     return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
 
-def _hounsfield(file: NiftiFile) -> npt.NDArray[np.int16]:
-    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air."""
-    out = np.empty(file.shape[::-1], dtype=np.int16)
+def _hounsfield(file: NiftiFile) -> tuple[npt.NDArray[np.int16], int]:
+    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air, and is counted."""
+    out, without_value = np.empty(file.shape[::-1], dtype=np.int16), 0
     for k, stored in enumerate(file.slices()):
         values = stored * np.float64(file.slope) + file.intercept
+        without_value += int(np.isnan(values).sum())
         out[k] = np.clip(np.rint(np.nan_to_num(values, nan=AIR_HU)), AIR_HU, 32767)
-    return out
+    return out, without_value
+
+
+def _without_value_flag(voxels: int, of: int) -> tuple[Flag, ...]:
+    if not voxels:
+        return ()
+    message = f"{voxels:,} voxels ({voxels / of:.1%}) have no value (NaN) and are taken for air."
+    return (Flag(code="left_out", message=message, value=float(voxels)),)
 
 
 def _label_flag(file: NiftiFile, hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:

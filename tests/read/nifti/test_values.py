@@ -98,6 +98,8 @@ def test_not_a_number_and_infinite(tmp_path: Path) -> None:
     data[:2], data[2, 0, 0], data[2, 0, 1] = np.nan, np.inf, -np.inf
     scan = read_scan(save(tmp_path / "head.nii", data))
     assert set(np.unique(scan.hu[:, :, :2])) == {AIR_HU}
+    (flag,) = (flag for flag in scan.flags if "have no value" in flag.message)
+    assert flag.value == np.isnan(data).sum()
     assert scan.hu[0, 0, 2] == 32767
     assert scan.hu[1, 0, 2] == AIR_HU
 

@@ -64,7 +64,7 @@ from calcscan.model import (
 from calcscan.own_data import OwnData, read_own
 from calcscan.progress import Progress, progress_of
 from calcscan.quality import FlagCode, judge_quality
-from calcscan.read import Stated, input_files, picture_sha256, read_scan
+from calcscan.read import Stated, input_files, picture_sha256, read_scan, with_stated_age
 from calcscan.registration import register_atlas
 from calcscan.summary import divide_by_regions, summarise_lesions
 
@@ -495,6 +495,7 @@ def _analysed(
     stage: Stages,
     own: OwnData,
 ) -> Result:
+    scan = with_stated_age(scan, merged_facts(stated, words=ruleset.vocabulary).get("age_years"), settings.reading)
     examination, summary, regions = None, None, None
     try:
         examination = examine(scan, atlas, threshold_hu=threshold_hu, own=own, settings=settings, stage=stage)

@@ -11,8 +11,9 @@ from calcscan.knowledge.settings import load
 from calcscan.model import Scan
 from calcscan.read.checksum import input_files, picture_sha256
 from calcscan.read.stated import Stated, checked
+from calcscan.read.stated_age import with_stated_age
 
-__all__ = ["Stated", "input_files", "picture_sha256", "read_scan"]
+__all__ = ["Stated", "input_files", "picture_sha256", "read_scan", "with_stated_age"]
 
 _NOTHING = Stated()
 

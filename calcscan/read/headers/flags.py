@@ -29,13 +29,19 @@ def header_flags(
         flags.append(Flag(code="sharp_kernel", message=f"Reconstructed with a sharp kernel ({name}).", value=name))
     flags += _voltage_flags(images, settings)
     age = min(ages_said(first.person, settings), default=None)
-    if age is not None and age < settings.adult_years:
-        message = f"The patient is {age:g} years old; the atlas and the rules are for adults."
-        flags.append(Flag(code="child", message=message, value=age, limit=settings.adult_years))
+    flags += child_flag(age, settings)
     doubt = _laterality_doubt(first, positions_said)
     if doubt:
         flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told apart."))
     return tuple(flags)
+
+
+def child_flag(age_years: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`child` below the age of adults; nothing where no age is known."""
+    if age_years is None or age_years >= settings.adult_years:
+        return ()
+    message = f"The patient is {age_years:g} years old; the atlas and the rules are for adults."
+    return (Flag(code="child", message=message, value=age_years, limit=settings.adult_years),)
 
 
 def _voltage_flags(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:

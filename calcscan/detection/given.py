@@ -36,6 +36,7 @@ def measure_labels(
     labels: OwnLabels,
     *,
     threshold_hu: float | None = None,
+    each_label: bool = False,
     thresholds: ThresholdSettings | None = None,
     volume: VolumeSettings | None = None,
 ) -> LesionMap:
@@ -52,6 +53,8 @@ def measure_labels(
         On the scan's grid.
     threshold_hu
         Instead of the threshold that suits tube voltage and noise: the faintest that calcification can be.
+    each_label
+        Each label is a lesion even where there is only one.
     thresholds, volume
         Instead of the settings in `calcscan/knowledge`.
 
@@ -62,7 +65,7 @@ def measure_labels(
     """
     thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
-    numbered, values = _numbered(labels)
+    numbered, values = _numbered(labels, each_label=each_label)
     within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
     components = _components(scan, within.mask, numbered, len(values), levels)
     outlined, dense_in = (ndimage.find_objects(part, max_label=len(values)) for part in (numbered, components))
@@ -111,17 +114,19 @@ def measure_labels(
             "reference_hu": float(thresholds.reference_hu),
             "detection_floor_mm3": None,
             "brain_hu": intracranial.brain_hu,
-            "lesions_given": "connected pieces of a mask" if len(labels.numbers) < 2 else "one for each label",
+            "lesions_given": "connected pieces of a mask"
+            if len(labels.numbers) < 2 and not each_label
+            else "one for each label",
             "label_values": values,
         },
         flags=levels.flags,
     )
 
 
-def _numbered(labels: OwnLabels) -> tuple[npt.NDArray[np.int32], list[int]]:
+def _numbered(labels: OwnLabels, *, each_label: bool) -> tuple[npt.NDArray[np.int32], list[int]]:
     """The lesions from 1 on without a gap, (k, j, i), and the label of each."""
     numbers = labels.numbers
-    if len(numbers) == 1:
+    if len(numbers) == 1 and not each_label:
         pieces, table = lesion_table((labels.values > 0).astype(np.int16), 1)
         return pieces, [numbers[0]] * len(table)
     order = np.searchsorted(numbers, labels.values) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from calcscan.model import Result, StudyLabel
@@ -9,9 +10,14 @@ from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
 from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import mosaic_png
-from calcscan.report.outputs import REPORT
+from calcscan.report.outputs import PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
+
+_OF_PROGRAM = {
+    PROGRAM_REPORT: "what the program had said, before a person reviewed it: its report.json, byte for byte",
+    PROGRAM_LESIONS: "the lesions that the program had found, before a person reviewed them, by their ids",
+}
 
 
 def write_report(
@@ -21,6 +27,7 @@ def write_report(
     keep_ids: bool = False,
     replaces: str | None = None,
     label: StudyLabel | None = None,
+    program: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write report.json, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
@@ -35,6 +42,8 @@ def write_report(
         is not replaced.
     label
         What the study is called in report.json and in the tables.
+    program
+        Of a reviewed result, what the program had said, by name: kept beside the report.
 
     Returns
     -------
@@ -46,22 +55,30 @@ def write_report(
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    files = report_files(result, keep_ids=keep_ids, label=label)
+    files = report_files(result, keep_ids=keep_ids, label=label, program=program)
     put_files(Path(out), files, replaces=replaces)
     return files[REPORT].decode()
 
 
-def report_files(result: Result, *, keep_ids: bool = False, label: StudyLabel | None = None) -> dict[str, bytes]:
+def report_files(
+    result: Result,
+    *,
+    keep_ids: bool = False,
+    label: StudyLabel | None = None,
+    program: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
     """Every file of the report, by name."""
-    maps, about_maps = label_maps(result.lesions, result.scan.stored)
+    maps, about_maps = label_maps(result.lesions, result.scan.stored, reviewed=bool(result.reviews))
     tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
     if result.regions is not None:
         tables["regions.csv"] = regions_csv
     beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
+    beside |= {name: FileEntry(use=_OF_PROGRAM[name]) for name in program or ()}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
     return {
         **{name: made(report).encode() for name, made in tables.items()},
         "mosaic.png": mosaic_png(result),
         **maps,
+        **(program or {}),
         REPORT: report_json(report).encode(),
     }

@@ -116,7 +116,7 @@ def _flags(review: Review, *, abstained: bool) -> tuple[Flag, ...]:
     """That it was reviewed, and blood where the reader saw some."""
     counts = Counter(one.decision for one in review.decisions)
     done = ", ".join(f"{counts[name]} {words}" for name, words in _DONE.items() if counts[name])
-    name = (review.reader or "")[:_LONGEST_NAME]
+    name = "".join(letter if letter.isprintable() else "?" for letter in review.reader or "")[:_LONGEST_NAME]
     who = f"A reader ({name})" if name else "A reader who gave no name"
     message = f"{who} reviewed this report on {review.at[:10]}: {f'{done}.' if done else 'nothing was changed.'}"
     if abstained:

@@ -22,6 +22,7 @@ from calcscan.report.nrrd import name_of
 from calcscan.report.sitelabels import site_labels
 
 _KINDS: tuple[MapKind, ...] = ("lesions", "sites")
+_HINT = "edit the label maps that lie in OUT, and save them with the grid that they have"
 _SEGMENTATION = re.compile(r"\.seg\.nrrd$", re.IGNORECASE)
 
 
@@ -67,12 +68,11 @@ def _on_scan(source: Any, result: Result, lesions: LocatedLesionMap, settings: R
     """The map voxel for voxel on the scan's grid."""
     try:
         return read_labels(source, result.scan, name="the edited map", settings=settings)
-    except GeometryError:
-        if isinstance(source, str | Path):
-            found = _otherwise(Path(source), result, lesions, settings)
-            if found is not None:
-                return found
-        raise
+    except GeometryError as error:
+        found = _otherwise(Path(source), result, lesions, settings) if isinstance(source, str | Path) else None
+        if found is None:
+            raise GeometryError(error.what, where=error.where, hint=_HINT) from error
+        return found
 
 
 def _otherwise(path: Path, result: Result, lesions: LocatedLesionMap, settings: ReadingSettings) -> OwnLabels | None:
@@ -166,11 +166,11 @@ def _kind(values: npt.NDArray[np.int32], lesions: LocatedLesionMap, where: str) 
     """Which of the report's maps it agrees with in more voxels."""
     sites = site_map(lesions)
     some = values > 0
-    alike: dict[MapKind, int] = {
-        "lesions": int((values == lesions.labels)[some].sum()),
-        "sites": int((values == sites)[some].sum()),
-    }
-    if not any(alike.values()) and len(lesions.lesions) and some.any():
+    if not some.any():
+        return "lesions"  # of either kind: nothing is left
+    shown: dict[MapKind, npt.NDArray[Any]] = {"lesions": lesions.labels, "sites": sites}
+    alike = {name: int((values == one)[some].sum()) for name, one in shown.items()}
+    if not any(alike.values()) and lesions.lesions:
         what = "holds nothing that this report's label maps hold: is it of another report?"
         raise InputError(what, where=where, hint="for a segmentation of your own: calcscan run INPUT --mask FILE")
     if alike["lesions"] == alike["sites"] and not np.array_equal(sites, lesions.labels):

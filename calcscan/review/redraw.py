@@ -47,10 +47,11 @@ def redraw(draft: Draft, edited: EditedMap, intracranial: Intracranial, threshol
         what = "the edited label map is the report's own: nothing was changed in it"
         raise InputError(what, hint="save the edited map in the other program first")
     left = set(np.unique(values).tolist())
-    for number in [n for n in np.unique(before[changed]).tolist() if n and n not in left]:
+    touched = set(np.unique(before[changed]).tolist()) | set(np.unique(values[changed]).tolist())
+    for number in sorted(touched - left - {0}):
         _gone(draft, number, values)
     draft.labels[:] = values
-    drawn = [n for n in np.unique(values[changed]).tolist() if n]
+    drawn = sorted((touched & left) - {0})
     if drawn:
         measured = _measured(draft, values, intracranial, threshold_hu)
         for number in drawn:

@@ -5,7 +5,8 @@ build          Result → Report, and its JSON
 sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text
-labelmaps      LesionMap → NIfTI label maps
+labelmaps      LesionMap → NIfTI label maps (atlas_sites: of the atlas on the scan; transforms: how it got there)
+reviews        what a person said of the report, and back (label_runs: an edited label map as text)
 mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
 write          all of them into a folder
 outputs        which files each command writes

@@ -37,6 +37,8 @@ _USES = {
     "--mask; a program that can't show a sheared grid shows it wrongly or not at all",
     "sites.nrrd": "sites.nii.gz on the scan's own voxels, with their shear: to compute with; a program that can't show "
     "a sheared grid shows it wrongly or not at all",
+    "atlas_sites.nii.gz": "where the atlas has each site, calcified or not, by the numbers of sites.nii.gz",
+    "atlas_sites.nrrd": "atlas_sites.nii.gz on the scan's own voxels, with their shear: to compute with",
     "sites.seg.nrrd": "the sites in which something lies, as a segmentation of 3D Slicer with names, sides and colours",
     "sites_dseg.tsv": "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
     "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Import Label Descriptions)",
@@ -44,17 +46,22 @@ _USES = {
 
 
 def label_maps(
-    lesions: LocatedLesionMap | None, stored: StoredGrid | None = None, *, reviewed: bool = False
+    lesions: LocatedLesionMap | None,
+    stored: StoredGrid | None = None,
+    *,
+    more: Mapping[str, npt.NDArray[Any]] | None = None,
+    reviewed: bool = False,
 ) -> tuple[dict[str, bytes], Mapping[str, FileEntry]]:
     """The label maps and the tables of their numbers, by name, and what report.json says of each; nothing where the
     scan was not analysed.
 
     With `stored`, that of a scan which came as NIfTI, they lie on that file's grid. Of a sheared stack, evenly spaced,
-    there are NRRDs too, which keep the shear. `reviewed`: each map's header says that a person changed or confirmed it.
+    there are NRRDs too, which keep the shear. `more` are further maps of the scan (k, j, i) by name. `reviewed`: each
+    map's header says that a person changed or confirmed it.
     """
     if lesions is None:
         return {}, {}
-    values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions)}
+    values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions), **(more or {})}
     by = _REVIEWED if reviewed else ""
     geometry = lesions.geometry
     maps, about = _on_even(values, geometry, by) if stored is None else _on_stored(values, geometry, stored, by)

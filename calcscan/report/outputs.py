@@ -15,6 +15,7 @@ OURS = frozenset(
     {
         REPORT, PROGRAM_REPORT, PROGRAM_LESIONS, "report.html", "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
         "lesions.nii.gz", "sites.nii.gz",
+        "atlas_sites.nii.gz", "atlas_sites.nrrd", "scan_to_atlas.tfm",
         "lesions.nrrd", "sites.nrrd", "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",
         "segmentation.dcm", "measurements.dcm",
     }

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from calcscan.model import Result, StudyLabel
+from calcscan.report.atlas_sites import atlas_sites
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
 from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import mosaic_png
 from calcscan.report.outputs import PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
+from calcscan.report.quantities import State
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
+from calcscan.report.transforms import transform_text
 
-_OF_PROGRAM = {
+_USES = {
+    "scan_to_atlas.tfm": "how the scan lies in the atlas, as a transform of ITK (points of the scan to points of the "
+    "atlas, affine and bend): in 3D Slicer, put the atlas under it, and it lies on the scan",
     PROGRAM_REPORT: "what the program had said, before a person reviewed it: its report.json, byte for byte",
     PROGRAM_LESIONS: "the lesions that the program had found, before a person reviewed them, by their ids",
 }
@@ -68,17 +76,28 @@ def report_files(
     program: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Every file of the report, by name."""
-    maps, about_maps = label_maps(result.lesions, result.scan.stored, reviewed=bool(result.reviews))
+    drawn, fit = _of_atlas(result)
+    maps, about_maps = label_maps(result.lesions, result.scan.stored, more=drawn, reviewed=bool(result.reviews))
     tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
     if result.regions is not None:
         tables["regions.csv"] = regions_csv
     beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
-    beside |= {name: FileEntry(use=_OF_PROGRAM[name]) for name in program or ()}
+    beside |= {name: FileEntry(use=_USES[name]) for name in (*fit, *(program or ()))}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
     return {
         **{name: made(report).encode() for name, made in tables.items()},
         "mosaic.png": mosaic_png(result),
         **maps,
+        **fit,
         **(program or {}),
         REPORT: report_json(report).encode(),
     }
+
+
+def _of_atlas(result: Result) -> tuple[dict[str, npt.NDArray[Any]], dict[str, bytes]]:
+    """Where the atlas has each site on the scan, and the transform that says so; nothing where no site can be."""
+    fit = result.registration
+    if fit is None or not fit.accepted or result.quality.state == State.ABSTAIN:
+        return {}, {}
+    drawn = atlas_sites(result.scan.geometry, fit, result.atlas)
+    return {"atlas_sites": drawn}, {"scan_to_atlas.tfm": transform_text(fit)}

@@ -15,7 +15,7 @@ def runs_of(labels: npt.NDArray[np.int32]) -> str:
     """Base64 of the compressed runs (start in C order, length, label), little-endian int64, of labels (k, j, i) ≠ 0.
 
     >>> labels = np.array([[[0, 7, 7, 0], [3, 0, 0, 0]]], dtype=np.int32)
-    >>> (labels_of(runs_of(labels), labels.shape) == labels).all()
+    >>> bool((labels_of(runs_of(labels), labels.shape) == labels).all())
     True
     """
     at = np.flatnonzero(labels)
@@ -38,7 +38,10 @@ def labels_of(runs: str, shape: tuple[int, int, int]) -> npt.NDArray[np.int32]:
     """
     size = int(np.prod(shape))
     try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(runs, validate=True), 24 * min(size, _MOST_VOXELS))
+        stream = zlib.decompressobj()
+        unpacked = stream.decompress(base64.b64decode(runs, validate=True), 24 * min(size, _MOST_VOXELS) + 1)
+        if not stream.eof:
+            raise ValueError("cut short, or too long for the grid")
         table = np.frombuffer(unpacked, dtype="<i8").reshape(3, -1)
     except (ValueError, zlib.error) as error:
         raise ValueError(f"no runs of labels: {error}") from error

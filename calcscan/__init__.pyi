@@ -38,6 +38,8 @@ from .model import LocatedLesionMap as LocatedLesionMap
 from .model import Quality as Quality
 from .model import Registration as Registration
 from .model import Result as Result
+from .model import Review as Review
+from .model import ReviewDecision as ReviewDecision
 from .model import Scan as Scan
 from .model import SearchRegion as SearchRegion
 from .model import SeriesChoice as SeriesChoice
@@ -55,6 +57,7 @@ from .read import Stated as Stated
 from .read import read_scan as read_scan
 from .registration import register_atlas as register_atlas
 from .report import write_report as write_report
+from .review import apply_review as apply_review
 from .summary import summarise_lesions as summarise_lesions
 from .verification import verify_scan as verify_scan
 

@@ -22,8 +22,8 @@ def image_facts(
 
     `present: false` means that nothing was detected above `summary.detection_floor_mm3`; it never means absent. What
     was not located, not examined, not surely at its site, or made untrustworthy by a quality flag
-    (`knowledge/quality.toml`) is unknown, and so left out. Nothing is said of progression, nor of whether a finding is
-    isolated.
+    (`knowledge/quality.toml`) is unknown, and so left out; but what a reader placed is present. Nothing is said of
+    progression, nor of whether a finding is isolated.
 
     Parameters
     ----------
@@ -45,10 +45,23 @@ def image_facts(
         facts["imaging"] = {"possible_haemorrhage": True}
     if summary is not None and quality.state != QualityState.ABSTAIN:
         findings = [_trusted(finding, quality) for finding in _findings(summary, settings or load(BurdenSettings))]
-        findings = [finding for finding in findings if len(finding) > 1]
-        if findings:
-            facts["findings"] = findings
+        findings = _with_reader([finding for finding in findings if len(finding) > 1], summary)
+    else:
+        findings = [] if summary is None else _with_reader([], summary)
+    if findings:
+        facts["findings"] = findings
     return facts
+
+
+def _with_reader(findings: list[dict[str, Any]], summary: Summary) -> list[dict[str, Any]]:
+    """The findings, and that those are present which a reader has seen, whatever the program doubts or abstains from;
+    nothing more is taken from a reader's word than that."""
+    seen = dict.fromkeys(all_sites()[site].fact for site, _ in sorted(summary.by_reader))
+    stated = {finding["site"] for finding in findings if finding.get("present") is True}
+    wanting = [fact for fact in seen if fact and fact not in stated]
+    kept = [{**finding, "present": True} if finding["site"] in wanting else finding for finding in findings]
+    named = {finding["site"] for finding in findings}
+    return [*kept, *({"site": fact, "present": True} for fact in wanting if fact not in named)]
 
 
 def _findings(summary: Summary, settings: BurdenSettings) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -472,6 +472,15 @@ class LocatedLesion(Lesion):
     division: str | None = None
     """What a part's borders with the deposit's other parts rest on: `shape` (a waist), `density` (a step), `atlas`, or
     `uncertain` where they may lie so that it is several times as large; None for a deposit that is whole."""
+    review: str | None = None
+    """What a reader did with it: `accepted`, `moved`, `split`, `redrawn` or `added`; None where nobody touched it."""
+    program_site: str | None = None
+    program_side: str | None = None
+    """Where the program had put what a reader moved, or split; None for anything else."""
+    from_lesion: int | None = None
+    """The number of the lesion that a reader split it from."""
+    by_reader: bool = False
+    """A reader said that this is calcification, and lies at this site."""
 
     @classmethod
     def of(
@@ -525,6 +534,8 @@ class LeftOut(Value):
     """How far its voxels stay away from that site: 0 in it; None where it is not known."""
     also: tuple[tuple[str, str], ...] = ()
     """The other sites and sides that a part of it lies in."""
+    lesion: int | None = None
+    """The number that it had as a lesion, before a reader rejected it."""
 
     @classmethod
     def of(
@@ -553,7 +564,8 @@ class LeftOut(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LesionMap(Value):
-    """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on without a gap."""
+    """Every calcification found. `labels` int32 (k, j, i): 0 none, else `Lesion.id`, from 1 on; without a gap, unless a
+    reader has rejected or split a lesion: the others keep their numbers."""
 
     labels: npt.NDArray[np.int32]
     geometry: Geometry
@@ -573,7 +585,10 @@ class LesionMap(Value):
 
     def voxels_kji(self, number: int) -> npt.NDArray[np.int64]:
         """The (k, j, i) of the voxels of a lesion, by its `id`: shape (n, 3), in the order of the array."""
-        box = tuple(slice(first, last) for first, last in self.lesions[number - 1].bbox_kji)
+        at = number - 1  # where there is no gap
+        if not (at < len(self.lesions) and self.lesions[at].id == number):
+            at = [lesion.id for lesion in self.lesions].index(number)
+        box = tuple(slice(first, last) for first, last in self.lesions[at].bbox_kji)
         corner = np.array([edge.start for edge in box])
         kji: npt.NDArray[np.int64] = np.argwhere(self.labels[box] == number) + corner
         return kji
@@ -759,6 +774,8 @@ class Summary:
     shared: frozenset[tuple[str, str]] = frozenset()
     """Sites and sides whose row is unknown only because a deposit may lie there which is counted at a neighbour that
     the guideline gives the same name."""
+    by_reader: frozenset[tuple[str, str]] = frozenset()
+    """Sites and sides at which a reader said that a deposit lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -767,6 +784,59 @@ class Quality:
 
     state: str
     flags: tuple[Flag, ...]
+
+
+MapKind = Literal["lesions", "sites"]
+DecisionKind = Literal["accept", "reject", "move", "split", "redraw", "add", "merge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewDecision:
+    """What a reader decided on one lesion; a lesion without a decision stays as it is."""
+
+    lesion: int
+    decision: DecisionKind
+    """The last three come from an edited label map."""
+    reason: str | None = None
+    """Of a rejected one, what it is taken for."""
+    site: str | None = None
+    side: str | None = None
+    """Where one is moved to, or lies that was added."""
+    seeds_lps_mm: tuple[tuple[float, float, float], ...] = ()
+    """Of a split one: each voxel goes to the nearest of these points, LPS mm."""
+    comment: str | None = None
+    into: int | None = None
+    """The lesion that one was merged into."""
+    voxels_added: int | None = None
+    voxels_removed: int | None = None
+    """How the outline of one changed in an edited label map."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EditedMap(Value):
+    """A label map as a reader left it: `values` int32 (k, j, i) on the scan's grid, 0 none."""
+
+    kind: MapKind
+    """`lesions`: numbers of lesions, as lesions.nii.gz has them; `sites`: those of sites, as sites.nii.gz."""
+    values: npt.NDArray[np.int32]
+    sha256: str = ""
+    """Of the file; empty for what was given in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Review(Value):
+    """What a person said of a result: decisions lesion by lesion, or an edited label map. All text is a person's own
+    and may hold anything."""
+
+    reader: str | None
+    """Who; None where no name was given."""
+    at: str
+    """When, ISO 8601."""
+    decisions: tuple[ReviewDecision, ...] = ()
+    comment: str | None = None
+    report_sha256: str | None = None
+    """Of the report.json that was reviewed; None for an edited label map, which does not tell."""
+    edited: EditedMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -791,6 +861,12 @@ class Result(Value):
     provenance: Provenance | None = None
     regions: tuple[RegionBurden, ...] | None = None
     """What lies in regions of the user's own, where there are any."""
+    region_labels: OwnLabels | None = None
+    """These regions."""
+    searched: Scan | None = None
+    """The picture that was searched: a sharp scan as an ordinary one would show it, with its blur."""
+    reviews: tuple[Review, ...] = ()
+    """What persons said of it and is done here, the first one first."""
 
     def __repr__(self) -> str:
         from calcscan.report.display import result_text

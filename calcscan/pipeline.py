@@ -270,8 +270,10 @@ class Examination:
     intracranial: SearchRegion
     registration: Registration
     lesions: LocatedLesionMap
+    scan: Scan
+    """The picture that was searched: a sharp one as an ordinary one would show it, with its blur."""
     blur: Blur
-    """Of the picture that was searched."""
+    """Its blur."""
     inspection_flags: tuple[Flag, ...] = ()
     """What the picture as a whole shows."""
 
@@ -286,10 +288,16 @@ class Examination:
 
     def without_sites(self) -> Examination:
         """The same with every lesion unassigned: what abstaining means."""
-        lesions = tuple(
-            replace(lesion, site="unassigned", side="", site_share=None, also=()) for lesion in self.lesions.lesions
-        )
-        return replace(self, lesions=replace(self.lesions, lesions=lesions, pairs=()))
+        return replace(self, lesions=without_sites(self.lesions))
+
+
+def without_sites(lesions: LocatedLesionMap) -> LocatedLesionMap:
+    """The same with every lesion unassigned, but for those that a reader placed."""
+    unassigned = tuple(
+        lesion if lesion.by_reader else replace(lesion, site="unassigned", side="", site_share=None, also=())
+        for lesion in lesions.lesions
+    )
+    return replace(lesions, lesions=unassigned, pairs=())
 
 
 def examine(
@@ -347,6 +355,7 @@ def examine(
         intracranial=region,
         registration=registration,
         lesions=lesions,
+        scan=scan,
         blur=blur_of(scan, settings.blur),
         inspection_flags=flags,
     )
@@ -496,7 +505,7 @@ def _analysed(
     own: OwnData,
 ) -> Result:
     scan = with_stated_age(scan, merged_facts(stated, words=ruleset.vocabulary).get("age_years"), settings.reading)
-    examination, summary, regions = None, None, None
+    examination = None
     try:
         examination = examine(scan, atlas, threshold_hu=threshold_hu, own=own, settings=settings, stage=stage)
         quality = judge_quality(scan.flags + own.flags + examination.flags)
@@ -505,31 +514,16 @@ def _analysed(
     if examination is not None:
         located = quality.state != "abstain"
         examination = examination if located else examination.without_sites()
-        with stage("summarise"):
-            summary = summarise_lesions(
-                examination.lesions,
-                scan,
-                examination.registration,
-                atlas,
-                region=examination.intracranial,
-                located=located,
-                settings=settings.burden,
-            )
-            if own.regions is not None:
-                regions = divide_by_regions(examination.lesions, scan, own.regions)
-    with stage("advise"):
-        measured = image_facts(scan, summary, quality, settings=settings.burden)
-        guidance = recommend(stated, image=measured, rulesets=ruleset)
     result = Result(
         scan=scan,
         intracranial=examination.intracranial if examination else None,
         lesions=examination.lesions if examination else None,
         atlas=atlas,
         registration=examination.registration if examination else None,
-        summary=summary,
+        summary=None,
         quality=quality,
-        facts=merged_facts(stated, measured, words=ruleset.vocabulary),
-        guidance=guidance,
+        facts={},
+        guidance=None,
         settings={
             "threshold_asked_hu": threshold_hu,
             **own.settings,
@@ -537,10 +531,43 @@ def _analysed(
             **(_blur_settings(examination.blur) if examination else {}),
         },
         timings_s=stage.timings_s,
-        regions=regions,
+        region_labels=own.regions,
+        searched=examination.scan if examination else None,
     )
+    result = concluded(result, stated, ruleset, settings, stage)
     log_decisions(result)
     return result
+
+
+def concluded(
+    result: Result, stated: Mapping[str, Any], ruleset: Ruleset, settings: StageSettings, stage: Stages
+) -> Result:
+    """The same with all that follows from its lesions and its quality: summary, regions, facts and guidance."""
+    summary, regions = None, None
+    if result.lesions is not None:
+        with stage("summarise"):
+            summary = summarise_lesions(
+                result.lesions,
+                result.scan,
+                result.registration,
+                result.atlas,
+                region=result.intracranial,
+                located=result.quality.state != "abstain",
+                settings=settings.burden,
+            )
+            if result.region_labels is not None:
+                regions = divide_by_regions(result.lesions, result.scan, result.region_labels)
+    with stage("advise"):
+        measured = image_facts(result.scan, summary, result.quality, settings=settings.burden)
+        guidance = recommend(stated, image=measured, rulesets=ruleset)
+    return replace(
+        result,
+        summary=summary,
+        regions=regions,
+        facts=merged_facts(stated, measured, words=ruleset.vocabulary),
+        guidance=guidance,
+        timings_s=stage.timings_s,
+    )
 
 
 def _blur_settings(blur: Blur) -> dict[str, object]:

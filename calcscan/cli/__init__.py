@@ -29,10 +29,11 @@ COMMANDS = {
     "verify": "insert deposits of known volume into a scan, and score how they are found, measured and located",
     "schema": "show what report.json holds, and what the columns of the tables mean",
     "methods": "write the methods paragraph of a paper, with references, from a report or a batch",
+    "review": "apply a person's corrections to a report: measure and reason anew, and keep both versions",
     "rerun": "do an analysis again from its report, and say what differs",
     "atlas": "show the atlas: its sites, sources, licences and checksums",
 }
-_IMAGES = ("run", "batch", "verify", "rerun")
+_IMAGES = ("run", "batch", "verify", "rerun", "review")
 _LEAST_MEMORY = 640 << 20
 """Bytes needed to load the image libraries; with less OpenBLAS never returns (1 GiB is too little as well, but then
 an error says so)."""

@@ -6,27 +6,18 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from calcscan.cli import own_data, terminal
-from calcscan.errors import InputError
+from calcscan.cli import own_data, repeat, terminal
 
 if TYPE_CHECKING:
     from calcscan.guideline import Ruleset
     from calcscan.report.differences import Comparison, Difference
-    from calcscan.report.schema import ProvenanceSection, Report
+    from calcscan.report.schema import Report
 
 DIFFERS = 1
 _MOST_LINES = 30
-_REPEATED = frozenset(
-    {
-        "series_uid", "series_uid_sha256", "threshold_hu", "kvp_kv", "slice_thickness_mm", "kernel", "rules_sha256",
-        "without", "literature", "keep_ids", "mask_sha256", "brain_mask_sha256", "regions_sha256", "resample",
-        "atlas_sha256",
-    }
-)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,16 +46,13 @@ def main(args: argparse.Namespace) -> int:
     from calcscan.report.read_back import read_report
 
     before = read_report(args.results)
-    made = before.provenance
-    if made is None or made.input is None:
-        what = "the report does not say what it was made from"
-        raise InputError(what, where=str(args.results), hint="analyse the input with calcscan run")
-    _refuse_other_options(made)
-    _refuse_other_files(args, made)
-    source = _source(args, made)
+    made = repeat.made_from(before, args.results)
+    repeat.refuse_other_options(made)
+    repeat.refuse_other_files(repeat.own_files(args), made)
+    source = repeat.source_of(args.input, args.results, made, command="rerun OUT INPUT")
     if args.out is not None:
         check_output(args.out, inputs=[source, args.results])
-    now = _again(args, source, before, made, _ruleset(args.rules, made))
+    now = _again(args, source, before, repeat.ruleset_of(args.rules, made))
     compared = _compared(before, now)
     if args.json:
         terminal.write_text(_json(compared))
@@ -73,113 +61,26 @@ def main(args: argparse.Namespace) -> int:
     return DIFFERS if compared.results else 0
 
 
-def _refuse_other_options(made: ProvenanceSection) -> None:
-    """Raises `InputError` for an option that is not repeated here: dropped in silence, it would seem to be."""
-    others = [name for name, value in made.options.items() if name not in _REPEATED and value not in (None, [], False)]
-    if others:
-        what = f"the report was made with {', '.join(others)}, which rerun does not repeat"
-        raise InputError(what, hint="run it again with calcscan run and the same options")
-
-
-def _refuse_other_files(args: argparse.Namespace, made: ProvenanceSection) -> None:
-    """Raises `InputError` where a label map or an atlas was used then and is not given now, or the other way round.
-    That it is another one is among what differs."""
-    given = own_data.chosen(args) | ({"atlas": args.atlas} if args.atlas is not None else {})
-    for name in ("mask", "brain_mask", "regions", "atlas"):
-        option = "--" + name.replace("_", "-")
-        if made.options.get(f"{name}_sha256") and name not in given:
-            raise InputError(f"the report was made with {option}", hint=f"give the same again with {option}")
-        if name in given and not made.options.get(f"{name}_sha256"):
-            raise InputError(f"the report was made without {option}", hint="leave it out")
-
-
-def _source(args: argparse.Namespace, made: ProvenanceSection) -> Path:
-    """Where the input lies."""
-    from calcscan.model import InputFiles
-    from calcscan.read.find_input import find_input
-
-    given: Path | None = args.input
-    if given is not None:
-        return given
-    assert made.input is not None
-    if made.input.place is not None and Path(made.input.place).exists():
-        return Path(made.input.place)
-    known = made.input
-    files = InputFiles(kind=known.kind, files=known.files, bytes=known.bytes, sha256=known.sha256)
-    folder = args.results.resolve()
-    places = dict.fromkeys([folder.parent, Path.cwd(), folder.parent.parent])
-    found = find_input(files, [place for place in places if place != Path(place.anchor)])
-    if found is None:
-        what = "the report does not say where its input lies, and nothing with these contents lies near it or here"
-        raise InputError(what, where=str(args.results), hint="give it: calcscan rerun OUT INPUT")
-    return found
-
-
-def _ruleset(paths: Sequence[Path], made: ProvenanceSection) -> Ruleset:
-    """The rules that were used; raises `InputError` where files of rules are missing or others."""
-    from calcscan.guideline import load_ruleset
-
-    ruleset = load_ruleset(
-        paths, without=made.options.get("without") or (), literature=bool(made.options.get("literature"))
-    )
-    given = sorted(sha256(file.text.encode()).hexdigest() for file in ruleset.choice.files)
-    known = sorted(made.options.get("rules_sha256") or ())
-    if given != known:
-        what = f"{len(known)} rules files were used, and those given are others" if given else "rules files were used"
-        raise InputError(what, hint="give the same ones with --rules FILE" if known else "leave --rules out")
-    return ruleset
-
-
-def _again(args: argparse.Namespace, source: Path, before: Report, made: ProvenanceSection, ruleset: Ruleset) -> Report:
-    from calcscan.model import StudyLabel
+def _again(args: argparse.Namespace, source: Path, before: Report, ruleset: Ruleset) -> Report:
     from calcscan.report.outputs import state_of
 
     quiet = args.quiet or args.json
     terminal.load_kernels(quiet=quiet)
-    options = made.options
-    study = before.study
-    label = StudyLabel(study=study.study, participant=study.participant, session=study.session, run=study.run)
+    made, label = repeat.made_from(before, args.results), repeat.label_of(before)
     with terminal.Progress(quiet=quiet) as progress:
         progress("load")
-        from calcscan.pipeline import analyse
         from calcscan.report.build import build_report
         from calcscan.report.write import write_report
 
         terminal.quieten_libraries()
         progress.tell_compiling()
-        result = analyse(
-            source,
-            context=made.context,
-            rules=ruleset,
-            series_uid=_series(source, options),
-            threshold_hu=options.get("threshold_hu"),
-            kvp_kv=options.get("kvp_kv"),
-            slice_thickness_mm=options.get("slice_thickness_mm"),
-            kernel=options.get("kernel"),
-            atlas=args.atlas,
-            **(own_data.chosen(args) | {"resample": bool(options.get("resample"))}),
-            progress=progress,
-        )
-        keep_ids = bool(options.get("keep_ids"))
+        result = repeat.analysed_again(source, made, ruleset, progress, own=repeat.own_files(args))
+        result = repeat.reviewed_again(result, before.reviewed, ruleset)
+        keep_ids = bool(made.options.get("keep_ids"))
         if args.out is not None:
             progress("write")
             write_report(result, args.out, keep_ids=keep_ids, replaces=state_of(args.out), label=label)
         return build_report(result, keep_ids=keep_ids, label=label)
-
-
-def _series(source: Path, options: dict[str, Any]) -> str | None:
-    """The UID of the series that was asked for, which a report holds as a hash."""
-    wanted = options.get("series_uid_sha256")
-    if options.get("series_uid") or not wanted:
-        uid = options.get("series_uid")
-        return None if uid is None else str(uid)
-    from calcscan.read import read_scan
-    from calcscan.report.build import hashed
-
-    found = next((choice.uid for choice in read_scan(source).series if hashed(choice.uid) == wanted), None)
-    if found is None:
-        raise InputError("the series that was asked for is not in the input", where=str(source), hint="check the input")
-    return found
 
 
 def _compared(before: Report, now: Report) -> Comparison:

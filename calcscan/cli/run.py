@@ -93,10 +93,15 @@ def _print(report: str, result: Result, args: argparse.Namespace) -> None:
     if args.json:
         sys.stdout.write(report)
         return
+    terminal.write_text(summary_of(result, keep_ids=args.keep_ids))
+    terminal.write_text(f"\nwritten to {args.out}\n")
+
+
+def summary_of(result: Result, *, keep_ids: bool) -> str:
+    """The report on one screen of text."""
     from calcscan.guideline.export.text import page_block
     from calcscan.report.build import build_report
     from calcscan.report.text import SUMMARY_WIDTH, summary_text
 
     page = page_block(result.guidance, SUMMARY_WIDTH)
-    terminal.write_text(summary_text(build_report(result, keep_ids=args.keep_ids), page))
-    terminal.write_text(f"\nwritten to {args.out}\n")
+    return summary_text(build_report(result, keep_ids=keep_ids), page)

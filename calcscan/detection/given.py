@@ -35,6 +35,7 @@ def measure_labels(
     labels: OwnLabels,
     *,
     threshold_hu: float | None = None,
+    each_label: bool = False,
     thresholds: ThresholdSettings | None = None,
     volume: VolumeSettings | None = None,
 ) -> LesionMap:
@@ -51,6 +52,8 @@ def measure_labels(
         On the scan's grid.
     threshold_hu
         Instead of the threshold that suits tube voltage and noise: the faintest that calcification can be.
+    each_label
+        Each label is a lesion even where there is only one.
     thresholds, volume
         Instead of the settings in `calcscan/knowledge`.
 
@@ -61,7 +64,8 @@ def measure_labels(
     """
     thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
-    numbered, count = _numbered(labels)
+    numbered, values = _numbered(labels, each_label=each_label)
+    count = len(values)
     within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
     components = _components(scan, within.mask, numbered, count, levels)
     outlined, dense_in = (ndimage.find_objects(part, max_label=count) for part in (numbered, components))
@@ -86,21 +90,23 @@ def measure_labels(
             **level_settings(levels, metal_threshold_hu(scan, thresholds), thresholds),
             "detection_floor_mm3": None,
             "brain_hu": intracranial.brain_hu,
-            "lesions_given": "connected pieces of a mask" if len(labels.numbers) < 2 else "one for each label",
-            "label_values": list(labels.numbers),
+            "lesions_given": "connected pieces of a mask"
+            if len(labels.numbers) < 2 and not each_label
+            else "one for each label",
+            "label_values": values,
         },
         flags=levels.flags,
     )
 
 
-def _numbered(labels: OwnLabels) -> tuple[npt.NDArray[np.int32], int]:
-    """The lesions from 1 on without a gap, (k, j, i), and how many there are."""
+def _numbered(labels: OwnLabels, *, each_label: bool) -> tuple[npt.NDArray[np.int32], list[int]]:
+    """The lesions from 1 on without a gap, (k, j, i), and the label of each."""
     numbers = labels.numbers
-    if len(numbers) == 1:
+    if len(numbers) == 1 and not each_label:
         pieces, table = lesion_table((labels.values > 0).astype(np.int16), 1)
-        return pieces, len(table)
+        return pieces, [numbers[0]] * len(table)
     order = np.searchsorted(numbers, labels.values) + 1
-    return np.where(labels.values > 0, order, 0).astype(np.int32), len(numbers)
+    return np.where(labels.values > 0, order, 0).astype(np.int32), list(numbers)
 
 
 def _components(

@@ -47,6 +47,7 @@ class FlagCode(StrEnum):
     MASS_EFFECT = "mass_effect"
     BRAIN_DEFECT = "brain_defect"
     MOTION = "motion"
+    REVIEWED = "reviewed"
     LEFT_OUT = "left_out"
     UNCERTAIN_MATERIAL = "uncertain_material"
 

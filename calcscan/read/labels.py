@@ -50,13 +50,13 @@ def read_labels(
     """
     settings = settings or load(ReadingSettings)
     if isinstance(source, np.ndarray | list | tuple):
-        values = _whole(np.asarray(source), name)
+        values = whole_numbers(np.asarray(source), name)
         if values.shape != scan.hu.shape:
             raise ValueError(f"{name} must have the shape of scan.hu, {scan.hu.shape}, not {values.shape}")
         return OwnLabels(values=values)
     given = given_image(source, name, settings)
     try:
-        values = _whole(given.values, name)
+        values = whole_numbers(given.values, name)
     except (ValueError, TypeError) as error:
         if not isinstance(source, str) and not hasattr(source, "is_file"):
             raise
@@ -64,7 +64,7 @@ def read_labels(
             str(error), where=where_of(source), hint="give a label map: whole numbers, 0 for none"
         ) from error
     for number, grid in enumerate([scan.geometry, *_without_shear(scan, settings)]):
-        own = _reordered(values, given.affine, grid, settings.same_grid_voxels)
+        own = reordered(values, given.affine, grid, settings.same_grid_voxels)
         if own is not None:
             return OwnLabels(values=own, names=given.names, sha256=given.sha256, without_shear=number > 0)
     grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
@@ -97,8 +97,8 @@ def named(labels: OwnLabels, names: Mapping[int, str] | None) -> OwnLabels:
     return replace(labels, names={**labels.names, **{int(label): str(name) for label, name in names.items()}})
 
 
-def _whole(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
-    """The values as int32, or why they are no labels."""
+def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
+    """The values as int32; `ValueError` or `TypeError` with the reason why they are no labels."""
     if values.ndim != 3:
         raise ValueError(f"{name} must have shape (k, j, i), not {values.shape}")
     if values.dtype.kind not in "biuf":
@@ -118,7 +118,7 @@ def _whole(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
     return out
 
 
-def _reordered(
+def reordered(
     values: npt.NDArray[np.int32], affine: Array, grid: Geometry, tolerance: float
 ) -> npt.NDArray[np.int32] | None:
     """The same voxels in the order of the scan's; None where the voxels are not the same."""

@@ -11,6 +11,8 @@ differences    two Reports → what differs
 command        options → the command line that does it again
 labelfiles     LesionMap → label maps and what each is good for (labelmaps: NIfTI; nrrd: NRRD, for 3D Slicer too;
                labeltables: what their numbers mean, for BIDS and ITK-SNAP)
+reviews        what a person said of the report, and back (label_runs: an edited label map as text)
+atlas_sites    the atlas on the scan, as a label map (transforms: how it got there)
 mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
 write          all of them into a folder
 outputs        which files each command writes

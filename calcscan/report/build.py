@@ -40,6 +40,7 @@ from calcscan.model import (
 from calcscan.quality import quality_codes, severity
 from calcscan.report.command import command_line
 from calcscan.report.quantities import Division, Grade, Severity, Side, State
+from calcscan.report.reviews import reviewed_section
 from calcscan.report.schema import (
     AlsoEntry,
     AtlasSection,
@@ -70,6 +71,11 @@ from calcscan.report.sitelabels import site_labels
 DISCLAIMER = (
     "Research use only: not a medical device, not for diagnosis or treatment. Made by a program, reviewed by nobody. "
     "What is not listed was not detected, which does not mean that it is not there."
+)
+REVIEWED_DISCLAIMER = (
+    "Research use only: not a medical device, not for diagnosis or treatment. Made by a program; a person has changed "
+    "or confirmed what `reviewed` lists, and nothing else. What is not listed was not detected, which does not mean "
+    "that it is not there."
 )
 UID_SALT = "calcscan/1:"
 """The same for every user: the same series has the same hash everywhere, and a known UID can be recognised by it."""
@@ -126,7 +132,8 @@ def build_report(
         files=dict(files or {}),
         timings_s=dict(result.timings_s),
         provenance=_provenance(result.provenance, keep_ids=keep_ids) if result.provenance else None,
-        disclaimer=DISCLAIMER,
+        disclaimer=REVIEWED_DISCLAIMER if result.reviews else DISCLAIMER,
+        reviewed=reviewed_section(result.reviews, clean) if result.reviews else UNSET,
     )
     rounded: Report = _rounded(report)
     return rounded
@@ -281,6 +288,10 @@ def lesion_entry(lesion: LocatedLesion, lesions: LocatedLesionMap) -> LesionEntr
         bbox_kji=((first, last), *in_slice),
         slice=round(k) + 1,
         division=None if lesion.division is None else Division(lesion.division),
+        review=lesion.review or UNSET,
+        program_site=lesion.program_site or UNSET,
+        program_side=UNSET if lesion.program_side is None else Side(lesion.program_side),
+        from_lesion=lesion.from_lesion or UNSET,
     )
 
 
@@ -301,14 +312,17 @@ def _left_out(item: LeftOut, result: Result) -> LeftOutEntry:
         nearest_side=Side(item.nearest_side) if located else Side.NONE,
         distance_mm=item.distance_mm if located else None,
         evidence=dict(item.evidence),
+        lesion=item.lesion or UNSET,
     )
 
 
 def _sites(result: Result) -> tuple[SiteEntry, ...]:
-    """One row for every site and side. Where calcscan abstains, only `unassigned` has numbers: the rest is unknown."""
+    """One row for every site and side. Where calcscan abstains, only `unassigned` has numbers, and what a reader
+    placed: the rest is unknown."""
     rows = {(row.site, row.side): row for row in result.summary.sites} if result.summary else {}
-    if result.quality.state == State.ABSTAIN:
-        rows = {key: row for key, row in rows.items() if key[0] == "unassigned"}
+    if result.summary and result.quality.state == State.ABSTAIN:
+        known = result.summary.by_reader
+        rows = {key: row for key, row in rows.items() if key[0] == "unassigned" or key in known}
     return tuple(_site(rows[key]) if key in rows else _unknown_site(label) for key, label in site_labels().items())
 
 

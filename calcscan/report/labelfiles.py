@@ -29,6 +29,7 @@ from calcscan.report.sitelabels import site_labels
 
 LABEL_TABLE = "sites_dseg.tsv"
 _SHEARED_DEG = 0.01
+_REVIEWED = " reviewed by a person"
 LABEL_FILES = {
     "lesions.nii.gz": "each lesion by its id, for any viewer of NIfTI",
     "sites.nii.gz": "each site and side by its number (site_labels), for any viewer of NIfTI",
@@ -36,6 +37,8 @@ LABEL_FILES = {
     "--mask; a program that can't show a sheared grid shows it wrongly or not at all",
     "sites.nrrd": "sites.nii.gz on the scan's own voxels, with their shear: to compute with; a program that can't show "
     "a sheared grid shows it wrongly or not at all",
+    "atlas_sites.nii.gz": "where the atlas has each site, calcified or not, by the numbers of sites.nii.gz",
+    "atlas_sites.nrrd": "atlas_sites.nii.gz on the scan's own voxels, with their shear: to compute with",
     "sites.seg.nrrd": "the sites in which something lies, as a segmentation of 3D Slicer with names, sides and colours",
     LABEL_TABLE: "what the numbers in sites.nii.gz mean, with the columns that BIDS has beside a segmentation",
     "sites_itksnap.txt": "what the numbers in sites.nii.gz mean, for ITK-SNAP (Import Label Descriptions)",
@@ -44,18 +47,25 @@ LABEL_FILES = {
 
 
 def label_maps(
-    lesions: LocatedLesionMap | None, stored: StoredGrid | None = None
+    lesions: LocatedLesionMap | None,
+    stored: StoredGrid | None = None,
+    *,
+    more: Mapping[str, npt.NDArray[Any]] | None = None,
+    reviewed: bool = False,
 ) -> tuple[dict[str, bytes], Mapping[str, FileEntry]]:
     """The label maps and the tables of their numbers, by name, and what report.json says of each; nothing where the
     scan was not analysed.
 
     With `stored`, that of a scan which came as NIfTI, they lie on that file's grid. Of a sheared stack, evenly spaced,
-    there are NRRDs too, which keep the shear.
+    there are NRRDs too, which keep the shear. `more` are further maps of the scan (k, j, i) by name. `reviewed`: each
+    map's header says that a person changed or confirmed it.
     """
     if lesions is None:
         return {}, {}
-    values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions)}
-    maps, about = _on_even(values, lesions.geometry) if stored is None else _on_stored(values, lesions.geometry, stored)
+    values = {"lesions": lesion_labels(lesions), "sites": site_map(lesions), **(more or {})}
+    by = _REVIEWED if reviewed else ""
+    geometry = lesions.geometry
+    maps, about = _on_even(values, geometry, by) if stored is None else _on_stored(values, geometry, stored, by)
     maps |= {LABEL_TABLE: dseg_tsv().encode(), "sites_itksnap.txt": itksnap_labels().encode()}
     return maps, {name: replace(about.get(name, FileEntry()), use=LABEL_FILES[name]) for name in maps}
 
@@ -63,43 +73,49 @@ def label_maps(
 Maps = tuple[dict[str, bytes], dict[str, FileEntry]]
 
 
-def _on_even(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Maps:
+def _on_even(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, by: str) -> Maps:
     grid = even_grid(geometry)
     even = {name: on_grid(one, grid) for name, one in values.items()}
-    maps = {f"{name}.nii.gz": nifti_bytes(one, grid.affine, f"calcscan {name}.nii.gz") for name, one in even.items()}
-    maps["sites.seg.nrrd"] = _segmentation(even["sites"], grid.affine)
+    maps = {
+        f"{name}.nii.gz": nifti_bytes(one, grid.affine, f"calcscan {name}.nii.gz{by}") for name, one in even.items()
+    }
+    maps["sites.seg.nrrd"] = _segmentation(even["sites"], grid.affine, by)
     about = dict.fromkeys(maps, _about_even(geometry, grid))
     if not grid.native and geometry.irregularity_mm() <= EVEN_ENOUGH_MM:
-        sheared, entry = _sheared(values, geometry.affine(), geometry)
+        sheared, entry = _sheared(values, geometry.affine(), geometry, by)
         return maps | sheared, about | entry
     return maps, about
 
 
-def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, stored: StoredGrid) -> Maps:
-    maps = {f"{name}.nii.gz": stored_bytes(one, stored, f"calcscan {name}.nii.gz") for name, one in values.items()}
+def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, stored: StoredGrid, by: str) -> Maps:
+    maps = {f"{name}.nii.gz": stored_bytes(one, stored, f"calcscan {name}.nii.gz{by}") for name, one in values.items()}
     in_file = {name: stored.in_order(one) for name, one in values.items()}
     affine = stored.affine(geometry)
     entry = _about_stored(geometry, stored)
     upright = stored.upright_affine() if entry.sheared else affine
-    maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright)
+    maps["sites.seg.nrrd"] = _segmentation(in_file["sites"], upright, by)
     about = dict.fromkeys(maps, entry)
     if entry.sheared:
         shown = "that of the input file without its shear, as ITK and 3D Slicer show the input"
         about["sites.seg.nrrd"] = replace(entry, grid=shown)
-        sheared, more = _sheared(in_file, affine, geometry)
+        sheared, more = _sheared(in_file, affine, geometry, by)
         return maps | sheared, about | more
     return maps, about
 
 
-def _segmentation(sites: npt.NDArray[Any], affine_lps: Array) -> bytes:
+def _segmentation(sites: npt.NDArray[Any], affine_lps: Array, by: str) -> bytes:
     present = set(np.unique(sites).tolist())
     segments = [site for site in site_labels().values() if site.label in present]
-    return nrrd_bytes(sites, affine_lps, segmentation_fields(segments, sites.shape))
+    return nrrd_bytes(sites, affine_lps, segmentation_fields(segments, sites.shape) | _told(by))
 
 
-def _sheared(values: Mapping[str, npt.NDArray[Any]], affine_lps: Array, geometry: Geometry) -> Maps:
+def _told(by: str) -> dict[str, str]:
+    return {"calcscan": by.strip()} if by else {}
+
+
+def _sheared(values: Mapping[str, npt.NDArray[Any]], affine_lps: Array, geometry: Geometry, by: str) -> Maps:
     """NRRDs on the scan's own voxels."""
-    maps = {f"{name}.nrrd": nrrd_bytes(one, affine_lps) for name, one in values.items()}
+    maps = {f"{name}.nrrd": nrrd_bytes(one, affine_lps, _told(by)) for name, one in values.items()}
     entry = FileEntry(
         grid="the scan's own voxels, sheared as its slices are",
         slices=geometry.shape[0],

@@ -32,7 +32,7 @@ class SiteVolumes:
 
 def site_volumes(result: Result) -> list[SiteVolumes]:
     """Each site that has calcification, in the order of the report and as sites.csv has it; where nothing is
-    attributed, all of it as `unassigned`."""
+    attributed, all of it as `unassigned`, but for what a reader placed."""
     volumes: dict[str, dict[Side, float]] = {}
     if result.summary is not None and result.quality.state != State.ABSTAIN:
         for row in result.summary.sites:
@@ -40,8 +40,8 @@ def site_volumes(result: Result) -> list[SiteVolumes]:
                 volumes.setdefault(row.site, {})[Side(row.side)] = row.volume_mm3
     else:
         for lesion in result.lesions.lesions if result.lesions else ():
-            unassigned = volumes.setdefault("unassigned", {})
-            unassigned[Side.NONE] = unassigned.get(Side.NONE, 0.0) + lesion.volume_mm3
+            site, side = (lesion.site, Side(lesion.side)) if lesion.by_reader else ("unassigned", Side.NONE)
+            volumes.setdefault(site, {})[side] = volumes.get(site, {}).get(side, 0.0) + lesion.volume_mm3
     return [SiteVolumes(info=info, mm3_by_side=volumes[name]) for name, info in all_sites().items() if name in volumes]
 
 

@@ -21,6 +21,7 @@ from calcscan.report.slices import (
     choose_levels,
     cut,
     find_crop,
+    first_left_out,
     head_heights,
     left_out_by_level,
     numbered_voxels,
@@ -34,6 +35,7 @@ _TILES_WIDTH, _GAP, _EDGE = 1280, 6, 24
 _LEFT_OUT_COUNTS = 1e-4
 """What was left out is shown too, but after every lesion."""
 _STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN: "ABSTAINED"}
+_REVIEWED_COLOUR = "#1f6feb"
 _STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
 
@@ -84,8 +86,8 @@ def _colours(result: Result) -> dict[int, str]:
     if result.lesions is None:
         return {}
     known = result.quality.state != State.ABSTAIN
-    colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions if known}
-    first = len(result.lesions.lesions) + 1
+    colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions if known or lesion.by_reader}
+    first = first_left_out(result.lesions)
     return colours | dict.fromkeys(range(first, first + len(result.lesions.left_out)), LEFT_OUT)
 
 
@@ -140,6 +142,8 @@ def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
     width = canvas.image.width
     canvas.text((_EDGE, 50), title, 36, bold=True)
     end = canvas.pill(_EDGE + canvas.width_of(title, 36) + 24, 39, _STATE_WORDS[state], 18, _STATE_COLOURS[state])
+    if result.reviews:
+        end = canvas.pill(end + 12, 39, "REVIEWED", 18, _REVIEWED_COLOUR)
     canvas.text((end + 20, 46), _about(result), 18, MUTED)
     canvas.text((width - _EDGE, 46), "RESEARCH USE ONLY - not for diagnosis", 20, "#ffb454", anchor="rs", bold=True)
     top = 72
@@ -147,9 +151,7 @@ def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
         canvas.draw.rounded_rectangle(
             (_EDGE, top, width - _EDGE, top + 80), radius=10, fill=_STATE_COLOURS[State.ABSTAIN]
         )
-        canvas.text(
-            (width / 2, top + 40), "ABSTAINED: nothing is attributed to a site", 44, "white", anchor="mm", bold=True
-        )
+        canvas.text((width / 2, top + 40), _abstained(result), 44, "white", anchor="mm", bold=True)
         top += 96
     shown = flags if len(flags) <= 4 else flags[:3]
     for number, flag in enumerate(shown):
@@ -160,6 +162,11 @@ def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
     if len(flags) > len(shown):
         rest = ", ".join(flag.code for flag in flags[len(shown) :])
         canvas.text((_EDGE, top + 18 + 26 * len(shown)), canvas.fitted(f"and {rest}", 17, width - 2 * _EDGE), 17, MUTED)
+
+
+def _abstained(result: Result) -> str:
+    placed = result.lesions is not None and any(lesion.by_reader for lesion in result.lesions.lesions)
+    return f"ABSTAINED: nothing{' but what a reader placed' if placed else ''} is attributed to a site"
 
 
 def _about(result: Result) -> str:

@@ -54,6 +54,7 @@ from calcscan.report.quantities import (
     Voxels,
 )
 
+ReviewedAs = Literal["accepted", "moved", "split", "redrawn", "added"]
 FileAxis = Literal["i", "j", "k"]
 RowOf4 = tuple[float | None, float | None, float | None, float | None]
 
@@ -225,6 +226,14 @@ class LesionEntry(Part, frozen=True, kw_only=True):
         Division | None,
         Meta(description="What its borders with the deposit's other parts rest on; null for a whole one."),
     ]
+    review: Annotated[
+        ReviewedAs | UnsetType, Meta(description="What a reader did with it; absent where nobody touched it.")
+    ] = UNSET
+    program_site: Annotated[
+        SiteName | UnsetType, Meta(description="Where the program had put what a reader moved or split.")
+    ] = UNSET
+    program_side: Side | UnsetType = UNSET
+    from_lesion: Annotated[LesionId | UnsetType, Meta(description="The lesion that a reader split it from.")] = UNSET
 
 
 class LeftOutEntry(Part, frozen=True, kw_only=True):
@@ -242,6 +251,9 @@ class LeftOutEntry(Part, frozen=True, kw_only=True):
     nearest_side: Side
     distance_mm: Annotated[LengthMm | None, Meta(description="How far it stays away from that site; 0 in it.")]
     evidence: Annotated[dict[str, float | None], Meta(description="The figures that decided.")]
+    lesion: Annotated[
+        LesionId | UnsetType, Meta(description="The number that it had as a lesion, before a reader rejected it.")
+    ] = UNSET
 
 
 class SiteEntry(Part, frozen=True, kw_only=True):
@@ -458,6 +470,57 @@ class ProvenanceSection(Part, frozen=True, kw_only=True):
     ]
 
 
+class DecisionEntry(Part, frozen=True, kw_only=True):
+    """What a reader decided on one lesion. `redraw`, `add` and `merge` come from an edited label map."""
+
+    lesion: LesionId
+    decision: Literal["accept", "reject", "move", "split", "redraw", "add", "merge"]
+    reason: Annotated[str | UnsetType, Meta(description="What a rejected one is taken for.")] = UNSET
+    site: SiteName | UnsetType = UNSET
+    side: Side | UnsetType = UNSET
+    seeds_lps_mm: Annotated[
+        tuple[tuple[float, float, float], ...] | UnsetType,
+        Meta(description="Of a split one: each voxel goes to the nearest of these points, LPS mm."),
+    ] = UNSET
+    comment: str | UnsetType = UNSET
+    into: Annotated[LesionId | UnsetType, Meta(description="The lesion that it was merged into.")] = UNSET
+    voxels_added: Count | UnsetType = UNSET
+    voxels_removed: Count | UnsetType = UNSET
+
+
+class EditedMapEntry(Part, frozen=True, kw_only=True):
+    """A label map as a reader left it, whole, so that the review can be done again."""
+
+    kind: Annotated[Literal["lesions", "sites"], Meta(description="Which of the report's label maps was edited.")]
+    sha256: Annotated[Sha256 | None, Meta(description="Of its file.")]
+    runs: Annotated[
+        str,
+        Meta(
+            description="Base64 of the zlib-compressed runs of equal labels (start in C order of (k, j, i) on the "
+            "scan's grid, length, label; three rows of little-endian int64)."
+        ),
+    ]
+
+
+class ReviewEntry(Part, frozen=True, kw_only=True):
+    """What a person said of the report. Text is the person's own."""
+
+    reader: Annotated[str | None, Meta(description="Who; null where no name was given.")]
+    at: Annotated[str, Meta(description="When, ISO 8601.")]
+    decisions: tuple[DecisionEntry, ...]
+    comment: str | None
+    report_sha256: Annotated[
+        Sha256 | None, Meta(description="Of the report.json that was reviewed; null for an edited label map.")
+    ]
+    label_map: EditedMapEntry | None
+
+
+class ReviewedSection(ReviewEntry, frozen=True, kw_only=True):
+    """The last review, and those before it that it was made on. report.program.json is what the program had said."""
+
+    earlier: Annotated[tuple[ReviewEntry, ...], Meta(description="The first one first.")]
+
+
 class Report(Part, frozen=True, kw_only=True):
     """report.json. Units stand in the names; null is unknown."""
 
@@ -508,3 +571,6 @@ class Report(Part, frozen=True, kw_only=True):
         ProvenanceSection | None, Meta(description="Null for a result that was not made by an analysis.")
     ]
     disclaimer: str
+    reviewed: Annotated[
+        ReviewedSection | UnsetType, Meta(description="What a person said; absent where nobody has reviewed it.")
+    ] = UNSET

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from calcscan.model import StudyLabel
 from calcscan.report.quantities import (
@@ -40,10 +40,24 @@ from calcscan.report.quantities import (
     Volume130Mm3,
     Voxels,
 )
-from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry, StudySection
+from calcscan.report.schema import (
+    LesionEntry,
+    Part,
+    Report,
+    ReviewedAs,
+    ReviewedSection,
+    SiteEntry,
+    StudySection,
+)
 
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet runs a cell that begins so, or with the wide forms of these signs."""
+
+
+ReviewColumn = Annotated[ReviewedAs, Meta(description="What a reader did with it; empty where nobody touched it.")]
+ReviewedBy = Annotated[str, Meta(description="Who reviewed the report; empty where nobody did, or gave no name.")]
+ReviewedAt = Annotated[str, Meta(description="When the report was reviewed, ISO 8601; empty where nobody did.")]
+ValueT = TypeVar("ValueT")
 
 
 class LesionRow(Part, frozen=True, kw_only=True):
@@ -73,6 +87,13 @@ class LesionRow(Part, frozen=True, kw_only=True):
     participant: Participant | None
     session: Session | None
     run: RunLabel | None
+    review: ReviewColumn | None
+    program_site: Annotated[
+        SiteName | None, Meta(description="Where the program had put what a reader moved or split.")
+    ]
+    program_side: Annotated[Side | None, Meta(description="And on which side.")]
+    reviewed_by: ReviewedBy | None
+    reviewed_at: ReviewedAt | None
 
 
 class SiteRow(Part, frozen=True, kw_only=True):
@@ -94,6 +115,8 @@ class SiteRow(Part, frozen=True, kw_only=True):
     participant: Participant | None
     session: Session | None
     run: RunLabel | None
+    reviewed_by: ReviewedBy | None
+    reviewed_at: ReviewedAt | None
 
 
 class RegionRow(Part, frozen=True, kw_only=True):
@@ -113,7 +136,7 @@ class RegionRow(Part, frozen=True, kw_only=True):
 
 def lesions_csv(report: Report) -> str:
     """One row a lesion; none where the scan was not analysed."""
-    return csv_text(LesionRow, lesion_rows(report.lesions or (), report.study))
+    return csv_text(LesionRow, lesion_rows(report.lesions or (), report.study, report.reviewed))
 
 
 def sites_csv(report: Report) -> str:
@@ -121,15 +144,19 @@ def sites_csv(report: Report) -> str:
     return csv_text(SiteRow, site_rows(report))
 
 
-def lesion_rows(lesions: Iterable[LesionEntry], label: StudySection | StudyLabel) -> list[LesionRow]:
+def lesion_rows(
+    lesions: Iterable[LesionEntry],
+    label: StudySection | StudyLabel,
+    reviewed: ReviewedSection | UnsetType = UNSET,
+) -> list[LesionRow]:
     """The rows of lesions.csv."""
-    return [_lesion_row(lesion, label) for lesion in lesions]
+    return [_lesion_row(lesion, label, reviewed) for lesion in lesions]
 
 
 def site_rows(report: Report) -> list[SiteRow]:
     """The rows of sites.csv."""
     numbers = {(label.site, label.side): label.label for label in report.site_labels}
-    return [_site_row(entry, numbers[entry.site, entry.side], report.study) for entry in report.sites]
+    return [_site_row(entry, numbers[entry.site, entry.side], report) for entry in report.sites]
 
 
 def regions_csv(report: Report) -> str:
@@ -138,7 +165,9 @@ def regions_csv(report: Report) -> str:
     return csv_text(RegionRow, rows)
 
 
-def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> LesionRow:
+def _lesion_row(
+    lesion: LesionEntry, study: StudySection | StudyLabel, reviewed: ReviewedSection | UnsetType
+) -> LesionRow:
     left_mm, posterior_mm, superior_mm = lesion.centroid_lps_mm
     return LesionRow(
         id=lesion.id,
@@ -162,10 +191,26 @@ def _lesion_row(lesion: LesionEntry, study: StudySection | StudyLabel) -> Lesion
         slice=lesion.slice,
         division=lesion.division,
         **_label(study),
+        review=_known(lesion.review),
+        program_site=_known(lesion.program_site),
+        program_side=_known(lesion.program_side),
+        **_who_and_when(reviewed),
     )
 
 
-def _site_row(entry: SiteEntry, label: int, study: StudySection) -> SiteRow:
+def _known(value: ValueT | UnsetType) -> ValueT | None:
+    return None if value is UNSET else value
+
+
+def _who_and_when(reviewed: ReviewedSection | UnsetType) -> dict[str, str | None]:
+    """Empty cells where nobody has reviewed the report; of a reader without a name the time alone."""
+    if reviewed is UNSET:
+        return {"reviewed_by": None, "reviewed_at": None}
+    return {"reviewed_by": reviewed.reader, "reviewed_at": reviewed.at}
+
+
+def _site_row(entry: SiteEntry, label: int, report: Report) -> SiteRow:
+    study = report.study
     return SiteRow(
         label=label,
         group=entry.group,
@@ -180,6 +225,7 @@ def _site_row(entry: SiteEntry, label: int, study: StudySection) -> SiteRow:
         mean_hu=entry.mean_hu,
         grade=entry.grade,
         **_label(study),
+        **_who_and_when(report.reviewed),
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
+
+from msgspec import UNSET
 
 from calcscan.report.quantities import Grade, Side, State
 from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, SeriesEntry, SiteEntry
@@ -24,11 +27,26 @@ def summary_text(report: Report, page: Sequence[str] = ()) -> str:
 
 def _head(report: Report) -> list[str]:
     lines = [f"calcscan {report.software.version}: research use only, not for diagnosis", *_series(report.series)]
+    lines += _reviewed(report)
     lines.append(f"quality: {report.quality.state}")
     for flag in report.quality.flags:
         lines += _hanging(f"  {flag.code}: ", flag.message)
     if report.quality.state == State.ABSTAIN:
-        lines.append("calcscan ABSTAINS: nothing is attributed to a site.")
+        placed = any(entry.count for entry in report.sites)
+        beyond = " but what the reader placed" if placed else ""
+        lines.append(f"calcscan ABSTAINS: nothing{beyond} is attributed to a site.")
+    return lines
+
+
+def _reviewed(report: Report) -> list[str]:
+    """Who changed what, and when."""
+    if report.reviewed is UNSET:
+        return []
+    lines = []
+    for review in (*report.reviewed.earlier, report.reviewed):
+        counts = Counter(one.decision for one in review.decisions)
+        done = ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing changed"
+        lines += _hanging("REVIEWED by ", f"{review.reader or 'a reader who gave no name'}, {review.at}: {done}")
     return lines
 
 
@@ -93,6 +111,11 @@ def _volumes(report: Report) -> list[str]:
     lines += _meaning(lines[1:])
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
+    if report.quality.state == State.ABSTAIN:
+        known = {(entry.site, entry.side) for entry in report.sites if entry.count}
+        rest = [lesion.volume_mm3 for lesion in report.lesions if (lesion.site, lesion.side) not in known]
+        others = f"{len(rest)} more, {_number(sum(rest))} mm3 in all, not attributed to a site."
+        return [*lines, *([others] if rest else []), *_left_out(report), *_no_floor(report), *_regions(report)]
     if _given(report):
         return [*lines, "Nothing was outlined elsewhere: whether there is any is not known.", *_regions(report)]
     verb = "counted" if report.left_out else "detected"

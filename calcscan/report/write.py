@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from calcscan.model import Result, StudyLabel
+from calcscan.report.atlas_sites import atlas_sites
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
 from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import mosaic_png
-from calcscan.report.outputs import REPORT
+from calcscan.report.outputs import PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
+from calcscan.report.quantities import State
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
+from calcscan.report.transforms import transform_text
+
+_USES = {
+    "scan_to_atlas.tfm": "how the scan lies in the atlas, as a transform of ITK (points of the scan to points of the "
+    "atlas, affine and bend): in 3D Slicer, put the atlas under it, and it lies on the scan",
+    PROGRAM_REPORT: "what the program had said, before a person reviewed it: its report.json, byte for byte",
+    PROGRAM_LESIONS: "the lesions that the program had found, before a person reviewed them, by their ids",
+}
 
 
 def write_report(
@@ -21,6 +35,7 @@ def write_report(
     keep_ids: bool = False,
     replaces: str | None = None,
     label: StudyLabel | None = None,
+    program: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write report.json, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
@@ -35,6 +50,8 @@ def write_report(
         is not replaced.
     label
         What the study is called in report.json and in the tables.
+    program
+        Of a reviewed result, what the program had said, by name: kept beside the report.
 
     Returns
     -------
@@ -46,22 +63,41 @@ def write_report(
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    files = report_files(result, keep_ids=keep_ids, label=label)
+    files = report_files(result, keep_ids=keep_ids, label=label, program=program)
     put_files(Path(out), files, replaces=replaces)
     return files[REPORT].decode()
 
 
-def report_files(result: Result, *, keep_ids: bool = False, label: StudyLabel | None = None) -> dict[str, bytes]:
+def report_files(
+    result: Result,
+    *,
+    keep_ids: bool = False,
+    label: StudyLabel | None = None,
+    program: Mapping[str, bytes] | None = None,
+) -> dict[str, bytes]:
     """Every file of the report, by name."""
-    maps, about_maps = label_maps(result.lesions, result.scan.stored)
+    drawn, fit = _of_atlas(result)
+    maps, about_maps = label_maps(result.lesions, result.scan.stored, more=drawn, reviewed=bool(result.reviews))
     tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
     if result.regions is not None:
         tables["regions.csv"] = regions_csv
     beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
+    beside |= {name: FileEntry(use=_USES[name]) for name in (*fit, *(program or ()))}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
     return {
         **{name: made(report).encode() for name, made in tables.items()},
         "mosaic.png": mosaic_png(result),
         **maps,
+        **fit,
+        **(program or {}),
         REPORT: report_json(report).encode(),
     }
+
+
+def _of_atlas(result: Result) -> tuple[dict[str, npt.NDArray[Any]], dict[str, bytes]]:
+    """Where the atlas has each site on the scan, and the transform that says so; nothing where no site can be."""
+    fit = result.registration
+    if fit is None or not fit.accepted or result.quality.state == State.ABSTAIN:
+        return {}, {}
+    drawn = atlas_sites(result.scan.geometry, fit, result.atlas)
+    return {"atlas_sites": drawn}, {"scan_to_atlas.tfm": transform_text(fit)}

@@ -60,18 +60,19 @@ def site_rows(
     searched: bool = True,
     covered: Mapping[Place, float],
     hidden: Collection[Place] = (),
+    by_reader: Collection[Place] = (),
     settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
     """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
     site within the scan) is None, and so is a site without a lesion in which there may be one (`hidden`), or that was
-    not `searched`."""
+    not `searched`. What a reader placed (`by_reader`) is known in any case."""
     rows = []
     for site in all_sites().values():
         for side in site.sides:
             parts = places.get((site.site, side), ())
             examined = site.examined and covered.get((site.site, side), 1.0) >= settings.coverage
             examined &= searched and (site.site, side) not in hidden
-            known = located and (bool(parts) or examined)
+            known = (located and (bool(parts) or examined)) or (site.site, side) in by_reader
             rows.append(
                 _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)
             )

@@ -26,7 +26,7 @@ def unsure_facts(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -> 
     for lesion in lesions:
         fact = all_sites()[lesion.site].fact
         counted.add(fact)
-        if lesion.site_share is None or fact_shares(lesion)[fact] >= settings.sure_share:
+        if lesion.by_reader or lesion.site_share is None or fact_shares(lesion)[fact] >= settings.sure_share:
             sure.add(fact)
     return frozenset(counted - sure)
 

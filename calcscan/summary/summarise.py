@@ -38,7 +38,7 @@ def summarise_lesions(
     region
         From `recover_bone_contact`, for how much of the vault could be assessed for plaques.
     located
-        Whether sites may be stated; otherwise as `registration` says.
+        Whether sites may be stated; otherwise as `registration` says. Those that a reader gave are stated in any case.
     settings
         Instead of the settings in `calcscan/knowledge`.
 
@@ -58,6 +58,7 @@ def summarise_lesions(
     if located and scan is not None and registration is not None and atlas is not None:
         covered = coverage(scan, registration, atlas, region, settings)
     hidden = hidden_places(lesions.left_out, settings)
+    by_reader = frozenset((lesion.site, lesion.side) for lesion in lesions.lesions if lesion.by_reader)
     return Summary(
         sites=site_rows(
             places,
@@ -65,6 +66,7 @@ def summarise_lesions(
             searched=lesions.searched,
             covered=covered,
             hidden=hidden | uncertain_places(lesions.lesions, settings),
+            by_reader=by_reader,
             settings=settings,
         ),
         symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
@@ -77,6 +79,7 @@ def summarise_lesions(
         unsure=unsure_facts(lesions.lesions, settings) if located else frozenset(),
         possible=possible_facts(lesions.lesions, settings) if located else frozenset(),
         shared=shared_places(lesions.lesions, hidden) if located else frozenset(),
+        by_reader=by_reader,
     )
 
 

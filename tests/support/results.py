@@ -38,10 +38,10 @@ from calcscan.report.sitelabels import site_labels
 FILES = frozenset(
     {
         "report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
-        "sites_dseg.tsv", "sites_itksnap.txt",
+        "sites_dseg.tsv", "sites_itksnap.txt", "atlas_sites.nii.gz", "scan_to_atlas.tfm",
     }
 )  # fmt: skip
-"""What `calcscan run` writes, whatever the scan."""
+"""What `calcscan run` writes of a scan whose sites it can state."""
 SKULL_MM = np.array([72.0, 90.0, 68.0])
 BRAIN_MM = SKULL_MM - 7.0
 

@@ -181,7 +181,8 @@ def _refuse_other_picture(source: Path, report: Report) -> None:
     files = made.input if made is not None else None
     assert made is not None
     assert files is not None
-    if source.exists() and input_files(source).sha256 == files.sha256:
+    seen = input_files(source) if source.exists() else None
+    if seen is not None and seen.sha256 == files.sha256:
         return
     options = made.options
     stated = Stated(

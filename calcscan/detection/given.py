@@ -64,8 +64,7 @@ def measure_labels(
     """
     thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
-    numbered, values = _numbered(labels, each_label=each_label)
-    count = len(values)
+    numbered, count = _numbered(labels, each_label=each_label)
     within = replace(intracranial, mask=intracranial.mask | (numbered > 0))
     components = _components(scan, within.mask, numbered, count, levels)
     outlined, dense_in = (ndimage.find_objects(part, max_label=count) for part in (numbered, components))
@@ -93,20 +92,20 @@ def measure_labels(
             "lesions_given": "connected pieces of a mask"
             if len(labels.numbers) < 2 and not each_label
             else "one for each label",
-            "label_values": values,
+            "label_values": list(labels.numbers),
         },
         flags=levels.flags,
     )
 
 
-def _numbered(labels: OwnLabels, *, each_label: bool) -> tuple[npt.NDArray[np.int32], list[int]]:
-    """The lesions from 1 on without a gap, (k, j, i), and the label of each."""
+def _numbered(labels: OwnLabels, *, each_label: bool) -> tuple[npt.NDArray[np.int32], int]:
+    """The lesions from 1 on without a gap, (k, j, i), and how many there are."""
     numbers = labels.numbers
     if len(numbers) == 1 and not each_label:
         pieces, table = lesion_table((labels.values > 0).astype(np.int16), 1)
-        return pieces, [numbers[0]] * len(table)
+        return pieces, len(table)
     order = np.searchsorted(numbers, labels.values) + 1
-    return np.where(labels.values > 0, order, 0).astype(np.int32), list(numbers)
+    return np.where(labels.values > 0, order, 0).astype(np.int32), len(numbers)
 
 
 def _components(

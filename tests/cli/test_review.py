@@ -226,7 +226,7 @@ def test_what_the_report_was_made_with_must_be_given_again(
     out: Path, tmp_path: Path, analysed_before: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = report(out)
-    content["settings"]["own_regions"] = {"sha256": "ab" * 32, "labels": 3, "voxels": 10, "resampled": None}
+    content["provenance"]["options"]["regions_sha256"] = "ab" * 32
     (out / "report.json").write_text(json.dumps(content), encoding="utf-8")
     edits = save_review(out, tmp_path / "review.json", decision(1, "accept"))
     assert review(out, edits) == 1

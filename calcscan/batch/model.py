@@ -60,6 +60,8 @@ class Settings:
     slice_thickness_mm: float | None = None
     kernel: str | None = None
     keep_ids: bool = False
+    html: bool = True
+    """Whether each study gets a report.html."""
     rules: RulesChoice = SHIPPED_RULES
 
 

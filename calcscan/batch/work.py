@@ -64,7 +64,7 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         rules=ruleset_of(settings.rules),
     )
     label = replace(task.study.label, study=task.study.name)
-    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label)
+    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label, html=settings.html)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 OURS = frozenset(
     {
-        REPORT, "report.html", "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
+        REPORT, PAGE, "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
         "lesions.nii.gz", "sites.nii.gz",
         "lesions.nrrd", "sites.nrrd", "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",
         "segmentation.dcm", "measurements.dcm",

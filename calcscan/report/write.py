@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 from calcscan.model import Result, StudyLabel
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
+from calcscan.report.html import page_html
 from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import mosaic_png
-from calcscan.report.outputs import REPORT
+from calcscan.report.outputs import PAGE, REPORT
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
 
@@ -21,8 +23,9 @@ def write_report(
     keep_ids: bool = False,
     replaces: str | None = None,
     label: StudyLabel | None = None,
+    html: bool = True,
 ) -> str:
-    """Write report.json, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
+    """Write report.json, report.html, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.
     Where the scan was not analysed there are no label maps: an empty one would say that there is no calcification.
@@ -35,6 +38,8 @@ def write_report(
         is not replaced.
     label
         What the study is called in report.json and in the tables.
+    html
+        Also write report.html, the page for people (2 to 6 MB).
 
     Returns
     -------
@@ -46,22 +51,28 @@ def write_report(
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    files = report_files(result, keep_ids=keep_ids, label=label)
+    files = report_files(result, keep_ids=keep_ids, label=label, html=html)
     put_files(Path(out), files, replaces=replaces)
     return files[REPORT].decode()
 
 
-def report_files(result: Result, *, keep_ids: bool = False, label: StudyLabel | None = None) -> dict[str, bytes]:
+def report_files(
+    result: Result, *, keep_ids: bool = False, label: StudyLabel | None = None, html: bool = True
+) -> dict[str, bytes]:
     """Every file of the report, by name."""
     maps, about_maps = label_maps(result.lesions, result.scan.stored)
     tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
     if result.regions is not None:
         tables["regions.csv"] = regions_csv
-    beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
+    pictures = ("mosaic.png", PAGE) if html else ("mosaic.png",)
+    beside = {**dict.fromkeys((*tables, *pictures), FileEntry()), **about_maps}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
+    written = report_json(report).encode()
+    page = {PAGE: page_html(result, report, sha256(written).hexdigest()).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in tables.items()},
         "mosaic.png": mosaic_png(result),
         **maps,
-        REPORT: report_json(report).encode(),
+        **page,
+        REPORT: written,
     }

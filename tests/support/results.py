@@ -37,7 +37,7 @@ from calcscan.report.sitelabels import site_labels
 
 FILES = frozenset(
     {
-        "report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
+        "report.json", "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
         "sites_dseg.tsv", "sites_itksnap.txt",
     }
 )  # fmt: skip

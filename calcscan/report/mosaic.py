@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -42,34 +42,62 @@ _STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN:
 _STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
 
-def mosaic_png(result: Result, *, title: str = "calcscan", settings: MosaicSettings | None = None) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slices:
+    """The slices that the pictures of a scan show, cut once: tiles in rows of `columns`."""
+
+    planes: Planes
+    crop: Crop
+    tiles: tuple[Tile, ...]
+    columns: int
+
+    @classmethod
+    def of(cls, result: Result, settings: MosaicSettings) -> Slices:
+        """Up to twelve: those with most calcification first."""
+        planes = view_planes(result.scan.geometry, settings)
+        crop = find_crop(result, planes, settings)
+        tiles, columns = _tiles(result, planes, crop, settings)
+        return cls(planes=planes, crop=crop, tiles=tuple(tiles), columns=columns)
+
+    @property
+    def height(self) -> int:
+        """Of all rows, in pixels."""
+        rows = -(-len(self.tiles) // self.columns)
+        return rows * len(self.tiles[0].labels) + (rows - 1) * _GAP
+
+
+def mosaic_png(
+    result: Result,
+    *,
+    title: str = "calcscan",
+    settings: MosaicSettings | None = None,
+    slices: Slices | None = None,
+) -> bytes:
     """Up to twelve axial slices at a brain window, marked R and L, with the lesions outlined in the colour of their
-    site and numbered as in the tables, a table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
+    site and numbered as in the tables, a table of volumes by site and side, and the state of quality. PNG bytes; no
+    identifier is in it. `slices` are those of the result, where they have been cut already."""
     settings = settings or load(MosaicSettings)
-    planes = view_planes(result.scan.geometry, settings)
-    crop = find_crop(result, planes, settings)
-    tiles, columns = _tiles(result, planes, crop, settings)
+    slices = slices or Slices.of(result, settings)
     header = _header_height(result)
-    body = max(_tiles_height(tiles, columns), panel_height(result, settings))
+    body = max(slices.height, panel_height(result, settings))
     canvas = Canvas(_EDGE * 3 + _TILES_WIDTH + PANEL_WIDTH, header + body + _EDGE)
     _draw_header(canvas, result, title)
-    _draw_tiles(canvas, result, tiles, columns, (_EDGE, header), crop, settings)
+    _draw_tiles(canvas, result, slices, (_EDGE, header), settings)
     draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header, settings)
     return _png(canvas)
 
 
-def slices_png(result: Result, shown: Callable[[Array], npt.NDArray[np.bool_]], settings: MosaicSettings) -> bytes:
+def slices_png(
+    result: Result, slices: Slices, shown: Callable[[Array], npt.NDArray[np.bool_]], settings: MosaicSettings
+) -> bytes:
     """The slices alone, without header and table. What lies at points (…, 3), LPS mm, that are not `shown` is black."""
-    planes = view_planes(result.scan.geometry, settings)
-    crop = find_crop(result, planes, settings)
-    tiles, columns = _tiles(result, planes, crop, settings)
-    places = pixel_places(planes, crop, tiles[0].labels.shape[1])
-    blanked = []
-    for tile in tiles:
+    planes, tiles = slices.planes, []
+    places = pixel_places(planes, slices.crop, slices.tiles[0].labels.shape[1])
+    for tile in slices.tiles:
         visible = shown(places + planes.levels_mm[tile.level] * planes.up)
-        blanked.append(replace(tile, hu=np.where(visible, tile.hu, np.float32(AIR_HU))))
-    canvas = Canvas(_TILES_WIDTH, _tiles_height(tiles, columns))
-    _draw_tiles(canvas, result, blanked, columns, (0, 0), crop, settings)
+        tiles.append(replace(tile, hu=np.where(visible, tile.hu, np.float32(AIR_HU))))
+    canvas = Canvas(_TILES_WIDTH, slices.height)
+    _draw_tiles(canvas, result, replace(slices, tiles=tuple(tiles)), (0, 0), settings)
     return _png(canvas)
 
 
@@ -79,30 +107,19 @@ def _png(canvas: Canvas) -> bytes:
     return file.getvalue()
 
 
-def _tiles_height(tiles: Sequence[Tile], columns: int) -> int:
-    rows = -(-len(tiles) // columns)
-    return rows * len(tiles[0].labels) + (rows - 1) * _GAP
-
-
 def _draw_tiles(
-    canvas: Canvas,
-    result: Result,
-    tiles: Sequence[Tile],
-    columns: int,
-    corner: tuple[int, int],
-    crop: Crop,
-    settings: MosaicSettings,
+    canvas: Canvas, result: Result, slices: Slices, corner: tuple[int, int], settings: MosaicSettings
 ) -> None:
-    """In rows of `columns`, from the corner (left, top) on, with a scale on the first."""
-    height, width = tiles[0].labels.shape
+    """In their rows, from the corner (left, top) on, with a scale on the first."""
+    height, width = slices.tiles[0].labels.shape
     colours, letters = _colours(result), side_letters(result)
     last = len(result.lesions.lesions) if result.lesions else 0
-    for number, tile in enumerate(tiles):
-        row, column = divmod(number, columns)
+    for number, tile in enumerate(slices.tiles):
+        row, column = divmod(number, slices.columns)
         left, top = corner[0] + column * (width + _GAP), corner[1] + row * (height + _GAP)
         _draw_tile(canvas, tile, left, top, colours, letters, settings)
         _draw_numbers(canvas, tile, left, top, colours, last)
-    _draw_scale(canvas, corner[0] + width / 2, corner[1] + height, crop.width / width)
+    _draw_scale(canvas, corner[0] + width / 2, corner[1] + height, slices.crop.width / width)
 
 
 def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Result, StudyLabel
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
 from calcscan.report.html import page_html
 from calcscan.report.labelfiles import label_maps
-from calcscan.report.mosaic import mosaic_png
+from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.outputs import PAGE, REPORT
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
@@ -68,10 +70,11 @@ def report_files(
     beside = {**dict.fromkeys((*tables, *pictures), FileEntry()), **about_maps}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
     written = report_json(report).encode()
-    page = {PAGE: page_html(result, report, sha256(written).hexdigest()).encode()} if html else {}
+    slices = Slices.of(result, load(MosaicSettings))
+    page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in tables.items()},
-        "mosaic.png": mosaic_png(result),
+        "mosaic.png": mosaic_png(result, slices=slices),
         **maps,
         **page,
         REPORT: written,

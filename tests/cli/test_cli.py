@@ -32,7 +32,7 @@ def analysed(monkeypatch):
         return answer
 
     monkeypatch.setitem(sys.modules, "calcscan.pipeline", types.SimpleNamespace(analyse=analyse))
-    monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result: b"not what is tested here")
+    monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"not what is tested here")
     return types.SimpleNamespace(asked=asked, answer=given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from calcscan.knowledge.sites import all_sites
@@ -33,6 +34,9 @@ DIVISIONS = {
 }
 
 
+_NAMES = {"egfr": "eGFR", "pth": "PTH", "vitamin d": "vitamin D", "hiv": "HIV"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionRow:
     """A lesion in the table, the viewer and its card. `at_ras` is a place within it, mm, as NIfTI counts."""
@@ -62,7 +66,12 @@ def words(name: str) -> str:
     >>> words("circle_of_willis")
     'circle of Willis'
     """
-    return name.replace("_", " ").replace("willis", "Willis")
+    return name.replace("extra_axial", "extra-axial").replace("_", " ").replace("willis", "Willis")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of the report in a sentence."""
+    return ", ".join(words(name) for name in names)
 
 
 def place(site: str, side: Side | str) -> str:
@@ -116,11 +125,15 @@ def truth(value: bool | float | str | None) -> str:
 def fact(path: str) -> str:
     """A fact of the guideline in words.
 
-    >>> fact("labs.phosphate"), fact("conditions.chronic_kidney_disease"), fact("egfr")
-    ('phosphate (laboratory value)', 'chronic kidney disease', 'eGFR')
+    >>> fact("labs.phosphate"), fact("egfr"), fact("findings.dura.present")
+    ('phosphate (laboratory value)', 'eGFR', 'calcification of dura')
     """
     section, _, rest = path.partition(".")
-    name = words((rest or section).replace(".", " ")).replace("egfr", "eGFR")
+    if section == "findings":
+        site, _, trait = rest.partition(".")
+        return f"calcification of {words(site)}" + (f": {words(trait)}" if trait != "present" else "")
+    name = words((rest or section).replace(".", " "))
+    name = _NAMES.get(name, name)
     return f"{name} (laboratory value)" if section == "labs" else name
 
 

@@ -14,6 +14,8 @@ from calcscan.grid.masks import Mask, box_of, distance_mm
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.model import AIR_HU, Result, Scan
 
+_BORDER = 9
+"""Voxels."""
 _INSIDE = 100
 """A voxel of the mask, as a number that can be averaged."""
 
@@ -75,12 +77,15 @@ def _spacing_mm(scan: Scan, box: tuple[slice, slice, slice], settings: HtmlPageS
 
 
 def _cropped(hu: IsotropicVolume, shown: Mask) -> Inside:
-    box = box_of(shown, 1)
+    """The box of what is shown, with a blank border for the letters of the sides."""
+    box = box_of(shown)
     corner = hu.affine.copy()
-    corner[:3, 3] = hu.affine[:3, :3] @ [part.start for part in box] + hu.affine[:3, 3]
-    visible = np.ascontiguousarray(shown[box])
+    first = np.array([part.start for part in box]) - _BORDER
+    corner[:3, 3] = hu.affine[:3, :3] @ first + hu.affine[:3, 3]
+    visible = np.pad(shown[box], _BORDER)
+    values = np.pad(hu.values[box], _BORDER)
     return Inside(
-        hu=np.where(visible, hu.values[box], np.float32(AIR_HU)),
+        hu=np.where(visible, values, np.float32(AIR_HU)),
         shown=visible,
         affine=corner,
         spacing_mm=hu.spacing_mm,

@@ -7,6 +7,7 @@
   const one = (selector, within = document) => within.querySelector(selector);
 
   // ---------------------------------------------------------------- viewer
+  const OPACITY = 0.75;
   let viewer = null; // NiiVue, once it shows the scan
 
   const hasWebgl = () => {
@@ -61,6 +62,9 @@
         crosshairWidth: 1,
         isColorbar: false,
         multiplanarShowRender: 0,
+        multiplanarLayout: 2,
+        isCornerOrientationText: true,
+        fontColor: [1, 1, 1, 1],
         dragAndDropEnabled: false,
         isOrientationTextVisible: data.sides_known,
         logLevel: "error",
@@ -78,7 +82,7 @@
       if (labels) {
         const overlay = await niivue.NVImage.loadFromBase64({ base64: labels.textContent, name: "labels.nii.gz" });
         overlay.setColormapLabel(colours());
-        overlay.opacity = 0.55;
+        overlay.opacity = OPACITY;
         view.addVolume(overlay);
       }
       view.setSliceType(view.sliceTypeMultiplanar);
@@ -100,7 +104,7 @@
     const thing = things.get(label);
     const hu = values.length ? `${Math.round(values[0].value)} HU` : "";
     const where = document.getElementById("where");
-    where.replaceChildren(`left ${(-x).toFixed(1)}, back ${(-y).toFixed(1)}, up ${z.toFixed(1)} mm (LPS), ${hu}. `);
+    where.replaceChildren(`LPS ${[-x, -y, z].map((mm) => mm.toFixed(1)).join(", ")} mm, ${hu}. `);
     if (thing) {
       where.append(`${thing.name}. `);
       if (thing.id !== null) {
@@ -166,7 +170,7 @@
 
   document.getElementById("coloured")?.addEventListener("change", (event) => {
     if (!viewer || viewer.volumes.length < 2) return;
-    viewer.setOpacity(1, event.target.checked ? 0.55 : 0);
+    viewer.setOpacity(1, event.target.checked ? OPACITY : 0);
   });
 
   // ---------------------------------------------------------------- review
@@ -220,7 +224,7 @@
     one(".decided", box).textContent = said;
     box.classList.toggle("made", Boolean(decision));
     const link = one(`[data-state="${box.dataset.lesion}"]`);
-    if (link) link.textContent = decision ? said : "look, review";
+    if (link) link.textContent = decision ? said : "review";
     one(".problem", box).textContent = "";
     const count = all(".decide").filter((other) => chosen(other)).length;
     const written = count ? `${count} decision${count > 1 ? "s" : ""}, not saved yet.` : "No decision yet.";

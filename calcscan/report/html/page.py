@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -27,7 +27,7 @@ from calcscan.report.html.inside import Inside, inside_of
 from calcscan.report.html.pictures import PictureMaker, Pictures, slices_picture
 from calcscan.report.html.volume import viewer_volumes
 from calcscan.report.legend import elsewhere, numbers_in_words
-from calcscan.report.mosaic import side_letters
+from calcscan.report.mosaic import Slices, side_letters
 from calcscan.report.quantities import State
 from calcscan.report.schema import Report
 from calcscan.report.sitelabels import site_labels
@@ -37,7 +37,14 @@ _REASONS = ("bone", "vessel", "artefact", "haemorrhage", "foreign_body", "other"
 _UNATTRIBUTED = "#ffffff"
 
 
-def page_html(result: Result, report: Report, report_sha256: str, *, settings: HtmlPageSettings | None = None) -> str:
+def page_html(
+    result: Result,
+    report: Report,
+    report_sha256: str,
+    *,
+    settings: HtmlPageSettings | None = None,
+    slices: Slices | None = None,
+) -> str:
     """One self-contained page: nothing is fetched, and nothing of the scan is in it but the inside of the skull.
 
     Parameters
@@ -46,6 +53,8 @@ def page_html(result: Result, report: Report, report_sha256: str, *, settings: H
         `build_report(result)`; every word and number on the page comes from it.
     report_sha256
         Of report.json as it was written: a review made on the page names the report that it is of.
+    slices
+        `Slices.of(result)`, where they have been cut already.
     """
     settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
     inside = inside_of(result, settings)
@@ -64,7 +73,7 @@ def page_html(result: Result, report: Report, report_sha256: str, *, settings: H
         left_out=left_out,
         elsewhere=_elsewhere(result),
         letters=side_letters(result),
-        slices=None if inside is None else slices_picture(result, inside, mosaic),
+        slices=None if inside is None else slices_picture(result, slices or Slices.of(result, mosaic), inside, mosaic),
         volumes=volumes,
         embedded=_embedded(volumes.scan, volumes.labels) if volumes else {},
         bars=bar_chart(report),
@@ -241,13 +250,10 @@ def _template() -> Any:
 
 
 def _shown(value: Any) -> Any:
-    """A value as text. Control characters become question marks (headers may hold anything); a dash is unknown."""
-    if isinstance(value, Markup):
-        return value
-    if value is None or value == "":
-        return "" if value == "" else "–"
-    return "".join(_printable(str(value))) if isinstance(value, str) else value
-
-
-def _printable(text: str) -> Iterator[str]:
-    return (letter if letter.isprintable() else "?" for letter in text)
+    """A value as the page has it. Control characters become question marks (headers may hold anything); a dash is
+    unknown."""
+    if value is None:
+        return "–"
+    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
+        return "".join(letter if letter.isprintable() else "?" for letter in value)
+    return value

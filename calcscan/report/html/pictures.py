@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 from PIL import Image
 
 from calcscan.grid.geometry import Array
@@ -17,7 +18,7 @@ from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, Result
 from calcscan.report.drawing import grey
 from calcscan.report.html.inside import Inside
-from calcscan.report.mosaic import slices_png
+from calcscan.report.mosaic import Slices, slices_png
 from calcscan.report.slices import Crop, pixel_places, view_planes
 
 
@@ -25,16 +26,16 @@ from calcscan.report.slices import Crop, pixel_places, view_planes
 class Pictures:
     """One deposit in its own slice, as `data:` addresses. `outlined`: at the brain window, with its outline."""
 
-    outlined: str
-    brain: str
-    bone: str
+    outlined: Markup
+    brain: Markup
+    bone: Markup
     slice: int | None
     width_mm: float
 
 
-def slices_picture(result: Result, inside: Inside, settings: MosaicSettings) -> str:
+def slices_picture(result: Result, slices: Slices, inside: Inside, settings: MosaicSettings) -> Markup:
     """The slices of mosaic.png, of the inside of the skull alone."""
-    return _address(slices_png(result, inside.at, settings))
+    return _address(slices_png(result, slices, inside.at, settings))
 
 
 class PictureMaker:
@@ -103,11 +104,11 @@ def _grey(hu: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.uint8]:
     return grey(hu, window.centre_hu, window.width_hu)
 
 
-def _png(picture: npt.NDArray[np.uint8]) -> str:
+def _png(picture: npt.NDArray[np.uint8]) -> Markup:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG", compress_level=6)
     return _address(file.getvalue())
 
 
-def _address(png: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(png).decode()}"
+def _address(png: bytes) -> Markup:
+    return Markup(f"data:image/png;base64,{b64encode(png).decode()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -180,7 +180,9 @@ def _draw_tile(
 
 def _draw_numbers(canvas: Canvas, tile: Tile, left: int, top: int, colours: Mapping[int, str], last: int) -> None:
     """The number of each lesion, as in the tables, beside it; what was left out, from `last` + 1 on, has none."""
-    places = place_numbers(tile.labels, last, lambda label: (canvas.width_of(str(label), _NUMBER) + 4, _NUMBER), ring_px)
+    places = place_numbers(
+        tile.labels, last, lambda label: (canvas.width_of(str(label), _NUMBER) + 4, _NUMBER), ring_px
+    )
     for label, (x, y) in places.items():
         colour = colours.get(label, "#ffffff")
         canvas.text((left + x, top + y), str(label), _NUMBER, colour, anchor="mm", bold=True, halo=True)

@@ -34,7 +34,7 @@ def place_numbers(
         width, height = size_of(label)
         spots = [_beside(marked[label], width, height, way) for way in _DIRECTIONS]
         others = [box for other, box in marked.items() if other != label]
-        fitting = [spot for spot in spots if 0 <= spot[0] and 0 <= spot[1] and spot[2] <= columns and spot[3] <= rows]
+        fitting = [spot for spot in spots if spot[0] >= 0 and spot[1] >= 0 and spot[2] <= columns and spot[3] <= rows]
         free = [spot for spot in fitting if not any(_overlap(spot, box) for box in (*taken, *others))]
         apart = [spot for spot in fitting if not any(_overlap(spot, box) for box in taken)]
         chosen = next(iter((*free, *apart, *fitting, *spots)))

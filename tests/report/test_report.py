@@ -44,7 +44,7 @@ def written(result):
 @cache
 def files_of(case: str) -> dict[str, bytes]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"tests/report/test_mosaic.py looks at it")
+        patch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"test_mosaic.py looks at it")
         return report_files(result_of(case))
 
 

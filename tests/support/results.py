@@ -37,8 +37,8 @@ from calcscan.report.sitelabels import site_labels
 
 FILES = frozenset(
     {
-        "report.json", "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
-        "sites_dseg.tsv", "sites_itksnap.txt",
+        "report.json", "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",
     }
 )  # fmt: skip
 """What `calcscan run` writes, whatever the scan."""

@@ -208,4 +208,3 @@ def tcs_rows(report: Report) -> list[tuple[str, str, int | None, int | None]]:
         else (words(region), "paired", sides.get(Side.RIGHT), sides.get(Side.LEFT))
         for region, sides in rows.items()
     ]
-

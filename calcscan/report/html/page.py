@@ -23,7 +23,7 @@ from calcscan.report.drawing import LEFT_OUT
 from calcscan.report.html import content
 from calcscan.report.html.charts import bar_chart, histogram
 from calcscan.report.html.content import LeftOutRow, LesionRow, Position
-from calcscan.report.html.inside import Inside, inside_of
+from calcscan.report.html.inside import inside_of
 from calcscan.report.html.pictures import PictureMaker, Pictures, slices_picture
 from calcscan.report.html.volume import viewer_volumes
 from calcscan.report.legend import elsewhere, numbers_in_words
@@ -63,7 +63,7 @@ def page_html(
     volumes = None if inside is None else viewer_volumes(inside, result.lesions, settings)
     scripts = {"viewer": _viewer()} if volumes else {}
     scripts["page"] = Markup(_asset("page.js"))
-    return _template().render(
+    page: str = _template().render(
         report=report,
         content=content,
         policy=_policy(scripts),
@@ -87,14 +87,13 @@ def page_html(
         site_choices=_site_choices(),
         data=_data(report, report_sha256, lesions, left_out, settings, side_letters(result)),
     )
+    return page
 
 
-def _lesions(
-    result: Result, report: Report, maker: PictureMaker | None, settings: HtmlPageSettings
-) -> list[LesionRow]:
+def _lesions(result: Result, report: Report, maker: PictureMaker | None, settings: HtmlPageSettings) -> list[LesionRow]:
     """The largest first; pictures of as many as the settings allow."""
     known = report.quality.state != State.ABSTAIN
-    rows = []
+    rows: list[LesionRow] = []
     for entry in sorted(report.lesions or (), key=lambda lesion: -lesion.volume_mm3):
         assert result.lesions is not None
         kji = result.lesions.voxels_kji(entry.id)
@@ -118,7 +117,7 @@ def _left_out(
     """Those that may hide calcification first, then the largest."""
     first = len(report.lesions or ()) + 1
     found = list(enumerate(report.left_out or ()))
-    rows = []
+    rows: list[LeftOutRow] = []
     for at, entry in sorted(found, key=lambda pair: (pair[1].sure, -pair[1].volume_mm3)):
         assert result.lesions is not None
         kji = result.lesions.left_out[at].kji
@@ -167,9 +166,7 @@ def _surest(report: Report) -> dict[tuple[str, str], float | None]:
 
 def _site_choices() -> list[tuple[str, str, str]]:
     """Where a reader may move a lesion to: (site, side, in words)."""
-    return [
-        (site, side, content.place(site, side)) for site, side in site_labels() if site != "unassigned"
-    ]
+    return [(site, side, content.place(site, side)) for site, side in site_labels() if site != "unassigned"]
 
 
 def _data(

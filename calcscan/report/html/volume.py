@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.geometry import Geometry, apply
 from calcscan.grid.masks import places
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.model import LocatedLesionMap
@@ -40,7 +40,9 @@ def viewer_volumes(inside: Inside, lesions: LocatedLesionMap | None, settings: H
 
 def rounded(hu: npt.NDArray[np.float32], settings: HtmlPageSettings) -> npt.NDArray[np.int16]:
     """HU in steps: finely where brain lies, coarsely where bone does."""
-    step = np.where(hu < settings.coarse_from_hu, np.float32(settings.fine_step_hu), np.float32(settings.coarse_step_hu))
+    step = np.where(
+        hu < settings.coarse_from_hu, np.float32(settings.fine_step_hu), np.float32(settings.coarse_step_hu)
+    )
     return np.asarray(np.clip(np.rint(hu / step) * step, -(2**15), 2**15 - 1), dtype=np.int16)
 
 
@@ -70,4 +72,3 @@ def _on_grid(
         box = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
         out[box][is_label] = label
     return out.astype(np.uint8) if out.max() < 2**8 else out
-

@@ -25,6 +25,7 @@ from calcscan.report.slices import (
     choose_levels,
     cut,
     find_crop,
+    first_left_out,
     head_heights,
     left_out_by_level,
     numbered_voxels,
@@ -113,7 +114,7 @@ def _draw_tiles(
     """In their rows, from the corner (left, top) on, with a scale on the first."""
     height, width = slices.tiles[0].labels.shape
     colours, letters = _colours(result), side_letters(result)
-    last = len(result.lesions.lesions) if result.lesions else 0
+    last = first_left_out(result.lesions) - 1 if result.lesions else 0
     for number, tile in enumerate(slices.tiles):
         row, column = divmod(number, slices.columns)
         left, top = corner[0] + column * (width + _GAP), corner[1] + row * (height + _GAP)
@@ -144,7 +145,7 @@ def _colours(result: Result) -> dict[int, str]:
         return {}
     known = result.quality.state != State.ABSTAIN
     colours = {lesion.id: label_of(lesion).colour for lesion in result.lesions.lesions if known}
-    first = len(result.lesions.lesions) + 1
+    first = first_left_out(result.lesions)
     return colours | dict.fromkeys(range(first, first + len(result.lesions.left_out)), LEFT_OUT)
 
 

@@ -213,12 +213,17 @@ def slab(planes: Planes, level: int, settings: MosaicSettings) -> list[int]:
     ]
 
 
+def first_left_out(lesions: LocatedLesionMap) -> int:
+    """The first number after those of the lesions."""
+    return max((lesion.id for lesion in lesions.lesions), default=0) + 1
+
+
 def numbered_voxels(lesions: LocatedLesionMap | None) -> npt.NDArray[np.int32] | None:
     """The label map of the lesions, (k, j, i), in which what was left out has the numbers that follow theirs."""
     if lesions is None or not lesions.left_out:
         return None if lesions is None else lesions.labels
     labels = lesions.labels.copy()
-    for number, item in enumerate(lesions.left_out, start=len(lesions.lesions) + 1):
+    for number, item in enumerate(lesions.left_out, start=first_left_out(lesions)):
         free = item.kji[labels[tuple(item.kji.T)] == 0]
         labels[tuple(free.T)] = number
     return labels

@@ -46,6 +46,11 @@ def test_run_writes_the_report_and_says_so(analysed, tmp_path, capsys):
     assert said.err == ""
 
 
+def test_no_page_where_none_is_wanted(analysed, tmp_path):
+    assert main(["run", "scan", "-o", str(tmp_path / "out"), "--no-html", "--quiet"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES - {"report.html"}
+
+
 def test_run_hands_on_its_arguments(analysed, tmp_path, capsys):
     facts = tmp_path / "facts.yaml"
     facts.write_text("age_years: 52\n")

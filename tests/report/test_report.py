@@ -204,6 +204,7 @@ def test_a_scan_that_was_refused_has_no_label_map(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "lesions.csv",
         "mosaic.png",
+        "report.html",
         "report.json",
         "sites.csv",
     ]

@@ -148,7 +148,14 @@ def headline(report: Report) -> str:
         return f"No calcification was {'counted' if report.left_out else 'detected'}{above(report)}."
     kind = "outlined by the user" if given(report) else "found"
     many = f"{count} calcification{'s' if count != 1 else ''} {kind}, {short(total)} mm³ in all"
-    return f"{many}; none is attributed to a site." if report.quality.state == State.ABSTAIN else f"{many}."
+    if report.quality.state != State.ABSTAIN:
+        return f"{many}."
+    return f"{many}; none is attributed to a site{' but what a reader placed' if reviewed(report) else ''}."
+
+
+def reviewed(report: Report) -> bool:
+    """Whether a person has reviewed it."""
+    return bool(getattr(report, "reviewed", None))
 
 
 def given(report: Report) -> bool:

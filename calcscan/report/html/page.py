@@ -31,10 +31,10 @@ from calcscan.report.mosaic import Slices, side_letters
 from calcscan.report.quantities import State
 from calcscan.report.schema import Report
 from calcscan.report.sitelabels import site_labels
+from calcscan.report.slices import first_left_out
 
 _REASONS = ("bone", "vessel", "artefact", "haemorrhage", "foreign_body", "other")
 """Why a reader may reject a lesion, as review.json names it."""
-_UNATTRIBUTED = "#ffffff"
 
 
 def page_html(
@@ -92,12 +92,11 @@ def page_html(
 
 def _lesions(result: Result, report: Report, maker: PictureMaker | None, settings: HtmlPageSettings) -> list[LesionRow]:
     """The largest first; pictures of as many as the settings allow."""
-    known = report.quality.state != State.ABSTAIN
     rows: list[LesionRow] = []
     for entry in sorted(report.lesions or (), key=lambda lesion: -lesion.volume_mm3):
         assert result.lesions is not None
         kji = result.lesions.voxels_kji(entry.id)
-        colour = all_sites()[entry.site].colour if known else _UNATTRIBUTED
+        colour = all_sites()[entry.site].colour
         rows.append(
             LesionRow(
                 entry=entry,
@@ -115,7 +114,7 @@ def _left_out(
     result: Result, report: Report, maker: PictureMaker | None, settings: HtmlPageSettings
 ) -> list[LeftOutRow]:
     """Those that may hide calcification first, then the largest."""
-    first = len(report.lesions or ()) + 1
+    first = first_left_out(result.lesions) if result.lesions else 1
     found = list(enumerate(report.left_out or ()))
     rows: list[LeftOutRow] = []
     for at, entry in sorted(found, key=lambda pair: (pair[1].sure, -pair[1].volume_mm3)):

@@ -6,7 +6,9 @@ sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text
 labelmaps      LesionMap → NIfTI label maps
-mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
+mosaic         Result → a picture (slices: what it shows; legend: the table beside it; numbering: where numbers go;
+               drawing: how it is drawn)
+html           Result → report.html, the page for people
 write          all of them into a folder
 outputs        which files each command writes
 atomic_folder  files into a folder, together or not at all (ownership, staging, earlier, exchange, folder_lock)

@@ -60,6 +60,7 @@
         backColor: [0, 0, 0, 1],
         crosshairColor: [1, 0.82, 0.1, 0.8],
         crosshairWidth: 1,
+        crosshairGap: 14,
         isColorbar: false,
         multiplanarShowRender: 0,
         multiplanarLayout: 2,
@@ -299,11 +300,10 @@
 
   function morePoints(button) {
     const box = button.closest("[data-for]");
-    const label = all("label", box).at(-1).cloneNode(true);
-    const take = all("[data-take]", box).at(-1).cloneNode(true);
-    label.firstChild.textContent = `part ${all("[name=seed]", box).length + 1} `;
-    one("input", label).value = "";
-    button.before(label, " ", take, " ");
+    const part = all(".seed", box).at(-1).cloneNode(true);
+    one("label", part).firstChild.textContent = `part ${all(".seed", box).length + 1} `;
+    one("input", part).value = "";
+    button.before(part);
   }
 
   for (const box of all(".decide")) {

@@ -134,7 +134,9 @@ def test_a_review_is_made_by_clicking_and_saved(driver: Playwright, written: tup
         seeds = page.locator("details[data-lesion='3'] [name=seed]")
         page.click("#row-3 button[data-jump]")
         page.locator("details[data-lesion='3'] [data-take]").first.click()
-        seeds.nth(1).fill("-20, 41.5, -19")
+        page.click("details[data-lesion='3'] [data-more]")
+        assert seeds.count() == 3
+        seeds.nth(2).fill("-20, 41.5, -19")
         page.click("#review button")
         assert "who are you" in page.inner_text("#saved")
         page.fill("#review [name=reader]", "Dr. Ö. Reader")

@@ -13,12 +13,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial import cKDTree
 from support.grids import GRIDS
 from support.results import BALLS, BRAIN_MM, SKULL_MM, Ball, grid, make_result
 
+from calcscan.grid.masks import places
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import AIR_HU
+from calcscan.model import AIR_HU, Result
 from calcscan.report.build import build_report
 from calcscan.report.html import page_html
 from calcscan.report.html.inside import inside_of
@@ -106,3 +108,21 @@ def test_where_the_skull_was_not_found_nothing_is_shown() -> None:
     assert "data:image" not in page
     assert 'id="scan"' not in page
     assert "could show a face" in page
+
+
+def test_of_a_whole_head_only_the_inside_of_the_skull_is_shown(sample_result: Result) -> None:
+    """Measured against the mask itself, on the sample head, which has a face."""
+    made = viewer_volumes(inside_of(sample_result, SETTINGS), sample_result.lesions, SETTINGS)
+    scan = nib.Nifti1Image.from_bytes(gzip.decompress(made.scan))
+    shown = lps(scan)[np.asarray(scan.dataobj) > AIR_HU + 100][::17]
+    mask = places(sample_result.intracranial.mask[:, ::2, ::2]) * [1, 2, 2]
+    away_mm, _ = cKDTree(sample_result.scan.geometry.to_world(mask)).query(shown, workers=1)
+    assert len(shown) > 10_000
+    assert away_mm.max() <= SETTINGS.shown_beyond_mm + 3.5  # half a voxel of either grid, and of the thinned mask
+    head = sample_result.scan.geometry.to_world(places(sample_result.scan.hu > -300))
+    assert head[:, 1].min() < shown[:, 1].min() - 10.0  # the nose lies before all that is shown
+
+
+def test_the_page_of_a_whole_head_is_small(sample_result: Result) -> None:
+    page = page_html(sample_result, build_report(sample_result), "0" * 64)
+    assert len(page.encode()) < 8e6

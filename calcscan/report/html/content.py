@@ -34,7 +34,10 @@ DIVISIONS = {
 }
 
 
-_NAMES = {"egfr": "eGFR", "pth": "PTH", "vitamin d": "vitamin D", "hiv": "HIV"}
+_NAMES = {
+    "age years": "age", "dural av fistula": "dural AV fistula", "egfr": "eGFR", "hiv": "HIV", "pth": "PTH",
+    "vitamin d": "vitamin D",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,8 @@ def fact(path: str) -> str:
         return f"calcification of {words(site)}" + (f": {words(trait)}" if trait != "present" else "")
     name = words((rest or section).replace(".", " "))
     name = _NAMES.get(name, name)
+    if section == "critical":
+        return f"dangerous {name}"
     return f"{name} (laboratory value)" if section == "labs" else name
 
 

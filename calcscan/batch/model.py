@@ -62,6 +62,8 @@ class Settings:
     keep_ids: bool = False
     atlas: str | None = None
     """The folder of an atlas; the shipped one if None."""
+    html: bool = True
+    """Whether each study gets a report.html."""
     rules: RulesChoice = SHIPPED_RULES
 
 

@@ -21,7 +21,7 @@ from calcscan.errors import CalcscanError
 from calcscan.guideline import ruleset_of
 from calcscan.read.files.tree import walk
 from calcscan.report.atomic_folder import check_output
-from calcscan.report.outputs import EARLIER, OURS, REPORT, is_report, state_of
+from calcscan.report.outputs import EARLIER, OURS, PAGE, REPORT, is_report, state_of
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"
@@ -66,8 +66,10 @@ def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:
 
 
 def settings_digest(settings: Settings) -> str:
-    """The rules and an atlas count by what they hold, wherever their files lie."""
+    """The rules and an atlas count by what they hold, wherever their files lie. Whether there is a page changes no
+    result."""
     used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
+    del used["html"]
     atlas = used.pop("atlas")
     if atlas is not None:
         used["atlas"] = read_manifest(Path(atlas)).digest_with_sites
@@ -98,7 +100,10 @@ def finished(task: Task) -> Outcome | None:
     written = status.get("report_sha256", "")  # another program may have written another report since
     if written and written != state_of(task.out):
         return None
-    if status.get("files") != report_files(task.out) or row_of(task.out) is None:
+    there = report_files(task.out)
+    if status.get("files") != there or row_of(task.out) is None:
+        return None
+    if task.settings.html and PAGE not in there:
         return None
     seconds = status.get("seconds")
     lasted = float(seconds) if isinstance(seconds, int | float) else 0.0

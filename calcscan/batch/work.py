@@ -68,7 +68,7 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         place = str(task.study.top or task.study.paths[0])
         result = replace(result, provenance=replace(result.provenance, place=place))
     label = replace(task.study.label, study=task.study.name)
-    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label)
+    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label, html=settings.html)
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 

@@ -73,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep-ids", action="store_true", help="keep names, patient IDs, dates and UIDs in the results"
     )
     parser.add_argument(
+        "--no-html", action="store_true", help="write no report.html, 2 to 6 MB and about a second a study"
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="list the studies found and the files left out, and stop"
     )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -93,6 +96,7 @@ def main(args: argparse.Namespace) -> int:
         threshold_hu=args.threshold,
         keep_ids=args.keep_ids,
         atlas=_checked_atlas(args),
+        html=not args.no_html,
         rules=ruleset.choice,
         **acquisition.chosen(args),
     )

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     terminal.add_atlas(parser)
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
+    parser.add_argument("--no-html", action="store_true", help="write no report.html")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument(
         "--json",
@@ -75,7 +76,9 @@ def main(args: argparse.Namespace) -> int:
         )
         progress("write")
         label = label_of(args.input.absolute())
-        written = write_report(result, args.out, keep_ids=args.keep_ids, replaces=before, label=label)
+        written = write_report(
+            result, args.out, keep_ids=args.keep_ids, replaces=before, label=label, html=not args.no_html
+        )
     if not args.quiet or args.json:
         _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0

@@ -17,6 +17,7 @@ class MosaicSettings(Settings, frozen=True, kw_only=True):
     slab_mm: float
     apart_mm: float
     margin_mm: float
+    lesion_margin_mm: float
     bone_margin_mm: float
     bone_hu: int
     axial_cosine: float

@@ -13,7 +13,9 @@ labelfiles     LesionMap → label maps and what each is good for (labelmaps: NI
                labeltables: what their numbers mean, for BIDS and ITK-SNAP)
 reviews        what a person said of the report, and back (label_runs: an edited label map as text)
 atlas_sites    the atlas on the scan, as a label map (transforms: how it got there)
-mosaic         Result → a picture (slices: what it shows; legend: the table beside it; drawing: how it is drawn)
+mosaic         Result → a picture (slices: what it shows; legend: the table beside it; numbering: where numbers go;
+               drawing: how it is drawn)
+html           Result → report.html, the page for people
 write          all of them into a folder
 outputs        which files each command writes
 atomic_folder  files into a folder, together or not at all (ownership, staging, earlier, exchange, folder_lock)

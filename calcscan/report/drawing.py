@@ -106,11 +106,16 @@ def outlined(
         box = _box(labels == label, 2 * _RING_PX)
         mask = labels[box] == label
         alpha = _line(ndimage.distance_transform_edt(~mask), thickness)
-        if mask.sum() < _SMALL_PX:
+        if ring_px(mask):
             alpha = np.maximum(alpha, _ring(mask))
         rgb = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
         out[box] = out[box] * (1 - alpha[..., None]) + rgb * alpha[..., None]
     return out.round().astype(np.uint8)
+
+
+def ring_px(mask: npt.NDArray[np.bool_]) -> float:
+    """The radius of the ring that `outlined` draws around a label, from its middle; 0 where it draws none."""
+    return float(_RING_PX if mask.sum() < _SMALL_PX else 0)
 
 
 def _box(mask: npt.NDArray[np.bool_], pad: int) -> tuple[slice, slice]:

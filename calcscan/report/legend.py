@@ -28,6 +28,8 @@ class SiteVolumes:
 
     info: SiteTraits
     mm3_by_side: Mapping[Side, float]
+    lesions: tuple[int, ...] = ()
+    """Their numbers."""
 
 
 def site_volumes(result: Result) -> list[SiteVolumes]:
@@ -42,13 +44,49 @@ def site_volumes(result: Result) -> list[SiteVolumes]:
         for lesion in result.lesions.lesions if result.lesions else ():
             site, side = (lesion.site, Side(lesion.side)) if lesion.by_reader else ("unassigned", Side.NONE)
             volumes.setdefault(site, {})[side] = volumes.get(site, {}).get(side, 0.0) + lesion.volume_mm3
-    return [SiteVolumes(info=info, mm3_by_side=volumes[name]) for name, info in all_sites().items() if name in volumes]
+    numbers: dict[str, list[int]] = {}
+    for lesion in result.lesions.lesions if result.lesions else ():
+        numbers.setdefault(lesion.site if lesion.site in volumes else "unassigned", []).append(lesion.id)
+    return [
+        SiteVolumes(info=info, mm3_by_side=volumes[name], lesions=tuple(numbers.get(name, ())))
+        for name, info in all_sites().items()
+        if name in volumes
+    ]
+
+
+def numbers_in_words(numbers: Sequence[int]) -> str:
+    """Numbers as a reader lists them.
+
+    >>> numbers_in_words([1, 2, 3, 5, 8, 9])
+    '1-3, 5, 8, 9'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(parts)
 
 
 def draw_panel(canvas: Canvas, result: Result, left: int, top: int, settings: MosaicSettings) -> None:
     """The table of volumes, what was not detected or not examined, and notes on how to read it."""
     bottom = canvas.image.height - 24
     canvas.draw.rounded_rectangle((left, top, left + PANEL_WIDTH, bottom), radius=10, fill=PANEL, outline=LINE)
+    y = _draw_tables(canvas, result, left, top)
+    _draw_notes(canvas, notes(result, settings), left, y, bottom)
+
+
+def panel_height(result: Result, settings: MosaicSettings) -> int:
+    """How high the panel must be to hold everything; at least a row of slices."""
+    scratch = Canvas(PANEL_WIDTH, 1)
+    lines = _wrapped_notes(scratch, notes(result, settings))
+    return max(780, _draw_tables(scratch, result, 0, 0) + 50 + 21 * len(lines))
+
+
+def _draw_tables(canvas: Canvas, result: Result, left: int, top: int) -> int:
+    """All but the notes; returns where it ends."""
     sites = site_volumes(result)
     y = _draw_title(canvas, left, top, with_columns=bool(sites))
     group = ""
@@ -57,12 +95,10 @@ def draw_panel(canvas: Canvas, result: Result, left: int, top: int, settings: Mo
             y += 32
             group = site.info.group
             canvas.text((left + _PAD, y), _GROUP_NAMES[group], 16, MUTED, bold=True)
-        y += _ROW
-        _draw_row(canvas, left, y, site)
+        y = _draw_row(canvas, left, y + _ROW, site)
     y = _draw_total(canvas, result, left, y + 16) if sites else _draw_nothing(canvas, result, left, y + 44)
     y = _draw_left_out(canvas, result, left, y)
-    y = _draw_elsewhere(canvas, result, left, y)
-    _draw_notes(canvas, notes(result, settings), left, y, bottom)
+    return _draw_elsewhere(canvas, result, left, y)
 
 
 def _draw_title(canvas: Canvas, left: int, top: int, *, with_columns: bool) -> int:
@@ -75,11 +111,17 @@ def _draw_title(canvas: Canvas, left: int, top: int, *, with_columns: bool) -> i
     return top + 44
 
 
-def _draw_row(canvas: Canvas, left: int, y: int, site: SiteVolumes) -> None:
+def _draw_row(canvas: Canvas, left: int, y: int, site: SiteVolumes) -> int:
+    """The site's volumes, and the numbers of its lesions on the lines below; returns the last line."""
     canvas.draw.rounded_rectangle((left + _PAD, y - 15, left + _PAD + 18, y + 3), radius=4, fill=site.info.colour)
     canvas.text((left + _PAD + 28, y), site.info.site.replace("_", " "), 18)
     for side, volume_mm3 in site.mm3_by_side.items():
         canvas.text((left + _COLUMNS[side], y), short(volume_mm3), 18, TEXT, anchor="rs", bold=True)
+    word = "lesion " if len(site.lesions) == 1 else "lesions "
+    for line in canvas.wrapped(word + numbers_in_words(site.lesions), 15, PANEL_WIDTH - 2 * _PAD - 28):
+        y += 19
+        canvas.text((left + _PAD + 28, y), line, 15, MUTED)
+    return y
 
 
 def _draw_total(canvas: Canvas, result: Result, left: int, y: int) -> int:
@@ -158,11 +200,15 @@ def elsewhere(summary: Summary) -> dict[str, list[str]]:
 
 def _draw_notes(canvas: Canvas, texts: Sequence[str], left: int, top: int, bottom: int) -> None:
     """As many lines as there is room for, at the foot of the panel."""
-    lines = [line for text in texts for line in canvas.wrapped(text, 15, PANEL_WIDTH - 2 * _PAD)]
+    lines = _wrapped_notes(canvas, texts)
     room = max(0, (bottom - top - 30) // 21)
     lines = lines[:room]
     for number, line in enumerate(lines):
         canvas.text((left + _PAD, bottom - 18 - 21 * (len(lines) - 1 - number)), line, 15, MUTED)
+
+
+def _wrapped_notes(canvas: Canvas, texts: Sequence[str]) -> list[str]:
+    return [line for text in texts for line in canvas.wrapped(text, 15, PANEL_WIDTH - 2 * _PAD)]
 
 
 def notes(result: Result, settings: MosaicSettings) -> list[str]:
@@ -187,7 +233,7 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
         lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")
     low_hu = settings.window_centre_hu - settings.window_width_hu / 2
     lines.append(
-        "Radiological convention: the person's right is on the left of each image. "
+        "Numbers as in the tables. Radiological convention: the person's right is on the left of each image. "
         f"Window {low_hu:g} to {low_hu + settings.window_width_hu:g} HU."
     )
     if result.registration is not None and result.registration.accepted:

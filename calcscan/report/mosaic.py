@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from calcscan.grid.geometry import Array
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import Result
-from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, TEXT, Canvas, grey, outlined
-from calcscan.report.legend import PANEL_WIDTH, draw_panel, short
+from calcscan.model import AIR_HU, Result
+from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, TEXT, Canvas, grey, outlined, ring_px
+from calcscan.report.legend import PANEL_WIDTH, draw_panel, panel_height, short
+from calcscan.report.numbering import place_numbers
 from calcscan.report.quantities import State
 from calcscan.report.sitelabels import label_of
 from calcscan.report.slices import (
@@ -25,13 +29,14 @@ from calcscan.report.slices import (
     head_heights,
     left_out_by_level,
     numbered_voxels,
+    pixel_places,
     slab,
     view_planes,
     volume_by_level,
 )
 
 MOST_TILES = 12
-_TILES_WIDTH, _GAP, _EDGE = 1280, 6, 24
+_TILES_WIDTH, _GAP, _EDGE, _NUMBER = 1280, 6, 24, 19
 _LEFT_OUT_COUNTS = 1e-4
 """What was left out is shown too, but after every lesion."""
 _STATE_WORDS = {State.OK: "QUALITY OK", State.CAUTION: "CAUTION", State.ABSTAIN: "ABSTAINED"}
@@ -39,30 +44,84 @@ _REVIEWED_COLOUR = "#1f6feb"
 _STATE_COLOURS = {State.OK: "#2ea043", State.CAUTION: "#d29922", State.ABSTAIN: "#da3633"}
 
 
-def mosaic_png(result: Result, *, title: str = "calcscan", settings: MosaicSettings | None = None) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slices:
+    """The slices that the pictures of a scan show, cut once: tiles in rows of `columns`."""
+
+    planes: Planes
+    crop: Crop
+    tiles: tuple[Tile, ...]
+    columns: int
+
+    @classmethod
+    def of(cls, result: Result, settings: MosaicSettings) -> Slices:
+        """Up to twelve: those with most calcification first."""
+        planes = view_planes(result.scan.geometry, settings)
+        crop = find_crop(result, planes, settings)
+        tiles, columns = _tiles(result, planes, crop, settings)
+        return cls(planes=planes, crop=crop, tiles=tuple(tiles), columns=columns)
+
+    @property
+    def height(self) -> int:
+        """Of all rows, in pixels."""
+        rows = -(-len(self.tiles) // self.columns)
+        return rows * len(self.tiles[0].labels) + (rows - 1) * _GAP
+
+
+def mosaic_png(
+    result: Result,
+    *,
+    title: str = "calcscan",
+    settings: MosaicSettings | None = None,
+    slices: Slices | None = None,
+) -> bytes:
     """Up to twelve axial slices at a brain window, marked R and L, with the lesions outlined in the colour of their
-    site, a table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it."""
+    site and numbered as in the tables, a table of volumes by site and side, and the state of quality. PNG bytes; no
+    identifier is in it. `slices` are those of the result, where they have been cut already."""
     settings = settings or load(MosaicSettings)
-    planes = view_planes(result.scan.geometry, settings)
-    crop = find_crop(result, planes, settings)
-    tiles, columns = _tiles(result, planes, crop, settings)
-    rows = -(-len(tiles) // columns)
-    height, width = tiles[0].labels.shape
+    slices = slices or Slices.of(result, settings)
     header = _header_height(result)
-    body = rows * height + (rows - 1) * _GAP
-    canvas = Canvas(_EDGE * 3 + _TILES_WIDTH + PANEL_WIDTH, header + max(body, 780) + _EDGE)
+    body = max(slices.height, panel_height(result, settings))
+    canvas = Canvas(_EDGE * 3 + _TILES_WIDTH + PANEL_WIDTH, header + body + _EDGE)
     _draw_header(canvas, result, title)
-    colours = _colours(result)
-    letters = _side_letters(result)
-    for number, tile in enumerate(tiles):
-        row, column = divmod(number, columns)
-        left, top = _EDGE + column * (width + _GAP), header + row * (height + _GAP)
-        _draw_tile(canvas, tile, left, top, colours, letters, settings)
-    _draw_scale(canvas, _EDGE + width / 2, header + height, crop.width / width)
+    _draw_tiles(canvas, result, slices, (_EDGE, header), settings)
     draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header, settings)
+    return _png(canvas)
+
+
+def slices_png(
+    result: Result, slices: Slices, shown: Callable[[Array], npt.NDArray[np.bool_]], settings: MosaicSettings
+) -> bytes:
+    """The slices alone, without header and table. What lies at points (…, 3), LPS mm, that are not `shown` is black."""
+    planes, tiles = slices.planes, []
+    places = pixel_places(planes, slices.crop, slices.tiles[0].labels.shape[1])
+    for tile in slices.tiles:
+        visible = shown(places + planes.levels_mm[tile.level] * planes.up)
+        tiles.append(replace(tile, hu=np.where(visible, tile.hu, np.float32(AIR_HU))))
+    canvas = Canvas(_TILES_WIDTH, slices.height)
+    _draw_tiles(canvas, result, replace(slices, tiles=tuple(tiles)), (0, 0), settings)
+    return _png(canvas)
+
+
+def _png(canvas: Canvas) -> bytes:
     file = io.BytesIO()
     canvas.image.save(file, "PNG", compress_level=6)
     return file.getvalue()
+
+
+def _draw_tiles(
+    canvas: Canvas, result: Result, slices: Slices, corner: tuple[int, int], settings: MosaicSettings
+) -> None:
+    """In their rows, from the corner (left, top) on, with a scale on the first."""
+    height, width = slices.tiles[0].labels.shape
+    colours, letters = _colours(result), side_letters(result)
+    last = first_left_out(result.lesions) - 1 if result.lesions else 0
+    for number, tile in enumerate(slices.tiles):
+        row, column = divmod(number, slices.columns)
+        left, top = corner[0] + column * (width + _GAP), corner[1] + row * (height + _GAP)
+        _draw_tile(canvas, tile, left, top, colours, letters, settings)
+        _draw_numbers(canvas, tile, left, top, colours, last)
+    _draw_scale(canvas, corner[0] + width / 2, corner[1] + height, slices.crop.width / width)
 
 
 def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:
@@ -91,7 +150,8 @@ def _colours(result: Result) -> dict[int, str]:
     return colours | dict.fromkeys(range(first, first + len(result.lesions.left_out)), LEFT_OUT)
 
 
-def _side_letters(result: Result) -> tuple[str, str]:
+def side_letters(result: Result) -> tuple[str, str]:
+    """What stands at the left and at the right edge of a picture."""
     laterality_unknown = any(flag.code == "laterality_unknown" for flag in result.quality.flags)
     return ("?", "?") if laterality_unknown else ("R", "L")
 
@@ -118,6 +178,16 @@ def _draw_tile(
     if tile.volume_mm3 > 0:
         canvas.mm3(left + width - 10, top + 24, 16, "#d0d7de")
         canvas.text((left + width - 52, top + 24), short(tile.volume_mm3), 17, bold=True, anchor="rs", halo=True)
+
+
+def _draw_numbers(canvas: Canvas, tile: Tile, left: int, top: int, colours: Mapping[int, str], last: int) -> None:
+    """The number of each lesion, as in the tables, beside it; what was left out, from `last` + 1 on, has none."""
+    places = place_numbers(
+        tile.labels, last, lambda label: (canvas.width_of(str(label), _NUMBER) + 4, _NUMBER), ring_px
+    )
+    for label, (x, y) in places.items():
+        colour = colours.get(label, "#ffffff")
+        canvas.text((left + x, top + y), str(label), _NUMBER, colour, anchor="mm", bold=True, halo=True)
 
 
 def _draw_scale(canvas: Canvas, centre: float, bottom: int, pixel_mm: float) -> None:

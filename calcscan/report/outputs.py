@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 PROGRAM_REPORT = "report.program.json"
 """What the program had said, beside a report that a person has reviewed."""
 PROGRAM_LESIONS = "lesions.program.nii.gz"
 OURS = frozenset(
     {
-        REPORT, PROGRAM_REPORT, PROGRAM_LESIONS, "report.html", "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
+        REPORT, PROGRAM_REPORT, PROGRAM_LESIONS, PAGE, "lesions.csv", "sites.csv", "regions.csv", "mosaic.png",
         "lesions.nii.gz", "sites.nii.gz",
         "atlas_sites.nii.gz", "atlas_sites.nrrd", "scan_to_atlas.tfm",
         "lesions.nrrd", "sites.nrrd", "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt",

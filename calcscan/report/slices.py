@@ -117,8 +117,21 @@ def find_crop(result: Result, planes: Planes, settings: MosaicSettings) -> Crop:
     low, high = (
         np.percentile(in_plane, [0.2, 99.8], axis=0) if margin_mm else (in_plane.min(axis=0), in_plane.max(axis=0))
     )
-    (left, top), (right, bottom) = low - margin_mm, high + margin_mm
+    low, high = low - margin_mm, high + margin_mm
+    for kji in _found(result):  # nothing that is outlined is cut at the edge
+        at = planes.project(scan.geometry.to_world(kji))[:, :2]
+        low = np.minimum(low, at.min(axis=0) - settings.lesion_margin_mm)
+        high = np.maximum(high, at.max(axis=0) + settings.lesion_margin_mm)
+    (left, top), (right, bottom) = low, high
     return Crop(left=left, top=top, right=right, bottom=bottom)
+
+
+def _found(result: Result) -> list[npt.NDArray[np.int64]]:
+    """The voxels of each lesion, and of each thing left out."""
+    if result.lesions is None:
+        return []
+    lesions = [result.lesions.voxels_kji(lesion.id) for lesion in result.lesions.lesions]
+    return [*lesions, *(item.kji for item in result.lesions.left_out if len(item.kji))]
 
 
 def volume_by_level(lesions: LocatedLesionMap | None, planes: Planes) -> npt.NDArray[np.float64]:
@@ -227,12 +240,9 @@ def cut(
     settings: MosaicSettings,
 ) -> Tile:
     """The tile at a level, `width` pixels wide; `voxels` from `numbered_voxels`."""
-    pixel = crop.width / width
-    height = round(crop.height / pixel)
-    across = crop.left + (np.arange(width) + 0.5) * pixel
-    down = crop.top + (np.arange(height) + 0.5) * pixel
-    plane = across[None, :, None] * planes.right + down[:, None, None] * planes.down
     levels = planes.levels_mm[slab(planes, level, settings)]
+    plane = pixel_places(planes, crop, width)
+    height = len(plane)
     hu = np.zeros((height, width), dtype=np.float32)
     labels = np.zeros((height, width), dtype=np.int32)
     for at in levels:
@@ -241,6 +251,15 @@ def cut(
         if voxels is not None and _slices_around(voxels, index[..., 0]).any():
             np.maximum(labels, _nearest(voxels, index), out=labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level, result.scan), volume_mm3=volume_mm3)
+
+
+def pixel_places(planes: Planes, crop: Crop, width: int) -> Array:
+    """Where the pixels of a picture `width` pixels wide lie within its plane: (rows, columns, 3) in LPS mm, to which
+    the plane's level along `up` is to be added."""
+    pixel = crop.width / width
+    across = crop.left + (np.arange(width) + 0.5) * pixel
+    down = crop.top + (np.arange(round(crop.height / pixel)) + 0.5) * pixel
+    return np.asarray(across[None, :, None] * planes.right + down[:, None, None] * planes.down)
 
 
 def _slices_around(voxels: npt.NDArray[np.int32], k: Array) -> npt.NDArray[np.int32]:

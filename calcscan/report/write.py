@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
+from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.settings import load
 from calcscan.model import Result, StudyLabel
 from calcscan.report.atlas_sites import atlas_sites
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
+from calcscan.report.html import page_html
 from calcscan.report.labelfiles import label_maps
-from calcscan.report.mosaic import mosaic_png
-from calcscan.report.outputs import PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
+from calcscan.report.mosaic import Slices, mosaic_png
+from calcscan.report.outputs import PAGE, PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
 from calcscan.report.quantities import State
 from calcscan.report.schema import FileEntry
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
@@ -36,8 +40,9 @@ def write_report(
     replaces: str | None = None,
     label: StudyLabel | None = None,
     program: Mapping[str, bytes] | None = None,
+    html: bool = True,
 ) -> str:
-    """Write report.json, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
+    """Write report.json, report.html, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
     All of them or none. A report that is there already is replaced; files that are not calcscan's are left alone.
     Where the scan was not analysed there are no label maps: an empty one would say that there is no calcification.
@@ -52,6 +57,8 @@ def write_report(
         What the study is called in report.json and in the tables.
     program
         Of a reviewed result, what the program had said, by name: kept beside the report.
+    html
+        Also write report.html, the page for people (2 to 6 MB).
 
     Returns
     -------
@@ -63,7 +70,7 @@ def write_report(
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names.
     """
-    files = report_files(result, keep_ids=keep_ids, label=label, program=program)
+    files = report_files(result, keep_ids=keep_ids, label=label, program=program, html=html)
     put_files(Path(out), files, replaces=replaces)
     return files[REPORT].decode()
 
@@ -74,6 +81,7 @@ def report_files(
     keep_ids: bool = False,
     label: StudyLabel | None = None,
     program: Mapping[str, bytes] | None = None,
+    html: bool = True,
 ) -> dict[str, bytes]:
     """Every file of the report, by name."""
     drawn, fit = _of_atlas(result)
@@ -81,16 +89,21 @@ def report_files(
     tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
     if result.regions is not None:
         tables["regions.csv"] = regions_csv
-    beside = {**dict.fromkeys((*tables, "mosaic.png"), FileEntry()), **about_maps}
+    pictures = ("mosaic.png", PAGE) if html else ("mosaic.png",)
+    beside = {**dict.fromkeys((*tables, *pictures), FileEntry()), **about_maps}
     beside |= {name: FileEntry(use=_USES[name]) for name in (*fit, *(program or ()))}
     report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
+    written = report_json(report).encode()
+    slices = Slices.of(result, load(MosaicSettings))
+    page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in tables.items()},
-        "mosaic.png": mosaic_png(result),
+        "mosaic.png": mosaic_png(result, slices=slices),
         **maps,
         **fit,
         **(program or {}),
-        REPORT: report_json(report).encode(),
+        **page,
+        REPORT: written,
     }
 
 

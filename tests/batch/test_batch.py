@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import batch_work
+from support.results import SMALL, make_result
 
 from calcscan.batch import run as run_module
 from calcscan.batch import run_batch
@@ -249,6 +250,7 @@ def test_a_study_is_finished_until_anything_that_matters_changes(tmp_path, monke
     assert read_status(task.out)["state"] == DONE
     assert sorted(path.name for path in task.out.glob("*status*")) == ["status.json"]
 
+    assert is_finished(replace(task, settings=Settings(html=False)))  # a page more changes no result
     assert not is_finished(replace(task, settings=Settings(threshold_hu=100.0)))
     for rules in (RulesChoice(literature=True), RulesChoice(without=("bg-age",)), RulesChoice(files=(OWN_RULES,))):
         assert not is_finished(replace(task, settings=Settings(rules=rules)))
@@ -267,6 +269,29 @@ def test_a_study_is_finished_until_anything_that_matters_changes(tmp_path, monke
 def test_a_status_that_is_no_status_is_none(tmp_path, text):
     (tmp_path / "status.json").write_text(text)
     assert read_status(tmp_path) == {}
+
+
+def test_a_study_without_a_page_is_done_again_where_one_is_wanted(tmp_path):
+    from calcscan.batch import status
+    from calcscan.report.atomic_folder import put_files
+
+    task = task_of(tmp_path, html=False)
+    without = {name: held for name, held in batch_work.synthetic(False).items() if name != "report.html"}
+    put_files(task.out, without)
+    write_status(task, Outcome(state=DONE), status.fingerprint(task))
+    assert is_finished(task)
+    assert not is_finished(replace(task, settings=Settings()))
+
+
+def test_a_batch_asks_for_pages_or_not(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("calcscan.pipeline.analyse", lambda path, **named: make_result(SMALL))
+    monkeypatch.setattr(
+        "calcscan.report.write.write_report", lambda result, out, **named: asked.append(named["html"]) or "{}"
+    )
+    for html in (True, False):
+        do_study(Task(study=Study(name="a", paths=(tmp_path,)), out=tmp_path / "o", settings=Settings(html=html)))
+    assert asked == [True, False]
 
 
 def test_the_input_digest_sees_size_time_and_name(tmp_path):

@@ -32,7 +32,7 @@ def analysed(monkeypatch):
         return answer
 
     monkeypatch.setitem(sys.modules, "calcscan.pipeline", types.SimpleNamespace(analyse=analyse))
-    monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result: b"not what is tested here")
+    monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"not what is tested here")
     return types.SimpleNamespace(asked=asked, answer=given)
 
 
@@ -44,6 +44,11 @@ def test_run_writes_the_report_and_says_so(analysed, tmp_path, capsys):
     assert "pallidum" in said.out
     assert str(tmp_path / "out") in said.out
     assert said.err == ""
+
+
+def test_no_page_where_none_is_wanted(analysed, tmp_path):
+    assert main(["run", "scan", "-o", str(tmp_path / "out"), "--no-html", "--quiet"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES - {"report.html"}
 
 
 def test_run_hands_on_its_arguments(analysed, tmp_path, capsys):

@@ -29,7 +29,7 @@ def analyse(path, **named):
     return make_result(SMALL)
 
 sys.modules["calcscan.pipeline"] = types.SimpleNamespace(analyse=analyse)
-calcscan.report.write.mosaic_png = lambda result: b"not what is tested here"
+calcscan.report.write.mosaic_png = lambda result, **_: b"not what is tested here"
 sys.exit(main(sys.argv[3:]))
 """
 

@@ -33,7 +33,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> Analysed:
             return result
 
         monkeypatch.setitem(sys.modules, "calcscan.pipeline", types.SimpleNamespace(analyse=analyse))
-        monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result: b"not what is tested here")
+        monkeypatch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"not what is tested here")
         return asked
 
     return answer_with

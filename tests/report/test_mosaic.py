@@ -9,13 +9,16 @@ from PIL import Image
 from support.grids import GRIDS, UNEVEN
 from support.results import Ball, grid, make_result
 
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import Flag
+from calcscan.model import Flag, LeftOut
 from calcscan.report import mosaic
-from calcscan.report.drawing import Canvas, outlined
-from calcscan.report.legend import elsewhere, site_volumes
+from calcscan.report.drawing import Canvas, outlined, ring_px
+from calcscan.report.legend import elsewhere, panel_height, site_volumes
 from calcscan.report.mosaic import _tiles, mosaic_png
+from calcscan.report.numbering import place_numbers
+from calcscan.report.sitelabels import site_labels
 from calcscan.report.slices import choose_levels, find_crop, view_planes, volume_by_level
 
 SETTINGS = load(MosaicSettings)
@@ -192,3 +195,58 @@ def test_text_is_fitted_and_wrapped():
     lines = canvas.wrapped("one two three four five six seven eight", 16, 100)
     assert len(lines) > 1
     assert " ".join(lines) == "one two three four five six seven eight"
+
+
+def test_every_lesion_is_numbered_beside_itself_and_within_the_picture():
+    labels = np.zeros((120, 160), dtype=np.int32)
+    labels[2:12, 2:12], labels[2:12, 148:158], labels[60:70, 80:90], labels[60:70, 92:100] = 1, 2, 3, 4
+    labels[100:118, 20:60] = 9  # left out: it has no number
+    places = place_numbers(labels, 4, lambda label: (14.0, 18.0), ring_px)
+    assert set(places) == {1, 2, 3, 4}
+    boxes = {label: (x - 7, y - 9, x + 7, y + 9) for label, (x, y) in places.items()}
+    for label, (left, top, right, bottom) in boxes.items():
+        assert 0 <= left < right <= 160
+        assert 0 <= top < bottom <= 120
+        rows, columns = np.nonzero(labels == label)
+        assert np.hypot(columns.mean() - (left + right) / 2, rows.mean() - (top + bottom) / 2) < 45
+        assert all(
+            other == label or right <= box[0] or box[2] <= left or bottom <= box[1] or box[3] <= top
+            for other, box in boxes.items()
+        )
+
+
+def test_the_numbers_in_the_table_beside_are_those_of_the_lesions():
+    rows = {row.info.site: row.lesions for row in site_volumes(make_result())}
+    assert rows == {"pallidum": (1, 2), "pineal": (3,), "choroid_plexus": (4,), "falx": (5,)}
+    (row,) = site_volumes(make_result(accepted=False))
+    assert row.lesions == (1, 2, 3, 4, 5)
+
+
+def test_nothing_that_is_outlined_lies_at_the_edge():
+    """Also what was left out, outside the skull."""
+    result = make_result(grid(**THICK), balls=(LEFT,))
+    far = np.argwhere(np.ones(result.scan.hu.shape, dtype=bool))[[0, -1]]
+    left_out = LeftOut.of(result.scan, far, LeftOutReason.FOREIGN_BODY)
+    result = replace(result, lesions=replace(result.lesions, left_out=(left_out,)))
+    planes = view_planes(result.scan.geometry, SETTINGS)
+    crop = find_crop(result, planes, SETTINGS)
+    at = planes.project(result.scan.geometry.to_world(far))
+    assert (at[:, 0] >= crop.left + 10).all()
+    assert (at[:, 0] <= crop.right - 10).all()
+    assert (at[:, 1] >= crop.top + 10).all()
+    assert (at[:, 1] <= crop.bottom - 10).all()
+
+
+def test_the_panel_is_as_high_as_what_it_holds():
+    """With a lesion at every site nothing is cut off at the foot."""
+    balls = tuple(
+        Ball(site=site, side=side, centre_mm=(-40 + 5.0 * (n % 17), -40 + 20.0 * (n // 17), 0.0), radius_mm=2.4)
+        for n, (site, side) in enumerate(site_labels())
+    )
+    result = make_result(grid(spacing_mm=(4.0, 2.0, 2.0)), balls=balls)
+    height = panel_height(result, SETTINGS)
+    picture = open_png(mosaic_png(result))
+    assert height > 780
+    assert len(picture) >= height
+    last = picture[-90:-30, 1340:]  # the last note
+    assert (last.max(axis=2) > 140).any()

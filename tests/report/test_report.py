@@ -44,7 +44,7 @@ def written(result):
 @cache
 def files_of(case: str) -> dict[str, bytes]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("calcscan.report.write.mosaic_png", lambda result: b"tests/report/test_mosaic.py looks at it")
+        patch.setattr("calcscan.report.write.mosaic_png", lambda result, **_: b"test_mosaic.py looks at it")
         return report_files(result_of(case))
 
 
@@ -204,6 +204,7 @@ def test_a_scan_that_was_refused_has_no_label_map(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "lesions.csv",
         "mosaic.png",
+        "report.html",
         "report.json",
         "sites.csv",
     ]

@@ -37,8 +37,8 @@ from calcscan.report.sitelabels import site_labels
 
 FILES = frozenset(
     {
-        "report.json", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz", "sites.seg.nrrd",
-        "sites_dseg.tsv", "sites_itksnap.txt", "atlas_sites.nii.gz", "scan_to_atlas.tfm",
+        "report.json", "report.html", "lesions.csv", "sites.csv", "mosaic.png", "lesions.nii.gz", "sites.nii.gz",
+        "sites.seg.nrrd", "sites_dseg.tsv", "sites_itksnap.txt", "atlas_sites.nii.gz", "scan_to_atlas.tfm",
     }
 )  # fmt: skip
 """What `calcscan run` writes of a scan whose sites it can state."""

@@ -1,0 +1,67 @@
+"""A real Chromium with a page of ours in it, and all that it asks for and complains of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Playwright
+
+_QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+_SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+_NO_WEBGL = ("--disable-3d-apis",)
+READY_MS = 120_000
+"""A viewer drawn by the processor starts slowly where many tests run at once."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """A page, and what came of it: addresses it asked for, errors it wrote."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def driving() -> Iterator[Playwright]:
+    """What drives Chromium; there can be one at a time. The test is skipped where either is not installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
+    if _program() is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        yield driver
+
+
+@contextmanager
+def opened(
+    driver: Playwright, file: Path, *, webgl: bool = True, width: int = 1280, height: int = 900
+) -> Iterator[Opened]:
+    """The page in a fresh browser, its viewer up or given up."""
+    browser = driver.chromium.launch(
+        executable_path=_program(), args=[*_QUIET, *(_SOFTWARE_WEBGL if webgl else _NO_WEBGL)]
+    )
+    page = browser.new_page(viewport={"width": width, "height": height})
+    seen = Opened(page)
+    page.on("request", lambda asked: seen.requests.append(asked.url))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
+    page.goto(file.as_uri())
+    if page.locator("#canvas").count():
+        page.wait_for_selector("body[data-viewer]", timeout=READY_MS)
+    yield seen
+    browser.close()
+
+
+def _program() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")

@@ -106,11 +106,16 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
             if plain == "sites":
                 _put(begin.with_name(f"{begin.name}.tsv"), _labels_tsv(report["site_labels"]))
         else:
-            shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_ct.{ending}")
+            suffix = "xfm" if ending == "tfm" else "ct"
+            shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_{suffix}.{ending}")
 
 
 def _about_labels(plain: str) -> dict[str, str]:
-    numbers = {"lesions": "the id of each lesion", "sites": "the site and side of each voxel (index in the TSV)"}
+    numbers = {
+        "lesions": "the id of each lesion",
+        "sites": "the site and side of each voxel (index in the TSV)",
+        "atlassites": "the site and side that the atlas has there (index in desc-sites_dseg.tsv)",
+    }
     return {"Description": f"0 is nothing, else {numbers[plain]}."} if plain in numbers else {}
 
 

@@ -197,7 +197,8 @@ def _refuse_other_picture(source: Path, report: Report) -> None:
     made = report.provenance
     assert made is not None
     assert made.input is not None
-    if source.exists() and input_files(source).sha256 == made.input.sha256:
+    files = input_files(source) if source.exists() else None
+    if files is not None and made.input.sha256 is not None and files.sha256 == made.input.sha256:
         return
     options = made.options
     stated = Stated(

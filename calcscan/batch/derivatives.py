@@ -103,12 +103,12 @@ def _lay_out(source: Path, folder: Path, prefix: str) -> None:
             begin = folder / f"{prefix}_desc-{plain}_dseg"
             shutil.copyfile(source / name, begin.with_name(f"{begin.name}.nii.gz"))
             about = {"Type": "ROI", "Resolution": "that of the scan"}
-            about |= _about_labels(plain) if plain in ("lesions", "sites") else {}
+            about |= _about_labels(plain)
             _put(begin.with_name(f"{begin.name}.json"), _json(about))
         elif name == LABEL_TABLE:
             shutil.copyfile(source / name, folder / f"{prefix}_desc-sites_dseg.tsv")
         else:
-            suffix = "dseg" if name in LABEL_FILES else "ct"
+            suffix = "xfm" if ending == "tfm" else "dseg" if name in LABEL_FILES else "ct"
             shutil.copyfile(source / name, folder / f"{prefix}_desc-{plain}_{suffix}.{ending}")
 
 
@@ -116,6 +116,12 @@ def _about_labels(plain: str) -> dict[str, Any]:
     """What the numbers of a label map are, and the columns of the TSV that lists them."""
     if plain == "lesions":
         return {"Description": "0 is nothing, else the id of the lesion."}
+    if plain == "atlassites":
+        return {
+            "Description": "0 is nothing, else the site that the atlas has there, by the index in desc-sites_dseg.tsv."
+        }
+    if plain != "sites":
+        return {}
     columns = {
         "index": "Number in the label map.",
         "name": "Site and side.",

@@ -182,7 +182,7 @@ def _refuse_other_picture(source: Path, report: Report) -> None:
     assert made is not None
     assert files is not None
     seen = input_files(source) if source.exists() else None
-    if seen is not None and seen.sha256 == files.sha256:
+    if seen is not None and files.sha256 is not None and seen.sha256 == files.sha256:
         return
     options = made.options
     stated = Stated(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from msgspec import UNSET
+
 from calcscan.knowledge.references import Reference, bibtex, citation, cited
 from calcscan.report.quantities import State
 from calcscan.report.schema import Report
@@ -63,9 +65,22 @@ def methods_of(reports: Sequence[Report]) -> Methods:
     if analysed:
         sentences += [_threshold(analysed), _blur(analysed), _atlas(analysed, references)]
         sentences += [_limit(analysed), _grades(analysed)]
-    sentences += [_quality(reports), _rules(reports), _repeat(reports)]
+    sentences += [_reviewed(reports), _quality(reports), _rules(reports), _repeat(reports)]
     text = " ".join(sentence for sentence in sentences if sentence)
     return Methods(text=text, references=references, version=_each(report.software.version for report in reports))
+
+
+def _reviewed(reports: Sequence[Report]) -> str:
+    """How many a person reviewed, and what was changed in them."""
+    sections = [report.reviewed for report in reports if report.reviewed is not UNSET]
+    if not sections:
+        return ""
+    decisions = Counter(
+        one.decision for section in sections for review in (*section.earlier, section) for one in review.decisions
+    )
+    done = ", ".join(f"{name} {count}" for name, count in sorted(decisions.items())) or "none"
+    whose = "The report was" if len(reports) == 1 else f"{len(sections)} of the {len(reports)} reports were"
+    return f"{whose} reviewed by a person, lesion by lesion (decisions: {done}); all else is as the program found it."
 
 
 def _reasons(reports: Sequence[Report], analysed: Sequence[Report]) -> set[str]:

@@ -465,13 +465,13 @@ def test_a_root_that_holds_a_report_is_searched_without_it(tmp_path: Path) -> No
 
 
 def test_label_maps_of_an_earlier_run_are_no_studies(tmp_path: Path) -> None:
-    for name, content in batch_work.synthetic(False).items():
-        if name.endswith(".nii.gz"):
-            (tmp_path / f"copy of {name}").write_bytes(content)
+    maps = {name: content for name, content in batch_work.synthetic(False).items() if name.endswith(".nii.gz")}
+    for name, content in maps.items():
+        (tmp_path / f"copy of {name}").write_bytes(content)
     found = found_in(tmp_path)
     assert not found.studies
     assert set(reasons(found).values()) == {"is a label map that calcscan wrote"}
-    assert len(found.left_out) == 2
+    assert len(found.left_out) == len(maps) >= 3
 
 
 def test_values_that_are_no_text_are_not_quoted_to_the_terminal(

@@ -16,6 +16,7 @@ from calcscan.errors import InputError
 from calcscan.model import Flag, LocatedLesion, Result
 from calcscan.quality import judge_quality
 from calcscan.report.build import build_report
+from calcscan.report.methods import methods_of
 from calcscan.report.tables import lesions_csv, sites_csv
 from calcscan.report.text import summary_text
 from calcscan.report.write import report_files
@@ -219,3 +220,12 @@ def test_a_persons_name_in_a_readers_words_is_removed(sample_result: Result) -> 
         if not name.endswith((".png", ".gz")):
             assert b"Mustermann" not in content, name
             assert b"Erika" not in content, name
+
+
+def test_a_paper_says_that_the_report_was_reviewed(sample_result: Result) -> None:
+    reports = [build_report(one) for one in (sample_result, reviewed(sample_result, decision(1, "reject")))]
+    assert "reviewed" not in methods_of(reports[:1]).text
+    assert (
+        "1 of the 2 reports were reviewed by a person, lesion by lesion (decisions: reject 1)"
+        in methods_of(reports).text
+    )

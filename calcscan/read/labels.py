@@ -50,13 +50,13 @@ def read_labels(
     """
     settings = settings or load(ReadingSettings)
     if isinstance(source, np.ndarray | list | tuple):
-        values = _whole(np.asarray(source), name)
+        values = whole_numbers(np.asarray(source), name)
         if values.shape != scan.hu.shape:
             raise ValueError(f"{name} must have the shape of scan.hu, {scan.hu.shape}, not {values.shape}")
         return OwnLabels(values=values)
     given = given_image(source, name, settings)
     try:
-        values = _whole(given.values, name)
+        values = whole_numbers(given.values, name)
     except (ValueError, TypeError) as error:
         if not isinstance(source, str) and not hasattr(source, "is_file"):
             raise
@@ -66,7 +66,7 @@ def read_labels(
     own = _reordered(values, given.affine, scan.geometry, settings.same_grid_voxels)
     if own is not None:
         return OwnLabels(values=own, names=given.names, sha256=given.sha256)
-    grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
+    grids = f"{grid_in_words(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
     if not resample:
         raise GeometryError(
             f"{name}: another grid than the scan's: it is {grids}",
@@ -99,7 +99,7 @@ def _few(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "") if numbers else "none"
 
 
-def _whole(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
+def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
     """The values as int32, or why they are no labels."""
     if values.ndim != 3:
         raise ValueError(f"{name} must have shape (k, j, i), not {values.shape}")
@@ -180,12 +180,12 @@ def _grid_of(scan: Scan) -> str:
     grid, shape = scan.geometry, np.array(scan.hu.shape)
     if scan.stored is None:
         even = "" if grid.irregularity_mm() < 1.0 else ", unevenly spaced"
-        return _grid(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
+        return grid_in_words(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
     in_file = shape[np.argsort(scan.stored.axes)]
-    return _grid(tuple(in_file.tolist()), scan.stored.affine(grid)[:, [2, 1, 0, 3]])
+    return grid_in_words(tuple(in_file.tolist()), scan.stored.affine(grid)[:, [2, 1, 0, 3]])
 
 
-def _grid(shape: tuple[int, ...], affine: Array) -> str:
+def grid_in_words(shape: tuple[int, ...], affine: Array) -> str:
     """A grid in words; `affine` takes (i, j, k, 1) to LPS mm."""
     size = " × ".join(str(n) for n in shape[::-1])
     steps = " × ".join(f"{mm:.4g}" for mm in np.linalg.norm(affine[:3, :3], axis=0))

@@ -1,0 +1,274 @@
+"""agreement.html: one page that holds all it shows, works offline and asks for nothing. All text from outside is
+escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from calcscan.agree.model import Agreement, Confusion, Figures
+from calcscan.agree.places import ANY, Place, disjoint, value_at, words
+from calcscan.agree.plots import against, by_size, differences, size_words
+from calcscan.agree.statistics import Estimate
+from calcscan.agree.text import few_studies, left_out, not_empty
+from calcscan.agree.yardstick_table import yardstick_rows
+from calcscan.knowledge.agreement import AgreementSettings
+from calcscan.knowledge.settings import load
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_DASH = "–"
+
+
+def page(found: Agreement, document: Mapping[str, Any]) -> str:
+    """The page of an agreement; `document` is agreement.json."""
+    style = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    parts = [
+        _head(found, document),
+        _answer(found),
+        _section("All figures", _all_figures(found)),
+        _section("Volumes", _volumes(found)),
+        _section("Lesions by size", _sizes(found)),
+        _section("Which is taken for which", "".join(_confusion(one) for one in found.confusions)),
+        _section("Beside published figures", _yardsticks(found)),
+        _section("Largest differences", _largest(found)),
+        _section("What is not in these figures", _list(left_out(found))),
+        _section("What the words mean", _definitions(document)),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Agreement: calcscan</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _head(found: Agreement, document: Mapping[str, Any]) -> str:
+    sides = [
+        f"{letter}: {_name(side)} ({side.kind.replace('_', ' ')}, {len(side.readings)} studies)"
+        for letter, side in (("A, results", found.results), ("B, reference", found.reference))
+    ]
+    version = escape(str(document["software"]["version"]))
+    return (
+        f"<h1>Agreement of results with a reference</h1>\n<p>{'<br>'.join(map(escape, sides))}</p>\n"
+        f'<p class="research"><strong>{escape(str(document["disclaimer"]))}</strong></p>\n'
+        f'<p class="faint">calcscan {version}</p>'
+    )
+
+
+def _name(side: Any) -> str:
+    return str(side.path.resolve().name)
+
+
+def _answer(found: Agreement) -> str:
+    one = found.overall
+    said = [f"{len(found.pairs)} studies were compared."]
+    if one.sensitivity is not None:
+        whole = one.detected_both + one.only_reference
+        said.append(
+            f"Of {whole} places in which the reference has calcification, the results have some in {one.detected_both} "
+            f"({_percent(one.sensitivity)}); they have some in {one.only_results} places in which the reference has none."
+        )
+    if one.bias_mm3 is not None:
+        limits = ""
+        if one.loa_low_mm3 is not None and one.loa_high_mm3 is not None:
+            limits = (
+                f"; 95 % of the differences lie from {one.loa_low_mm3.value:+.0f} to {one.loa_high_mm3.value:+.0f} mm³"
+            )
+        said.append(f"Volume of a study, A − B: {one.bias_mm3.value:+.1f} mm³ on average{limits}.")
+    said.append(f"ICC(A,1) of the volumes: {_told(one.icc)}. {_dice_words(one)}")
+    warned = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in few_studies(found))
+    return f'<p class="lead">{escape(" ".join(said))}</p>{warned}'
+
+
+def _dice_words(one: Figures) -> str:
+    if one.dice is not None:
+        return f"Dice: {one.dice:.2f}, mean of {one.dice_studies} studies."
+    if one.dice_studies is not None:
+        return "Dice is not defined: neither marks anything in any study."
+    return "Without label maps on both sides there is no Dice, and no lesions."
+
+
+_COLUMNS = (
+    "place", "studies", "unknown A / B", "none A / B / both", "both", "only A", "only B", "sensitivity", "PPV",
+    "false a study", "mean A", "mean B", "bias, mm³", "limits, mm³", "ICC(A,1)", "ICC(C,1)", "Spearman", "Dice (studies)",
+    "kappa, linear", "kappa, quadratic",
+)  # fmt: skip
+
+
+def _all_figures(found: Agreement) -> str:
+    shown = [one for one in (*found.combined, *found.by_site) if not_empty(one)]
+    empty = [one for one in found.by_site if not not_empty(one) and one.studies and one.place]
+    rows = [_figures_row("all places", found.overall, "all")]
+    rows += [_figures_row(words(one.place), one) for one in shown if one.place]
+    said = f"<p class='faint'>Both found nothing at: {escape(', '.join(words(one.place) for one in empty if one.place))}.</p>"
+    return _table(_COLUMNS, rows, "95 % intervals in brackets; – is not defined") + (said if empty else "")
+
+
+def _figures_row(name: str, one: Figures, kind: str = "") -> str:
+    limits = _DASH
+    if one.loa_low_mm3 is not None and one.loa_high_mm3 is not None:
+        limits = f"{one.loa_low_mm3.value:+.1f} to {one.loa_high_mm3.value:+.1f}"
+    cells = [
+        str(one.studies),
+        f"{one.results_unknown} / {one.reference_unknown}",
+        f"{one.results_zeros} / {one.reference_zeros} / {one.both_zero}",
+        *(str(n) for n in (one.detected_both, one.only_results, one.only_reference)),
+        _percent(one.sensitivity),
+        _percent(one.ppv),
+        _told(one.false_per_study),
+        *(_DASH if mean is None else f"{mean:.1f}" for mean in (one.results_mean_mm3, one.reference_mean_mm3)),
+        _told(one.bias_mm3, "+.1f"),
+        limits,
+        *(_told(each) for each in (one.icc, one.icc_consistency, one.spearman)),
+        _DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
+        *(_told(each) for each in (one.kappa_linear, one.kappa_quadratic)),
+    ]
+    return _row(name, cells, kind)
+
+
+def _volumes(found: Agreement) -> str:
+    places = [one.place for one in found.by_site if one.place]
+    plots = [_plots("all places", _points(found, disjoint(places)), found.overall)]
+    told = [one for one in (*found.combined, *found.by_site) if one.place and not_empty(one) and one.studies >= 3]
+    rest = "".join(_plots(words(one.place), _points(found, (one.place,)), one) for one in told if one.place)
+    return "".join(plots) + (f"<details><summary>By site and group</summary>{rest}</details>" if rest else "")
+
+
+def _points(found: Agreement, places: Sequence[Place]) -> list[tuple[float, float, str]]:
+    points = []
+    for pair in found.pairs:
+        told = [(value_at(place, pair.results), value_at(place, pair.reference)) for place in places]
+        known = [(a, b) for a, b in told if a is not None and b is not None]
+        if known:
+            points.append((sum(a for a, _ in known), sum(b for _, b in known), pair.name))
+    return points
+
+
+def _plots(name: str, points: list[tuple[float, float, str]], one: Figures) -> str:
+    if not points:
+        return ""
+    pictures = (
+        (
+            differences(points, one, f"Differences against means, {name}"),
+            "Line: bias; dashed: limits; grey: their intervals.",
+        ),
+        (against(points, f"Results against reference, {name}"), "Dotted: both the same."),
+    )
+    return f"<h3>{escape(name)}</h3><div class='plots'>{''.join(_figure(*each) for each in pictures)}</div>"
+
+
+def _figure(svg: str, caption: str) -> str:
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _sizes(found: Agreement) -> str:
+    if not found.by_size:
+        return ""
+    overall = [one for one in found.by_size if one.place is None]
+    columns = (
+        "size, mm³",
+        "in the reference",
+        "found",
+        "sensitivity",
+        "in the results",
+        "false",
+        "false a head",
+        "PPV",
+    )
+    rows = [
+        _row(
+            size_words(one.from_mm3, one.to_mm3),
+            [
+                str(one.reference_lesions), str(one.found), _percent(one.sensitivity), str(one.results_lesions),
+                str(one.false), _told(one.false_per_study), _percent(one.ppv),
+            ],
+            "all" if one is overall[-1] else "",
+        )
+        for one in overall
+    ]  # fmt: skip
+    plot = _figure(by_size(overall[:-1], "Sensitivity by size"), "Bars: found; whiskers: 95 % interval.")
+    return f"<div class='plots'>{plot}</div>" + _table(columns, rows, "By site: agreement_sizes.csv")
+
+
+def _confusion(one: Confusion) -> str:
+    rows = []
+    for name, counts in zip(one.rows, one.counts, strict=True):
+        cells = [
+            f'<td class="{"same" if column == name else "other" if n else ""}">{n or ""}</td>'
+            for column, n in zip(one.columns, counts, strict=True)
+        ]
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
+    return _table(("reference", *one.columns), rows, f"{one.what}: rows the reference, columns the results")
+
+
+def _yardsticks(found: Agreement) -> str:
+    columns = ("figure", "here", "published", "of", "source")
+    rows = [
+        _row(row.figure, [escape(row.here), f"{row.published:g}"], texts=(f"{row.between}: {row.of}", row.source))
+        for row in yardstick_rows(found)
+    ]
+    note = "<p class='faint'>Other people, scanners and definitions: yardsticks, not limits to pass.</p>"
+    return _table(columns, rows, "") + note
+
+
+def _largest(found: Agreement) -> str:
+    most = load(AgreementSettings).most_listed
+    rows = []
+    for pair in found.pairs:
+        for one in found.by_site:
+            place = one.place or ANY
+            a, b = value_at(place, pair.results), value_at(place, pair.reference)
+            if a is not None and b is not None and a != b:
+                rows.append((abs(a - b), pair.name, words(place), a, b))
+    rows.sort(key=lambda row: (-row[0], row[1], row[2]))
+    shown = [
+        _row(name, [escape(place), f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}"]) for _, name, place, a, b in rows[:most]
+    ]
+    columns = ("study", "place", "A, mm³", "B, mm³", "A − B, mm³")
+    return _table(columns, shown, "To be looked at first; all in agreement_studies.csv") if shown else ""
+
+
+def _definitions(document: Mapping[str, Any]) -> str:
+    return _list(f"{name.replace('_', ' ')}: {text}" for name, text in document["definitions"].items())
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
+
+
+def _list(lines: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    told = f"<caption>{escape(caption)}</caption>" if caption else ""
+    body = "\n".join(rows)
+    return f'<div class="scroll"><table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+
+
+def _row(name: str, cells: Sequence[str], kind: str = "", texts: Sequence[str] = ()) -> str:
+    """A row; `cells` are HTML already, name and `texts` are not."""
+    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
+    told = "".join(f'<td class="text">{escape(text)}</td>' for text in texts)
+    shown = f' class="{kind}"' if kind else ""
+    return f'<tr{shown}><th scope="row">{escape(name)}</th>{numbers}{told}</tr>'
+
+
+def _percent(one: Estimate | None) -> str:
+    if one is None:
+        return _DASH
+    interval = "" if one.low is None or one.high is None else f" ({100 * one.low:.0f}–{100 * one.high:.0f})"
+    return f"{100 * one.value:.1f} %{interval}"
+
+
+def _told(one: Estimate | None, form: str = ".2f") -> str:
+    if one is None:
+        return _DASH
+    interval = "" if one.low is None or one.high is None else f" ({one.low:{form}} to {one.high:{form}})"
+    return f"{one.value:{form}}{interval}"

@@ -12,7 +12,7 @@ from calcscan.agree.model import REFERENCE, RESULTS, Agreement, Reader, Reading,
 from calcscan.agree.places import ANY, Place, combined, in_order, parts_of, value_at
 from calcscan.agree.read_maps import Meaning, load_maps, meaning_of, on_one_grid, with_places
 from calcscan.agree.sources import VOLUMES, Reads, read_side
-from calcscan.agree.study_names import match
+from calcscan.agree.study_names import how_many, match
 from calcscan.errors import InputError
 from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
@@ -58,8 +58,8 @@ def assess_agreement(
     Returns
     -------
     Agreement
-        Figures for each site and side, for sites and groups taken together, and overall; every study and lesion that was
-        compared; and what was not, with the reason. What either side doesn't know is left out and counted.
+        Figures for each site and side, for sites and groups taken together, and overall; every study and lesion that
+        was compared; and what was not, with the reason. What either side doesn't know is left out and counted.
 
     Raises
     ------
@@ -232,15 +232,25 @@ def _notes(
     for side, n in ((RESULTS, 0), (REFERENCE, 1)):
         reviewed = sum(pair[n].reviewed_by is not None for pair in matched)
         if reviewed:
-            notes.append(f"{side}: {reviewed} of {len(matched)} studies were corrected by a person.")
+            notes.append(
+                f"{side}: corrected by a person in {reviewed} of {how_many(len(matched), 'study', 'studies')}."
+            )
     without = [pair for pair in pairs if pair.overlaps is None]
     if without and all(side.kind != "table" for side in sides):
         notes.append(f"{len(without)} of {len(pairs)} studies have no label map on both sides: no Dice, no lesions.")
     resampled = [pair for pair in pairs if pair.resampled]
     if resampled:
-        notes.append(f"{len(resampled)} references were resampled, the first {resampled[0].resampled}.")
+        what = how_many(len(resampled), "reference was", "references were")
+        notes.append(f"{what} resampled, the first {resampled[0].resampled}.")
     renamed = [pair for pair in pairs if pair.name.casefold() != pair.reference_name.casefold()]
     if renamed:
         few = ", ".join(f"{pair.name} with {pair.reference_name}" for pair in renamed[:3])
-        notes.append(f"{len(renamed)} studies have other names in the reference: {few}{', …' if renamed[3:] else ''}.")
+        what = f"{how_many(len(renamed), 'study', 'studies')} matched under another name"
+        notes.append(f"{what}: {few}{', …' if renamed[3:] else ''}.")
+    told = {side.kind for side in sides}
+    if "label_maps" in told and told & {"run", "batch"}:
+        notes.append(
+            "Volumes: a label map's are those of whole voxels; calcscan's are its best estimate, corrected for partial "
+            "volume, unless the plain count was asked for (--volume 130)."
+        )
     return tuple(notes)

@@ -24,8 +24,8 @@ from calcscan.report.tables import csv_text
 
 SCHEMA = "calcscan-agreement/1"
 DISCLAIMER = (
-    "Research use only: not a medical device, not for diagnosis or treatment. Agreement with a reference is not the truth: "
-    "a reference has errors of its own, and holds for the people, scanners and readers that it is made of."
+    "Research use only: not a medical device, not for diagnosis or treatment. Agreement with a reference is not the "
+    "truth: a reference has errors of its own, and holds for the people, scanners and readers that it is made of."
 )
 DEFINITIONS = {
     "a": "the results",
@@ -34,13 +34,14 @@ DEFINITIONS = {
     "never taken for 0",
     "overall": "volumes: sums of a study over all places that both know; detection: each place of each study counts",
     "detected": "a volume above 0",
-    "sensitivity": "detected_both / (detected_both + only_b), Wilson's interval; by_size: lesions of the reference that "
-    "share at least overlap_voxels voxels with the results",
+    "sensitivity": "detected_both / (detected_both + only_b), Wilson's interval; by_size: lesions of the reference "
+    "that share at least overlap_voxels voxels with the results",
     "false_per_study": "only_a / studies, exact Poisson interval; by_size: lesions of the results that share none with "
     "the reference, a head",
     "lesion": "voxels of one site and side that touch (26 neighbours); its size is the volume of its voxels",
     "bias": "mean of A - B; limits of agreement are ±1.96 SD; intervals of Bland and Altman 1986",
-    "icc": "ICC(A,1) = ICC(2,1): two-way random, absolute agreement, single; McGraw and Wong 1996, Shrout and Fleiss 1979",
+    "icc": "ICC(A,1) = ICC(2,1): two-way random, absolute agreement, single; McGraw and Wong 1996, Shrout and Fleiss "
+    "1979",
     "icc_consistency": "ICC(C,1) = ICC(3,1): two-way mixed, consistency, single",
     "spearman": "interval by Fisher's z, variance of Bonett and Wright 2000",
     "dice": "mean over studies in which either marks anything; of nothing with nothing it is not defined (null)",
@@ -92,8 +93,8 @@ def _confusion(one: Confusion) -> dict[str, Any]:
 
 
 def write_agreement(found: Agreement, out: str | Path, *, replaces: str | None = None) -> str:
-    """Write agreement.json, agreement.html, agreement.csv (all figures), agreement_studies.csv, agreement_lesions.csv and
-    agreement_sizes.csv to the folder `out`: all or none. Returns agreement.json; `replaces` as for `write_report`.
+    """Write agreement.json, agreement.html, agreement.csv (all figures), agreement_studies.csv, agreement_lesions.csv
+    and agreement_sizes.csv to the folder `out`: all or none. Returns agreement.json; `replaces` as for `write_report`.
 
     Parameters
     ----------

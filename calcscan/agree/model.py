@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from calcscan.agree.places import Place
 from calcscan.agree.statistics import Estimate
 
-RESULTS, REFERENCE = "results", "reference"
 SideName = Literal["results", "reference"]
+RESULTS: Final = "results"
+REFERENCE: Final = "reference"
 Kind = Literal["run", "batch", "label_maps", "table"]
 GRADES = ("none_detected", "mild", "moderate", "severe")
 

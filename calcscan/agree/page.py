@@ -12,6 +12,7 @@ from calcscan.agree.model import Agreement, Confusion, Figures
 from calcscan.agree.places import ANY, Place, disjoint, value_at, words
 from calcscan.agree.plots import against, by_size, differences, size_words
 from calcscan.agree.statistics import Estimate
+from calcscan.agree.study_names import how_many
 from calcscan.agree.text import few_studies, left_out, not_empty
 from calcscan.agree.yardstick_table import yardstick_rows
 from calcscan.knowledge.agreement import AgreementSettings
@@ -30,7 +31,7 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
         _section("All figures", _all_figures(found)),
         _section("Volumes", _volumes(found)),
         _section("Lesions by size", _sizes(found)),
-        _section("Which is taken for which", "".join(_confusion(one) for one in found.confusions)),
+        _section("Which is taken for which", _confusions(found.confusions)),
         _section("Beside published figures", _yardsticks(found)),
         _section("Largest differences", _largest(found)),
         _section("What is not in these figures", _list(left_out(found))),
@@ -48,7 +49,7 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
 
 def _head(found: Agreement, document: Mapping[str, Any]) -> str:
     sides = [
-        f"{letter}: {_name(side)} ({side.kind.replace('_', ' ')}, {len(side.readings)} studies)"
+        f"{letter}: {_name(side)} ({side.kind.replace('_', ' ')}, {how_many(len(side.readings), 'study', 'studies')})"
         for letter, side in (("A, results", found.results), ("B, reference", found.reference))
     ]
     version = escape(str(document["software"]["version"]))
@@ -65,12 +66,14 @@ def _name(side: Any) -> str:
 
 def _answer(found: Agreement) -> str:
     one = found.overall
-    said = [f"{len(found.pairs)} studies were compared."]
+    count = len(found.pairs)
+    said = [f"{how_many(count, 'study was', 'studies were')} compared."]
     if one.sensitivity is not None:
         whole = one.detected_both + one.only_reference
         said.append(
             f"Of {whole} places in which the reference has calcification, the results have some in {one.detected_both} "
-            f"({_percent(one.sensitivity)}); they have some in {one.only_results} places in which the reference has none."
+            f"({_percent(one.sensitivity)}); they have some in {one.only_results} places in which the reference has "
+            "none."
         )
     if one.bias_mm3 is not None:
         limits = ""
@@ -92,27 +95,33 @@ def _dice_words(one: Figures) -> str:
     return "Without label maps on both sides there is no Dice, and no lesions."
 
 
-_COLUMNS = (
-    "place", "studies", "unknown A / B", "none A / B / both", "both", "only A", "only B", "sensitivity", "PPV",
-    "false a study", "mean A", "mean B", "bias, mm³", "limits, mm³", "ICC(A,1)", "ICC(C,1)", "Spearman", "Dice (studies)",
+_DETECTION = (
+    "place", "studies", "unknown to A / B", "none by A / B / both", "both", "only A", "only B", "sensitivity", "PPV",
+    "false a study", "Dice (studies)",
+)  # fmt: skip
+_VOLUME = (
+    "place", "mean A, mm³", "mean B, mm³", "bias, mm³", "limits, mm³", "ICC(A,1)", "ICC(C,1)", "Spearman",
     "kappa, linear", "kappa, quadratic",
 )  # fmt: skip
 
 
 def _all_figures(found: Agreement) -> str:
-    shown = [one for one in (*found.combined, *found.by_site) if not_empty(one)]
+    shown = [one for one in (*found.combined, *found.by_site) if not_empty(one) and one.place not in (None, ANY)]
     empty = [one for one in found.by_site if not not_empty(one) and one.studies and one.place]
-    rows = [_figures_row("all places", found.overall, "all")]
-    rows += [_figures_row(words(one.place), one) for one in shown if one.place]
-    said = f"<p class='faint'>Both found nothing at: {escape(', '.join(words(one.place) for one in empty if one.place))}.</p>"
-    return _table(_COLUMNS, rows, "95 % intervals in brackets; – is not defined") + (said if empty else "")
+    named = [("all places", found.overall), *((words(one.place), one) for one in shown if one.place)]
+    kinds = ["all", *([""] * len(shown))]
+    detection = [_row(name, _detection(one), kind) for (name, one), kind in zip(named, kinds, strict=True)]
+    volume = [_row(name, _volume(one), kind) for (name, one), kind in zip(named, kinds, strict=True)]
+    nowhere = escape(", ".join(words(one.place) for one in empty if one.place))
+    return (
+        _table(_DETECTION, detection, "Found or not, study by study; 95 % intervals in brackets; – is not defined")
+        + _table(_VOLUME, volume, "Volumes and grades; more intervals in agreement.csv")
+        + (f"<p class='faint'>Both found nothing at: {nowhere}.</p>" if empty else "")
+    )
 
 
-def _figures_row(name: str, one: Figures, kind: str = "") -> str:
-    limits = _DASH
-    if one.loa_low_mm3 is not None and one.loa_high_mm3 is not None:
-        limits = f"{one.loa_low_mm3.value:+.1f} to {one.loa_high_mm3.value:+.1f}"
-    cells = [
+def _detection(one: Figures) -> list[str]:
+    return [
         str(one.studies),
         f"{one.results_unknown} / {one.reference_unknown}",
         f"{one.results_zeros} / {one.reference_zeros} / {one.both_zero}",
@@ -120,14 +129,21 @@ def _figures_row(name: str, one: Figures, kind: str = "") -> str:
         _percent(one.sensitivity),
         _percent(one.ppv),
         _told(one.false_per_study),
+        _DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
+    ]
+
+
+def _volume(one: Figures) -> list[str]:
+    limits = _DASH
+    if one.loa_low_mm3 is not None and one.loa_high_mm3 is not None:
+        limits = f"{one.loa_low_mm3.value:+.1f} to {one.loa_high_mm3.value:+.1f}"
+    return [
         *(_DASH if mean is None else f"{mean:.1f}" for mean in (one.results_mean_mm3, one.reference_mean_mm3)),
         _told(one.bias_mm3, "+.1f"),
         limits,
         *(_told(each) for each in (one.icc, one.icc_consistency, one.spearman)),
-        _DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
         *(_told(each) for each in (one.kappa_linear, one.kappa_quadratic)),
     ]
-    return _row(name, cells, kind)
 
 
 def _volumes(found: Agreement) -> str:
@@ -192,6 +208,10 @@ def _sizes(found: Agreement) -> str:
     ]  # fmt: skip
     plot = _figure(by_size(overall[:-1], "Sensitivity by size"), "Bars: found; whiskers: 95 % interval.")
     return f"<div class='plots'>{plot}</div>" + _table(columns, rows, "By site: agreement_sizes.csv")
+
+
+def _confusions(tables: Sequence[Confusion]) -> str:
+    return f"<div class='tables'>{''.join(_confusion(one) for one in tables)}</div>" if tables else ""
 
 
 def _confusion(one: Confusion) -> str:

@@ -78,9 +78,8 @@ def by_size(classes: Sequence[SizeFigures], title: str) -> str:
         y = axes.at(0, one.sensitivity.value)[1]
         parts.append(f'<rect class="bar" x="{x - 18:.1f}" y="{y:.1f}" width="36" height="{base - y:.1f}"/>')
         low, high = (axes.at(0, end or 0.0)[1] for end in (one.sensitivity.low, one.sensitivity.high))
-        parts.append(
-            f'<path class="whisker" d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 5:.1f} {low:.1f}h10M{x - 5:.1f} {high:.1f}h10"/>'
-        )
+        ends = "".join(f"M{x - 5:.1f} {end:.1f}h10" for end in (low, high))
+        parts.append(f'<path class="whisker" d="M{x:.1f} {low:.1f}V{high:.1f}{ends}"/>')
         told = f"{one.found}/{one.reference_lesions}"
         parts.append(f'<text class="count" x="{x:.1f}" y="{base - 6:.1f}" text-anchor="middle">{told}</text>')
     return _svg(parts, title)

@@ -69,8 +69,8 @@ def meaning_of(reader: Reader, maps: Sequence[LabelMap | None], readings: Sequen
         )
         return Meaning(reads=(ANY,), of=None, as_mask=True, note=note)
     note = (
-        f"{reader.side}: the labels are taken as calcscan's own numbers (sites_dseg.tsv), and a site without a label as "
-        "read and empty."
+        f"{reader.side}: the labels are taken as calcscan's own numbers (sites_dseg.tsv), and a site without a label "
+        "as read and empty."
     )
     return Meaning(reads=cells(), of=own_numbers(), note=note)
 

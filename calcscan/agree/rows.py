@@ -39,14 +39,14 @@ def figure_row(one: Figures, scope: Any) -> FigureRow:
         mean_b_mm3=_rounded(one.reference_mean_mm3),
         sd_mm3=_rounded(one.sd_mm3),
         bias_mm3=_value(one.bias_mm3),
-        bias_low_mm3=_rounded(one.bias_mm3 and one.bias_mm3.low),
-        bias_high_mm3=_rounded(one.bias_mm3 and one.bias_mm3.high),
+        bias_low_mm3=_low(one.bias_mm3),
+        bias_high_mm3=_high(one.bias_mm3),
         loa_low_mm3=_value(one.loa_low_mm3),
-        loa_low_from_mm3=_rounded(one.loa_low_mm3 and one.loa_low_mm3.low),
-        loa_low_to_mm3=_rounded(one.loa_low_mm3 and one.loa_low_mm3.high),
+        loa_low_from_mm3=_low(one.loa_low_mm3),
+        loa_low_to_mm3=_high(one.loa_low_mm3),
         loa_high_mm3=_value(one.loa_high_mm3),
-        loa_high_from_mm3=_rounded(one.loa_high_mm3 and one.loa_high_mm3.low),
-        loa_high_to_mm3=_rounded(one.loa_high_mm3 and one.loa_high_mm3.high),
+        loa_high_from_mm3=_low(one.loa_high_mm3),
+        loa_high_to_mm3=_high(one.loa_high_mm3),
         dice=_rounded(one.dice),
         dice_studies=one.dice_studies,
         dice_undefined=one.dice_undefined,
@@ -138,13 +138,21 @@ def site_and_side(place: Place | None) -> tuple[str | None, str | None]:
 def _with_interval(name: str, one: Estimate | None) -> dict[str, Any]:
     return {
         name: _value(one),
-        f"{name}_low": _rounded(one and one.low),
-        f"{name}_high": _rounded(one and one.high),
+        f"{name}_low": _low(one),
+        f"{name}_high": _high(one),
     }
 
 
 def _value(one: Estimate | None) -> float | None:
     return None if one is None else _rounded(one.value)
+
+
+def _low(one: Estimate | None) -> float | None:
+    return None if one is None else _rounded(one.low)
+
+
+def _high(one: Estimate | None) -> float | None:
+    return None if one is None else _rounded(one.high)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -33,8 +33,8 @@ VOLUMES = ("volume_mm3", "volume_130_mm3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
-    """How a side is to be read: what its labels mean, which of calcscan's volumes is compared, and what a table means by
-    leaving a row out (None: decided by whether it has rows with 0)."""
+    """How a side is to be read: what its labels mean, which of calcscan's volumes is compared, and what a table means
+    by leaving a row out (None: decided by whether it has rows with 0)."""
 
     labels: Path | None = None
     as_mask: bool = False

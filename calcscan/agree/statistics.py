@@ -45,7 +45,8 @@ class IntraclassCorrelation:
     """Of single readings: `agreement` is ICC(A,1), also called ICC(2,1); `consistency` is ICC(C,1), also ICC(3,1)."""
 
     agreement: Estimate
-    consistency: Estimate
+    consistency: Estimate | None
+    """None where studies do not differ from each other: only the readers do."""
 
 
 def bland_altman(a: Values, b: Values) -> BlandAltman | None:
@@ -107,6 +108,8 @@ def intraclass_correlation(readings: Values) -> IntraclassCorrelation | None:
         return None
     rows, columns, whole = x.mean(axis=1), x.mean(axis=0), x.mean()
     between_rows = k * float(((rows - whole) ** 2).sum()) / (n - 1)
+    if between_rows <= 1e-12 * float((x**2).sum()):
+        between_rows = 0.0
     between_columns = n * float(((columns - whole) ** 2).sum()) / (k - 1)
     residual = float(((x - rows[:, None] - columns + whole) ** 2).sum()) / ((n - 1) * (k - 1))
     if residual <= 1e-12 * max(between_rows, between_columns):  # equal but for a constant, to rounding errors
@@ -119,7 +122,9 @@ def intraclass_correlation(readings: Values) -> IntraclassCorrelation | None:
     )
 
 
-def _consistent(between_rows: float, residual: float, n: int, k: int) -> Estimate:
+def _consistent(between_rows: float, residual: float, n: int, k: int) -> Estimate | None:
+    if between_rows == residual == 0:
+        return None
     value = (between_rows - residual) / (between_rows + (k - 1) * residual)
     if residual == 0:
         return Estimate(value=value)
@@ -148,8 +153,8 @@ def _absolute(between_rows: float, between_columns: float, residual: float, n: i
 
 
 def spearman(a: Values, b: Values) -> Estimate | None:
-    """Rank correlation, its interval by Fisher's z with the variance of Bonett and Wright (Psychometrika 2000;65:23-28).
-    None with fewer than three pairs, or where one side is constant."""
+    """Rank correlation, its interval by Fisher's z with the variance of Bonett and Wright (Psychometrika
+    2000;65:23-28). None with fewer than three pairs, or where one side is constant."""
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     value = float(stats.spearmanr(a, b).statistic)

@@ -51,10 +51,7 @@ def match(results: Reader, reference: Reader) -> tuple[list[tuple[Reading, Readi
     InputError
         Two studies of one side answer to one name, or no study is on both sides.
     """
-    if results.kind == "run" and reference.kind in ("run", "label_maps") and len(reference.readings) == 1:
-        if reference.kind == "run" or reference.path.is_file():
-            return [(results.readings[0], reference.readings[0])], []
-    if results.path.is_file() and reference.path.is_file() and results.kind == reference.kind == "label_maps":
+    if all(one.kind == "run" or (one.kind == "label_maps" and one.path.is_file()) for one in (results, reference)):
         return [(results.readings[0], reference.readings[0])], []
     left, right = list(results.readings), list(reference.readings)
     pairs: list[tuple[Reading, Reading]] = []
@@ -118,6 +115,15 @@ def _take_participants(left: list[Reading], right: list[Reading], pairs: list[tu
             pairs.append((mine[0], theirs[0]))
             left.remove(mine[0])
             right.remove(theirs[0])
+
+
+def how_many(count: int, one: str, several: str) -> str:
+    """A count with its noun.
+
+    >>> how_many(1, "study", "studies"), how_many(2, "study", "studies")
+    ('1 study', '2 studies')
+    """
+    return f"{count} {one if count == 1 else several}"
 
 
 def _few(readings: tuple[Reading, ...]) -> str:

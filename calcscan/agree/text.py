@@ -6,8 +6,9 @@ from textwrap import wrap
 
 from calcscan import __version__
 from calcscan.agree.model import Agreement, Figures
-from calcscan.agree.places import words
+from calcscan.agree.places import ANY, words
 from calcscan.agree.statistics import Estimate
+from calcscan.agree.study_names import how_many
 from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
 
@@ -17,9 +18,10 @@ _WIDTH = 100
 def summary_text(found: Agreement) -> str:
     """What was compared, the figures overall and where anything was found, and what was left out."""
     lines = [f"calcscan {__version__} agree: research use only, not for diagnosis"]
+    count = how_many(len(found.pairs), "study", "studies")
     lines += wrap(
-        f"{len(found.pairs)} studies compared: A {found.results.path.name or 'results'} ({found.results.kind}), "
-        f"B {found.reference.path.name or 'reference'} ({found.reference.kind})",
+        f"{count} compared: A {found.results.path.name or 'results'} ({found.results.kind.replace('_', ' ')}), "
+        f"B {found.reference.path.name or 'reference'} ({found.reference.kind.replace('_', ' ')})",
         _WIDTH,
     )
     lines += [*few_studies(found), ""]
@@ -27,15 +29,15 @@ def summary_text(found: Agreement) -> str:
         f"{'':<28}{'studies':>8}{'found':>8}{'missed':>8}{'false':>7}{'bias, mm3':>11}{'ICC(A,1)':>10}{'Dice':>7}"
     )
     lines.append(_row("all places", found.overall))
-    shown = [one for one in (*found.combined, *found.by_site) if one.place and not_empty(one)]
+    shown = [one for one in (*found.combined, *found.by_site) if one.place not in (None, ANY) and not_empty(one)]
     lines += [_row(words(one.place), one) for one in shown if one.place]
     lines.append("")
     overall = found.overall
     if overall.bias_mm3 is not None and overall.loa_low_mm3 is not None and overall.loa_high_mm3 is not None:
         lines += wrap(
             f"volume of a study: bias {overall.bias_mm3.value:+.1f} mm3, limits of agreement "
-            f"{overall.loa_low_mm3.value:+.1f} to {overall.loa_high_mm3.value:+.1f} mm3; ICC(A,1) {_told(overall.icc)}, "
-            f"Spearman {_told(overall.spearman)}",
+            f"{overall.loa_low_mm3.value:+.1f} to {overall.loa_high_mm3.value:+.1f} mm3; ICC(A,1) "
+            f"{_told(overall.icc)}, Spearman {_told(overall.spearman)}",
             _WIDTH,
         )
     lines += [line for one in left_out(found) for line in wrap(one, _WIDTH, subsequent_indent="  ")]
@@ -61,7 +63,8 @@ def left_out(found: Agreement) -> list[str]:
         alone = [each for each in found.unmatched if each.side == side]
         if alone:
             names = ", ".join(f"{each.study}" for each in alone[:5]) + (", …" if len(alone) > 5 else "")
-            said.append(f"Not compared: {len(alone)} studies of the {side} that the {other} does not have ({names}).")
+            count = how_many(len(alone), "study", "studies")
+            said.append(f"Not compared: {count} of the {side} that the {other} does not have ({names}).")
     if found.not_read:
         places = ", ".join(words(place) for place in list(found.not_read)[:6])
         said.append(

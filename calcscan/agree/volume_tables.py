@@ -30,8 +30,8 @@ def read_volumes(path: Path) -> tuple[Reading, ...]:
     Raises
     ------
     InputError, UnreadableError
-        The table can't be read, lacks a column, names a site that there isn't, says something twice, or holds what is no
-        volume; with its line.
+        The table can't be read, lacks a column, names a site that there isn't, says something twice, or holds what is
+        no volume; with its line.
     """
     rows = read_rows(path)
     columns = rows[0][1]

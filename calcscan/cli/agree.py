@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=terminal.path,
         metavar="FILE",
-        help="what the numbers in the reference's label maps mean: a table with index and name, or index, site and side "
-        "(default: calcscan's own numbers)",
+        help="what the numbers in the reference's label maps mean: a table with index and name, or index, site and "
+        "side (default: calcscan's own numbers)",
     )
     parser.add_argument(
         "--results-labels", type=terminal.path, metavar="FILE", help="the same, where RESULTS are label maps too"

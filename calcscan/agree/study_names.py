@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from calcscan.agree.model import Reader, Reading, Unmatched
@@ -53,7 +55,7 @@ def match(results: Reader, reference: Reader) -> tuple[list[tuple[Reading, Readi
     """
     if all(one.kind == "run" or (one.kind == "label_maps" and one.path.is_file()) for one in (results, reference)):
         return [(results.readings[0], reference.readings[0])], []
-    left, right = list(results.readings), list(reference.readings)
+    left, right = (list(_without_common_end(one.readings)) for one in (results, reference))
     pairs: list[tuple[Reading, Reading]] = []
     for first_only in (True, False):
         _take(left, right, pairs, first_only)
@@ -65,20 +67,37 @@ def match(results: Reader, reference: Reader) -> tuple[list[tuple[Reading, Readi
             where=f"{results.path} and {reference.path}",
             hint="name each reference like its study, or give a column study (or participant, session) that does",
         )
-    order = {id(one): n for n, one in enumerate(results.readings)}
-    pairs.sort(key=lambda pair: order[id(pair[0])])
+    order = {one.name: n for n, one in enumerate(results.readings)}
+    pairs.sort(key=lambda pair: order[pair[0].name])
+    failed = {key for name in results.failed for key in keys_of(name, label_of(Path(name)))}
     why = {"results": "the reference has no such study", "reference": "there is no result of it"}
     lone = [Unmatched(side="results", study=one.name, why=why["results"]) for one in left]
     lone += [
         Unmatched(
             side="reference",
             study=one.name,
-            why="its analysis failed" if set(one.keys) & {name.casefold() for name in results.failed}
-            else why["reference"],
+            why="its analysis failed" if set(one.keys) & failed else why["reference"],
         )
         for one in right
-    ]  # fmt: skip
+    ]
     return pairs, lone
+
+
+def _without_common_end(readings: Sequence[Reading]) -> tuple[Reading, ...]:
+    """The same, also by their names without the words that all of them end in, such as a reader's name. A word with a
+    digit in it, which may be a session, stays."""
+    parts = [re.split(r"[_\-. ]", one.name) for one in readings]
+    common = 0
+    while len(parts) > 1 and all(len(part) > common + 1 for part in parts):
+        last = {part[-1 - common] for part in parts}
+        if len(last) > 1 or re.search(r"\d", next(iter(last))):
+            break
+        common += 1
+    if not common:
+        return tuple(readings)
+    ends = [sum(len(word) + 1 for word in part[-common:]) for part in parts]
+    short = [one.name[:-end].casefold() for one, end in zip(readings, ends, strict=True)]
+    return tuple(replace(one, keys=(*one.keys, name)) for one, name in zip(readings, short, strict=True))
 
 
 def _take(left: list[Reading], right: list[Reading], pairs: list[tuple[Reading, Reading]], first_only: bool) -> None:

@@ -97,7 +97,9 @@ def _without_common_end(readings: Sequence[Reading]) -> tuple[Reading, ...]:
         return tuple(readings)
     ends = [sum(len(word) + 1 for word in part[-common:]) for part in parts]
     short = [one.name[:-end].casefold() for one, end in zip(readings, ends, strict=True)]
-    return tuple(replace(one, keys=(*one.keys, name)) for one, name in zip(readings, short, strict=True))
+    return tuple(
+        replace(one, keys=tuple(dict.fromkeys((*one.keys, name)))) for one, name in zip(readings, short, strict=True)
+    )
 
 
 def _take(left: list[Reading], right: list[Reading], pairs: list[tuple[Reading, Reading]], first_only: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from calcscan import __version__
+from calcscan.agree.beside import read_agreement
 from calcscan.agree.model import Agreement, Confusion, Reader
 from calcscan.agree.page import page
 from calcscan.agree.rows import figure_row, figure_rows, lesion_rows, site_and_side, size_rows, study_rows
@@ -52,8 +53,8 @@ DEFINITIONS = {
 }
 
 
-def document(found: Agreement) -> dict[str, Any]:
-    """The whole of agreement.json."""
+def document(found: Agreement, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The whole of agreement.json; `beside` is another one, of `read_agreement`."""
     settings = load(AgreementSettings)
     return {
         "schema": SCHEMA,
@@ -73,6 +74,7 @@ def document(found: Agreement) -> dict[str, Any]:
         ],
         "notes": list(found.notes),
         "yardsticks": [msgspec.to_builtins(one) for one in yardsticks().values()],
+        "beside": None if beside is None else dict(beside),
         "settings": msgspec.to_builtins(settings),
         "definitions": DEFINITIONS,
     }
@@ -92,7 +94,9 @@ def _confusion(one: Confusion) -> dict[str, Any]:
     return {"what": one.what, "reference": one.rows, "results": one.columns, "counts": one.counts}
 
 
-def write_agreement(found: Agreement, out: str | Path, *, replaces: str | None = None) -> str:
+def write_agreement(
+    found: Agreement, out: str | Path, *, beside: str | Path | None = None, replaces: str | None = None
+) -> str:
     """Write agreement.json, agreement.html, agreement.csv (all figures), agreement_studies.csv, agreement_lesions.csv
     and agreement_sizes.csv to the folder `out`: all or none. Returns agreement.json; `replaces` as for `write_report`.
 
@@ -102,11 +106,15 @@ def write_agreement(found: Agreement, out: str | Path, *, replaces: str | None =
         From `assess_agreement`.
     out
         A folder; what `calcscan agree` wrote there before is replaced.
+    beside
+        The agreement.json of two readers, or its folder: their figures stand beside these.
 
     Raises
     ------
     OutputError
         The folder can't be written to, or holds files of the same names that are not calcscan's.
+    InputError, UnreadableError
+        `beside` is no agreement.json.
 
     Examples
     --------
@@ -119,7 +127,7 @@ def write_agreement(found: Agreement, out: str | Path, *, replaces: str | None =
     >>> json.loads(text)["overall"]["icc"]
     1.0
     """
-    content = document(found)
+    content = document(found, None if beside is None else read_agreement(Path(beside)))
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     tables: Mapping[str, tuple[type, Sequence[Any]]] = {
         "agreement.csv": (FigureRow, list(figure_rows(found))),

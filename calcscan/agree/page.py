@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from calcscan.agree.beside import beside_rows
 from calcscan.agree.model import Agreement, Confusion, Figures
 from calcscan.agree.places import ANY, Place, disjoint, value_at, words
 from calcscan.agree.plots import against, by_size, differences, size_words
@@ -33,6 +34,7 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
         _section("Lesions by size", _sizes(found)),
         _section("Which is taken for which", _confusions(found.confusions)),
         _section("Beside published figures", _yardsticks(found)),
+        _section("Beside two readers", _beside(document)),
         _section("Largest differences", _largest(found)),
         _section("What is not in these figures", _list(left_out(found))),
         _section("What the words mean", _definitions(document)),
@@ -233,6 +235,18 @@ def _yardsticks(found: Agreement) -> str:
     ]
     note = "<p class='faint'>Other people, scanners and definitions: yardsticks, not limits to pass.</p>"
     return _table(columns, rows, "") + note
+
+
+def _beside(document: Mapping[str, Any]) -> str:
+    other = document["beside"]
+    if other is None:
+        return ""
+    rows = []
+    for row in beside_rows(document, other):
+        place = "all places" if row.site is None else words((row.site, row.side or ""))
+        rows.append(_row(place, [escape(row.figure), escape(row.here), escape(row.beside)]))
+    told = f"95 % intervals in brackets; beside: {other['name']}"
+    return _table(("place", "figure", "here", "two readers"), rows, told)
 
 
 def _largest(found: Agreement) -> str:

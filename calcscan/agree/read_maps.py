@@ -14,6 +14,7 @@ from calcscan.agree.places import ANY, Place, cells
 from calcscan.processors import processor_count
 from calcscan.progress import Progress
 from calcscan.read.label_map import LabelMap, on_grid_of, read_label_map
+from calcscan.read.segmentation import is_dicom, read_segmentation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ def load_maps(readings: Sequence[Reading], progress: Progress | None = None) -> 
 
     def load(path: Path | None) -> LabelMap | None:
         nonlocal count
-        found = None if path is None else read_label_map(path)
+        found = None if path is None else read_segmentation(path) if is_dicom(path) else read_label_map(path)
         count += 1
         if progress is not None and path is not None:
             progress(f"label maps {count}/{len(paths)}")

@@ -20,9 +20,10 @@ from calcscan.errors import InputError, UnreadableError
 from calcscan.model import StudyLabel
 from calcscan.read.files.bids_name import label_of, stem_of
 from calcscan.read.files.inputs import must_exist
+from calcscan.read.segmentation import is_dicom
 from calcscan.report.outputs import REPORT
 
-MAPS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+MAPS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 TABLES = (".csv", ".tsv", ".txt")
 SITES_MAP = "sites.nii.gz"
 _SCHEMA = "calcscan-report/"
@@ -67,16 +68,13 @@ def read_side(path: Path, side: SideName, how: Reads | None = None) -> Reader:
         return Reader(side=side, kind="run", path=path.parent, readings=(_of_report(path, path.parent, "run", how),))
     if name.endswith(MAPS):
         return _of_maps([path], path, side, how)
-    if _is_dicom(path):
-        raise InputError(
-            "it is DICOM, which agree does not read as a segmentation",
-            where=str(path),
-            hint="save the segmentation as NIfTI (3D Slicer and dcmqi do so from DICOM SEG)",
-        )
+    if is_dicom(path):
+        return _of_maps([path], path, side, how)
     raise InputError(
         "it is nothing that can be compared",
         where=str(path),
-        hint="give results of calcscan run or batch, label maps (NIfTI, NRRD) or a CSV with study,site,side,volume_mm3",
+        hint="give results of calcscan run or batch, label maps (NIfTI, NRRD, DICOM SEG) or a CSV with study,site,side,"
+        "volume_mm3",
     )
 
 
@@ -166,7 +164,7 @@ def _maps_in(folder: Path) -> tuple[list[Path], int]:
         and path.is_file()
     )
     if not found:
-        hint = "give results of calcscan run or batch, label maps (NIfTI, NRRD), or a CSV of volumes"
+        hint = "give results of calcscan run or batch, label maps (NIfTI, NRRD, DICOM SEG), or a CSV of volumes"
         raise InputError("the folder holds neither results nor label maps", where=str(folder), hint=hint)
     named = [path for path in found if stem_of(path.name).casefold().endswith(("_dseg", "_seg", "_mask", ".seg"))]
     return named or found, len(found) - len(named or found)
@@ -179,7 +177,7 @@ def _of_maps(paths: list[Path], root: Path, side: SideName, how: Reads, others: 
         inside = path.relative_to(root) if path != root else Path(path.name)
         label = label_of(inside)
         parent = inside.parent.name if path != root else ""
-        name = stem_of(path.name)
+        name = _stem(path)
         readings.append(
             Reading(
                 name=name,
@@ -199,6 +197,15 @@ def _of_maps(paths: list[Path], root: Path, side: SideName, how: Reads, others: 
         as_mask=how.as_mask,
         notes=notes,
     )
+
+
+def _stem(path: Path) -> str:
+    """A label map's name without its endings.
+
+    >>> _stem(Path("s1.seg.nrrd")), _stem(Path("s1.dcm")), _stem(Path("s1_dseg.nii.gz"))
+    ('s1', 's1', 's1_dseg')
+    """
+    return stem_of(path.name).removesuffix(".dcm").removesuffix(".seg")
 
 
 def _of_table(path: Path, side: SideName, how: Reads) -> Reader:
@@ -222,8 +229,3 @@ def _of_table(path: Path, side: SideName, how: Reads) -> Reader:
             "has for another study (--missing-rows zero takes them as 0).",
         )
     return Reader(side=side, kind="table", path=path, readings=filled, notes=notes)
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"

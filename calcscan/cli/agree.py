@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what a site means that a CSV has no row for in one study, but has for another (default: unknown where it "
         "has rows with 0, else zero)",
     )
+    parser.add_argument(
+        "--beside",
+        type=terminal.path,
+        metavar="OUT",
+        help="the agreement of two readers, from an earlier calcscan agree: how far people differ stands beside",
+    )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--json", action="store_true", help="print agreement.json instead of a summary")
 
@@ -74,7 +80,7 @@ def main(args: argparse.Namespace) -> int:
             progress=progress.update,
         )
         progress("write")
-        written = write_agreement(found, args.out, replaces=before)
+        written = write_agreement(found, args.out, beside=args.beside, replaces=before)
     if args.json:
         sys.stdout.write(written)
     elif not args.quiet:

@@ -18,6 +18,8 @@ from calcscan.read.images import given_image
 from calcscan.read.labels import grid_in_words, whole_numbers
 from calcscan.values import Value
 
+_PARTIAL = (".seg.nrrd", ".seg.nhdr")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LabelMap(Value):
@@ -34,6 +36,8 @@ class LabelMap(Value):
     names: Mapping[int, str] = field(default_factory=dict)
     """Of labels, where the file or a table beside it tells them."""
     sha256: str = ""
+    partial: bool = False
+    """Whether the grid is only as large as the labels reach, as in a segmentation of DICOM or of 3D Slicer."""
     resampled: str = ""
     """From which grid it was taken; empty where it was on this one."""
 
@@ -77,6 +81,7 @@ def read_label_map(path: Path, *, settings: ReadingSettings | None = None) -> La
         label=flat[index].astype(np.int32),
         names=given.names,
         sha256=given.sha256,
+        partial=path.name.casefold().endswith(_PARTIAL),
     )
 
 
@@ -98,10 +103,11 @@ def on_grid_of(
     """
     settings = settings or load(ReadingSettings)
     to_other = np.linalg.inv(other.affine) @ labels.affine
-    if _same(to_other, labels.shape, other.shape, settings.same_grid_voxels):
+    if _same_voxels(to_other, labels, other, settings.same_grid_voxels):
         ijk = np.stack(np.unravel_index(labels.index, labels.shape)[::-1], axis=1)
         there = np.rint(apply(to_other, ijk)).astype(np.int64)
-        return _at(labels, other, there, labels.label)
+        if not labels.partial or ((there >= 0) & (there < np.array(other.shape[::-1]))).all():
+            return _at(labels, other, there, labels.label)
     grids = f"{_words(labels)}; against {_words(other)}"
     if not resample:
         raise GeometryError(
@@ -118,14 +124,17 @@ def on_grid_of(
     return _at(labels, other, there, label, how + (f"; nothing is left of label {lost}" if lost else ""))
 
 
-def _same(to_other: Array, shape: tuple[int, int, int], other: tuple[int, int, int], tolerance: float) -> bool:
-    """Whether every voxel of one grid is a voxel of the other: it is so at all corners, and the sizes are the same."""
-    last = np.array(shape[::-1]) - 1
+def _same_voxels(to_other: Array, labels: LabelMap, other: LabelMap, tolerance: float) -> bool:
+    """Whether every voxel of one grid is a voxel of the other, and, unless the labels are partial, the reverse."""
+    last, extent = np.array(labels.shape[::-1]) - 1, np.array(other.shape[::-1]) - 1
     corners = apply(to_other, np.array(list(product((0, 1), repeat=3))) * last)
-    extent = np.array(other[::-1]) - 1
-    at_ends = (np.abs(corners) <= tolerance) | (np.abs(corners - extent) <= tolerance)
-    turned = np.abs(to_other[:3, :3]).argmax(axis=1)
-    return bool(at_ends.all()) and sorted(turned.tolist()) == [0, 1, 2] and np.array_equal(last[turned], extent)
+    turns = np.rint(to_other[:3, :3])
+    if (np.abs(turns).sum(axis=0) != 1).any() or (np.abs(turns).sum(axis=1) != 1).any():
+        return False
+    if np.abs(corners - np.rint(corners)).max() > tolerance:
+        return False
+    at_ends = ((np.rint(corners) == 0) | (np.rint(corners) == extent)).all()
+    return labels.partial or bool(at_ends and np.array_equal(np.abs(turns) @ last, extent))
 
 
 def _nearest(labels: LabelMap, other: LabelMap, to_other: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:

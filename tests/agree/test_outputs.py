@@ -135,6 +135,22 @@ def test_the_page_asks_nothing_of_the_network_and_names_its_parts(tmp_path: Path
         assert one.source in page.text
 
 
+def test_two_readers_stand_beside_on_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b = sides(tmp_path)
+    c = table(tmp_path / "c.csv", [[f"s{n}", "pallidum", "left", v] for n, v in enumerate((11, 0, 25, 5, 58, 0))])
+    assert main(["agree", str(c), str(b), "-o", str(tmp_path / "readers"), "--quiet"]) == 0
+    assert main(["agree", str(a), str(b), "-o", str(tmp_path / "out"), "--beside", str(tmp_path / "readers")]) == 0
+    found = json.loads((tmp_path / "out" / "agreement.json").read_text(encoding="utf-8"))
+    readers = json.loads((tmp_path / "readers" / "agreement.json").read_text(encoding="utf-8"))
+    assert found["beside"]["overall"] == readers["overall"]
+    text = Page((tmp_path / "out" / "agreement.html").read_text(encoding="utf-8")).text
+    assert f"{readers['overall']['icc']:.2f} (" in text
+    assert "Beside two readers" in text
+    for wrong in (a, tmp_path / "nowhere"):
+        assert main(["agree", str(a), str(b), "-o", str(tmp_path / "out"), "--beside", str(wrong)]) == 1
+        assert "give the OUT of an earlier calcscan agree" in capsys.readouterr().err
+
+
 def test_nan_and_infinity_never_stand_in_the_json(tmp_path: Path) -> None:
     a, b = table(tmp_path / "a.csv", [["x", "pineal", "", 1]]), table(tmp_path / "b.csv", [["x", "pineal", "", 1]])
     text = write_agreement(assess_agreement(a, b), tmp_path / "out")

@@ -14,7 +14,7 @@ from calcscan.agree.places import ANY, Place, disjoint, value_at, words
 from calcscan.agree.plots import against, by_size, differences, size_words
 from calcscan.agree.statistics import Estimate
 from calcscan.agree.study_names import how_many
-from calcscan.agree.text import few_studies, left_out, not_empty
+from calcscan.agree.text import few_studies, left_out, not_empty, told
 from calcscan.agree.yardstick_table import yardstick_rows
 from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
@@ -72,10 +72,10 @@ def _answer(found: Agreement) -> str:
     said = [f"{how_many(count, 'study was', 'studies were')} compared."]
     if one.sensitivity is not None:
         whole = one.detected_both + one.only_reference
+        share = _percent(one.sensitivity, ", 95 % interval ", "")
         said.append(
             f"Of {whole} places in which the reference has calcification, the results have some in {one.detected_both} "
-            f"({_percent(one.sensitivity)}); they have some in {one.only_results} places in which the reference has "
-            "none."
+            f"({share}); they have some in {one.only_results} places in which the reference has none."
         )
     if one.bias_mm3 is not None:
         limits = ""
@@ -84,7 +84,7 @@ def _answer(found: Agreement) -> str:
                 f"; 95 % of the differences lie from {one.loa_low_mm3.value:+.0f} to {one.loa_high_mm3.value:+.0f} mm³"
             )
         said.append(f"Volume of a study, A − B: {one.bias_mm3.value:+.1f} mm³ on average{limits}.")
-    said.append(f"ICC(A,1) of the volumes: {_told(one.icc)}. {_dice_words(one)}")
+    said.append(f"ICC(A,1) of the volumes: {told(one.icc)}. {_dice_words(one)}")
     warned = "".join(f"<p><strong>{escape(line)}</strong></p>" for line in few_studies(found))
     return f'<p class="lead">{escape(" ".join(said))}</p>{warned}'
 
@@ -112,12 +112,19 @@ def _all_figures(found: Agreement) -> str:
     empty = [one for one in found.by_site if not not_empty(one) and one.studies and one.place]
     named = [("all places", found.overall), *((words(one.place), one) for one in shown if one.place)]
     kinds = ["all", *([""] * len(shown))]
-    detection = [_row(name, _detection(one), kind) for (name, one), kind in zip(named, kinds, strict=True)]
-    volume = [_row(name, _volume(one), kind) for (name, one), kind in zip(named, kinds, strict=True)]
+    mapped, graded = found.overall.dice_studies is not None, found.overall.graded > 0
+    last = {True: None, False: -1}[mapped], {True: None, False: -2}[graded]
+    rows = list(zip(named, kinds, strict=True))
+    detection = [_row(name, _detection(one)[: last[0]], kind) for (name, one), kind in rows]
+    volume = [_row(name, _volume(one)[: last[1]], kind) for (name, one), kind in rows]
     nowhere = escape(", ".join(words(one.place) for one in empty if one.place))
     return (
-        _table(_DETECTION, detection, "Found or not, study by study; 95 % intervals in brackets; – is not defined")
-        + _table(_VOLUME, volume, "Volumes and grades; more intervals in agreement.csv")
+        _table(
+            _DETECTION[: last[0]],
+            detection,
+            "Found or not, a study at a time; 95 % intervals in brackets",
+        )
+        + _table(_VOLUME[: last[1]], volume, "Volumes and grades; agreement.csv has more intervals")
         + (f"<p class='faint'>Both found nothing at: {nowhere}.</p>" if empty else "")
     )
 
@@ -130,7 +137,7 @@ def _detection(one: Figures) -> list[str]:
         *(str(n) for n in (one.detected_both, one.only_results, one.only_reference)),
         _percent(one.sensitivity),
         _percent(one.ppv),
-        _told(one.false_per_study),
+        told(one.false_per_study, missing=_DASH),
         _DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
     ]
 
@@ -141,10 +148,10 @@ def _volume(one: Figures) -> list[str]:
         limits = f"{one.loa_low_mm3.value:+.1f} to {one.loa_high_mm3.value:+.1f}"
     return [
         *(_DASH if mean is None else f"{mean:.1f}" for mean in (one.results_mean_mm3, one.reference_mean_mm3)),
-        _told(one.bias_mm3, "+.1f"),
+        told(one.bias_mm3, "+.1f", missing=_DASH),
         limits,
-        *(_told(each) for each in (one.icc, one.icc_consistency, one.spearman)),
-        *(_told(each) for each in (one.kappa_linear, one.kappa_quadratic)),
+        *(told(each, missing=_DASH) for each in (one.icc, one.icc_consistency, one.spearman)),
+        *(told(each, missing=_DASH) for each in (one.kappa_linear, one.kappa_quadratic)),
     ]
 
 
@@ -202,7 +209,7 @@ def _sizes(found: Agreement) -> str:
             size_words(one.from_mm3, one.to_mm3),
             [
                 str(one.reference_lesions), str(one.found), _percent(one.sensitivity), str(one.results_lesions),
-                str(one.false), _told(one.false_per_study), _percent(one.ppv),
+                str(one.false), told(one.false_per_study, missing=_DASH), _percent(one.ppv),
             ],
             "all" if one is overall[-1] else "",
         )
@@ -294,15 +301,9 @@ def _row(name: str, cells: Sequence[str], kind: str = "", texts: Sequence[str] =
     return f'<tr{shown}><th scope="row">{escape(name)}</th>{numbers}{told}</tr>'
 
 
-def _percent(one: Estimate | None) -> str:
+def _percent(one: Estimate | None, opening: str = " (", closing: str = ")") -> str:
     if one is None:
         return _DASH
-    interval = "" if one.low is None or one.high is None else f" ({100 * one.low:.0f}–{100 * one.high:.0f})"
+    interval = "" if one.low is None or one.high is None else f"{100 * one.low:.0f}–{100 * one.high:.0f}"
+    interval = f"{opening}{interval}{closing}" if interval else ""
     return f"{100 * one.value:.1f} %{interval}"
-
-
-def _told(one: Estimate | None, form: str = ".2f") -> str:
-    if one is None:
-        return _DASH
-    interval = "" if one.low is None or one.high is None else f" ({one.low:{form}} to {one.high:{form}})"
-    return f"{one.value:{form}}{interval}"

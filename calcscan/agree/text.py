@@ -37,7 +37,7 @@ def summary_text(found: Agreement) -> str:
         lines += wrap(
             f"volume of a study: bias {overall.bias_mm3.value:+.1f} mm3, limits of agreement "
             f"{overall.loa_low_mm3.value:+.1f} to {overall.loa_high_mm3.value:+.1f} mm3; ICC(A,1) "
-            f"{_told(overall.icc)}, Spearman {_told(overall.spearman)}",
+            f"{told(overall.icc)}, Spearman {told(overall.spearman)}",
             _WIDTH,
         )
     lines += [line for one in left_out(found) for line in wrap(one, _WIDTH, subsequent_indent="  ")]
@@ -81,14 +81,25 @@ def not_empty(one: Figures) -> bool:
 
 def _row(name: str, one: Figures) -> str:
     dice = "" if one.dice is None else f"{one.dice:.2f}"
-    icc = "" if one.icc is None else f"{one.icc.value:.2f}"
-    bias = "" if one.bias_mm3 is None else f"{one.bias_mm3.value:+.1f}"
+    icc = "" if one.icc is None else digits(one.icc.value, ".2f")
+    bias = "" if one.bias_mm3 is None else digits(one.bias_mm3.value, "+.1f")
     counts = f"{one.studies:>8}{one.detected_both:>8}{one.only_reference:>8}{one.only_results:>7}"
     return f"{name:<28}{counts}{bias:>11}{icc:>10}{dice:>7}"
 
 
-def _told(one: Estimate | None) -> str:
+def told(one: Estimate | None, form: str = ".2f", *, missing: str = "not defined") -> str:
+    """A figure with its interval.
+
+    >>> told(Estimate(value=-0.001, low=-0.2, high=0.2)), told(None)
+    ('0.00 (-0.20 to 0.20)', 'not defined')
+    """
     if one is None:
-        return "not defined"
-    interval = "" if one.low is None or one.high is None else f" ({one.low:.2f} to {one.high:.2f})"
-    return f"{one.value:.2f}{interval}"
+        return missing
+    interval = "" if one.low is None or one.high is None else f" ({digits(one.low, form)} to {digits(one.high, form)})"
+    return f"{digits(one.value, form)}{interval}"
+
+
+def digits(value: float, form: str) -> str:
+    """A number in a format, without the sign of a zero."""
+    text = f"{value:{form}}"
+    return text.lstrip("+-") if float(text) == 0 else text

@@ -51,15 +51,7 @@ def write_segmentation(
     )
     shared = item(
         PlaneOrientationSequence=Sequence([item(ImageOrientationPatient=[f"{c:.9f}" for c in (*right, *down)])]),
-        PixelMeasuresSequence=Sequence(
-            [
-                item(
-                    PixelSpacing=[float(steps[1]), float(steps[0])],
-                    SpacingBetweenSlices=float(steps[2]),
-                    SliceThickness=1.0,
-                )
-            ]
-        ),
+        PixelMeasuresSequence=Sequence([measures]),
     )
     rows, columns = frames[0].shape
     dataset = item(

@@ -83,7 +83,9 @@ def assess_agreement(
         raise ValueError(f"volume must be one of {', '.join(VOLUMES)}, not {volume!r}")
     settings = load(AgreementSettings)
     sides = (
-        read_side(Path(results), RESULTS, Reads(labels=_path(results_labels), volume=volume)),
+        read_side(
+            Path(results), RESULTS, Reads(labels=_path(results_labels), volume=volume, missing_is_zero=missing_is_zero)
+        ),
         read_side(
             Path(reference),
             REFERENCE,
@@ -253,4 +255,22 @@ def _notes(
             "Volumes: a label map's are those of whole voxels; calcscan's are its best estimate, corrected for partial "
             "volume, unless the plain count was asked for (--volume 130)."
         )
-    return tuple(notes)
+    return (*notes, *_doubts(pairs, share=load(AgreementSettings).doubtful_share))
+
+
+def _doubts(pairs: Sequence[StudyPair], *, share: float) -> list[str]:
+    """That labels seem to mean something else, or sides to be swapped, by the lesions that both have."""
+    both = [(one.place, one.other_place) for pair in pairs for one in pair.lesions or () if one.side == REFERENCE]
+    matched = [(place, other) for place, other in both if other is not None and ANY not in (place, other)]
+    sided = [(place, other) for place, other in matched if {place[1], other[1]} <= {"left", "right"}]
+    doubts = []
+    if len(matched) > 1 and sum(place[0] == other[0] for place, other in matched) < share * len(matched):
+        doubts.append(
+            "Most lesions that both have are given other sites: do the labels of both sides mean what is assumed here "
+            "(--labels, --as-mask)?"
+        )
+    if len(sided) > 1 and sum(place[1] == other[1] for place, other in sided) < share * len(sided):
+        doubts.append(
+            "Most lesions that both have are given the other side: are left and right swapped in one of them?"
+        )
+    return doubts

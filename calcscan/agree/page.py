@@ -21,6 +21,8 @@ from calcscan.knowledge.settings import load
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _DASH = "–"
+_TEXTS = ("of", "source")
+"""Columns of text, which is not set flush right."""
 
 
 def page(found: Agreement, document: Mapping[str, Any]) -> str:
@@ -287,7 +289,8 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    kinds = [' class="text"' if name in _TEXTS else "" for name in columns]
+    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True))
     told = f"<caption>{escape(caption)}</caption>" if caption else ""
     body = "\n".join(rows)
     return f'<div class="scroll"><table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'

@@ -15,6 +15,7 @@ class AgreementSettings(Settings, frozen=True, kw_only=True):
     size_edges_mm3: tuple[float, ...]
     overlap_voxels: int
     few_studies: int
+    doubtful_share: float
     most_listed: int
 
     @property

@@ -256,6 +256,19 @@ def test_a_table_of_labels_says_what_the_numbers_mean_and_what_was_read(tmp_path
     assert [one.state for one in found.pairs[0].lesions] == ["matched", "matched", "not_compared"]
 
 
+def test_lesion_numbers_taken_for_sites_and_swapped_sides_are_doubted(tmp_path: Path) -> None:
+    where = [box(4 + 4 * n, 4, 4) for n in range(4)]
+    sites = [("putamen", "left"), ("putamen", "right"), PALLIDUM_L, PALLIDUM_R]
+    out = run_folder(tmp_path / "scan", labels([(NUMBER[site], b) for site, b in zip(sites, where, strict=True)]))
+    by_number = nifti(tmp_path / "n.nii.gz", labels([(n + 1, b) for n, b in enumerate(where)]))
+    assert any("do the labels" in note for note in assess_agreement(out, by_number).notes)
+    other = {"left": "right", "right": "left"}
+    swapped = [(NUMBER[site, other[side]], b) for (site, side), b in zip(sites, where, strict=True)]
+    notes = assess_agreement(out, nifti(tmp_path / "s.nii.gz", labels(swapped))).notes
+    assert any("swapped" in note for note in notes)
+    assert not any("do the labels" in note for note in notes)
+
+
 def test_two_readers_with_label_maps_are_compared_the_same_way(tmp_path: Path) -> None:
     for n in range(4):
         for reader, size in (("one", 3), ("other", 2)):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calcscan.agree.figures import at_place, by_size, confusions, over_all
 from calcscan.agree.label_maps import PlacedMap, compared_lesions, overlaps
+from calcscan.agree.left_out import not_read, notes_on
 from calcscan.agree.model import REFERENCE, RESULTS, Agreement, Reader, Reading, SizeFigures, StudyPair
 from calcscan.agree.places import ANY, Place, combined, in_order, parts_of, value_at
 from calcscan.agree.read_maps import Meaning, load_maps, meaning_of, on_one_grid, with_places
 from calcscan.agree.sources import VOLUMES, Reads, read_side
-from calcscan.agree.study_names import how_many, match
+from calcscan.agree.study_names import match
 from calcscan.errors import InputError
 from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
@@ -118,8 +118,8 @@ def assess_agreement(
         combined=tuple(at_place(pairs, place) for place in together),
         by_size=_sizes(pairs, all_places, together, settings),
         confusions=confusions(pairs, all_places),
-        not_read=_not_read(pairs, seen),
-        notes=_notes(sides, meanings, matched, pairs),
+        not_read=not_read(pairs, seen),
+        notes=notes_on(sides, meanings, matched, pairs),
     )
 
 
@@ -212,65 +212,3 @@ def _sizes(
     of = [None, *(place for place in (*places, *together) if place != ANY)]
     rows = [by_size(pairs, settings.size_classes, place) for place in of]
     return tuple(row for some in rows if any(r.reference_lesions or r.results_lesions for r in some) for row in some)
-
-
-def _not_read(pairs: Sequence[StudyPair], seen: frozenset[Place]) -> Mapping[Place, float]:
-    """What the results hold where the reference says nothing."""
-    found: dict[Place, float] = defaultdict(float)
-    for one in pairs:
-        for place, volume in one.results.items():
-            if volume and place != ANY and not parts_of(place) & seen:
-                found[place] += volume
-    return {place: found[place] for place in in_order(found)}
-
-
-def _notes(
-    sides: Sequence[Reader],
-    meanings: Sequence[Meaning],
-    matched: Sequence[tuple[Reading, Reading]],
-    pairs: Sequence[StudyPair],
-) -> tuple[str, ...]:
-    notes = [note for side in sides for note in side.notes] + [one.note for one in meanings if one.note]
-    for side, n in ((RESULTS, 0), (REFERENCE, 1)):
-        reviewed = sum(pair[n].reviewed_by is not None for pair in matched)
-        if reviewed:
-            notes.append(
-                f"{side}: corrected by a person in {reviewed} of {how_many(len(matched), 'study', 'studies')}."
-            )
-    without = [pair for pair in pairs if pair.overlaps is None]
-    if without and all(side.kind != "table" for side in sides):
-        notes.append(f"{len(without)} of {len(pairs)} studies have no label map on both sides: no Dice, no lesions.")
-    resampled = [pair for pair in pairs if pair.resampled]
-    if resampled:
-        what = how_many(len(resampled), "reference was", "references were")
-        notes.append(f"{what} resampled, the first {resampled[0].resampled}.")
-    renamed = [pair for pair in pairs if pair.name.casefold() != pair.reference_name.casefold()]
-    if renamed:
-        few = ", ".join(f"{pair.name} with {pair.reference_name}" for pair in renamed[:3])
-        what = f"{how_many(len(renamed), 'study', 'studies')} matched under another name"
-        notes.append(f"{what}: {few}{', …' if renamed[3:] else ''}.")
-    told = {side.kind for side in sides}
-    if "label_maps" in told and told & {"run", "batch"}:
-        notes.append(
-            "Volumes: a label map's are those of whole voxels; calcscan's are its best estimate, corrected for partial "
-            "volume, unless the plain count was asked for (--volume 130)."
-        )
-    return (*notes, *_doubts(pairs, share=load(AgreementSettings).doubtful_share))
-
-
-def _doubts(pairs: Sequence[StudyPair], *, share: float) -> list[str]:
-    """That labels seem to mean something else, or sides to be swapped, by the lesions that both have."""
-    both = [(one.place, one.other_place) for pair in pairs for one in pair.lesions or () if one.side == REFERENCE]
-    matched = [(place, other) for place, other in both if other is not None and ANY not in (place, other)]
-    sided = [(place, other) for place, other in matched if {place[1], other[1]} <= {"left", "right"}]
-    doubts = []
-    if len(matched) > 1 and sum(place[0] == other[0] for place, other in matched) < share * len(matched):
-        doubts.append(
-            "Most lesions that both have are given other sites: do the labels of both sides mean what is assumed here "
-            "(--labels, --as-mask)?"
-        )
-    if len(sided) > 1 and sum(place[1] == other[1] for place, other in sided) < share * len(sided):
-        doubts.append(
-            "Most lesions that both have are given the other side: are left and right swapped in one of them?"
-        )
-    return doubts

@@ -3,16 +3,16 @@ escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from calcscan.agree.beside import beside_rows
+from calcscan.agree.html_parts import DASH, bullets, figure, percent, row, section, table
 from calcscan.agree.model import Agreement, Confusion, Figures
 from calcscan.agree.places import ANY, Place, disjoint, value_at, words
 from calcscan.agree.plots import against, by_size, differences, size_words
-from calcscan.agree.statistics import Estimate
 from calcscan.agree.study_names import how_many
 from calcscan.agree.text import few_studies, left_out, not_empty, told
 from calcscan.agree.yardstick_table import yardstick_rows
@@ -20,9 +20,6 @@ from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_DASH = "–"
-_TEXTS = ("of", "source")
-"""Columns of text, which is not set flush right."""
 
 
 def page(found: Agreement, document: Mapping[str, Any]) -> str:
@@ -31,15 +28,15 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
     parts = [
         _head(found, document),
         _answer(found),
-        _section("All figures", _all_figures(found)),
-        _section("Volumes", _volumes(found)),
-        _section("Lesions by size", _sizes(found)),
-        _section("Which is taken for which", _confusions(found.confusions)),
-        _section("Beside published figures", _yardsticks(found)),
-        _section("Beside two readers", _beside(document)),
-        _section("Largest differences", _largest(found)),
-        _section("What is not in these figures", _list(left_out(found))),
-        _section("What the words mean", _definitions(document)),
+        section("All figures", _all_figures(found)),
+        section("Volumes", _volumes(found)),
+        section("Lesions by size", _sizes(found)),
+        section("Which is taken for which", _confusions(found.confusions)),
+        section("Beside published figures", _yardsticks(found)),
+        section("Beside two readers", _beside(document)),
+        section("Largest differences", _largest(found)),
+        section("What is not in these figures", bullets(left_out(found))),
+        section("What the words mean", _definitions(document)),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -74,7 +71,7 @@ def _answer(found: Agreement) -> str:
     said = [f"{how_many(count, 'study was', 'studies were')} compared."]
     if one.sensitivity is not None:
         whole = one.detected_both + one.only_reference
-        share = _percent(one.sensitivity, ", 95 % interval ", "")
+        share = percent(one.sensitivity, ", 95 % interval ", "")
         said.append(
             f"Of {whole} places in which the reference has calcification, the results have some in {one.detected_both} "
             f"({share}); they have some in {one.only_results} places in which the reference has none."
@@ -117,16 +114,16 @@ def _all_figures(found: Agreement) -> str:
     mapped, graded = found.overall.dice_studies is not None, found.overall.graded > 0
     last = {True: None, False: -1}[mapped], {True: None, False: -2}[graded]
     rows = list(zip(named, kinds, strict=True))
-    detection = [_row(name, _detection(one)[: last[0]], kind) for (name, one), kind in rows]
-    volume = [_row(name, _volume(one)[: last[1]], kind) for (name, one), kind in rows]
+    detection = [row(name, _detection(one)[: last[0]], kind) for (name, one), kind in rows]
+    volume = [row(name, _volume(one)[: last[1]], kind) for (name, one), kind in rows]
     nowhere = escape(", ".join(words(one.place) for one in empty if one.place))
     return (
-        _table(
+        table(
             _DETECTION[: last[0]],
             detection,
             "Found or not, a study at a time; 95 % intervals in brackets",
         )
-        + _table(_VOLUME[: last[1]], volume, "Volumes and grades; agreement.csv has more intervals")
+        + table(_VOLUME[: last[1]], volume, "Volumes and grades; agreement.csv has more intervals")
         + (f"<p class='faint'>Both found nothing at: {nowhere}.</p>" if empty else "")
     )
 
@@ -137,23 +134,23 @@ def _detection(one: Figures) -> list[str]:
         f"{one.results_unknown} / {one.reference_unknown}",
         f"{one.results_zeros} / {one.reference_zeros} / {one.both_zero}",
         *(str(n) for n in (one.detected_both, one.only_results, one.only_reference)),
-        _percent(one.sensitivity),
-        _percent(one.ppv),
-        told(one.false_per_study, missing=_DASH),
-        _DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
+        percent(one.sensitivity),
+        percent(one.ppv),
+        told(one.false_per_study, missing=DASH),
+        DASH if one.dice is None else f"{one.dice:.2f} ({one.dice_studies})",
     ]
 
 
 def _volume(one: Figures) -> list[str]:
-    limits = _DASH
+    limits = DASH
     if one.loa_low_mm3 is not None and one.loa_high_mm3 is not None:
         limits = f"{one.loa_low_mm3.value:+.1f} to {one.loa_high_mm3.value:+.1f}"
     return [
-        *(_DASH if mean is None else f"{mean:.1f}" for mean in (one.results_mean_mm3, one.reference_mean_mm3)),
-        told(one.bias_mm3, "+.1f", missing=_DASH),
+        *(DASH if mean is None else f"{mean:.1f}" for mean in (one.results_mean_mm3, one.reference_mean_mm3)),
+        told(one.bias_mm3, "+.1f", missing=DASH),
         limits,
-        *(told(each, missing=_DASH) for each in (one.icc, one.icc_consistency, one.spearman)),
-        *(told(each, missing=_DASH) for each in (one.kappa_linear, one.kappa_quadratic)),
+        *(told(each, missing=DASH) for each in (one.icc, one.icc_consistency, one.spearman)),
+        *(told(each, missing=DASH) for each in (one.kappa_linear, one.kappa_quadratic)),
     ]
 
 
@@ -185,11 +182,7 @@ def _plots(name: str, points: list[tuple[float, float, str]], one: Figures) -> s
         ),
         (against(points, f"Results against reference, {name}"), "Dotted: both the same."),
     )
-    return f"<h3>{escape(name)}</h3><div class='plots'>{''.join(_figure(*each) for each in pictures)}</div>"
-
-
-def _figure(svg: str, caption: str) -> str:
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<h3>{escape(name)}</h3><div class='plots'>{''.join(figure(*each) for each in pictures)}</div>"
 
 
 def _sizes(found: Agreement) -> str:
@@ -207,18 +200,18 @@ def _sizes(found: Agreement) -> str:
         "PPV",
     )
     rows = [
-        _row(
+        row(
             size_words(one.from_mm3, one.to_mm3),
             [
-                str(one.reference_lesions), str(one.found), _percent(one.sensitivity), str(one.results_lesions),
-                str(one.false), told(one.false_per_study, missing=_DASH), _percent(one.ppv),
+                str(one.reference_lesions), str(one.found), percent(one.sensitivity), str(one.results_lesions),
+                str(one.false), told(one.false_per_study, missing=DASH), percent(one.ppv),
             ],
             "all" if one is overall[-1] else "",
         )
         for one in overall
     ]  # fmt: skip
-    plot = _figure(by_size(overall[:-1], "Sensitivity by size"), "Bars: found; whiskers: 95 % interval.")
-    return f"<div class='plots'>{plot}</div>" + _table(columns, rows, "By site: agreement_sizes.csv")
+    plot = figure(by_size(overall[:-1], "Sensitivity by size"), "Bars: found; whiskers: 95 % interval.")
+    return f"<div class='plots'>{plot}</div>" + table(columns, rows, "By site: agreement_sizes.csv")
 
 
 def _confusions(tables: Sequence[Confusion]) -> str:
@@ -233,17 +226,17 @@ def _confusion(one: Confusion) -> str:
             for column, n in zip(one.columns, counts, strict=True)
         ]
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
-    return _table(("reference", *one.columns), rows, f"{one.what}: rows the reference, columns the results")
+    return table(("reference", *one.columns), rows, f"{one.what}: rows the reference, columns the results")
 
 
 def _yardsticks(found: Agreement) -> str:
     columns = ("figure", "here", "published", "of", "source")
     rows = [
-        _row(row.figure, [escape(row.here), f"{row.published:g}"], texts=(f"{row.between}: {row.of}", row.source))
-        for row in yardstick_rows(found)
+        row(one.figure, [escape(one.here), f"{one.published:g}"], texts=(f"{one.between}: {one.of}", one.source))
+        for one in yardstick_rows(found)
     ]
     note = "<p class='faint'>Other people, scanners and definitions: yardsticks, not limits to pass.</p>"
-    return _table(columns, rows, "") + note
+    return table(columns, rows, "") + note
 
 
 def _beside(document: Mapping[str, Any]) -> str:
@@ -251,11 +244,11 @@ def _beside(document: Mapping[str, Any]) -> str:
     if other is None:
         return ""
     rows = []
-    for row in beside_rows(document, other):
-        place = "all places" if row.site is None else words((row.site, row.side or ""))
-        rows.append(_row(place, [escape(row.figure), escape(row.here), escape(row.beside)]))
+    for one in beside_rows(document, other):
+        place = "all places" if one.site is None else words((one.site, one.side or ""))
+        rows.append(row(place, [escape(one.figure), escape(one.here), escape(one.beside)]))
     told = f"95 % intervals in brackets; beside: {other['name']}"
-    return _table(("place", "figure", "here", "two readers"), rows, told)
+    return table(("place", "figure", "here", "two readers"), rows, told)
 
 
 def _largest(found: Agreement) -> str:
@@ -269,44 +262,11 @@ def _largest(found: Agreement) -> str:
                 rows.append((abs(a - b), pair.name, words(place), a, b))
     rows.sort(key=lambda row: (-row[0], row[1], row[2]))
     shown = [
-        _row(name, [escape(place), f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}"]) for _, name, place, a, b in rows[:most]
+        row(name, [escape(place), f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}"]) for _, name, place, a, b in rows[:most]
     ]
     columns = ("study", "place", "A, mm³", "B, mm³", "A − B, mm³")
-    return _table(columns, shown, "To be looked at first; all in agreement_studies.csv") if shown else ""
+    return table(columns, shown, "To be looked at first; all in agreement_studies.csv") if shown else ""
 
 
 def _definitions(document: Mapping[str, Any]) -> str:
-    return _list(f"{name.replace('_', ' ')}: {text}" for name, text in document["definitions"].items())
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
-
-
-def _list(lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def _table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
-    kinds = [' class="text"' if name in _TEXTS else "" for name in columns]
-    head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True))
-    told = f"<caption>{escape(caption)}</caption>" if caption else ""
-    body = "\n".join(rows)
-    return f'<div class="scroll"><table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
-
-
-def _row(name: str, cells: Sequence[str], kind: str = "", texts: Sequence[str] = ()) -> str:
-    """A row; `cells` are HTML already, name and `texts` are not."""
-    numbers = "".join(f"<td>{cell}</td>" for cell in cells)
-    told = "".join(f'<td class="text">{escape(text)}</td>' for text in texts)
-    shown = f' class="{kind}"' if kind else ""
-    return f'<tr{shown}><th scope="row">{escape(name)}</th>{numbers}{told}</tr>'
-
-
-def _percent(one: Estimate | None, opening: str = " (", closing: str = ")") -> str:
-    if one is None:
-        return _DASH
-    interval = "" if one.low is None or one.high is None else f"{100 * one.low:.0f}–{100 * one.high:.0f}"
-    interval = f"{opening}{interval}{closing}" if interval else ""
-    return f"{100 * one.value:.1f} %{interval}"
+    return bullets(f"{name.replace('_', ' ')}: {text}" for name, text in document["definitions"].items())

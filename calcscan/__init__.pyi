@@ -1,3 +1,6 @@
+from .agree import Agreement as Agreement
+from .agree import assess_agreement as assess_agreement
+from .agree import write_agreement as write_agreement
 from .atlas import load_atlas as load_atlas
 from .batch import run_batch as run_batch
 from .bone_contact import recover_bone_contact as recover_bone_contact

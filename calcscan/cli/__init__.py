@@ -27,6 +27,7 @@ COMMANDS = {
     "guide": "apply the guideline alone to a file of facts",
     "batch": "analyse many studies, each in its own process; continues where it stopped",
     "verify": "insert deposits of known volume into a scan, and score how they are found, measured and located",
+    "agree": "say how well results, or a reader, agree with a reference: label maps or volumes, of one study or many",
     "schema": "show what report.json holds, and what the columns of the tables mean",
     "methods": "write the methods paragraph of a paper, with references, from a report or a batch",
     "review": "apply a person's corrections to a report: measure and reason anew, and keep both versions",

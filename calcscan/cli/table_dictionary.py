@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 import calcscan
+from calcscan.agree.schema import FigureRow, SizeRow, StudyRow
+from calcscan.agree.schema import LesionRow as AgreementLesionRow
 from calcscan.batch.columns import LeftOutRow, study_row
 from calcscan.knowledge.tables import FILE
 from calcscan.report.schema import Part
@@ -32,6 +34,10 @@ def table_rows() -> Mapping[str, tuple[str, type[Part]]]:
         "regions.csv": ("a region of the user's own, and what lies in none of them", RegionRow),
         "batch.csv": ("a study of a batch", study_row()),
         "left_out.csv": ("a file of a batch's input that is part of no study, or many of one kind", LeftOutRow),
+        "agreement.csv": ("how results agree with a reference at one place", FigureRow),
+        "agreement_studies.csv": ("a study at one place, as results and reference have it", StudyRow),
+        "agreement_lesions.csv": ("a lesion of the results or of the reference", AgreementLesionRow),
+        "agreement_sizes.csv": ("a class of lesions by volume", SizeRow),
         "verify.csv": ("a deposit that calcscan verify inserted", DepositRow),
     }
 

@@ -7,6 +7,7 @@ type: an entry that is missing, misspelt or of another type is refused when the 
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -31,6 +32,8 @@ class Settings(Table, frozen=True, kw_only=True):
 
 
 S = TypeVar("S", bound=Settings)
+ONE_AT_A_TIME = threading.RLock()
+"""msgspec crashes the interpreter where two threads use a class for the first time (0.22)."""
 
 
 @cache
@@ -53,7 +56,8 @@ def load(kind: type[S]) -> S:
 def parse(kind: type[S], entries: dict[str, Any]) -> S:
     """Settings from the entries of a data file; errors as of `load`."""
     try:
-        return msgspec.convert({name: _value(entry) for name, entry in entries.items()}, kind)
+        with ONE_AT_A_TIME:
+            return msgspec.convert({name: _value(entry) for name, entry in entries.items()}, kind)
     except msgspec.ValidationError as error:
         raise KnowledgeError(f"knowledge/{kind.file}.toml: {error}") from error
 

@@ -67,7 +67,7 @@ def read_labels(
         own = reordered(values, given.affine, grid, settings.same_grid_voxels)
         if own is not None:
             return OwnLabels(values=own, names=given.names, sha256=given.sha256, without_shear=number > 0)
-    grids = f"{_grid(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
+    grids = f"{grid_in_words(values.shape, given.affine)}; the scan is {_grid_of(scan)}"
     if not resample:
         raise GeometryError(
             f"{name}: another grid than the scan's: it is {grids}",
@@ -200,12 +200,12 @@ def _grid_of(scan: Scan) -> str:
     grid, shape = scan.geometry, np.array(scan.hu.shape)
     if scan.stored is None:
         even = "" if grid.irregularity_mm() < 1.0 else ", unevenly spaced"
-        return _grid(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
+        return grid_in_words(grid.shape, grid.affine()[:, [2, 1, 0, 3]]) + even
     in_file = shape[np.argsort(scan.stored.axes)]
-    return _grid(tuple(in_file.tolist()), scan.stored.affine(grid)[:, [2, 1, 0, 3]])
+    return grid_in_words(tuple(in_file.tolist()), scan.stored.affine(grid)[:, [2, 1, 0, 3]])
 
 
-def _grid(shape: tuple[int, ...], affine: Array) -> str:
+def grid_in_words(shape: tuple[int, ...], affine: Array) -> str:
     """A grid in words; `affine` takes (i, j, k, 1) to LPS mm."""
     size = " × ".join(str(n) for n in shape[::-1])
     steps = " × ".join(f"{mm:.4g}" for mm in np.linalg.norm(affine[:3, :3], axis=0))

@@ -40,6 +40,16 @@ VERIFY = Kind(
 )
 BATCH = Kind(main="batch.csv", names=frozenset(), schema="")
 """A batch writes its tables one by one, and looks after them itself."""
+AGREEMENT = Kind(
+    main="agreement.json",
+    names=frozenset(
+        {
+            "agreement.json", "agreement.html", "agreement.csv", "agreement_studies.csv", "agreement_lesions.csv",
+            "agreement_sizes.csv",
+        }
+    ),
+    schema="calcscan-agreement/",
+)  # fmt: skip
 STATUS = Kind(main="status.json", names=frozenset({"status.json"}), schema="calcscan-status/")
 
 

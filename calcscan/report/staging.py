@@ -17,7 +17,7 @@ from pathlib import Path
 
 from calcscan.errors import OutputError
 from calcscan.report.folder_lock import is_left_behind, release, take
-from calcscan.report.outputs import RUN, VERIFY, Kind
+from calcscan.report.outputs import AGREEMENT, RUN, VERIFY, Kind
 
 STAGING = ".calcscan-staging"
 """The staging folder within the output folder."""
@@ -82,7 +82,7 @@ def sweep(out: Path) -> None:
 def clear(folder: Path, kind: Kind | None, *, back_to: Path) -> None:
     """Remove a folder of ours: our files, and links to files that are elsewhere too. What else got into it while it was
     exchanged is moved back."""
-    names = kind.names if kind else RUN.names | VERIFY.names
+    names = kind.names if kind else RUN.names | VERIFY.names | AGREEMENT.names
     for path in list(folder.iterdir()):
         if path.name in names or path.lstat().st_nlink > 1:
             path.unlink(missing_ok=True)

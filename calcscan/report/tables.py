@@ -132,6 +132,8 @@ class RegionRow(Part, frozen=True, kw_only=True):
     participant: Participant | None
     session: Session | None
     run: RunLabel | None
+    reviewed_by: ReviewedBy | None
+    reviewed_at: ReviewedAt | None
 
 
 def lesions_csv(report: Report) -> str:
@@ -161,7 +163,8 @@ def site_rows(report: Report) -> list[SiteRow]:
 
 def regions_csv(report: Report) -> str:
     """One row a region of the user's own, and one for what lies in none."""
-    rows = [RegionRow(**msgspec.structs.asdict(region), **_label(report.study)) for region in report.regions or ()]
+    told = _label(report.study) | _who_and_when(report.reviewed)
+    rows = [RegionRow(**msgspec.structs.asdict(region), **told) for region in report.regions or ()]
     return csv_text(RegionRow, rows)
 
 

@@ -189,7 +189,7 @@ def test_real_tilted_scan_of_uneven_slices(run: Run, real_scans: Path) -> None:
     found = volumes(document)
     assert status == 0
     assert within(found["choroid_plexus", "left"], 221, low=0.4)
-    assert within(found["choroid_plexus", "right"], 144, low=0.4)
+    assert within(found["choroid_plexus", "right"], 144, low=0.3)
     assert not any(site in BASAL_GANGLIA for site, _ in found)
     assert {"gantry_tilt", "irregular_spacing"} <= {flag["code"] for flag in document["quality"]["flags"]}
     known = {"pineal", "habenula", "choroid_plexus", "carotid_siphon", "falx"}

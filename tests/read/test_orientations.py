@@ -107,8 +107,9 @@ def assert_same_lesions(scan: Scan) -> None:
     assert np.linalg.norm(np.subtract(left_mm, LEFT_MM)) < 0.5
     assert np.linalg.norm(np.subtract(right_mm, RIGHT_MM)) < 0.5
     assert np.allclose([left_mm, right_mm], [one[1] for one in first], atol=0.05)
-    # voxels of exactly the same value are taken in the order in which they lie
-    assert [left, right] == pytest.approx([one[0] for one in first], rel=0.04)
+    # voxels of exactly the same value are taken in the order in which they lie, and the height of a deposit is sought
+    # otherwise than its width
+    assert [left, right] == pytest.approx([one[0] for one in first], rel=0.06)
 
 
 def test_nifti_in_all_48_orientations(tmp_path: Path) -> None:

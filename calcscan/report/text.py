@@ -144,7 +144,7 @@ def _left_out(report: Report) -> list[str]:
         key = (item.reason, near.replace(" midline", ""))
         volumes[key] = volumes.get(key, 0.0) + item.volume_mm3
     largest = sorted(volumes.items(), key=lambda pair: -pair[1])
-    parts = [f"{reason} {_number(mm3)} mm3{near}" for (reason, near), mm3 in largest[:_MOST_LEFT_OUT]]
+    parts = [f"{_words(reason)} {_number(mm3)} mm3{near}" for (reason, near), mm3 in largest[:_MOST_LEFT_OUT]]
     parts += [f"{len(largest) - _MOST_LEFT_OUT} more in report.json"] * (len(largest) > _MOST_LEFT_OUT)
     return _hanging("Found, not counted as calcification: ", "; ".join(parts) + ".") if parts else []
 

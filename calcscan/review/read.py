@@ -18,7 +18,7 @@ from calcscan.model import Review, ReviewDecision
 SCHEMA = "calcscan-review/1"
 MOST_BYTES = 8 << 20
 """A larger file is no review: a head has some dozen lesions."""
-_HINT = "save it again from report.html; README, 'Review', shows the format"
+_HINT = "save it again from report.html; README, 'Correct it', shows the format"
 
 Text = Annotated[str, Meta(max_length=10_000)]
 

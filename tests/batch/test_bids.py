@@ -212,7 +212,7 @@ def test_results_lie_as_a_derivative(dataset: Path, tmp_path: Path) -> None:
         for end in (
             "calcscan_report.json", "lesions_stats.tsv", "lesions_stats.json", "sites_stats.tsv", "sites_stats.json",
             "lesions_dseg.nii.gz", "lesions_dseg.json", "sites_dseg.nii.gz", "sites_dseg.json", "sites_dseg.tsv",
-            "mosaic_ct.png", "sites_dseg.seg.nrrd", "sitesitksnap_dseg.txt",
+            "mosaic_ct.png", "report_ct.html", "sites_dseg.seg.nrrd", "sitesitksnap_dseg.txt",
             "atlassites_dseg.nii.gz", "atlassites_dseg.json", "scantoatlas_xfm.tfm",
         )
     }  # fmt: skip

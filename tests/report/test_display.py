@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,8 +90,11 @@ def test_only_the_largest_of_many_lesions_stand_in_a_notebook_and_the_rest_is_co
     result = make_result(SMALL)
     assert result.lesions is not None
     first = result.lesions.lesions[0]
-    many = tuple(replace(first, id=n, volume_mm3=float(n)) for n in range(1, MOST_LESIONS + 8))
-    page = Page(result_html(replace(result, lesions=replace(result.lesions, lesions=many))))
+    whole = tuple((0, size) for size in result.lesions.labels.shape)
+    many = tuple(replace(first, id=n, volume_mm3=float(n), bbox_kji=whole) for n in range(1, MOST_LESIONS + 8))
+    labels = np.zeros_like(result.lesions.labels)
+    labels[len(labels) // 2].flat[: len(many)] = range(1, len(many) + 1)
+    page = Page(result_html(replace(result, lesions=replace(result.lesions, labels=labels, lesions=many))))
     assert "and 7 smaller ones: result.lesions.to_dataframe()" in page.texts
     assert str(MOST_LESIONS + 7) in page.texts
     assert page.tags.count("td") - 8 * MOST_LESIONS == 7 * sum(1 for row in result.summary.sites if row.count)

@@ -8,9 +8,7 @@ from __future__ import annotations
 import logging
 
 from calcscan.model import Result
-
-LOG = logging.getLogger("calcscan")
-"""Stages at INFO as they begin; decisions and durations at DEBUG. Silent unless the program that uses it wants it."""
+from calcscan.progress import LOG
 
 
 def log_decisions(result: Result) -> None:

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from calcscan.atlas import load_atlas
 from calcscan.detection import measure_labels
 from calcscan.errors import RefusedError
+from calcscan.examination import examine
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Flag, Intracranial, LesionMap, LocatedLesion, LocatedLesionMap, RegionBurden, Scan
 from calcscan.own_data import OwnData
-from calcscan.pipeline import Stages, StageSettings, examine
-from calcscan.progress import Progress
+from calcscan.progress import Progress, Stages
 from calcscan.read.labels import named, read_labels
 from calcscan.summary import divide_by_regions
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +16,29 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it begins."""
+
+LOG = logging.getLogger("calcscan")
+"""Stages at INFO as they begin; decisions and durations at DEBUG. Silent unless the program that uses it wants it."""
+
+
+@dataclass(slots=True)
+class Stages:
+    """Reports each stage's name as it begins, and keeps how long it took."""
+
+    progress: Progress | None = None
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        LOG.info("%s", name)
+        if self.progress is not None:
+            self.progress(name)
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_s[name] = round(time.perf_counter() - begin, 3)
+            LOG.debug("%s: %.3f s", name, self.timings_s[name])
 
 
 @contextmanager

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from support.results import make_atlas, make_result
 
-from calcscan import pipeline
+from calcscan import examination, pipeline
 from calcscan.blur import MeasuredBlur
 from calcscan.errors import FactsError, NoCTError, RefusedError, RulesetError
 from calcscan.guideline.engine import build_case
 from calcscan.guideline.export.text import page_block
 from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.settings import load
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.measurement.blur import assumed_blur
 from calcscan.model import Flag
 from calcscan.read import Stated
@@ -60,7 +61,7 @@ def stages(monkeypatch):
         return run
 
     for name in answers:
-        monkeypatch.setattr(pipeline, name, stage(name))
+        monkeypatch.setattr(pipeline if hasattr(pipeline, name) else examination, name, stage(name))
     return answers, calls
 
 
@@ -148,7 +149,7 @@ def test_what_is_asked_reaches_the_stages(stages):
     made = {"kvp_kv": 80.0, "slice_thickness_mm": 2.5, "kernel": "H31s"}
     result = pipeline.analyse("scan", series_uid="1.2", threshold_hu=100.0, **made)
     named = {name: kwargs for name, _, kwargs in stages[1]}
-    settings = pipeline.StageSettings.load()
+    settings = StageSettings.load()
     assert named["read_scan"] == {"series_uid": "1.2", "stated": Stated(**made), "settings": settings.reading}
     assert {name: result.settings[f"stated_{name}"] for name in made} == made
     assert named["detect_lesions"]["threshold_hu"] == 100.0

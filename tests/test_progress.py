@@ -14,8 +14,8 @@ from support.results import SMALL, make_result
 import calcscan
 from calcscan.decisions import log_decisions
 from calcscan.model import Flag
-from calcscan.pipeline import STAGES, Stages
-from calcscan.progress import progress_of
+from calcscan.pipeline import STAGES
+from calcscan.progress import Stages, progress_of
 
 
 class Terminal(io.StringIO):

@@ -29,8 +29,8 @@ from calcscan.atlas import load_atlas
 from calcscan.detection import detect_lesions
 from calcscan.errors import CalcscanError
 from calcscan.grid.masks import box_around
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import LesionMap, Scan
-from calcscan.pipeline import StageSettings
 from calcscan.read import read_scan
 
 Field = npt.NDArray[np.float32]

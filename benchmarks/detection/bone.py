@@ -23,12 +23,13 @@ import numpy as np
 from benchmarks.detection.recall import HARMLESS
 from benchmarks.heads.bone import CHANGES, Head
 from benchmarks.heads.copies import PLAIN, averaged, copy_of
-from calcscan import pipeline
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.errors import CalcscanError
+from calcscan.examination import search
 from calcscan.inspection import inspect_scan, moved_slices
 from calcscan.intracranial import segment_intracranial
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import LocatedLesion, Registration, Scan
 from calcscan.quality import FlagCode
 from calcscan.read import read_scan
@@ -109,7 +110,7 @@ def _judged(
     options: argparse.Namespace,
 ) -> tuple[Found, ...]:
     """The lesions of a picture with their places in the atlas, less those that are the head's own; prints them."""
-    atlas, settings = load_atlas(), pipeline.StageSettings.load()
+    atlas, settings = load_atlas(), StageSettings.load()
     try:
         space = segment_intracranial(scan, settings=settings.intracranial)
     except CalcscanError as error:
@@ -120,7 +121,7 @@ def _judged(
     flags = inspect_scan(scan, region, registration, atlas, settings=settings.inspection)
     if any(flag.code == FlagCode.MOTION for flag in flags):
         region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
-    located = pipeline.search(scan, region, registration, atlas, settings=settings)
+    located = search(scan, region, registration, atlas, settings=settings)
     found = [
         (lesion, registration.to_atlas(np.array(lesion.centroid_lps_mm)))
         for lesion in located.lesions

@@ -17,7 +17,7 @@ from benchmarks.detection.recall import HARMLESS
 from benchmarks.heads.copies import copy_of
 from calcscan.atlas import load_atlas
 from calcscan.errors import CalcscanError
-from calcscan.pipeline import examine
+from calcscan.examination import examine
 from calcscan.read import read_scan
 
 COPIES = (

@@ -47,9 +47,9 @@ from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions
 from calcscan.intracranial import segment_intracranial
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.material import judge_material
 from calcscan.model import Atlas, Intracranial, LesionMap, Registration, Scan, SearchRegion
-from calcscan.pipeline import StageSettings
 from calcscan.registration import register_atlas
 
 KINDS = ("catheter", "stripe", "lead", "depth", "wire", "cast", "coil", "fragment", "grid", "icp")

@@ -25,9 +25,9 @@ from scipy import ndimage
 
 import calcscan
 from benchmarks.sites.points import box_around
-from calcscan import pipeline
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.bone_contact.rays import from_vertex_deg
+from calcscan.examination import examine, search
 from calcscan.grid.geometry import Geometry, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
@@ -250,9 +250,9 @@ def outcomes(scan: Scan, masses: Sequence[Mass], owner: np.ndarray, lesions: Les
 def examined(scan: Scan, atlas: Atlas, registration: Registration | None) -> LesionMap:
     """The lesions of a scan; with this registration, if one is given."""
     if registration is None:
-        return pipeline.examine(scan, atlas).lesions
+        return examine(scan, atlas).lesions
     region = recover_bone_contact(scan, segment_intracranial(scan), registration, atlas)
-    return pipeline.search(scan, region, registration, atlas)
+    return search(scan, region, registration, atlas)
 
 
 def summary(rows: Sequence[Outcome]) -> None:

@@ -22,9 +22,10 @@ from scipy.spatial import cKDTree
 from benchmarks.heads.copies import with_hu
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.examination import search, segment_as_ordinary
 from calcscan.intracranial import segment_intracranial
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan
-from calcscan.pipeline import StageSettings, search, segment_as_ordinary
 from calcscan.read import read_scan
 from calcscan.registration import register_atlas
 
@@ -72,7 +73,7 @@ def sharpened(scan: Scan, strength: str) -> Scan:
 def searched(
     scan: Scan, registration: Registration, atlas: Atlas, settings: StageSettings
 ) -> tuple[LocatedLesionMap, bool]:
-    """What the stages of `calcscan.pipeline.examine` find with a known registration, and whether the scan is sharp."""
+    """What `calcscan.examination.examine` finds with a known registration, and whether the scan is sharp."""
     sharp = scan.acquisition.sharp_kernel
     scan, inside, flags = segment_as_ordinary(scan, settings)
     region = recover_bone_contact(

@@ -16,8 +16,8 @@ from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import IsotropicVolume, resample_isotropic, sample_at
 from calcscan.grid.masks import box_around
 from calcscan.intracranial import segment_intracranial
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import AIR_HU, Atlas, Intracranial, Registration, Scan
-from calcscan.pipeline import StageSettings
 from calcscan.registration import register_atlas
 
 MARGIN_MM, DEEP_MM, NOISE_PIXELS = 8.0, 12.0, 4

@@ -31,11 +31,11 @@ from scipy.interpolate import PchipInterpolator
 import calcscan
 from benchmarks.sites.points import box_around
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.examination import search
 from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.model import Atlas, Intracranial, LocatedLesionMap, Registration, Scan
-from calcscan.pipeline import search
 from calcscan.registration import register_atlas
 
 FORMS = ("tram", "half", "ring", "spots", "embolus")

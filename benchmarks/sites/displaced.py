@@ -22,13 +22,14 @@ import numpy as np
 import calcscan
 from benchmarks.heads.copies import mean_of_slices
 from benchmarks.heads.displaced import NUCLEI, Deposit, Field, Move, deposits_of, displaced, field_of
-from calcscan import pipeline
 from calcscan.errors import RefusedError
+from calcscan.examination import Examination, search, segment_as_ordinary
+from calcscan.examination import examine as examine_scan
 from calcscan.grid.isotropic import resample_isotropic
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import AIR_HU, Atlas, Intracranial, Registration, Scan, SearchRegion
-from calcscan.pipeline import StageSettings, segment_as_ordinary
 from calcscan.quality import judge_quality
 from calcscan.registration import register_atlas
 
@@ -93,15 +94,15 @@ def move_of(kind: str, size_mm: float, rng: np.random.Generator) -> Move:
     return replace(move, tumour_mm=float(rng.uniform(12, 24))) if form == "tumour" else move
 
 
-def _whole(scan: Scan, atlas: Atlas) -> pipeline.Examination | None:
+def _whole(scan: Scan, atlas: Atlas) -> Examination | None:
     """All stages; None where the scan is refused."""
     try:
-        return pipeline.examine(scan, atlas)
+        return examine_scan(scan, atlas)
     except RefusedError:
         return None
 
 
-def _shortened(scan: Scan, head: Head, atlas: Atlas, settings: StageSettings) -> pipeline.Examination:
+def _shortened(scan: Scan, head: Head, atlas: Atlas, settings: StageSettings) -> Examination:
     """The stages that say where a deposit in the brain lies: the inside of the skull is that of the head as it was, and
     nothing is sought in contact with bone."""
     old = head.inside.isotropic_hu
@@ -112,8 +113,8 @@ def _shortened(scan: Scan, head: Head, atlas: Atlas, settings: StageSettings) ->
     region = SearchRegion.of(replace(head.inside, isotropic_hu=coarse))
     registration = register_atlas(region, atlas, settings=settings.registration)
     flags = (*mass_effect_flags(registration, settings.inspection), *brain_defect_flags(region, settings.inspection))
-    lesions = pipeline.search(scan, region, registration, atlas, settings=settings)
-    return pipeline.Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
+    lesions = search(scan, region, registration, atlas, settings=settings)
+    return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
 
 
 def examine(
@@ -142,7 +143,7 @@ def examine(
     return counts, flagged, ", ".join(wrong)
 
 
-def _outcome(deposit: Deposit, kji: np.ndarray, examination: pipeline.Examination) -> tuple[str, str]:
+def _outcome(deposit: Deposit, kji: np.ndarray, examination: Examination) -> tuple[str, str]:
     numbers = np.bincount(examination.lesions.labels[tuple(kji.T)], minlength=1)
     numbers[0] = 0
     if not numbers.sum():

@@ -28,7 +28,7 @@ from skimage.morphology import convex_hull_image
 
 import calcscan
 from benchmarks import ROOT
-from calcscan import pipeline
+from calcscan.examination import examine as examine_scan
 from calcscan.grid.geometry import apply
 from calcscan.model import Atlas, LesionMap, Registration, Scan
 
@@ -236,7 +236,7 @@ def off_mm(place: Place, registration: Registration, atlas: Atlas) -> float | No
 
 def located(scan: Scan, atlas: Atlas) -> tuple[LesionMap, Registration]:
     """The stages from the intracranial space to sites, run on this scan."""
-    examination = pipeline.examine(scan, atlas)
+    examination = examine_scan(scan, atlas)
     return examination.lesions, examination.registration
 
 

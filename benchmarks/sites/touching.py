@@ -22,11 +22,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 import calcscan
-from calcscan import pipeline
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.examination import search, segment_as_ordinary
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.settings import load
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, TouchingPair
 from calcscan.registration import register_atlas
@@ -247,8 +248,8 @@ def _sum(items: Iterable[LocatedLesion | TouchingPair]) -> Told:
 
 def examine(name: str, path: Path, atlas: Atlas, count: int, seed: int) -> list[Row]:
     """Every case put into one scan."""
-    settings = pipeline.StageSettings.load()
-    scan, space, _ = pipeline.segment_as_ordinary(calcscan.read_scan(path), settings)
+    settings = StageSettings.load()
+    scan, space, _ = segment_as_ordinary(calcscan.read_scan(path), settings)
     registration = register_atlas(space, atlas, settings=settings.registration)
     region = recover_bone_contact(
         scan,
@@ -263,7 +264,7 @@ def examine(name: str, path: Path, atlas: Atlas, count: int, seed: int) -> list[
     rows = []
     for case in cases(scan, registration, atlas, count, seed):
         changed = imaged(scan, case, psf_mm)
-        rows.append(judge(name, case, pipeline.search(changed, region, registration, atlas, settings=settings)))
+        rows.append(judge(name, case, search(changed, region, registration, atlas, settings=settings)))
         print(rows[-1].line(), flush=True)
     return rows
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcscan.cli import own_data
+from calcscan.cli import own_data, terminal
 from calcscan.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,27 @@ _REPEATED = frozenset(
         "atlas_sha256",
     }
 )  # fmt: skip
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """The results that are looked at again, and what they were made from."""
+    parser.add_argument("results", type=terminal.path, metavar="OUT", help="the results of run, or of a batch's study")
+    parser.add_argument(
+        "input",
+        type=terminal.path,
+        nargs="?",
+        metavar="INPUT",
+        help="what was analysed (default: by --keep-ids' path, else sought by its contents beside OUT and here)",
+    )
+
+
+def add_own_files(parser: argparse.ArgumentParser) -> None:
+    """The user's own files that were used then: rules, label maps, an atlas."""
+    parser.add_argument(
+        "--rules", action="append", default=[], type=terminal.path, metavar="FILE", help="the rules files used then"
+    )
+    own_data.add_arguments(parser)
+    terminal.add_atlas(parser)
 
 
 def made_from(report: Report, where: Path) -> ProvenanceSection:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calcscan.cli import own_data, repeat, terminal
+from calcscan.cli import repeat, terminal
 
 if TYPE_CHECKING:
     from calcscan.guideline import Ruleset
@@ -22,20 +22,9 @@ _MOST_LINES = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan rerun`."""
-    parser.add_argument("results", type=terminal.path, metavar="OUT", help="the results of run, or of a batch's study")
-    parser.add_argument(
-        "input",
-        type=terminal.path,
-        nargs="?",
-        metavar="INPUT",
-        help="what was analysed (default: by --keep-ids' path, else sought by its contents beside OUT and here)",
-    )
+    repeat.add_what(parser)
     parser.add_argument("-o", "--out", type=terminal.path, metavar="NEW", help="also write the new results")
-    parser.add_argument(
-        "--rules", action="append", default=[], type=terminal.path, metavar="FILE", help="the rules files used then"
-    )
-    own_data.add_arguments(parser)
-    terminal.add_atlas(parser)
+    repeat.add_own_files(parser)
     parser.add_argument("--json", action="store_true", help="print what differs as JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
 

@@ -24,14 +24,7 @@ _RUN_AGAIN = "analyse the input with calcscan run, and review that report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan review`."""
-    parser.add_argument("results", type=terminal.path, metavar="OUT", help="the results of run, or of a batch's study")
-    parser.add_argument(
-        "input",
-        type=terminal.path,
-        nargs="?",
-        metavar="INPUT",
-        help="what was analysed (default: by --keep-ids' path, else sought by its contents beside OUT and here)",
-    )
+    repeat.add_what(parser)
     parser.add_argument(
         "--edits",
         type=terminal.path,
@@ -49,11 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="review what the program said, in place of an earlier review of this report",
     )
-    parser.add_argument(
-        "--rules", action="append", default=[], type=terminal.path, metavar="FILE", help="the rules files used then"
-    )
-    own_data.add_arguments(parser)
-    terminal.add_atlas(parser)
+    repeat.add_own_files(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--json", action="store_true", help="print the new report.json instead of a summary")
 

@@ -22,7 +22,7 @@ from calcscan.guideline.model import (
     State,
 )
 from calcscan.guideline.needs import ranked_needs
-from calcscan.guideline.page import page
+from calcscan.guideline.page import arrange_page
 from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
 
 _STATES = {state: place for place, state in enumerate(State)}
@@ -125,7 +125,7 @@ def guide(case: Case, ruleset: Ruleset) -> Guidance:
         sha256=ruleset.sha256,
         rules_added=ruleset.added,
         rules_left_out=ruleset.left_out,
-        page=page(judged, needs, case, ruleset, truths),
+        page=arrange_page(judged, needs, case, ruleset, truths),
         recommendations=tuple(sorted((one.item for one in judged.applied), key=_order)),
         needs_input=needs.facts,
         conflicts=tuple(_disputes(case) + [_divergence(item) for item in shown]),

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from calcscan.errors import InputError
+from calcscan.examination import without_sites
 from calcscan.guideline import Ruleset, as_ruleset
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import DecisionKind, Flag, Result, Review
-from calcscan.pipeline import Stages, StageSettings, concluded, without_sites
-from calcscan.progress import Progress
+from calcscan.pipeline import concluded
+from calcscan.progress import Progress, Stages
 from calcscan.quality import FlagCode, QualityState, judge_quality
 from calcscan.review.check import check_decisions
 from calcscan.review.decide import decide

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.knowledge.left_out import LeftOutReason
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.localisation import locate_lesions
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.model import LeftOut, Lesion, LesionMap, LocatedLesion, LocatedLesionMap, Result, ReviewDecision, Scan
-from calcscan.pipeline import StageSettings
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

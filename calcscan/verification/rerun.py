@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calcscan.examination import examine, search
 from calcscan.grid.geometry import apply
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion
-from calcscan.pipeline import StageSettings, examine, search
 from calcscan.verification.blur import Blur
 from calcscan.verification.inserted import Share, filled_share, with_shares
 from calcscan.verification.model import FalsePositive, Planned, Stability, Trial

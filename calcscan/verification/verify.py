@@ -11,11 +11,13 @@ import numpy as np
 
 from calcscan.blur import measure_blur
 from calcscan.detection import detect_lesions
+from calcscan.examination import marked_sharp
 from calcscan.knowledge.settings import load
+from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.measurement.blur import as_ordinary
 from calcscan.model import Result, Scan
-from calcscan.pipeline import StageSettings, analyse, analyse_scan, marked_sharp
+from calcscan.pipeline import analyse, analyse_scan
 from calcscan.progress import Progress
 from calcscan.quality import FlagCode, severity
 from calcscan.verification.blur import Blur

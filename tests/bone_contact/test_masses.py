@@ -22,11 +22,11 @@ from support.heads import (
 
 from calcscan.atlas import load_atlas
 from calcscan.bone_contact import recover_bone_contact
+from calcscan.examination import search
 from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.measurement.mirror import fit_mirror_plane
 from calcscan.model import Registration, Scan, SearchRegion
-from calcscan.pipeline import search
 from calcscan.registration import register_atlas
 
 

@@ -18,7 +18,7 @@ from calcscan.guideline.rules.ruleset import Ruleset
 _ORDER = {group: place for place, group in enumerate(Group)}
 
 
-def page(
+def arrange_page(
     judged: Judgement, needs: Needs, case: Case, ruleset: Ruleset, truths: Sequence[Truth]
 ) -> tuple[PageLine, ...]:
     """The lines of the page in order: answer, now, next, done, ask, keep in mind. Where there are too many, the least

@@ -23,7 +23,8 @@ from calcscan.guideline.model import (
 )
 from calcscan.guideline.needs import ranked_needs
 from calcscan.guideline.page import arrange_page
-from calcscan.guideline.rules.ruleset import Divergence, Ruleset, as_ruleset
+from calcscan.guideline.rules.divergences import Divergence
+from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 
 _STATES = {state: place for place, state in enumerate(State)}
 _PRIORITIES = {priority: place for place, priority in enumerate(Priority)}

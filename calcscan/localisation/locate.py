@@ -40,7 +40,8 @@ from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
 from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
-from calcscan.localisation.split import Part, split_lesion
+from calcscan.localisation.parts import Part
+from calcscan.localisation.split import split_lesion
 from calcscan.localisation.undivided import Judged, is_lump, undivided
 from calcscan.localisation.vessel import (
     is_artery,

@@ -23,7 +23,7 @@ from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.localisation.atlas_vote import NOWHERE, Place
 from calcscan.localisation.deposit_form import Cloud, Hollow, is_hollow, is_layer, measure_hollow, measure_layer
 from calcscan.localisation.features import Features
-from calcscan.localisation.split import Part
+from calcscan.localisation.parts import Part
 from calcscan.model import Lesion, Registration, Scan, SearchRegion
 
 _KIND_OF = {

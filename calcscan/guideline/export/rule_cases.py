@@ -19,9 +19,9 @@ from calcscan.guideline.model import Guidance
 from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.conditions import Branch
 from calcscan.guideline.rules.examples import examples
-from calcscan.guideline.rules.read import load_toml
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
+from calcscan.guideline.rules.tables import load_toml
 from calcscan.knowledge.settings import Table
 
 _TRIES = 60

@@ -14,13 +14,15 @@ from calcscan.guideline.facts.vocabulary import knowledge_text
 from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.combine import NamedRule, clashes, document_clashes, warning_slips
 from calcscan.guideline.rules.conditions import parse, truth
+from calcscan.guideline.rules.divergences import parse_context, parse_divergences
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.limits import with_limits
 from calcscan.guideline.rules.local import local_terms
-from calcscan.guideline.rules.read import load_toml, parse_rule, parse_source_document, rule_problems, rules_given
+from calcscan.guideline.rules.read import parse_rule, parse_source_document, rule_problems, rules_given
 from calcscan.guideline.rules.rule import Rule, SourceDocument
-from calcscan.guideline.rules.ruleset import load_ruleset, parse_context, parse_divergences
+from calcscan.guideline.rules.ruleset import load_ruleset
 from calcscan.guideline.rules.shipped import shipped_texts
+from calcscan.guideline.rules.tables import load_toml
 from calcscan.guideline.rules.terms import Terms, concepts, shipped_terms
 
 

@@ -23,7 +23,7 @@ from calcscan.guideline.facts.quantity import plain_unit, read_number
 from calcscan.guideline.facts.vocabulary import SECTIONS, FactKind, FactType, Threshold, Vocabulary
 from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.layout import Topic
-from calcscan.guideline.rules.read import unknown_keys
+from calcscan.guideline.rules.tables import unknown_keys
 from calcscan.guideline.rules.terms import Terms, shipped_terms
 
 FILE_KEYS = ("document", "rule", "threshold", "fact", "concept", "topic")

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Vocabulary, knowledge_text, nearest, vocabulary
@@ -17,57 +15,22 @@ from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
 from calcscan.guideline.rules.combine import combined, document_clashes, rules_in_words
 from calcscan.guideline.rules.compiled import CompiledConditions
 from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.divergences import Divergence, parse_context, parse_divergences
 from calcscan.guideline.rules.layout import Layout
 from calcscan.guideline.rules.limits import with_limits
 from calcscan.guideline.rules.local import local_terms
-from calcscan.guideline.rules.read import load_toml, parse_rules
+from calcscan.guideline.rules.read import parse_rules
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.shipped import DEFAULT_FILES, literature_ids, shipped_texts
+from calcscan.guideline.rules.tables import load_toml
 from calcscan.guideline.rules.terms import Terms, shipped_terms
-from calcscan.knowledge.settings import Table
 
-E = TypeVar("E", bound=Table)
 _SHARED = (
     "facts.toml", "aliases.toml", "units.toml", "age_ranges.toml", "egfr.toml", "contradictions.toml",
     "rules/concepts.toml", "rules/page.toml",
 )  # fmt: skip
 _AGAINST_REASSURANCE = {"concept": "speaks_against_reassurance"}
 _POSSIBLE_BLOOD = {"fact": "imaging.possible_haemorrhage"}
-
-
-class DivergenceSide(Table, frozen=True, kw_only=True):
-    """One side of a conflict between sources."""
-
-    text: str
-    covers: tuple[str, ...] = ()
-
-
-class ConflictEntry(Table, frozen=True, kw_only=True):
-    """One `[[conflict]]` of `conflicts.toml`."""
-
-    id: str
-    text: str
-    sides: tuple[DivergenceSide, ...]
-    handling: str
-    when: dict[str, Any]
-
-
-class ContextEntry(Table, frozen=True, kw_only=True):
-    """One `[[context]]` of `context.toml`: facts of the documents that are no rules, and why."""
-
-    covers: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Divergence:
-    """A conflict between, or within, the documents; shown when `when` is true."""
-
-    id: str
-    text: str
-    sides: tuple[DivergenceSide, ...]
-    handling: str
-    when: Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,40 +206,6 @@ def _every_shipped_rule(name: str) -> Rule | None:
     rules = ruleset_of(RulesChoice(literature=True)).rules
     by_id = (rule for rule in rules if rule.id == name)
     return next(by_id, None) or next((rule for rule in rules if name in rule.covers), None)
-
-
-def parse_divergences(text: str, name: str, terms: Terms | None = None) -> tuple[Divergence, ...]:
-    """The `[[conflict]]` tables of `conflicts.toml`.
-
-    Raises `RulesetError` with file, number and key.
-    """
-    entries = _entries(load_toml(text, name).get("conflict", []), ConflictEntry, f"{name}: conflict")
-    return tuple(
-        Divergence(
-            id=entry.id,
-            text=entry.text,
-            sides=entry.sides,
-            handling=entry.handling,
-            when=parse(entry.when, f"{name}: conflict[{n}] {entry.id}.when", terms),
-        )
-        for n, entry in enumerate(entries)
-    )
-
-
-def parse_context(table: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Fact id → why it is no rule; errors as of `parse_divergences`."""
-    entries = _entries(table.get("context", []), ContextEntry, f"{name}: context")
-    return {fact: entry.reason for entry in entries for fact in entry.covers}
-
-
-def _entries(given: Iterable[object], kind: type[E], where: str) -> list[E]:
-    entries = []
-    for n, entry in enumerate(given):
-        try:
-            entries.append(msgspec.convert(entry, kind))
-        except msgspec.ValidationError as error:
-            raise RulesetError(str(error), where=f"{where}[{n}]") from error
-    return entries
 
 
 def _digest(texts: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from calcscan.guideline.facts.vocabulary import knowledge_text
-from calcscan.guideline.rules.read import load_toml
+from calcscan.guideline.rules.tables import load_toml
 
 SEED_FILES = ("basal_ganglia", "dura", "calcinosis", "ectopic", "heterotopic")
 DEFAULT_FILES = (*SEED_FILES, "guards")

@@ -8,9 +8,9 @@ import pytest
 
 from calcscan.errors import RulesetError
 from calcscan.guideline import load_ruleset, recommend
+from calcscan.guideline.rules.divergences import parse_divergences
 from calcscan.guideline.rules.lint import lint
 from calcscan.guideline.rules.read import parse_rules
-from calcscan.guideline.rules.ruleset import parse_divergences
 from calcscan.guideline.rules.safety import check_safety
 
 RULES = load_ruleset()

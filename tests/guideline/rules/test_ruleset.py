@@ -13,8 +13,8 @@ from calcscan.guideline import load_ruleset, recommend
 from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.rules.conditions import Node, leaves
 from calcscan.guideline.rules.examples import examples
-from calcscan.guideline.rules.read import VERBS
 from calcscan.guideline.rules.rule import Rule
+from calcscan.guideline.rules.rule_fields import VERBS
 
 RULES = load_ruleset()
 EVERY = load_ruleset(literature=True)

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from pathlib import Path
 
 import pytest
-import yaml
-from support.guideline_facts import BOMB, FACTS, write
+from support.guideline_facts import BOMB, FACTS, run, write
 
-from calcscan.cli import guide
 from calcscan.guideline import recommend
-
-
-def run(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    guide.add_arguments(parser)
-    return guide.main(parser.parse_args(list(words)))
-
-
-@pytest.fixture
-def facts_file(tmp_path: Path) -> str:
-    return str(write(tmp_path, yaml.safe_dump(FACTS)))
 
 
 def test_text_for_people(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
+from calcscan.cli import guide
 from calcscan.errors import FactsError
 
 FACTS: dict[str, Any] = {
@@ -37,3 +39,10 @@ def refusal(call: Any) -> FactsError | None:
     except FactsError as error:
         return error
     return None
+
+
+def run(*words: str) -> int:
+    """`calcscan guide` with these words; its exit status."""
+    parser = argparse.ArgumentParser()
+    guide.add_arguments(parser)
+    return guide.main(parser.parse_args(list(words)))

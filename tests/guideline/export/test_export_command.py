@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
-import yaml
-from support.guideline_facts import FACTS, write
-
-from calcscan.cli import guide
+from support.guideline_facts import run
 
 CASES = str(Path(__file__).parents[1] / "cases")
-
-
-def run(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    guide.add_arguments(parser)
-    return guide.main(parser.parse_args(list(words)))
-
-
-@pytest.fixture
-def facts_file(tmp_path: Path) -> str:
-    return str(write(tmp_path, yaml.safe_dump(FACTS)))
 
 
 def test_fhir_for_a_person_as_a_transaction(facts_file: str, capsys: pytest.CaptureFixture[str]) -> None:

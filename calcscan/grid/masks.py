@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -96,6 +98,27 @@ def box_of(mask: Mask, margin: int = 0) -> tuple[slice, slice, slice]:
         for places, size in zip(held, mask.shape, strict=True)
     )
     return k, j, i
+
+
+def filled_box(volume: npt.NDArray[Any]) -> tuple[slice, slice, slice]:
+    """The box of the voxels (k, j, i) that aren't 0; an empty one where all are. Reads a large empty volume as fast as
+    memory allows.
+
+    >>> filled_box(np.array([[[0, 7, 0, 7, 0]], [[0, 0, 0, 0, 0]]], dtype=np.int16))
+    (slice(0, 1, None), slice(0, 1, None), slice(1, 4, None))
+    """
+    filled = np.flatnonzero([_is_filled(part) for part in volume])
+    if not len(filled):
+        return slice(0, 0), slice(0, 0), slice(0, 0)
+    first, last = int(filled[0]), int(filled[-1]) + 1
+    _, j, i = box_of(volume[first:last] != 0)
+    return slice(first, last), j, i
+
+
+def _is_filled(part: npt.NDArray[Any]) -> bool:
+    """Whether anything in an array isn't 0: eight bytes at a time where it is in one piece."""
+    whole = part.flags.c_contiguous and part.dtype.kind in "biu" and part.nbytes % 8 == 0
+    return bool((part.reshape(-1).view(np.uint64) if whole else part).any())
 
 
 def corner_of(box: tuple[slice, ...]) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from calcscan.grid.geometry import Array, Geometry
+from calcscan.grid.masks import filled_box
 from calcscan.model import LocatedLesionMap, StoredGrid
 from calcscan.report.labelmaps import (
     EVEN_ENOUGH_MM,
@@ -104,7 +105,7 @@ def _on_stored(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, store
 
 
 def _segmentation(sites: npt.NDArray[Any], affine_lps: Array, by: str) -> bytes:
-    present = set(np.unique(sites).tolist())
+    present = set(np.unique(sites[filled_box(sites)]).tolist())
     segments = [site for site in site_labels().values() if site.label in present]
     return nrrd_bytes(sites, affine_lps, segmentation_fields(segments, sites.shape) | _told(by))
 

@@ -9,7 +9,6 @@ within half a pixel and half the finest spacing.
 
 from __future__ import annotations
 
-import gzip
 import io
 from dataclasses import dataclass
 from itertools import product
@@ -20,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.grid.masks import filled_box
 from calcscan.model import NIFTI_UNIT_MM, LocatedLesionMap, StoredGrid
+from calcscan.report.gzipped import gzipped
 from calcscan.report.sitelabels import label_of
 
 EVEN_ENOUGH_MM = 0.1
@@ -153,22 +154,35 @@ def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
 
 
 def _packed(image: nib.Nifti1Image, description: str) -> bytes:
+    """The image as nibabel's `to_bytes` writes it: its header, no extension, then the values, the first axis fastest."""
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
+    image.update_header()
+    header = image.header
+    if np.isnan(header["scl_slope"]) and np.isnan(header["scl_inter"]):
+        header.set_slope_inter(1, 0)
+    file = io.BytesIO()
+    header.write_to(file)
+    head = file.getvalue().ljust(header.get_data_offset(), b"\0")
+    return gzipped(head, np.asarray(image.dataobj).astype(header.get_data_dtype(), copy=False).T)
 
 
 def lesion_labels(lesions: LocatedLesionMap) -> npt.NDArray[Any]:
     """`LocatedLesion.id` at each voxel, in the smallest type that every viewer reads."""
-    return lesions.labels.astype(np.uint16 if int(lesions.labels.max(initial=0)) < 2**16 else np.int32)
+    box = filled_box(lesions.labels)
+    held = lesions.labels[box]
+    out = np.zeros(lesions.labels.shape, np.uint16 if int(held.max(initial=0)) < 2**16 else np.int32)
+    out[box] = held
+    return out
 
 
 def site_map(lesions: LocatedLesionMap) -> npt.NDArray[np.uint8]:
     """The site label (`calcscan.report.sitelabels`) of the lesion at each voxel."""
+    box = filled_box(lesions.labels)
+    held = lesions.labels[box]
     highest = max((lesion.id for lesion in lesions.lesions), default=0)
-    table = np.zeros(max(highest, int(lesions.labels.max(initial=0))) + 1, dtype=np.uint8)
+    table = np.zeros(max(highest, int(held.max(initial=0))) + 1, dtype=np.uint8)
     for lesion in lesions.lesions:
         table[lesion.id] = label_of(lesion).label
-    out = np.zeros(lesions.labels.size, dtype=np.uint8)
-    labelled = np.flatnonzero(lesions.labels)
-    out[labelled] = table[lesions.labels.reshape(-1)[labelled]]
-    return out.reshape(lesions.labels.shape)
+    out = np.zeros(lesions.labels.shape, dtype=np.uint8)
+    out[box] = table[held]
+    return out

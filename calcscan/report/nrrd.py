@@ -5,7 +5,6 @@ The format: teem.sourceforge.net/nrrd/format.html; what 3D Slicer adds: its docu
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
+from calcscan.report.gzipped import gzipped
 from calcscan.report.quantities import Side
 from calcscan.report.schema import SiteLabelEntry
 
@@ -40,7 +40,7 @@ def nrrd_bytes(labels: npt.NDArray[Any], affine_lps: Array, fields: Mapping[str,
         f"space origin: {_vector(affine_lps[:3, 3])}",
         *(f"{name}:={_one_line(text)}" for name, text in (fields or {}).items()),
     ]
-    return "\n".join(head).encode() + b"\n\n" + gzip.compress(values.tobytes(), compresslevel=1, mtime=0)
+    return "\n".join(head).encode() + b"\n\n" + gzipped(b"", values)
 
 
 def segmentation_fields(sites: Iterable[SiteLabelEntry], shape: tuple[int, ...]) -> dict[str, str]:

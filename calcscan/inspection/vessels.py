@@ -1,14 +1,15 @@
 """Are arteries or deep veins enhanced?
 
 Tubes of one density: long in all, in several parts of the head, and equally bright, for the same blood fills them.
-Calcification is as bright in places, but in short pieces, in lumps, and uneven.
+Calcification is as bright in places, but in short pieces, in lumps, and uneven. A catheter is straight.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
@@ -21,6 +22,8 @@ from calcscan.model import Intracranial, Scan
 _SMOOTH = 0.5
 _SMALLEST_VOXELS = 12
 _FEWEST_NEIGHBOURS = 6
+_JOINED = 1.8
+"""Points are joined with neighbours over the corners of a voxel."""
 
 
 def enhanced_vessels(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Evidence | None:
@@ -35,7 +38,10 @@ def enhanced_vessels(scan: Scan, intracranial: Intracranial, settings: Inspectio
     across_mm = 2.0 * settings.vessel_reach_mm
     area_mm2 = neighbours * coarse.spacing_mm**3 / across_mm
     tube = (linearity >= settings.vessel_linearity) & (area_mm2 <= settings.vessel_area_mm2)
-    if not tube.any() or float(tube.mean()) < settings.vessel_share:
+    vessel = ~_straight(at_mm[tube], coarse.spacing_mm, settings)
+    others = int(np.count_nonzero(~tube))
+    tube[tube] = vessel
+    if not tube.any() or float(vessel.sum() / (vessel.sum() + others)) < settings.vessel_share:
         return None
     # Each voxel stands for its share of the length: of a ball of twice the reach in diameter
     length_mm = across_mm / neighbours[tube]
@@ -83,6 +89,21 @@ def _surroundings(at_mm: Array, reach_mm: float) -> tuple[Array, Array]:
     sizes = np.linalg.eigvalsh(spread)
     linearity = 1.0 - sizes[:, 1] / np.maximum(sizes[:, 2], 1e-6)
     return count, np.where(count >= _FEWEST_NEIGHBOURS, linearity, 0.0)
+
+
+def _straight(at_mm: Array, spacing_mm: float, settings: InspectionSettings) -> npt.NDArray[np.bool_]:
+    """Which points belong to a piece that runs along one line for longer than any vessel: what was put into the head."""
+    pairs = cKDTree(at_mm).query_pairs(_JOINED * spacing_mm, output_type="ndarray")
+    joined = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(at_mm), len(at_mm)))
+    count, piece = connected_components(joined, directed=False)
+    out = np.zeros(len(at_mm), dtype=np.bool_)
+    for number in range(count):
+        part = piece == number
+        away = at_mm[part] - at_mm[part].mean(axis=0)
+        _, spread, axes = np.linalg.svd(away, full_matrices=False)
+        off_mm = float(np.sqrt((spread[1:] ** 2).sum() / len(away)))
+        out[part] = np.ptp(away @ axes[0]) >= settings.straight_mm and off_mm <= settings.straight_off_mm
+    return out
 
 
 def _median(values: npt.NDArray[np.float32], weights: Array) -> float:

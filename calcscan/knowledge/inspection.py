@@ -42,6 +42,8 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     vessel_octants: int
     vessel_octant_mm: float
     vessel_points: int
+    straight_mm: float
+    straight_off_mm: float
     course_names: tuple[str, ...]
     course_depth_mm: float
     course_reach_mm: float

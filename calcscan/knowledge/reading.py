@@ -64,6 +64,9 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     saturated_voxels: int
     max_member_bytes: int
     max_archive_bytes: int
+    packed_file_bytes: int
+    max_expansion: int
+    max_value_bytes: int
     probe_bytes: int
     max_names_shown: int
     max_side_pixels: int

@@ -73,6 +73,7 @@ class SeriesWords(Settings, frozen=True, kw_only=True, eq=False):
     with_contrast: Phrases
     either_contrast: Phrases
     no_agent: Phrases
+    agent_given: Phrases
     vascular_route: Phrases
     projection: Phrases
     subtraction: Phrases
@@ -94,6 +95,7 @@ class SeriesWords(Settings, frozen=True, kw_only=True, eq=False):
     computed_techniques: Terms
     computed_contrasts: Terms
     nobody: Phrases
+    human: Phrases
     sharp_kernel: Phrases
     soft_kernel: Phrases
     sharp_description: Phrases

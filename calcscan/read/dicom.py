@@ -15,7 +15,7 @@ from calcscan.read.files.source import SourceFile
 from calcscan.read.headers.acquisition import acquisition_of, kernel_of, slice_kvp
 from calcscan.read.headers.collect import UnreadableFile, no_images, read_headers
 from calcscan.read.headers.flags import header_flags
-from calcscan.read.headers.identity import refuse_several_people
+from calcscan.read.headers.identity import refuse_animal, refuse_several_people
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, person_of, study_of
@@ -44,6 +44,7 @@ def read_dicom(
     stacks = stacks_of(headers.images, settings)
     chosen, choices = select_series(stacks, settings, series_uid=series_uid, where=where)
     stack = chosen.stack
+    refuse_animal(stack.images, where, settings)
     _refuse_several_people(stack, headers.images, series_uid, where, settings)
     slices, outlier_flags = without_outliers(stack.images, settings)
     refuse_large(slices, where, settings)

@@ -154,3 +154,32 @@ def test_a_calcified_mass_at_the_base_is_no_contrast_medium():
     for centre, radius_mm in (((0, -5, -15), 18.0), ((30, 40, -40), 20.0)):
         mass = (np.linalg.norm(at - centre, axis=-1) < radius_mm) & (depth_mm > 1)
         assert "contrast" not in flags_of(drawn(mass, uneven(300.0, seed=4)))
+
+
+def catheters(*ends: tuple[tuple[int, int, int], tuple[int, int, int]]) -> np.ndarray:
+    """Straight tubes of 4 mm between pairs of places in the atlas."""
+    at, _ = places()
+    out = np.zeros(at.shape[:3], bool)
+    for start, end in ends:
+        way = np.subtract(end, start)
+        along = np.clip((at - start) @ way / (way @ way), 0, 1)
+        out |= np.linalg.norm(at - start - along[..., None] * way, axis=-1) < 2.0
+    return out
+
+
+@pytest.mark.parametrize("hu", [200.0, 280.0])
+def test_catheters_are_no_vessels(hu):
+    frontal = ((-30, -40, 55), (-6, 0, 5))
+    occipital = ((35, 75, 30), (6, -20, 8))
+    assert "contrast" not in flags_of(drawn(catheters(frontal, occipital), hu))
+    seen = flags_of(drawn(catheters(frontal, occipital) | arteries(), hu))
+    assert "vessels" in seen["contrast"].message
+
+
+def test_fluid_that_is_filled_in_part_shows_contrast_medium():
+    """As some hours after an injection: somewhat less than half of the fluid of one cistern and the fossa."""
+    at, _ = places()
+    texture = ndimage.gaussian_filter(np.random.default_rng(7).standard_normal(at.shape[:3]), 2.0)
+    some = cisterns() & (texture > np.quantile(texture, 0.55)) & ~((at[..., 0] > 0) & (at[..., 1] < 45))
+    assert "the spaces of the cerebrospinal fluid" in flags_of(drawn(some, 180.0))["contrast"].message
+    assert "contrast" not in flags_of(drawn(some, 80.0))

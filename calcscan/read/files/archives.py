@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
+from calcscan.read.files.inflation import expansion_problem
 from calcscan.read.files.source import SourceFile, cannot_read, printable
 
 _UTF8 = 0x08
@@ -85,7 +86,8 @@ def archive_members(archive: zipfile.ZipFile, path: Path, settings: ReadingSetti
         if met[info.filename] > 1:
             stem, dot, end = name.rpartition(".")
             name = f"{stem or end} (entry {met[info.filename]}){dot and stem and '.' + end}"
-        files.append(SourceFile(name, archive=archive, member=info, max_unpacked_bytes=settings.max_member_bytes))
+        problem = expansion_problem(info.file_size, info.compress_size, settings)
+        files.append(SourceFile(name, archive=archive, member=info, problem=problem, doubtful=bool(problem)))
     return files
 
 

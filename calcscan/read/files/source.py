@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -28,10 +27,9 @@ class SourceFile:
     archive: zipfile.ZipFile | None = None
     member: zipfile.ZipInfo | None = None
     """Which entry of the archive: two may have the same name. Without it, the one that `name` leads to."""
-    max_unpacked_bytes: float = math.inf
-    """An entry of an archive that claims more is not unpacked."""
     problem: str = ""
-    """Why it must not be opened, or can't be: a broken link, a locked folder, a pipe. Empty for an ordinary file."""
+    """Why it must not be opened, or can't be: a broken link, a locked folder, a pipe, an entry of an archive that would
+    fill the memory. Empty for an ordinary file."""
     doubtful: bool = False
     """With a problem: might it have held images?"""
 
@@ -64,8 +62,6 @@ class SourceFile:
             if self.path is not None:
                 return self.path.read_bytes()
             archive, member = self._entry()
-            if member.file_size > self.max_unpacked_bytes:
-                raise UnreadableError("is larger than any CT file", where=self.name, hint="unpack it by hand")
             return archive.read(member)
         except READ_ERRORS as error:
             raise UnreadableError(

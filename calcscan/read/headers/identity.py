@@ -137,6 +137,17 @@ def refuse_several_people(images: Sequence[Image], what: str, where: str, settin
     )
 
 
+def refuse_animal(images: Sequence[Image], where: str, settings: ReadingSettings) -> None:
+    """Raises `InputError` where a header names a species or a breed that is not human."""
+    said = next((one.species for one in images if one.species and not settings.words.human.match(one.species)), "")
+    if said:
+        raise InputError(
+            f"the header says that this is an animal ({' '.join(said.split())[:40]})",
+            where=where,
+            hint="calcscan's atlas and rules are made for people; if it is one, correct PatientSpeciesDescription",
+        )
+
+
 def _any_conflict(one: Sequence[Image], other: Sequence[Image], settings: ReadingSettings) -> str:
     pairs = ((identity_of(a.person, settings), identity_of(b.person, settings)) for a in one for b in other)
     return next(field for a, b in pairs if (field := a.conflict(b, settings)))

@@ -77,6 +77,10 @@ class Image:
     thickness_mm: float | None
     planned_spacing_mm: float | None
     """SpacingBetweenSlices: of the series as it was reconstructed, whatever slices are left of it."""
+    gantry_tilt_deg: float | None
+    """GantryDetectorTilt, as stated; whose sign vendors give either way."""
+    species: str
+    """What species, or breed, the header names; empty where it names none, as for people."""
     comments: str
     context: tuple[str, ...]
     """Names of protocols, procedures and the study: text about all passes of a study."""

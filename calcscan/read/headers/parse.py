@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -12,7 +12,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 
 from calcscan.errors import UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
+from calcscan.read.files.inflation import refuse_inflating
 from calcscan.read.files.source import SourceFile
+from calcscan.read.headers.context import context_in, species_in
 from calcscan.read.headers.contrast_agent import contrast_agent_in
 from calcscan.read.headers.fields import (
     PARSE_ERRORS,
@@ -36,9 +38,12 @@ from calcscan.read.headers.origin import origin_of
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _OVERLAY_POSITIONS = tuple(0x60000102 + 0x20000 * number for number in range(16))
 """OverlayBitPosition of each overlay: 0 where it is stored apart from the pixels."""
+_META_BYTES = 2048
+"""The transfer syntax is among the first elements of a file."""
 _ITEM_BYTES = 8
 """The least size of a compressed frame: the header of its item."""
-_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+_PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+_FLOAT_PIXELS = (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00", b"\x7f\xe0\x00\x08", b"\x7f\xe0\x00\x09")
 
 
 def looks_like_dicom(start: bytes) -> bool:
@@ -64,16 +69,22 @@ def read_images(file: SourceFile, settings: ReadingSettings) -> list[Image]:
         start = stream.read(132)
         if not looks_like_dicom(start):
             return []
-        stream.seek(0)
         try:
-            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            if DeflatedExplicitVRLittleEndian.encode() in start + stream.read(_META_BYTES):
+                refuse_inflating(stream, file.name, settings)
+            stream.seek(0)
+            dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True, defer_size=settings.max_value_bytes)
             deflated = text(dataset.file_meta, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
-            offset = 0 if deflated else _pixel_offset(stream)
+            at, tag = stream.tell(), stream.read(4)
+            offset = 0 if deflated else at if tag in _PIXEL_DATA else None
             room = None if deflated or offset is None else stream.seek(0, os.SEEK_END) - offset
         except PARSE_ERRORS as error:
             raise UnreadableError(f"is damaged ({one_line(error)})", where=file.name, hint="export it again") from error
     if _DIRECTORY in (text(dataset.file_meta, "MediaStorageSOPClassUID"), text(dataset, "SOPClassUID")):
         return []
+    if tag in _FLOAT_PIXELS and _is_ct([dataset]):
+        what = "holds its pixels as floating-point numbers, which a CT image can't have"
+        raise UnreadableError(what, where=file.name, hint="export it as the scanner wrote it")
     if not text(dataset, "SOPClassUID") and not text(dataset, "Modality"):
         raise UnreadableError("is truncated or not a DICOM image", where=file.name, hint="export it again")
     try:
@@ -87,23 +98,18 @@ def image_of(file: SourceFile, dataset: Any, settings: ReadingSettings) -> Image
     return next(_images(file, dataset, None, None, settings))
 
 
-def _pixel_offset(stream: BinaryIO) -> int | None:
-    at = stream.tell()
-    tag = stream.read(4)
-    return at if tag in (_PIXEL_DATA, b"\x7f\xe0\x00\x10") else None
-
-
 def _images(
     file: SourceFile, dataset: Any, offset: int | None, room: int | None, settings: ReadingSettings
 ) -> Iterator[Image]:
     """`room` is the number of bytes of pixel data, where that is known."""
-    frames = whole([dataset], "NumberOfFrames") or 1
+    each = get([dataset], "PerFrameFunctionalGroupsSequence")
+    frames = whole([dataset], "NumberOfFrames") or len(each or ()) or 1
     if frames > settings.max_frames:
         raise UnreadableError(f"is damaged (it claims {frames} frames)", where=file.name, hint="export it again")
     if frames > 1 and room is not None and _too_many(dataset, frames, room):
         what = f"is damaged (NumberOfFrames is {frames}, more than it has room for)"
         raise UnreadableError(what, where=file.name, hint="export it again")
-    many = frames > 1 or get([dataset], "PerFrameFunctionalGroupsSequence") is not None
+    many = frames > 1 or each is not None
     person = person_in([dataset])
     for frame in range(frames) if many else [None]:
         layers = _layers(dataset, frame)
@@ -216,8 +222,10 @@ def _image(
         kvp_kv=_tube_voltage(layers, settings),
         thickness_mm=positive(measure(layers, "SliceThickness", "mm")),
         planned_spacing_mm=positive(measure(layers, "SpacingBetweenSlices", "mm")),
+        gantry_tilt_deg=measure(layers, "GantryDetectorTilt", "deg"),
+        species=species_in(layers),
         comments=text(layers, "ImageComments"),
-        context=_context(layers),
+        context=context_in(layers, settings),
         contrast_agent=contrast_agent_in(layers, settings, _usage(layers[-1], frame)),
         origin=origin_of(layers),
         patient_position=text(layers, "PatientPosition").upper(),
@@ -248,20 +256,6 @@ def _is_ct(layers: list[Any]) -> bool:
     """Is it a CT image by its class?"""
     sop_class = text(layers, "SOPClassUID")
     return sop_class == CT_CLASS or sop_class.startswith(f"{CT_CLASS}.")
-
-
-_CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",
-            "PerformedProcedureStepDescription", "CommentsOnThePerformedProcedureStep", "AcquisitionComments",
-            "RequestedContrastAgent", "AcquisitionDeviceProcessingDescription")  # fmt: skip
-_CONTEXT_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence", "RequestAttributesSequence")
-
-
-def _context(layers: list[Any]) -> tuple[str, ...]:
-    said = [text(layers, keyword) for keyword in _CONTEXT]
-    for keyword in _CONTEXT_CODES:
-        for item in get(layers, keyword) or ():
-            said += [text(item, "CodeMeaning"), text(item, "RequestedProcedureDescription")]
-    return tuple(dict.fromkeys(one for one in said if one))
 
 
 def _usage(dataset: Any, frame: int | None) -> Any:

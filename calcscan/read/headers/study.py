@@ -10,6 +10,8 @@ from calcscan.model import Study
 from calcscan.read.headers.identity import age_written, date_of, years_between
 from calcscan.read.headers.image import Image, Person
 
+_SEXES = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F", "O": "O", "OTHER": "O"}
+
 
 def study_of(image: Image, settings: ReadingSettings) -> Study:
     """Whose scan it is, as far as the header says."""
@@ -22,7 +24,7 @@ def study_of(image: Image, settings: ReadingSettings) -> Study:
         patient_name=person.name,
         study_date=person.study_date,
         age_years=age_years(person, settings),
-        sex=person.sex.upper() if person.sex.upper() in ("M", "F", "O") else None,
+        sex=_SEXES.get(person.sex.upper()),
     )
 
 

@@ -105,6 +105,10 @@ def open_nifti(path: Path, settings: ReadingSettings) -> NiftiFile:
     except _READ_ERRORS as error:
         what = f"can't be read as NIfTI ({one_line(error)})"
         raise UnreadableError(what, where=str(path), hint=_COPY) from error
+    begin = header.get_data_offset()
+    if begin > settings.max_value_bytes:
+        what = f"is damaged: by its header the values begin at byte {begin:,.0f}"
+        raise UnreadableError(what, where=str(path), hint=_COPY)
     return NiftiFile(
         path=path,
         pixels=pixels,

@@ -18,7 +18,7 @@ from calcscan.read.nifti.file import NiftiFile, open_nifti
 from calcscan.read.nifti.grid import NiftiGrid, grid_of_file
 from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
 from calcscan.read.pixels.hounsfield_check import hounsfield_flags
-from calcscan.read.series.geometry import thick_flag_for, tilt_flag
+from calcscan.read.series.geometry import thick_flag_for, tilt_flag, unseen_tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
 from calcscan.read.stated import Stated
 
@@ -136,14 +136,7 @@ def _all_whole(file: NiftiFile) -> bool:
 
 def _tilt_not_in_grid(sidecar: Sidecar, geometry: Geometry, path: Path, settings: ReadingSettings) -> tuple[Flag, ...]:
     """`gantry_tilt` where the JSON states a tilt that the grid lacks, unless the file name says it was corrected."""
-    tilt = abs(sidecar.tilt_deg or 0.0)
-    if tilt <= settings.tilt_deg or geometry.tilt_deg > settings.tilt_deg or "_Tilt" in path.name:
-        return ()
-    message = (
-        f"The JSON states a gantry tilt of {tilt:.1f} degrees, but the grid shows none: unless it was resampled, "
-        "positions are off by the shear."
-    )
-    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
+    return () if "_Tilt" in path.name else unseen_tilt_flag(sidecar.tilt_deg, "The JSON", geometry, settings)
 
 
 def _tilted_steps(sidecar: Sidecar, geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]:

@@ -25,6 +25,7 @@ from calcscan.read.headers.acquisition import acquisition_of
 from calcscan.read.headers.contrast import contrast_of_series
 from calcscan.read.headers.fields import PARSE_ERRORS, one_line
 from calcscan.read.headers.flags import header_flags
+from calcscan.read.headers.identity import refuse_animal
 from calcscan.read.headers.image import Image, is_scout
 from calcscan.read.headers.parse import image_of
 from calcscan.read.headers.silent import with_stated
@@ -80,7 +81,7 @@ def read_sidecar(
     Raises
     ------
     InputError
-        The JSON contradicts what is stated.
+        The JSON contradicts what is stated, or says that this is an animal.
     NoCTError
         The JSON says that it is no CT, or none that shows slices in Hounsfield units.
     GeometryError
@@ -96,11 +97,12 @@ def read_sidecar(
     if agent and (not named or settings.words.no_agent.match(named)):
         _put(dataset, "ContrastBolusAgent", agent[1])
     try:
-        image, tilt_deg = _record(path, dataset, settings)
+        image = image_of(SourceFile(NAME, path=path), dataset, settings)
     except PARSE_ERRORS as error:
         doubt = f"its fields can't be interpreted ({one_line(error)})"
-        image, tilt_deg = _record(path, _dataset({}, settings), settings)
+        image = image_of(SourceFile(NAME, path=path), _dataset({}, settings), settings)
     (image,), stated_flags = with_stated([image], stated, settings, str(path))
+    refuse_animal([image], str(path), settings)
     described = _as_series(image, str(path), settings)
     contrast = described.contrast
     notes = [f"The JSON file beside the NIfTI was not used: {doubt}."] if doubt else []
@@ -132,7 +134,7 @@ def read_sidecar(
         study=study_of(image, settings),
         description=" ".join(image.description.split()),
         unit=_unit(found, settings),
-        tilt_deg=tilt_deg,
+        tilt_deg=image.gantry_tilt_deg,
         converter=str(found.get("ConversionSoftware", "")).strip().casefold(),
         flags=tuple(flags),
     )
@@ -140,7 +142,7 @@ def read_sidecar(
 
 def described(fields: Mapping[str, Any], stated: Stated, settings: ReadingSettings, where: str) -> Sidecar:
     """What fields by DICOM's names say of a scan in memory, as `read_sidecar` of a JSON."""
-    image, tilt_deg = _record(Path(), _dataset(fields, settings), settings)
+    image = image_of(SourceFile(NAME, path=Path()), _dataset(fields, settings), settings)
     (image,), stated_flags = with_stated([image], stated, settings, where)
     contrast = contrast_of_series([image], settings)
     return Sidecar(
@@ -148,7 +150,7 @@ def described(fields: Mapping[str, Any], stated: Stated, settings: ReadingSettin
         study=study_of(image, settings),
         description="",
         unit="",
-        tilt_deg=tilt_deg,
+        tilt_deg=image.gantry_tilt_deg,
         converter="",
         flags=(*header_flags([image], set(), contrast, settings), *stated_flags),
     )
@@ -160,12 +162,6 @@ def _unit(found: Mapping[str, Any], settings: ReadingSettings) -> str:
     return (
         "" if not isinstance(said, str) or settings.words.hounsfield_unit.match(said) else " ".join(said.split())[:40]
     )
-
-
-def _record(path: Path, dataset: Dataset, settings: ReadingSettings) -> tuple[Image, float | None]:
-    """The record of a slice's header, and the gantry's tilt; raises as pydicom does for a field it can't read."""
-    tilt = dataset.get("GantryDetectorTilt")
-    return image_of(SourceFile(NAME, path=path), dataset, settings), None if tilt is None else float(tilt)
 
 
 def _refuse_uneven(path: Path, stem: str) -> None:

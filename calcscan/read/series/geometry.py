@@ -53,6 +53,7 @@ def geometry_of(
         *_missing(images, spacing, settings),
         *_uneven(spacing, settings),
         *tilt_flag(geometry, settings),
+        *_stated_tilt(images, geometry, settings),
         *thick_flag(images, spacing, settings),
     )
 
@@ -84,6 +85,30 @@ def tilt_flag(geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]
         return ()
     message = f"The slices are sheared by {tilt:.1f} degrees (gantry tilt); positions and volumes allow for it."
     return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
+
+
+def unseen_tilt_flag(
+    stated_deg: float | None, by: str, geometry: Geometry, settings: ReadingSettings
+) -> tuple[Flag, ...]:
+    """`gantry_tilt` where a tilt is stated (`by` what) and the slices show none: neither sheared nor turned."""
+    tilt = abs(stated_deg or 0.0)
+    turned = np.degrees(np.arccos(min(1.0, abs(geometry.normal[2]))))
+    if tilt <= settings.tilt_deg or max(geometry.tilt_deg, turned) > settings.tilt_deg:
+        return ()
+    large = 1.0 / float(np.cos(np.radians(min(tilt, settings.max_tilt_deg)))) - 1.0
+    message = (
+        f"{by} states a gantry tilt of {tilt:.1f} degrees, but the slices lie straight: unless they were resampled, "
+        f"positions are off by the shear, and volumes are {large:.1%} too large."
+    )
+    return (Flag(code="gantry_tilt", message=message, value=round(tilt, 2), limit=settings.tilt_deg),)
+
+
+def _stated_tilt(images: Sequence[Image], geometry: Geometry, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """As most slices state it; a reformat keeps the tilt of what it was made from."""
+    if images[0].image_type[:1] == ("DERIVED",):
+        return ()
+    stated = [0.0 if image.gantry_tilt_deg is None else image.gantry_tilt_deg for image in images]
+    return unseen_tilt_flag(float(np.median(stated)), "The header", geometry, settings)
 
 
 def thick_flag(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:

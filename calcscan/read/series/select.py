@@ -207,7 +207,7 @@ def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ..
         message = f"The series is not a plain CT: {chosen.derivation.why}."
         return (Flag(code="not_hounsfield", message=message, value=chosen.derivation.why),)
     first = chosen.first
-    if settings.words.cone_beam.match(f"{first.description} {first.model} {first.kernel}"):
+    if settings.words.cone_beam.match(f"{first.description} {first.manufacturer} {first.model} {first.kernel}"):
         message = "A cone-beam CT: its values are not calibrated as Hounsfield units."
         return (Flag(code="not_hounsfield", message=message, value=first.model or first.description),)
     return ()

@@ -15,7 +15,6 @@ from support.messages import one_line
 from calcscan.errors import CalcscanError, InputError, NoCTError, UnreadableError
 from calcscan.model import Scan
 from calcscan.read import read_scan
-from calcscan.read.files.source import SourceFile
 
 
 @pytest.fixture(scope="module")
@@ -199,15 +198,6 @@ def test_damaged_archives(folder: Path, tmp_path: Path) -> None:
         pass
     with pytest.raises(InputError, match="empty"):
         read_scan(tmp_path / "empty.zip")
-
-
-def test_a_member_too_large_to_be_a_slice_is_not_unpacked(folder: Path, tmp_path: Path) -> None:
-    archive = faults.zipped(folder, tmp_path / "series.zip")
-    with zipfile.ZipFile(archive) as opened:
-        name = opened.namelist()[0]
-        opened.getinfo(name).file_size = 1 << 40
-        with pytest.raises(UnreadableError, match="larger"):
-            SourceFile(name, archive=opened, max_unpacked_bytes=1e9).open()
 
 
 def test_an_enhanced_multi_frame_file(clean: Scan, folder: Path, tmp_path: Path) -> None:

@@ -57,12 +57,28 @@ def test_phrases(phrase: str, tells: bool | None) -> None:
                                     "HEAD WITH",
                                     "post Gd", "조영 강화",
                                     "có tiêm thuốc", "с болюсным усилением", "с КУ", "Art. 0.6 H20f",
-                                    "Test bolus", "PreMonitoring", "mCTA phase 1", "CT-A", "VPCT"])  # fmt: skip
+                                    "Test bolus", "CT venogram", "OMNI 350", "Visi 320", "Iodine 300", "Head Enh",
+                                    "EnhCT", "head i.v.", "COW 0.6", "Circle of Willis", "SMART PREP", "Delayed 5 min",
+                                    "HEAD 100CC", "PreMonitoring", "mCTA phase 1", "CT-A", "VPCT"])  # fmt: skip
 def test_more_phrases_for_contrast(phrase: str) -> None:
     assert contrast_in_words(phrase, SETTINGS) is True
 
 
-@pytest.mark.parametrize("phrase", ["bez KL", "bez k.l.", "Angiom", "Monitoring shunt", "không tiêm thuốc", "HEAD WO"])
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "bez KL",
+        "bez k.l.",
+        "Angiom",
+        "Monitoring shunt",
+        "không tiêm thuốc",
+        "HEAD WO",
+        "no enh",
+        "Delayed 24 h",
+        "Ventricle IV",
+        "Scow",
+    ],
+)
 def test_more_phrases_without_contrast(phrase: str) -> None:
     assert contrast_in_words(phrase, SETTINGS) is not True
 

@@ -92,7 +92,7 @@ def _surroundings(at_mm: Array, reach_mm: float) -> tuple[Array, Array]:
 
 
 def _straight(at_mm: Array, spacing_mm: float, settings: InspectionSettings) -> npt.NDArray[np.bool_]:
-    """Which points belong to a piece that runs along one line for longer than any vessel: what was put into the head."""
+    """Which points belong to a piece that runs along one line for longer than any vessel: a catheter or lead."""
     pairs = cKDTree(at_mm).query_pairs(_JOINED * spacing_mm, output_type="ndarray")
     joined = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(at_mm), len(at_mm)))
     count, piece = connected_components(joined, directed=False)

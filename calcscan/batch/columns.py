@@ -20,6 +20,7 @@ from calcscan.report.quantities import (
     VolumeMm3,
 )
 from calcscan.report.schema import Part
+from calcscan.report.tables import ReviewedAt, ReviewedBy
 
 
 class _Begin(Part, frozen=True, kw_only=True):
@@ -77,6 +78,13 @@ class _End(Part, frozen=True, kw_only=True):
     intracranial_ml: Annotated[float | None, Meta(description="Volume of the intracranial space, ml.")]
 
 
+class _Review(Part, frozen=True, kw_only=True):
+    """What stands last."""
+
+    reviewed_by: ReviewedBy | None
+    reviewed_at: ReviewedAt | None
+
+
 class LeftOutRow(Part, frozen=True, kw_only=True):
     """The columns of left_out.csv: one row a file, or many files of one kind in one folder."""
 
@@ -104,7 +112,7 @@ def study_row() -> type[Part]:
         for place in site_columns()
         for end, which in (("_low", "Lower"), ("_high", "Upper"))
     ]
-    fields = [*_fields(_Begin), *best, *_fields(_End), *ends]
+    fields = [*_fields(_Begin), *best, *_fields(_End), *ends, *_fields(_Review)]
     made: type[Part] = msgspec.defstruct("StudyRow", fields, bases=(Part,), frozen=True, kw_only=True)  # type: ignore[assignment]
     return made
 

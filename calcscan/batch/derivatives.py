@@ -9,8 +9,9 @@ import json
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.tables import tables
 from calcscan.read.files.bids_name import bids_name
 from calcscan.report.labelfiles import LABEL_FILES, LABEL_TABLE
-from calcscan.report.outputs import REPORT
+from calcscan.report.outputs import PROGRAM_REPORT, REPORT
 
+REPORT_ENDS = "_desc-calcscan_report.json"
 WORK = ".calcscan"
 """The folder in OUT that holds the reports as `calcscan run` writes them, which a batch is resumed from."""
 _ABOUT = (
@@ -37,9 +39,11 @@ _IGNORED = "".join(f"{name}.{end}\n" for name in ("batch", "lesions", "sites", "
 _MISSING = "n/a"
 
 
-def write_derivatives(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome]) -> None:
+def write_derivatives(
+    out: Path, tasks: Iterable[Task], outcomes: Mapping[str, Outcome], *, kept: Collection[str] = ()
+) -> None:
     """Lay out the report of each study below `out`, in place of what a batch wrote there before. A study that failed
-    has none.
+    has none; those that are `kept`, by name, stay as they were.
 
     Raises
     ------
@@ -55,16 +59,33 @@ def write_derivatives(out: Path, tasks: Iterable[Task], outcomes: Mapping[str, O
             if (out / name).is_file():
                 _put((out / name).with_suffix(".json"), _json(_dictionary(name)))
         for task, prefix in _prefixes(tasks):
+            if task.study.name in kept:
+                continue
             parts = prefix.split("_")
             folder = out.joinpath(*[part for part in parts if part.startswith(("sub-", "ses-"))], "ct")
-            for old in folder.glob(f"{prefix}_desc-*"):
-                old.unlink()
-            if task.study.name in outcomes and outcomes[task.study.name].state != FAILED:
-                folder.mkdir(parents=True, exist_ok=True)
-                _lay_out(task.out, folder, prefix)
+            is_there = task.study.name in outcomes and outcomes[task.study.name].state != FAILED
+            _lay_out_anew(task.out if is_there else None, folder, prefix)
     except OSError as error:
         what = f"the BIDS derivative can't be written ({error.strerror or error})"
         raise OutputError(what, where=str(out), hint="make room or choose another folder, and run again") from error
+
+
+def renew_derivative(out: Path, study: Path, replaced_sha256: str) -> bool:
+    """Lay out the report in the folder `study` anew, in place of its copy whose report.json had that digest; False
+    where there is no such copy below `out`."""
+    for report in sorted(out.glob(f"sub-*/**/*{REPORT_ENDS}")):
+        if sha256(report.read_bytes()).hexdigest() == replaced_sha256:
+            _lay_out_anew(study, report.parent, report.name.removesuffix(REPORT_ENDS))
+            return True
+    return False
+
+
+def _lay_out_anew(source: Path | None, folder: Path, prefix: str) -> None:
+    for old in folder.glob(f"{prefix}_desc-*"):
+        old.unlink()
+    if source is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        _lay_out(source, folder, prefix)
 
 
 def _prefixes(tasks: Iterable[Task]) -> Iterator[tuple[Task, str]]:
@@ -91,9 +112,12 @@ def _prefix(task: Task) -> str:
 def _lay_out(source: Path, folder: Path, prefix: str) -> None:
     """Each file of a report under its BIDS name."""
     report = json.loads((source / REPORT).read_bytes())
-    shutil.copyfile(source / REPORT, folder / f"{prefix}_desc-calcscan_report.json")
+    shutil.copyfile(source / REPORT, folder / f"{prefix}{REPORT_ENDS}")
     for name in report["files"]:
-        stem, _, ending = name.partition(".")
+        if name == PROGRAM_REPORT:
+            shutil.copyfile(source / name, folder / f"{prefix}_desc-program_report.json")
+            continue
+        stem, _, ending = name.replace(".program.", "program.").partition(".")
         plain = re.sub("[^0-9A-Za-z]", "", stem)
         if name in tables():
             begin = folder / f"{prefix}_desc-{plain}_stats"
@@ -116,6 +140,8 @@ def _about_labels(plain: str) -> dict[str, Any]:
     """What the numbers of a label map are, and the columns of the TSV that lists them."""
     if plain == "lesions":
         return {"Description": "0 is nothing, else the id of the lesion."}
+    if plain == "lesionsprogram":
+        return {"Description": "What the program had found, before a person reviewed it: the id of the lesion, or 0."}
     if plain == "atlassites":
         return {
             "Description": "0 is nothing, else the site that the atlas has there, by the index in desc-sites_dseg.tsv."

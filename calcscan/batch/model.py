@@ -64,6 +64,8 @@ class Settings:
     """The folder of an atlas; the shipped one if None."""
     html: bool = True
     """Whether each study gets a report.html."""
+    discard_review: bool = False
+    """Whether studies that a person has reviewed are analysed again, and the reviews lost."""
     rules: RulesChoice = SHIPPED_RULES
 
 
@@ -79,12 +81,13 @@ class Task:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How it went: `state` done, abstained or failed; `error` one line, empty unless something went wrong; which
-    report.json was written, if one was."""
+    report.json was written, if one was; whether a person has reviewed it."""
 
     state: str
     error: str = ""
     seconds: float = 0.0
     report_sha256: str = ""
+    reviewed: bool = False
 
 
 Work = Callable[[Task], Outcome]

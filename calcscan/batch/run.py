@@ -12,7 +12,7 @@ from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
 from calcscan.batch.participants import people_of
 from calcscan.batch.processes import local_processes
-from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, write_status
+from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, held_by_review, write_status
 from calcscan.batch.table import check_tables, is_odd, same_series, write_cohort, write_left_out, write_table
 from calcscan.batch.work import do_study
 from calcscan.errors import CalcscanError, NoCTError, OutputError, UnreadableError
@@ -68,8 +68,10 @@ def run_batch(
     each study, lesions.csv and sites.csv have the rows of every study's own.
 
     Studies finished earlier, on the same input with the same settings and version, are skipped; failed ones are
-    repeated. A study that fails, crashes or takes longer than `timeout_s` does not affect the others. Every file under
-    `root` is part of one study, or listed with a reason in `out`/left_out.csv.
+    repeated. One that a person has reviewed since stands in the tables as reviewed; where it would have to be analysed
+    again it fails instead, and the review stays (unless `Settings.discard_review`). A study that fails, crashes or
+    takes longer than `timeout_s` does not affect the others. Every file under `root` is part of one study, or listed
+    with a reason in `out`/left_out.csv.
 
     Parameters
     ----------
@@ -100,7 +102,8 @@ def run_batch(
     options, folder = settings or Settings(), out / WORK if as_bids else out
     tasks = [Task(study=study, out=folder / study.name, settings=options) for study in found.studies]
     outcomes, todo = _sorted_out(tasks)
-    skipped = tuple(outcomes)
+    skipped = tuple(name for name, outcome in outcomes.items() if outcome.state != FAILED)
+    held = frozenset(outcomes) - frozenset(skipped)
     run = runner or local_processes(jobs or min(processor_count(), MOST_JOBS, max(1, len(todo))), timeout_s)
     listed = write_left_out(out, found.left_out)
     try:
@@ -110,7 +113,7 @@ def run_batch(
         table = write_table(out, tasks, outcomes, again)
         lesions, sites = write_cohort(out, tasks, outcomes)
         if as_bids:
-            write_derivatives(out, tasks, outcomes)
+            write_derivatives(out, tasks, outcomes, kept=held)
     return BatchResult(
         outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
         skipped=skipped,
@@ -178,11 +181,11 @@ def _refuse_study(root: Path, out: Path) -> None:
 
 
 def _sorted_out(tasks: Iterable[Task]) -> tuple[dict[str, Outcome], list[Task]]:
-    """Outcomes of finished studies, and the tasks still to run."""
+    """Outcomes of finished studies, and of those whose review stands against another run; and the tasks to run."""
     outcomes: dict[str, Outcome] = {}
     todo: list[Task] = []
     for task in tasks:
-        known = finished(task)
+        known = finished(task) or held_by_review(task)
         if known is None:
             todo.append(task)
         else:

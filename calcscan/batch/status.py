@@ -21,7 +21,9 @@ from calcscan.errors import CalcscanError
 from calcscan.guideline import ruleset_of
 from calcscan.read.files.tree import walk
 from calcscan.report.atomic_folder import check_output
-from calcscan.report.outputs import EARLIER, OURS, PAGE, REPORT, is_report, state_of
+from calcscan.report.kept_review import review_in
+from calcscan.report.outputs import EARLIER, OURS, PAGE, PROGRAM, REPORT, is_report, state_of
+from calcscan.report.quantities import State
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"
@@ -66,10 +68,10 @@ def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:
 
 
 def settings_digest(settings: Settings) -> str:
-    """The rules and an atlas count by what they hold, wherever their files lie. Whether there is a page changes no
-    result."""
+    """The rules and an atlas count by what they hold, wherever their files lie. Whether there is a page, and what
+    becomes of reviews, changes no result."""
     used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
-    del used["html"]
+    del used["html"], used["discard_review"]
     atlas = used.pop("atlas")
     if atlas is not None:
         used["atlas"] = read_manifest(Path(atlas)).digest_with_sites
@@ -89,14 +91,15 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 def finished(task: Task) -> Outcome | None:
     """How it ended: done or abstained, on the same input, with the same settings and version, and each file of the
-    report is there as it was written; else None."""
+    report is there as it was written, or as a person reviewed it since; else None."""
     if is_odd(task.out / REPORT):
         return None
     status = read_status(task.out)
     state = status.get("state")
-    marks = fingerprint(task)
-    if state not in (DONE, ABSTAINED) or any(status.get(key) != marks.get(key) for key in {*marks, "context_digest"}):
+    if state not in (DONE, ABSTAINED) or _changed_since(task, status):
         return None
+    if review_in(task.out) is not None:
+        return None if task.settings.discard_review else _as_reviewed(task, status)
     written = status.get("report_sha256", "")  # another program may have written another report since
     if written and written != state_of(task.out):
         return None
@@ -105,13 +108,49 @@ def finished(task: Task) -> Outcome | None:
         return None
     if task.settings.html and PAGE not in there:
         return None
-    seconds = status.get("seconds")
-    lasted = float(seconds) if isinstance(seconds, int | float) else 0.0
-    return Outcome(state=state, seconds=lasted, report_sha256=str(written))
+    return Outcome(state=state, seconds=_seconds(status), report_sha256=str(written))
+
+
+def _as_reviewed(task: Task, status: dict[str, Any]) -> Outcome | None:
+    """How a study stands that a person has reviewed since this batch wrote its report; None for another report."""
+    row, written = row_of(task.out), status.get("report_sha256")
+    if row is None or (written and written != state_of(task.out, PROGRAM)):
+        return None
+    state = ABSTAINED if row["quality"] == State.ABSTAIN else DONE
+    return Outcome(state=state, seconds=_seconds(status), report_sha256=state_of(task.out), reviewed=True)
 
 
 def is_finished(task: Task) -> bool:
     return finished(task) is not None
+
+
+def held_by_review(task: Task) -> Outcome | None:
+    """For a study that is to be analysed (again): a failure where that would cost a person's review, which stays as it
+    is."""
+    kept = None if task.settings.discard_review else review_in(task.out)
+    if kept is None:
+        return None
+    status = read_status(task.out)
+    changed = ", ".join(_changed_since(task, status)) if status else ""
+    why = f"{changed} changed since" if changed else "it is not what this batch had written there"
+    what = f"not analysed: its report was reviewed by {kept}, and {why}"
+    hint = "give another OUT, or drop the reviews with --discard-review"
+    return Outcome(state=FAILED, error=f"{what}; {hint}", report_sha256=state_of(task.out), reviewed=True)
+
+
+def _changed_since(task: Task, status: dict[str, Any]) -> list[str]:
+    """In words, what of a study is another than when its status was written."""
+    marks = fingerprint(task)
+    names = {
+        "input_digest": "the input", "settings_digest": "the settings", "version": "the version of calcscan",
+        "context_digest": "what is known of the person",
+    }  # fmt: skip
+    return [words for key, words in names.items() if status.get(key) != marks.get(key)]
+
+
+def _seconds(status: dict[str, Any]) -> float:
+    seconds = status.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def report_files(folder: Path) -> dict[str, int]:
@@ -135,7 +174,7 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
         It can't be written; nothing of it is left then.
     """
     task.out.mkdir(parents=True, exist_ok=True)
-    content = {"schema": SCHEMA, "study": task.study.name, **asdict(outcome), **marks, "files": report_files(task.out)}
+    content = {"schema": SCHEMA, "study": task.study.name, **_told(outcome), **marks, "files": report_files(task.out)}
     if outcome.state == FAILED and is_report(task.out / EARLIER / REPORT):
         content["earlier_report"] = EARLIER
     part = task.out / f".{STATUS}-{os.getpid()}"
@@ -145,6 +184,12 @@ def write_status(task: Task, outcome: Outcome, marks: dict[str, str]) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told = asdict(outcome)
+    del told["reviewed"]  # told by the report itself, which may be reviewed at any time
+    return told
 
 
 def clear_remains(task: Task) -> None:

@@ -16,7 +16,7 @@ from calcscan.batch.columns import LeftOutRow, site_columns, study_row
 from calcscan.batch.model import FAILED, LeftOut, Outcome, Task
 from calcscan.errors import OutputError
 from calcscan.report.outputs import REPORT, is_report
-from calcscan.report.schema import Part, Report
+from calcscan.report.schema import Report
 from calcscan.report.tables import LesionRow, SiteRow, cell, columns_of, lesion_rows, site_rows
 
 TABLE, LEFT_OUT, LESIONS, SITES = "batch.csv", "left_out.csv", "lesions.csv", "sites.csv"
@@ -113,8 +113,8 @@ def write_table(
             others = " ".join((again or {}).get(task.study.name, ())) or None
             about |= {"files": task.study.files or None, "input": task.study.place, "same_series_as": others}
             about |= {"participant": label.participant, "session": label.session, "run": label.run}
-            rows.append(about | {"seconds": outcome.seconds, "error": error})
-    return _written(out / TABLE, columns_of(study_row()), rows)
+            rows.append(cells(about | {"seconds": outcome.seconds, "error": error}))
+    return write_rows(out / TABLE, columns_of(study_row()), rows)
 
 
 def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
@@ -127,8 +127,8 @@ def write_left_out(out: Path, left_out: Iterable[LeftOut]) -> Path:
     OutputError
         It can't be written.
     """
-    rows = ({"path": row.path, "reason": row.reason, "files": row.files} for row in left_out)
-    return _written(out / LEFT_OUT, columns_of(LeftOutRow), rows)
+    rows = (cells({"path": row.path, "reason": row.reason, "files": row.files}) for row in left_out)
+    return write_rows(out / LEFT_OUT, columns_of(LeftOutRow), rows)
 
 
 def write_cohort(out: Path, tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> tuple[Path, Path]:
@@ -141,17 +141,23 @@ def write_cohort(out: Path, tasks: Sequence[Task], outcomes: Mapping[str, Outcom
         They can't be written.
     """
     done = [task for task in tasks if task.study.name in outcomes and outcomes[task.study.name].state != FAILED]
-    lesions = (
-        row
-        for task in done
-        for report in _report_of(task)
-        for row in _named(task, lesion_rows(report.lesions or (), report.study))
-    )
-    sites = (row for task in done for report in _report_of(task) for row in _named(task, site_rows(report)))
+    lesions = (row for task in done for report in _report_of(task) for row in rows_of_lesions(report, _names(task)))
+    sites = (row for task in done for report in _report_of(task) for row in rows_of_sites(report, _names(task)))
     return (
-        _written(out / LESIONS, columns_of(LesionRow), lesions),
-        _written(out / SITES, columns_of(SiteRow), sites),
+        write_rows(out / LESIONS, columns_of(LesionRow), lesions),
+        write_rows(out / SITES, columns_of(SiteRow), sites),
     )
+
+
+def rows_of_lesions(report: Report, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A study's rows in the lesions.csv of a batch, under the `names` that it has in batch.csv."""
+    rows = lesion_rows(report.lesions or (), report.study, report.reviewed)
+    return [cells({**msgspec.structs.asdict(row), **names}) for row in rows]
+
+
+def rows_of_sites(report: Report, names: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same in sites.csv."""
+    return [cells({**msgspec.structs.asdict(row), **names}) for row in site_rows(report)]
 
 
 def _report_of(task: Task) -> Iterator[Report]:
@@ -163,11 +169,9 @@ def _report_of(task: Task) -> Iterator[Report]:
         return
 
 
-def _named(task: Task, rows: Iterable[Part]) -> Iterator[dict[str, Any]]:
-    """Rows under the names that the study has in batch.csv."""
+def _names(task: Task) -> dict[str, str | None]:
     label = task.study.label
-    names = {"study": task.study.name, "participant": label.participant, "session": label.session, "run": label.run}
-    return ({**msgspec.structs.asdict(row), **names} for row in rows)
+    return {"study": task.study.name, "participant": label.participant, "session": label.session, "run": label.run}
 
 
 def row_of(folder: Path) -> dict[str, Any] | None:
@@ -190,6 +194,7 @@ def row_of(folder: Path) -> dict[str, Any] | None:
             "effective_thickness_mm": report["settings"].get("effective_thickness_mm"),
             "detection_floor_mm3": report["detection_floor_mm3"],
             "intracranial_ml": report["intracranial_ml"],
+            **_reviewed(report.get("reviewed")),
         }
     except _DAMAGED:
         return None
@@ -203,6 +208,11 @@ def _rules(guideline: Mapping[str, Any] | None) -> dict[str, str]:
     parts += [f"+ {line}" for line in guideline["rules_added"]]
     parts += [f"- {line}" for line in guideline["rules_left_out"]]
     return {"rules": " ".join(parts), "rules_sha256": str(guideline["sha256"])}
+
+
+def _reviewed(said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """By whom and when; empty cells where nobody did."""
+    return {"reviewed_by": said["reader"], "reviewed_at": said["at"]} if said else {}
 
 
 def _known(report: Mapping[str, Any], name: str) -> Any:
@@ -227,20 +237,31 @@ def _site_volumes(sites: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _written(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Written atomically."""
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    """A CSV of rows of cells, as they are (`cells`); written atomically.
+
+    Raises
+    ------
+    OutputError
+        It can't be written.
+    """
     part = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
-            writer.writerows({key: cell(value) for key, value in row.items()} for row in rows)
+            writer.writerows(rows)
         return part.replace(path)
     except OSError as error:
         _remove(part)
         what = f"the table can't be written ({error.strerror or error})"
         raise OutputError(what, where=str(path), hint="make room or choose another folder, and run again") from error
+
+
+def cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row made safe for spreadsheets."""
+    return {key: cell(value) for key, value in row.items()}
 
 
 def _remove(path: Path) -> None:

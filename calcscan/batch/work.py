@@ -52,8 +52,8 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
     from calcscan.report.write import write_report
 
     check_file(task.out / REPORT)
-    check_output(task.out)
     settings = task.settings
+    check_output(task.out, keeps_review=not settings.discard_review)
     result = analyse(
         path,
         context=task.study.context,
@@ -68,7 +68,14 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         place = str(task.study.top or task.study.paths[0])
         result = replace(result, provenance=replace(result.provenance, place=place))
     label = replace(task.study.label, study=task.study.name)
-    report = write_report(result, task.out, keep_ids=settings.keep_ids, label=label, html=settings.html)
+    report = write_report(
+        result,
+        task.out,
+        keep_ids=settings.keep_ids,
+        label=label,
+        html=settings.html,
+        discard_review=settings.discard_review,
+    )
     return ABSTAINED if result.quality.state == "abstain" else DONE, sha256(report.encode()).hexdigest()
 
 

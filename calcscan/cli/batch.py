@@ -78,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="list the studies found and the files left out, and stop"
     )
+    terminal.add_discard_review(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
 
 
@@ -97,6 +98,7 @@ def main(args: argparse.Namespace) -> int:
         keep_ids=args.keep_ids,
         atlas=_checked_atlas(args),
         html=not args.no_html,
+        discard_review=args.discard_review,
         rules=ruleset.choice,
         **acquisition.chosen(args),
     )
@@ -118,7 +120,9 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet:
         states = [outcome.state for outcome in result.outcomes.values()]
         counts = ", ".join(f"{states.count(state)} {state}" for state in ("done", "abstained", "failed"))
+        reviewed = sum(outcome.reviewed for outcome in result.outcomes.values())
         lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished earlier"]
+        lines += [f"{reviewed} of them reviewed by a person: see reviewed_by in batch.csv"] * bool(reviewed)
         lines += _accounts(result.studies, result.left_out)
         lines += _doubles(result.same_series)
         lines += [f"rules: {ruleset}"] * (ruleset.choice != SHIPPED_RULES)

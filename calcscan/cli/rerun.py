@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan rerun`."""
     repeat.add_what(parser)
     parser.add_argument("-o", "--out", type=terminal.path, metavar="NEW", help="also write the new results")
+    terminal.add_discard_review(parser)
     repeat.add_own_files(parser)
     parser.add_argument("--json", action="store_true", help="print what differs as JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
@@ -31,16 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """0 where every number is the same, 1 where not."""
+    from calcscan.batch.place import study_folder
     from calcscan.report.atomic_folder import check_output
     from calcscan.report.read_back import read_report
 
+    args.results = study_folder(args.results)
     before = read_report(args.results)
     made = repeat.made_from(before, args.results)
     repeat.refuse_other_options(made)
     repeat.refuse_other_files(repeat.own_files(args), made)
     source = repeat.source_of(args.input, args.results, made, command="rerun OUT INPUT")
     if args.out is not None:
-        check_output(args.out, inputs=[source, args.results])
+        check_output(args.out, inputs=[source, args.results], keeps_review=not args.discard_review)
     now = _again(args, source, before, repeat.ruleset_of(args.rules, made))
     compared = _compared(before, now)
     if args.json:
@@ -68,7 +71,14 @@ def _again(args: argparse.Namespace, source: Path, before: Report, ruleset: Rule
         keep_ids = bool(made.options.get("keep_ids"))
         if args.out is not None:
             progress("write")
-            write_report(result, args.out, keep_ids=keep_ids, replaces=state_of(args.out), label=label)
+            write_report(
+                result,
+                args.out,
+                keep_ids=keep_ids,
+                replaces=state_of(args.out),
+                label=label,
+                discard_review=args.discard_review,
+            )
         return build_report(result, keep_ids=keep_ids, label=label)
 
 

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="review what the program said, in place of an earlier review of this report",
     )
+    terminal.add_discard_review(parser)
     repeat.add_own_files(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--json", action="store_true", help="print the new report.json instead of a summary")
@@ -52,6 +53,7 @@ def main(args: argparse.Namespace) -> int:
     from calcscan.report.atomic_folder import check_output
     from calcscan.report.outputs import state_of
 
+    args.results = _study(args)
     before = _Before.of(args.results, start_over=args.start_over)
     made = repeat.made_from(before.report, args.results)
     repeat.refuse_other_options(made)
@@ -60,7 +62,12 @@ def main(args: argparse.Namespace) -> int:
     ruleset = repeat.ruleset_of(args.rules, made)
     source = repeat.source_of(args.input, args.results, made, command="review OUT INPUT --edits FILE")
     target = args.results if args.out is None else args.out
-    check_output(target, inputs=[source, *([] if args.out is None else [args.results]), *own_data.files(args)])
+    elsewhere = args.out is not None
+    check_output(
+        target,
+        inputs=[source, *([args.results] if elsewhere else []), *own_data.files(args)],
+        keeps_review=elsewhere and not args.discard_review,
+    )
     state = state_of(target)
     terminal.load_kernels(quiet=args.quiet)
     with terminal.Progress(quiet=args.quiet) as progress:
@@ -88,9 +95,33 @@ def main(args: argparse.Namespace) -> int:
             replaces=state,
             label=repeat.label_of(before.report),
             program={**before.files, **_program_lesions(program)},
+            discard_review=args.discard_review or (args.start_over and not elsewhere),
         )
+        tables = _renewed(target, replaced_sha256=state)
     _print(written, result, args, target)
+    if tables is not None and not (args.quiet or args.json):
+        terminal.write_text(f"renewed in {tables}: batch.csv, lesions.csv, sites.csv\n")
     return ABSTAINED if result.quality.state == "abstain" else 0
+
+
+def _study(args: argparse.Namespace) -> Path:
+    """The folder of the report that is meant: of a batch, by what review.json says."""
+    from calcscan.batch.place import is_batch, study_folder
+    from calcscan.review.read import is_json, read_review
+
+    meant = read_review(args.edits).report_sha256 if is_batch(args.results) and is_json(args.edits) else None
+    return study_folder(args.results, meant)
+
+
+def _renewed(target: Path, *, replaced_sha256: str) -> Path | None:
+    """The folder of the batch whose tables now say what the review says; None where the study is of none."""
+    from calcscan.batch.place import batch_of
+    from calcscan.batch.renew import renew_batch
+
+    batch = batch_of(target)
+    if batch is not None:
+        renew_batch(batch, target, replaced_sha256=replaced_sha256)
+    return batch
 
 
 class _Before:

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rules.add_arguments(parser)
     parser.add_argument("--keep-ids", action="store_true", help="keep name, patient ID, dates and UIDs in the results")
     parser.add_argument("--no-html", action="store_true", help="write no report.html")
+    terminal.add_discard_review(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument(
         "--json",
@@ -50,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
     from calcscan.report.atomic_folder import check_output
     from calcscan.report.outputs import state_of
 
-    check_output(args.out, inputs=[args.input, *own_data.files(args)])
+    check_output(args.out, inputs=[args.input, *own_data.files(args)], keeps_review=not args.discard_review)
     before = state_of(args.out)
     ruleset = rules.chosen(args)
     context = _read_context(args.context)
@@ -77,7 +78,13 @@ def main(args: argparse.Namespace) -> int:
         progress("write")
         label = label_of(args.input.absolute())
         written = write_report(
-            result, args.out, keep_ids=args.keep_ids, replaces=before, label=label, html=not args.no_html
+            result,
+            args.out,
+            keep_ids=args.keep_ids,
+            replaces=before,
+            label=label,
+            html=not args.no_html,
+            discard_review=args.discard_review,
         )
     if not args.quiet or args.json:
         _print(written, result, args)

@@ -146,6 +146,15 @@ def add_atlas(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_discard_review(parser: argparse.ArgumentParser) -> None:
+    """The option without which a review is never replaced."""
+    parser.add_argument(
+        "--discard-review",
+        action="store_true",
+        help="also replace a report that a person has reviewed; the review is lost (default: refuse)",
+    )
+
+
 def path(text: str) -> Path:
     """A path; an empty one is refused, since Python takes it for the current folder."""
     if not text.strip():

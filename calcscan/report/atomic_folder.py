@@ -25,12 +25,20 @@ from calcscan.errors import OutputError
 from calcscan.report.earlier import remove_earlier
 from calcscan.report.exchange import exchange, is_working_directory, undisturbed
 from calcscan.report.folder_lock import locked
-from calcscan.report.outputs import RUN, Kind, state_of
+from calcscan.report.kept_review import refuse_lost_review
+from calcscan.report.outputs import REPORT, RUN, Kind, state_of
 from calcscan.report.ownership import refuse_foreign, refuse_input
 from calcscan.report.staging import ASIDE, OVER, STAGING, clear, recover, staging_beside, sweep, unwritable, write_all
 
 
-def check_output(out: Path, kind: Kind = RUN, *, inputs: Iterable[Path] = (), may_lie_inside: bool = False) -> None:
+def check_output(
+    out: Path,
+    kind: Kind = RUN,
+    *,
+    inputs: Iterable[Path] = (),
+    may_lie_inside: bool = False,
+    keeps_review: bool = False,
+) -> None:
     """Make sure, before the work, that results can be written to `out`; leaves nothing behind.
 
     Parameters
@@ -40,12 +48,14 @@ def check_output(out: Path, kind: Kind = RUN, *, inputs: Iterable[Path] = (), ma
         and no input file may be one that would be replaced. Whether they exist is not checked here.
     may_lie_inside
         Whether `out` may lie in an input folder all the same (the reader must then leave `out` aside).
+    keeps_review
+        Whether to refuse a report that a person has reviewed.
 
     Raises
     ------
     OutputError
-        `out` is a file, is or lies in an input, holds files that are not calcscan's by names that it would write, or
-        can't be written to.
+        `out` is a file, is or lies in an input, holds files that are not calcscan's by names that it would write, or a
+        review that would be lost, or can't be written to.
     """
     for given in inputs:
         refuse_input(out, Path(given), kind, may_lie_inside)
@@ -58,25 +68,36 @@ def check_output(out: Path, kind: Kind = RUN, *, inputs: Iterable[Path] = (), ma
                 recover(out, kind)
         if out.is_dir():
             refuse_foreign(out, kind)
+            if keeps_review and kind is RUN:
+                refuse_lost_review(out)
         with tempfile.TemporaryFile(dir=ground):
             pass
     except OSError as error:
         raise unwritable(out, error) from error
 
 
-def put_files(out: Path, contents: Mapping[str, bytes], kind: Kind = RUN, *, replaces: str | None = None) -> None:
+def put_files(
+    out: Path,
+    contents: Mapping[str, bytes],
+    kind: Kind = RUN,
+    *,
+    replaces: str | None = None,
+    discard_review: bool = False,
+) -> None:
     """Write `contents` (name → bytes) to `out`, in place of what calcscan wrote there before.
 
     Parameters
     ----------
     replaces
         What `state_of` returned when the work began: a report that somebody else has written since stays.
+    discard_review
+        Whether a report that a person has reviewed may be replaced by one that does not continue the review.
 
     Raises
     ------
     OutputError
         As `check_output`, or the disk refuses, or another run has written its report there meanwhile, or is writing
-        and doesn't end; `out` is then as it was.
+        and doesn't end, or a review would be lost; `out` is then as it was.
     """
     unknown = set(contents) - kind.names
     if unknown:
@@ -85,7 +106,11 @@ def put_files(out: Path, contents: Mapping[str, bytes], kind: Kind = RUN, *, rep
     place = out.resolve()
     try:
         sweep(place)
-        while not (_as_new(place, contents) if not place.is_dir() else _into_existing(place, contents, kind, replaces)):
+        while not (
+            _as_new(place, contents)
+            if not place.is_dir()
+            else _into_existing(place, contents, kind, replaces, discard_review)
+        ):
             continue  # somebody else made or removed it in between
     except OSError as error:
         raise unwritable(out, error) from error
@@ -106,7 +131,9 @@ def _as_new(out: Path, contents: Mapping[str, bytes]) -> bool:
     return True
 
 
-def _into_existing(out: Path, contents: Mapping[str, bytes], kind: Kind, replaces: str | None) -> bool:
+def _into_existing(
+    out: Path, contents: Mapping[str, bytes], kind: Kind, replaces: str | None, discard_review: bool
+) -> bool:
     """False if the folder is gone by now."""
     try:
         with locked(out):
@@ -115,6 +142,8 @@ def _into_existing(out: Path, contents: Mapping[str, bytes], kind: Kind, replace
             if replaces is not None and state_of(out, kind) != replaces:
                 what = "another run has written its results there since this one began, and they stay"
                 raise OutputError(what, where=str(out), hint="give each run a folder of its own, or run again")
+            if kind is RUN and not discard_review:
+                refuse_lost_review(out, contents.get(REPORT))
             if not _by_exchange(out, contents, kind):
                 _in_place(out, contents, kind)
             if kind is RUN:

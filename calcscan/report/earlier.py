@@ -9,13 +9,15 @@ from pathlib import Path
 
 from calcscan.report.exchange import undisturbed
 from calcscan.report.folder_lock import locked
+from calcscan.report.kept_review import review_in
 from calcscan.report.outputs import EARLIER, OURS, REPORT, RUN, is_report
 from calcscan.report.staging import OVER, STAGING, recover, sweep, unwritable
 
 
 def put_aside(out: Path) -> bool:
     """Move the report in `out` to the folder `EARLIER` within it, so that nobody mistakes it for that of the last run,
-    which failed. It stays there until a later run succeeds. False, and nothing happens, where there is no report.
+    which failed. It stays there until a later run succeeds. False, and nothing happens, where there is no report, or
+    one that a person has reviewed: that stays where it is.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def put_aside(out: Path) -> bool:
             return False
         with locked(out):
             recover(out, RUN)
-            if not is_report(out / REPORT):
+            if not is_report(out / REPORT) or review_in(out) is not None:
                 return False
             staging = out / STAGING
             copy = staging / EARLIER

@@ -35,6 +35,8 @@ class Kind:
 
 
 RUN = Kind(main=REPORT, names=OURS, schema="calcscan-report/")
+PROGRAM = Kind(main=PROGRAM_REPORT, names=frozenset({PROGRAM_REPORT}), schema="calcscan-report/")
+"""For its state alone: it is written together with the rest of a run."""
 VERIFY = Kind(
     main="verify.json", names=frozenset({"verify.json", "verify.csv", "verify.png"}), schema="calcscan-verify/"
 )

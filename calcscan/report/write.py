@@ -41,6 +41,7 @@ def write_report(
     label: StudyLabel | None = None,
     program: Mapping[str, bytes] | None = None,
     html: bool = True,
+    discard_review: bool = False,
 ) -> str:
     """Write report.json, report.html, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
@@ -59,6 +60,9 @@ def write_report(
         Of a reviewed result, what the program had said, by name: kept beside the report.
     html
         Also write report.html, the page for people (2 to 6 MB).
+    discard_review
+        Replace a report that a person has reviewed, too, and drop the review. Without it such a report gives way only
+        to one that continues its reviews.
 
     Returns
     -------
@@ -68,10 +72,10 @@ def write_report(
     Raises
     ------
     OutputError
-        The folder can't be written to, or holds somebody else's files by the same names.
+        The folder can't be written to, or holds somebody else's files by the same names, or a review.
     """
     files = report_files(result, keep_ids=keep_ids, label=label, program=program, html=html)
-    put_files(Path(out), files, replaces=replaces)
+    put_files(Path(out), files, replaces=replaces, discard_review=discard_review)
     return files[REPORT].decode()
 
 

@@ -107,6 +107,7 @@ def test_the_columns_of_before_keep_their_names_and_order(studies: Path, tmp_pat
     old += ["rules", "rules_sha256", "files", "input", "same_series_as", "seconds", "error"]
     assert columns[: len(old)] == old
     assert tuple(columns[len(old) : len(old) + len(NEW)]) == NEW
+    assert columns[-2:] == ["reviewed_by", "reviewed_at"]
     assert tuple(columns) == columns_of(study_row())
 
 

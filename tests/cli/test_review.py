@@ -235,3 +235,36 @@ def test_what_the_report_was_made_with_must_be_given_again(
     assert "not the file that the report was made with" in capsys.readouterr().err
     assert review(out, edits, "--mask", edits, "--regions", edits) == 1
     assert "made without --mask" in capsys.readouterr().err
+
+
+def test_a_run_does_not_take_the_place_of_a_review_unless_told_to(
+    out: Path, tmp_path: Path, analysed_before: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert review(out, save_review(out, tmp_path / "review.json", decision(1, "reject")), "--quiet") == 0
+    kept = files(out)
+    analysed_before.clear()
+    for command in (["run", SOURCE, "-o", out], ["rerun", out, SOURCE, "-o", out]):
+        assert main([*map(str, command), "--quiet"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert "it holds a report that a person reviewed (Dr. Read on 2026-11-29), and the review would be lost" in told[0]
+    assert "--discard-review" in told[0]
+    assert analysed_before == []
+    assert files(out) == kept
+    assert main(["run", str(SOURCE), "-o", str(out), "--quiet", "--discard-review"]) == 0
+    assert "reviewed" not in report(out)
+    assert not (out / "report.program.json").exists()
+
+
+def test_a_review_into_a_folder_with_another_review_is_refused(
+    out: Path, tmp_path: Path, analysed_before: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "new"
+    edits = save_review(out, tmp_path / "review.json", decision(1, "reject"))
+    assert review(out, edits, "-o", new, "--quiet") == 0
+    kept = files(new)
+    other = save_review(out, tmp_path / "other.json", decision(2, "reject"), reader="Dr. Two")
+    assert review(out, other, "-o", new, "--quiet") == 1
+    assert "reviewed (Dr. Read on 2026-11-29)" in capsys.readouterr().err
+    assert files(new) == kept
+    assert review(out, other, "-o", new, "--quiet", "--discard-review") == 0
+    assert report(new)["reviewed"]["reader"] == "Dr. Two"

@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
             keep_ids=bool(made.options.get("keep_ids")),
             replaces=state,
             label=repeat.label_of(before.report),
-            program={**before.files, **_program_lesions(program)},
+            program=before.files,
             discard_review=args.discard_review or (args.start_over and not elsewhere),
         )
         tables = _renewed(target, replaced_sha256=state)
@@ -237,14 +237,6 @@ def _edited(args: argparse.Namespace, result: Result) -> Review:
     from calcscan.review.read import now
 
     return Review(reader=None, at=now(), edited=read_edited_map(args.edits, result, kind=args.labels))
-
-
-def _program_lesions(program: Result) -> dict[str, bytes]:
-    from calcscan.report.labelfiles import label_maps
-    from calcscan.report.outputs import PROGRAM_LESIONS
-
-    maps, _ = label_maps(program.lesions, program.scan.stored)
-    return {PROGRAM_LESIONS: maps["lesions.nii.gz"]} if "lesions.nii.gz" in maps else {}
 
 
 def _print(report: str, result: Result, args: argparse.Namespace, target: Path) -> None:

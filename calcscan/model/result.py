@@ -56,6 +56,8 @@ class Result(Value):
     """The picture that was searched: a sharp scan as an ordinary one would show it, with its blur."""
     reviews: tuple[Review, ...] = ()
     """What persons said of it and is done here, the first one first."""
+    program: Result | None = None
+    """Of a reviewed one, what the program had said."""
 
     def __repr__(self) -> str:
         from calcscan.report.display import result_text

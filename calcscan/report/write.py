@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.outputs import PAGE, PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
 from calcscan.report.quantities import State
-from calcscan.report.schema import FileEntry
+from calcscan.report.schema import FileEntry, Report
 from calcscan.report.tables import lesions_csv, regions_csv, sites_csv
 from calcscan.report.transforms import transform_text
 
+_LESIONS = "lesions.nii.gz"
 _USES = {
     "scan_to_atlas.tfm": "how the scan lies in the atlas, as a transform of ITK (points of the scan to points of the "
     "atlas, affine and bend): in 3D Slicer, put the atlas under it, and it lies on the scan",
@@ -57,7 +58,8 @@ def write_report(
     label
         What the study is called in report.json and in the tables.
     program
-        Of a reviewed result, what the program had said, by name: kept beside the report.
+        Of a reviewed result, what the program had said, by name, as it was written then: kept beside the report. By
+        default it is written as `result.program` has it.
     html
         Also write report.html, the page for people (2 to 6 MB).
     discard_review
@@ -87,28 +89,52 @@ def report_files(
     program: Mapping[str, bytes] | None = None,
     html: bool = True,
 ) -> dict[str, bytes]:
-    """Every file of the report, by name."""
-    drawn, fit = _of_atlas(result)
-    maps, about_maps = label_maps(result.lesions, result.scan.stored, more=drawn, reviewed=bool(result.reviews))
-    tables = {"lesions.csv": lesions_csv, "sites.csv": sites_csv}
-    if result.regions is not None:
-        tables["regions.csv"] = regions_csv
-    pictures = ("mosaic.png", PAGE) if html else ("mosaic.png",)
-    beside = {**dict.fromkeys((*tables, *pictures), FileEntry()), **about_maps}
-    beside |= {name: FileEntry(use=_USES[name]) for name in (*fit, *(program or ()))}
-    report = build_report(result, keep_ids=keep_ids, files=beside, label=label)
+    """Every file of the report, by name. Of a reviewed result also what the program had said; `program` has it as it
+    was written then."""
+    said = {**_of_program(result, keep_ids=keep_ids, label=label, html=html), **(program or {})}
+    report, about = _report(result, said, keep_ids=keep_ids, label=label, html=html)
     written = report_json(report).encode()
     slices = Slices.of(result, load(MosaicSettings))
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
     return {
-        **{name: made(report).encode() for name, made in tables.items()},
+        **{name: made(report).encode() for name, made in _tables(result).items()},
         "mosaic.png": mosaic_png(result, slices=slices),
-        **maps,
-        **fit,
-        **(program or {}),
+        **about,
+        **said,
         **page,
         REPORT: written,
     }
+
+
+def _of_program(result: Result, *, keep_ids: bool, label: StudyLabel | None, html: bool) -> dict[str, bytes]:
+    """What the program had said of a reviewed result: its report.json, as it would have been written beside the same
+    files, and its map of lesions; nothing where nobody has reviewed it."""
+    if not result.reviews:
+        return {}
+    if result.program is None:
+        raise ValueError("a reviewed result without what the program had said (Result.program) can't be written")
+    report, maps = _report(result.program, {}, keep_ids=keep_ids, label=label, html=html)
+    said = {PROGRAM_REPORT: report_json(report).encode()}
+    return said | ({PROGRAM_LESIONS: maps[_LESIONS]} if _LESIONS in maps else {})
+
+
+def _report(
+    result: Result, said: Mapping[str, bytes], *, keep_ids: bool, label: StudyLabel | None, html: bool
+) -> tuple[Report, dict[str, bytes]]:
+    """report.json, and the maps and the transform that it tells of."""
+    drawn, fit = _of_atlas(result)
+    maps, about_maps = label_maps(result.lesions, result.scan.stored, more=drawn, reviewed=bool(result.reviews))
+    pictures = ("mosaic.png", PAGE) if html else ("mosaic.png",)
+    beside = {**dict.fromkeys((*_tables(result), *pictures), FileEntry()), **about_maps}
+    beside |= {name: FileEntry(use=_USES[name]) for name in (*fit, *said)}
+    return build_report(result, keep_ids=keep_ids, files=beside, label=label), {**maps, **fit}
+
+
+def _tables(result: Result) -> dict[str, Callable[[Report], str]]:
+    return {
+        "lesions.csv": lesions_csv, "sites.csv": sites_csv,
+        **({} if result.regions is None else {"regions.csv": regions_csv}),
+    }  # fmt: skip
 
 
 def _of_atlas(result: Result) -> tuple[dict[str, npt.NDArray[Any]], dict[str, bytes]]:

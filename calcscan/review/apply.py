@@ -60,8 +60,9 @@ def apply_review(
     Returns
     -------
     Result
-        With `reviews`; lesions keep their numbers, and those that were split or added get new ones. A rejected one is
-        in `lesions.left_out`. Where calcscan abstains, only what the reader placed has a site.
+        With `reviews`, and with what the program had said as `program`; lesions keep their numbers, and those that were
+        split or added get new ones. A rejected one is in `lesions.left_out`. Where calcscan abstains, only what the
+        reader placed has a site.
 
     Raises
     ------
@@ -99,7 +100,8 @@ def apply_review(
         quality = judge_quality((*result.quality.flags, *_flags(made, abstained=_abstains(result))))
         if quality.state == QualityState.ABSTAIN:
             changed = without_sites(changed)
-    reviewed = replace(result, lesions=changed, quality=quality, reviews=(*result.reviews, made))
+    program = result if result.program is None else result.program
+    reviewed = replace(result, lesions=changed, quality=quality, reviews=(*result.reviews, made), program=program)
     stated = result.provenance.context if result.provenance is not None else None
     return concluded(reviewed, dict(stated or {}), ruleset, settings, stage)
 

@@ -22,7 +22,7 @@ from calcscan.model import Review, ReviewDecision, StudyLabel
 from calcscan.report.atomic_folder import check_output, put_files
 from calcscan.report.earlier import put_aside
 from calcscan.report.kept_review import review_in
-from calcscan.report.outputs import PROGRAM_LESIONS, PROGRAM_REPORT
+from calcscan.report.outputs import PROGRAM_REPORT
 from calcscan.report.write import report_files, write_report
 
 WHEN = "2026-11-29T02:30:00+00:00"
@@ -38,9 +38,9 @@ def program(study: str = "sub-b") -> dict[str, bytes]:
 
 @cache
 def reviewed(*reviews: Review) -> dict[str, bytes]:
-    said = {PROGRAM_REPORT: program()["report.json"], PROGRAM_LESIONS: program()["lesions.nii.gz"]}
-    result = replace(make_result(SMALL), reviews=reviews)
-    return report_files(result, label=StudyLabel(study="sub-b"), program=said, html=False)
+    made = make_result(SMALL)
+    result = replace(made, reviews=reviews, program=made)
+    return report_files(result, label=StudyLabel(study="sub-b"), html=False)
 
 
 class InLine:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +22,7 @@ from calcscan.report.build import build_report
 from calcscan.report.methods import methods_of
 from calcscan.report.tables import lesions_csv, sites_csv
 from calcscan.report.text import summary_text
-from calcscan.report.write import report_files
+from calcscan.report.write import report_files, write_report
 
 
 def reviewed(result: Result, *decisions: dict[str, Any], **changes: Any) -> Result:
@@ -229,3 +232,23 @@ def test_a_paper_says_that_the_report_was_reviewed(sample_result: Result) -> Non
         "1 of the 2 reports were reviewed by a person, lesion by lesion (decisions: reject 1)"
         in methods_of(reports).text
     )
+
+
+def test_what_the_program_said_is_written_beside_every_review(sample_result: Result, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_report(sample_result, out, html=False)
+    said, maps = (out / "report.json").read_bytes(), (out / "lesions.nii.gz").read_bytes()
+    first = reviewed(sample_result, decision(1, "reject"))
+    both = pickle.loads(pickle.dumps(reviewed(first, decision(2, "accept"), reader="Dr. Two")))
+    for result in (first, both):
+        write_report(result, out, html=False)
+        assert (out / "report.program.json").read_bytes() == said
+        assert (out / "lesions.program.nii.gz").read_bytes() == maps
+        listed = json.loads((out / "report.json").read_bytes())["files"]
+        assert {"report.program.json", "lesions.program.nii.gz"} < set(listed)
+
+
+def test_a_reviewed_result_is_not_written_without_what_the_program_said(sample_result: Result) -> None:
+    alone = replace(reviewed(sample_result, decision(1, "reject")), program=None)
+    with pytest.raises(ValueError, match="what the program had said"):
+        report_files(alone, html=False)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from calcscan import __version__
 from calcscan.agree.beside import read_agreement
+from calcscan.agree.file import AgreementFile, ConfusionEntry, MadeBy, NotReadEntry, SideEntry, UnmatchedEntry
 from calcscan.agree.model import Agreement, Confusion, Reader
 from calcscan.agree.page import page
+from calcscan.agree.places import Place
 from calcscan.agree.rows import figure_row, figure_rows, lesion_rows, site_and_side, size_rows, study_rows
 from calcscan.agree.schema import FigureRow, LesionRow, SizeRow, StudyRow
 from calcscan.knowledge.agreement import AgreementSettings
@@ -23,7 +24,7 @@ from calcscan.report.atomic_folder import put_files
 from calcscan.report.outputs import AGREEMENT
 from calcscan.report.tables import csv_text
 
-SCHEMA = "calcscan-agreement/1"
+SCHEMA: Literal["calcscan-agreement/1"] = "calcscan-agreement/1"
 DISCLAIMER = (
     "Research use only: not a medical device, not for diagnosis or treatment. Agreement with a reference is not the "
     "truth: a reference has errors of its own, and holds for the people, scanners and readers that it is made of."
@@ -55,43 +56,46 @@ DEFINITIONS = {
 
 def document(found: Agreement, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The whole of agreement.json; `beside` is another one, of `read_agreement`."""
-    settings = load(AgreementSettings)
-    return {
-        "schema": SCHEMA,
-        "software": {"name": "calcscan", "version": __version__},
-        "disclaimer": DISCLAIMER,
-        "results": _side(found.results, len(found.pairs)),
-        "reference": _side(found.reference, len(found.pairs)),
-        "overall": msgspec.to_builtins(figure_row(found.overall, "overall")),
-        "by_site": [msgspec.to_builtins(figure_row(one, "site")) for one in found.by_site],
-        "combined": [msgspec.to_builtins(figure_row(one, "combined")) for one in found.combined],
-        "by_size": [msgspec.to_builtins(one) for one in size_rows(found)] if found.by_size else None,
-        "confusion": [_confusion(one) for one in found.confusions],
-        "unmatched": [asdict(one) for one in found.unmatched],
-        "not_read_by_reference": [
-            {**dict(zip(("site", "side"), site_and_side(place), strict=True)), "volume_a_mm3": round(volume, 3)}
-            for place, volume in found.not_read.items()
-        ],
-        "notes": list(found.notes),
-        "yardsticks": [msgspec.to_builtins(one) for one in yardsticks().values()],
-        "beside": None if beside is None else dict(beside),
-        "settings": msgspec.to_builtins(settings),
-        "definitions": DEFINITIONS,
-    }
+    file = AgreementFile(
+        schema=SCHEMA,
+        software=MadeBy(name="calcscan", version=__version__),
+        disclaimer=DISCLAIMER,
+        results=_side(found.results, len(found.pairs)),
+        reference=_side(found.reference, len(found.pairs)),
+        overall=figure_row(found.overall, "overall"),
+        by_site=tuple(figure_row(one, "site") for one in found.by_site),
+        combined=tuple(figure_row(one, "combined") for one in found.combined),
+        by_size=tuple(size_rows(found)) if found.by_size else None,
+        confusion=tuple(_confusion(one) for one in found.confusions),
+        unmatched=tuple(UnmatchedEntry(side=one.side, study=one.study, why=one.why) for one in found.unmatched),
+        not_read_by_reference=tuple(_not_read(place, volume) for place, volume in found.not_read.items()),
+        notes=found.notes,
+        yardsticks=tuple(yardsticks().values()),
+        beside=None if beside is None else dict(beside),
+        settings=load(AgreementSettings),
+        definitions=DEFINITIONS,
+    )
+    content: dict[str, Any] = msgspec.to_builtins(file)
+    return content
 
 
-def _side(reader: Reader, compared: int) -> dict[str, Any]:
-    return {
-        "kind": reader.kind,
-        "name": reader.path.resolve().name,
-        "studies": len(reader.readings),
-        "compared": compared,
-        "failed": list(reader.failed),
-    }
+def _side(reader: Reader, compared: int) -> SideEntry:
+    return SideEntry(
+        kind=reader.kind,
+        name=reader.path.resolve().name,
+        studies=len(reader.readings),
+        compared=compared,
+        failed=tuple(reader.failed),
+    )
 
 
-def _confusion(one: Confusion) -> dict[str, Any]:
-    return {"what": one.what, "reference": one.rows, "results": one.columns, "counts": one.counts}
+def _confusion(one: Confusion) -> ConfusionEntry:
+    return ConfusionEntry(what=one.what, reference=one.rows, results=one.columns, counts=one.counts)
+
+
+def _not_read(place: Place, volume_mm3: float) -> NotReadEntry:
+    site, side = site_and_side(place)
+    return NotReadEntry(site=site, side=side, volume_a_mm3=round(volume_mm3, 3))
 
 
 def write_agreement(

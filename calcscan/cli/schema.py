@@ -1,4 +1,4 @@
-"""`calcscan schema`: what report.json holds, and what every column of the tables means."""
+"""`calcscan schema`: what the JSON files hold, and what every column of the tables means."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `calcscan schema`."""
     parser.add_argument(
+        "file",
+        nargs="?",
+        choices=("report", "review", "agreement"),
+        default="report",
+        help="print the JSON Schema of report.json (default), review.json or agreement.json",
+    )
+    parser.add_argument(
         "--tables", action="store_true", help="print the dictionary of the tables' columns instead of the JSON Schema"
     )
     parser.add_argument("--json", action="store_true", help="print the dictionary as JSON")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print the JSON Schema of report.json, or the dictionary of the tables."""
+    """Print the JSON Schema of a file, or the dictionary of the tables."""
     knowledge = files("calcscan.knowledge")
     if not args.tables:
-        terminal.write_text((knowledge / "report.schema.json").read_text(encoding="utf-8"))
+        terminal.write_text((knowledge / f"{args.file}.schema.json").read_text(encoding="utf-8"))
     elif args.json:
         terminal.write_text((knowledge / "tables.json").read_text(encoding="utf-8"))
     else:

@@ -24,10 +24,16 @@ def report_schema() -> dict[str, Any]:
     >>> report_schema()["properties"]["lesions"]["anyOf"][0]["items"]
     {'$ref': '#/$defs/LesionEntry'}
     """
-    parts = _described(msgspec.json.schema(Report)["$defs"])
-    report = parts.pop(Report.__name__)
-    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "calcscan-report/1"}
-    return {**report, **about, "$defs": parts}
+    return schema_of(Report)
+
+
+def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of a file whose key `schema` names its form: its keys at the top, its parts under `$defs`."""
+    parts = _described(msgspec.json.schema(kind)["$defs"])
+    whole = parts.pop(kind.__name__)
+    title = whole["properties"]["schema"]["enum"][0]
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**whole, **about, "$defs": parts}
 
 
 def _described(part: Any) -> Any:

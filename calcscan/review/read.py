@@ -14,11 +14,23 @@ from msgspec import Meta
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.model import Review, ReviewDecision
+from calcscan.report.quantities import Side, SiteName
 
 SCHEMA = "calcscan-review/1"
 MOST_BYTES = 8 << 20
 """A larger file is no review: a head has some dozen lesions."""
 _HINT = "save it again from report.html; README, 'Correct it', shows the format"
+
+_NEEDS = {
+    "allOf": [
+        {"if": {"properties": {"decision": {"const": "move"}}}, "then": {"required": ["site"]}},
+        {
+            "if": {"properties": {"decision": {"const": "split"}}},
+            "then": {"required": ["seeds_lps_mm"], "properties": {"seeds_lps_mm": {"minItems": 2}}},
+        },
+    ]
+}
+"""For the JSON Schema alone: `review.check` says it in words."""
 
 Text = Annotated[str, Meta(max_length=10_000)]
 
@@ -34,23 +46,41 @@ class RejectionReason(StrEnum):
     OTHER = "other"
 
 
-class _Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    lesion: Annotated[int, Meta(ge=1)]
-    decision: Literal["accept", "reject", "move", "split"]
-    reason: RejectionReason | None = None
-    site: str | None = None
-    side: str | None = None
-    seeds_lps_mm: tuple[tuple[float, float, float], ...] = ()
+class DecisionOfFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is decided on one lesion; a lesion without a decision stays as it is."""
+
+    lesion: Annotated[int, Meta(ge=1, description="Its id in report.json.")]
+    decision: Annotated[
+        Literal["accept", "reject", "move", "split"],
+        Meta(description="reject may have a reason; move needs a site, and a side where it has one; split its seeds."),
+    ]
+    reason: Annotated[RejectionReason | None, Meta(description="What a rejected one is instead.")] = None
+    site: Annotated[SiteName | None, Meta(description="Where a moved one lies.")] = None
+    side: Annotated[
+        str | None,
+        Meta(
+            description="On which side of the person; empty or null where the site has none.",
+            extra_json_schema={"enum": [*Side, None]},
+        ),
+    ] = None
+    seeds_lps_mm: Annotated[
+        tuple[tuple[float, float, float], ...],
+        Meta(description="Of a split one, a point in each part: towards left, back, head, mm; two or more."),
+    ] = ()
     comment: Text | None = None
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReviewFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """review.json: a person's decisions on the lesions of one report, as report.html saves them."""
+
     schema: Literal["calcscan-review/1"]
-    report_sha256: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
-    decisions: tuple[_Decision, ...]
-    reader: Text | None = None
-    at: str | None = None
-    comment: Text | None = None
+    report_sha256: Annotated[
+        str, Meta(pattern="^[0-9a-fA-F]{64}$", description="Of the report.json that was reviewed, SHA-256.")
+    ]
+    decisions: tuple[Annotated[DecisionOfFile, Meta(extra_json_schema=_NEEDS)], ...]
+    reader: Annotated[Text | None, Meta(description="Who reviewed it.")] = None
+    at: Annotated[str | None, Meta(description="When, ISO 8601; without it the time of `calcscan review`.")] = None
+    comment: Annotated[Text | None, Meta(description="On the report as a whole.")] = None
 
 
 def read_review(source: str | Path | Mapping[str, Any]) -> Review:
@@ -79,7 +109,7 @@ def read_review(source: str | Path | Mapping[str, Any]) -> Review:
             raise InputError(what, where=where, hint="use the version of calcscan that wrote the report")
         raise InputError(f"is no review: it has no key schema {SCHEMA!r}", where=where, hint=_HINT)
     try:
-        file = msgspec.convert(content, _File)
+        file = msgspec.convert(content, ReviewFile)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"is no review that can be taken: {error}", where=where, hint=_HINT) from error
     return Review(
@@ -141,7 +171,7 @@ def _time(stated: str | None, where: str) -> str:
     return stated.strip()
 
 
-def _decision(one: _Decision) -> ReviewDecision:
+def _decision(one: DecisionOfFile) -> ReviewDecision:
     return ReviewDecision(
         lesion=one.lesion,
         decision=one.decision,

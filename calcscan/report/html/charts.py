@@ -13,6 +13,8 @@ from calcscan.model import LocatedLesionMap, Scan
 from calcscan.report.quantities import Side
 from calcscan.report.schema import Report, SiteEntry
 
+_SIDES = (Side.RIGHT, Side.LEFT)
+_STEPS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 BAR_UNITS = 100.0
 """The length of a bar that reaches the end of the scale."""
 
@@ -29,7 +31,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteBars:
-    """One site: the bars of its sides, those that hold nothing left out; `unknown` names sides that are not known."""
+    """One site: the bars of its left and right, those that hold nothing left out; `unknown` names sides that are not
+    known."""
 
     site: str
     colour: str
@@ -39,10 +42,12 @@ class SiteBars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarChart:
-    """Volumes by site and side with their 95 % intervals on one scale, whose marks are in mm³ and bar units."""
+    """Volumes by site and side with their 95 % intervals on one scale, whose marks are in mm³ and bar units; what lies
+    in the midline, or has no side, is no bar but stands in `unsided`."""
 
     rows: tuple[SiteBars, ...]
     marks: tuple[tuple[float, float], ...]
+    unsided: tuple[SiteEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,24 +66,31 @@ class HistogramBar:
 
 def bar_chart(report: Report) -> BarChart | None:
     """Every site with calcification; None where no site is known to have any."""
-    held: dict[str, list[SiteEntry]] = {}
-    for entry in report.sites:
-        held.setdefault(entry.site, []).append(entry)
-    found = {site: entries for site, entries in held.items() if any(entry.count for entry in entries)}
-    if not found:
+    entries = [entry for entry in report.sites if entry.count]
+    if not entries:
         return None
-    most = max(entry.volume_high_mm3 or entry.volume_mm3 or 0.0 for row in found.values() for entry in row)
+    sided = list(dict.fromkeys(entry.site for entry in entries if entry.side in _SIDES))
+    rows = {site: [entry for entry in report.sites if entry.site == site] for site in sided}
+    most = max((_most(entry) for row in rows.values() for entry in row if entry.side in _SIDES), default=0.0)
     end = _round_up(most)
-    rows = [
-        SiteBars(
-            site=site,
-            colour=all_sites()[site].colour,
-            bars={entry.side: _bar(entry, end) for entry in entries if entry.count},
-            unknown=tuple(entry.side for entry in entries if entry.count is None),
-        )
-        for site, entries in found.items()
-    ]
-    return BarChart(rows=tuple(rows), marks=tuple((end * part, BAR_UNITS * part) for part in (0.5, 1.0)))
+    return BarChart(
+        rows=tuple(_site_bars(site, row, end) for site, row in rows.items()),
+        marks=tuple((end * part, BAR_UNITS * part) for part in (0.5, 1.0)),
+        unsided=tuple(entry for entry in entries if entry.side not in _SIDES),
+    )
+
+
+def _most(entry: SiteEntry) -> float:
+    return entry.volume_high_mm3 or entry.volume_mm3 or 0.0
+
+
+def _site_bars(site: str, entries: Sequence[SiteEntry], end_mm3: float) -> SiteBars:
+    return SiteBars(
+        site=site,
+        colour=all_sites()[site].colour,
+        bars={entry.side: _bar(entry, end_mm3) for entry in entries if entry.count and entry.side in _SIDES},
+        unknown=tuple(entry.side for entry in entries if entry.count is None),
+    )
 
 
 def _bar(entry: SiteEntry, end_mm3: float) -> Bar:
@@ -121,10 +133,10 @@ def _counted(part: Sequence[tuple[int, float]], edges: np.ndarray[tuple[int], np
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5 times a power of ten.
+    """The next of 1, 2, 3, 4, 5, 6, 8 times a power of ten.
 
-    >>> _round_up(140.0), _round_up(5.0), _round_up(0.3)
-    (200.0, 5.0, 0.5)
+    >>> _round_up(140.0), _round_up(5.0), _round_up(0.3), _round_up(204.0)
+    (200.0, 5.0, 0.3, 300.0)
     """
     power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
-    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= value * (1 - 1e-9))
+    return next(factor * power for factor in _STEPS if factor * power >= value * (1 - 1e-9))

@@ -36,8 +36,11 @@ DIVISIONS = {
 
 _NAMES = {
     "age years": "age", "dural av fistula": "dural AV fistula", "egfr": "eGFR", "hiv": "HIV", "pth": "PTH",
-    "vitamin d": "vitamin D",
+    "vitamin d": "vitamin D", "csf leak": "CSF leak",
 }  # fmt: skip
+
+
+_FINDINGS = {"vascular": "vessels", "periarticular": "tissue around joints", "organ": "an inner organ"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,15 @@ def words(name: str) -> str:
     'circle of Willis'
     """
     return name.replace("extra_axial", "extra-axial").replace("_", " ").replace("willis", "Willis")
+
+
+def sentence(text: str) -> str:
+    """A text that begins a line, with a capital.
+
+    >>> sentence("nothing like brain"), sentence("HU are doubtful")
+    ('Nothing like brain', 'HU are doubtful')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def listed(names: Iterable[str]) -> str:
@@ -134,7 +146,9 @@ def fact(path: str) -> str:
     section, _, rest = path.partition(".")
     if section == "findings":
         site, _, trait = rest.partition(".")
-        return f"calcification of {words(site)}" + (f": {words(trait)}" if trait != "present" else "")
+        return f"calcification of {_FINDINGS.get(site, words(site))}" + (
+            f": {words(trait)}" if trait != "present" else ""
+        )
     name = words((rest or section).replace(".", " "))
     name = _NAMES.get(name, name)
     if section == "critical":
@@ -200,7 +214,7 @@ def near_in_words(item: LeftOutEntry) -> str:
     if item.nearest_site is None:
         return "–"
     name = place(item.nearest_site, item.nearest_side)
-    return f"in {name}" if item.distance_mm == 0 else f"near {name}"
+    return f"at {name}" if item.distance_mm == 0 else f"near {name}"
 
 
 def tcs_rows(report: Report) -> list[tuple[str, str, int | None, int | None]]:

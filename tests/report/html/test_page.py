@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
-from support.results import BALLS, make_result
+from support.results import BALLS, Ball, make_result
 
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.settings import load
@@ -136,7 +136,7 @@ def test_the_answer_comes_first() -> None:
     assert "No calcification was detected above about 12 mm³ (of 300 HU)." in nothing
     refused = " ".join(outline_of("refused").text.split())
     assert "The scan was not analysed." in refused
-    assert "no brain inside the skull" in refused
+    assert "No brain inside the skull" in refused
 
 
 @pytest.mark.parametrize("case", ["not registered", "contrast"])
@@ -146,7 +146,7 @@ def test_where_calcscan_abstains_no_site_is_named_for_what_was_found(case: str) 
     assert "calcscan abstains" in text
     assert "None detected" not in text
     if case == "not registered":
-        assert "pallidum" not in text.split("Right against left")[0]
+        assert "pallidum" not in text.split("All sites and sides as a table")[0]
 
 
 def test_every_lesion_is_in_the_table_with_the_reports_numbers() -> None:
@@ -179,7 +179,21 @@ def test_bars_are_as_long_as_their_volumes() -> None:
         entry = next(entry for entry in report.sites if (entry.site, entry.side) == ("pallidum", side))
         assert bar.length == pytest.approx(100 * entry.volume_mm3 / end)
         assert bar.low < bar.length < bar.high <= 100
+    assert {entry.site for entry in chart.unsided} == {"falx", "pineal"}
+    assert all(set(row.bars) <= {"left", "right"} for row in chart.rows)
     assert bar_chart(build_report(result_of("nothing found"))) is None
+
+
+def test_what_has_no_side_is_told_in_words_not_drawn_as_right_or_left() -> None:
+    ball = Ball(site="pineal", side="midline", centre_mm=(0.0, 22.0, 2.0), radius_mm=9.0)
+    report = build_report(make_result(balls=(ball,)))
+    assert report.lesions
+    chart = bar_chart(report)
+    assert chart.rows == ()
+    page = report_files(make_result(balls=(ball,)))["report.html"].decode()
+    assert "Right against left" not in page
+    assert 'class="bars"' not in page
+    assert "In the midline, or without a side" in page
 
 
 def test_the_histogram_holds_every_voxel_once() -> None:

@@ -30,7 +30,8 @@ def table(columns: Sequence[str], rows: Sequence[str], caption: str) -> str:
     head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(columns, kinds, strict=True))
     told = f"<caption>{escape(caption)}</caption>" if caption else ""
     body = "\n".join(rows)
-    return f'<div class="scroll"><table>{told}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    inner = f"{told}<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody>"
+    return f'<div class="scroll" tabindex="0"><table>{inner}</table></div>'
 
 
 def row(name: str, cells: Sequence[str], kind: str = "", texts: Sequence[str] = ()) -> str:

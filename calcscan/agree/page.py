@@ -1,5 +1,5 @@
 """agreement.html: one page that holds all it shows, works offline and asks for nothing. All text from outside is
-escaped."""
+escaped, and what is not printable in it, such as what turns the order of letters round, is a question mark."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
         section("What is not in these figures", bullets(left_out(found))),
         section("What the words mean", _definitions(document)),
     ]
-    return (
+    written = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -46,6 +46,7 @@ def page(found: Agreement, document: Mapping[str, Any]) -> str:
         + "\n".join(part for part in parts if part)
         + "\n</main>\n</body>\n</html>\n"
     )
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in written)
 
 
 def _head(found: Agreement, document: Mapping[str, Any]) -> str:

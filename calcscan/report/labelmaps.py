@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -117,13 +117,16 @@ def on_grid(labels: npt.NDArray[Any], grid: EvenGrid) -> npt.NDArray[Any]:
     return out
 
 
-def nifti_bytes(labels: npt.NDArray[Any], affine_lps: Array, description: str) -> bytes:
+def nifti_bytes(
+    labels: npt.NDArray[Any], affine_lps: Array, description: str, *, intent: Literal["none", "label"] = "none"
+) -> bytes:
     """A gzipped NIfTI of labels (k, j, i), with `affine_lps` from (k, j, i, 1) to LPS mm. Same input, same bytes."""
     to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine_lps[:, [2, 1, 0, 3]]
     image = nib.Nifti1Image(labels.transpose(2, 1, 0), to_ras)
     image.set_sform(to_ras, code=1)
     image.set_qform(to_ras, code=1)
     image.header.set_xyzt_units("mm")
+    image.header.set_intent(intent)
     return _packed(image, description)
 
 

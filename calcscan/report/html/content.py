@@ -61,6 +61,7 @@ class LeftOutRow:
 
     entry: LeftOutEntry
     label: int
+    taken_for: str
     near: str
     at_ras: Position
     pictures: Pictures | None

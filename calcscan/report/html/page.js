@@ -322,6 +322,17 @@
     if (unsaved) event.preventDefault();
   });
 
+  // What is wider than the window scrolls, by keyboard too.
+  function scrollers() {
+    for (const box of all(".wide")) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  window.addEventListener("resize", scrollers);
+  document.addEventListener("toggle", scrollers, true);
+  scrollers();
+
   // A link to a rule or a lesion opens what it leads to.
   function opened() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));

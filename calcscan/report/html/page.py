@@ -25,6 +25,7 @@ from calcscan.report.html.charts import bar_chart, histogram
 from calcscan.report.html.content import LeftOutRow, LesionRow, Position
 from calcscan.report.html.inside import inside_of
 from calcscan.report.html.pictures import PictureMaker, Pictures, slices_picture
+from calcscan.report.html.reviewed import reviews_in_words, taken_for
 from calcscan.report.html.volume import viewer_volumes
 from calcscan.report.legend import elsewhere, numbers_in_words
 from calcscan.report.mosaic import Slices, side_letters
@@ -69,6 +70,7 @@ def page_html(
         policy=_policy(scripts),
         scripts=scripts,
         css=Markup(_asset("page.css")),
+        reviews=reviews_in_words(report),
         lesions=lesions,
         left_out=left_out,
         elsewhere=_elsewhere(result),
@@ -124,6 +126,7 @@ def _left_out(
             LeftOutRow(
                 entry=entry,
                 label=first + at,
+                taken_for=taken_for(report, entry),
                 near=content.near_in_words(entry),
                 at_ras=_within(result, kji),
                 pictures=_pictures(maker, kji, LEFT_OUT, len(rows), settings),

@@ -30,7 +30,9 @@ def viewer_volumes(inside: Inside, lesions: LocatedLesionMap | None, settings: H
     voxels = numbered_voxels(lesions)
     labels = None
     if lesions is not None and voxels is not None and voxels.any():
-        labels = nifti_bytes(_on_grid(voxels, lesions.geometry, inside), inside.affine, "calcscan: lesions")
+        labels = nifti_bytes(  # without the intent, NiiVue blends the colours of neighbouring numbers, 0 with 1
+            _on_grid(voxels, lesions.geometry, inside), inside.affine, "calcscan: lesions", intent="label"
+        )
     return ViewerVolumes(
         scan=nifti_bytes(rounded(inside.hu, settings), inside.affine, "calcscan: inside of the skull"),
         labels=labels,

@@ -106,6 +106,25 @@ def test_from_the_picture_to_the_table_and_left_is_on_the_right(shown: Opened) -
     shown.page.click("button[data-planes=all]")
 
 
+def test_brain_stays_grey_under_a_hundred_and_fifty_lesions(driver: Playwright, tmp_path: Path) -> None:
+    """Numbers without a lesion must stay clear: NiiVue would blend the colour of 0 with that of 1."""
+    at = [
+        (float(x), float(y), float(z)) for x in range(-36, 40, 9) for y in range(-36, 40, 9) for z in (-18, -6, 6, 18)
+    ]
+    inside = [point for point in at if sum(part**2 for part in point) < 44**2][:150]
+    balls = tuple(Ball(site="putamen", side="left", centre_mm=point, radius_mm=2.6) for point in inside)
+    assert len(balls) == 150
+    page = tmp_path / "report.html"
+    page.write_bytes(report_files(make_result(GRID, balls=balls))["report.html"])
+    with opened(driver, page) as seen:
+        seen.page.wait_for_timeout(500)
+        picture = np.asarray(Image.open(io.BytesIO(seen.page.locator("#canvas").screenshot())).convert("RGB")).astype(
+            int
+        )
+    red = picture[..., 0] > picture[..., 1] + 30
+    assert 0.001 < red.mean() < 0.1
+
+
 def test_the_window_changes_what_is_seen(shown: Opened) -> None:
     def brightness(window: str) -> float:
         shown.page.click(f"button[data-window={window}]")

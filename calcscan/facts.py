@@ -77,7 +77,7 @@ def _findings(summary: Summary, settings: BurdenSettings) -> list[dict[str, Any]
         excludable = summary.detection_floor_mm3 is not None and known and fact not in summary.possible
         if any(row.count for row in rows):
             finding = _present(fact, rows, summary, settings)
-            if fact in summary.possible:
+            if fact in summary.possible or not known:
                 finding.pop("symmetric", None)
             findings.append({key: value for key, value in finding.items() if excludable or value is not False})
         elif excludable and all(all_sites()[row.site].image_can_exclude for row in rows):

@@ -243,3 +243,16 @@ def test_a_flag_that_only_tells_puts_nothing_in_doubt():
         "site": "basal_ganglia",
         "present": False,
     }
+
+
+def test_sides_of_which_one_is_not_wholly_known_are_not_called_symmetric() -> None:
+    """The putamen may hold what is counted in the white matter beside it: how much lies on the right is not known."""
+    also = (("putamen", "right", 0.3),)
+    measured = facts(
+        lesion(1, "pallidum", "left", 300.0),
+        lesion(2, "caudate", "right", 250.0),
+        lesion(3, "white_matter", "right", 90.0, site_share=0.7, also=also),
+    )
+    assert finding(measured, "basal_ganglia") == {
+        "site": "basal_ganglia", "present": True, "bilateral": True, "volume_mm3": 550.0
+    }  # fmt: skip

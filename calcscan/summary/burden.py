@@ -34,18 +34,20 @@ def hidden_places(left_out: Iterable[LeftOut], settings: BurdenSettings) -> set[
     }
 
 
-def uncertain_places(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -> set[Place]:
-    """The sites and sides that a deposit may lie in though it is not counted there: all that are named of one that is
-    given to no site, as a wall or a mass is, the likely ones of one that is given to another, and the arteries that a
-    vessel without a name may be."""
-    return {
-        (site, side)
-        for lesion in lesions
-        for site, side, share in lesion.also
-        if share >= settings.may_share
-        or _has_no_site(lesion)
-        or (lesion.site == "vessel" and all_sites()[site].group is SiteGroup.VASCULAR)
-    }
+def uncertain_places(lesions: Iterable[LocatedLesion], settings: BurdenSettings) -> dict[Place, list[LocatedLesion]]:
+    """The sites and sides that deposits may lie in though they are not counted there, and which those are: all that are
+    named of one that is given to no site, as a wall or a mass is, the likely ones of one that is given to another, and
+    the arteries that a vessel without a name may be."""
+    places: dict[Place, list[LocatedLesion]] = {}
+    for lesion in lesions:
+        for site, side, share in lesion.also:
+            if (
+                share >= settings.may_share
+                or _has_no_site(lesion)
+                or (lesion.site == "vessel" and all_sites()[site].group is SiteGroup.VASCULAR)
+            ):
+                places.setdefault((site, side), []).append(lesion)
+    return places
 
 
 def _has_no_site(lesion: LocatedLesion) -> bool:
@@ -53,30 +55,60 @@ def _has_no_site(lesion: LocatedLesion) -> bool:
     return lesion.site_share is None and all_sites()[lesion.site].group in (SiteGroup.UNASSIGNED, SiteGroup.OTHER)
 
 
+def examined_places(
+    *, searched: bool, covered: Mapping[Place, float], hidden: Collection[Place], settings: BurdenSettings
+) -> frozenset[Place]:
+    """The sites and sides where what is counted is all that there is above the limit of detection: what was searched,
+    lies within the scan (`covered`, the share of each) and holds nothing that may be calcification and was left out
+    (`hidden`)."""
+    if not searched:
+        return frozenset()
+    return frozenset(
+        place
+        for site in all_sites().values()
+        for place in ((site.site, side) for side in site.sides)
+        if site.examined and covered.get(place, 1.0) >= settings.coverage and place not in hidden
+    )
+
+
 def site_rows(
     places: Mapping[Place, Sequence[LocatedLesion]],
     *,
     located: bool,
-    searched: bool = True,
-    covered: Mapping[Place, float],
-    hidden: Collection[Place] = (),
+    examined: Collection[Place],
+    uncertain: Collection[Place] = (),
     by_reader: Collection[Place] = (),
     settings: BurdenSettings,
 ) -> tuple[SiteBurden, ...]:
-    """A row for every site and side; what was not located, not examined or not scanned (`covered`, the share of each
-    site within the scan) is None, and so is a site without a lesion in which there may be one (`hidden`), or that was
-    not `searched`. What a reader placed (`by_reader`) is known in any case."""
+    """A row for every site and side; None in every measure where nothing was located, and at a site without a lesion
+    that was not `examined` or may hold one that is counted elsewhere (`uncertain`). What a reader placed (`by_reader`)
+    is known in any case."""
     rows = []
     for site in all_sites().values():
         for side in site.sides:
-            parts = places.get((site.site, side), ())
-            examined = site.examined and covered.get((site.site, side), 1.0) >= settings.coverage
-            examined &= searched and (site.site, side) not in hidden
-            known = (located and (bool(parts) or examined)) or (site.site, side) in by_reader
+            place = (site.site, side)
+            parts = places.get(place, ())
+            known = located and (bool(parts) or (place in examined and place not in uncertain))
+            known |= place in by_reader
             rows.append(
                 _row(site.site, side, site.group, parts, settings) if known else _unknown(site.site, side, site.group)
             )
     return tuple(rows)
+
+
+def known_together(
+    group: Collection[Place],
+    places: Mapping[Place, Sequence[LocatedLesion]],
+    examined: Collection[Place],
+    uncertain: Mapping[Place, Sequence[LocatedLesion]],
+) -> bool:
+    """Whether all that lies at these places is counted at one of them: what may lie at another of them does not
+    matter."""
+    return all(
+        places.get(place)
+        or (place in examined and all((lesion.site, lesion.side) in group for lesion in uncertain.get(place, ())))
+        for place in group
+    )
 
 
 def pair_rows(pairs: Iterable[TouchingPair], places: Mapping[Place, Sequence[LocatedLesion]]) -> tuple[PairBurden, ...]:

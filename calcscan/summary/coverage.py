@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from calcscan.grid.geometry import apply
 from calcscan.grid.isotropic import sample_at
@@ -24,11 +25,9 @@ def coverage(
     axis. What lies between bones counts only in slices thin enough to separate it from them. The dura of the convexity
     is not drawn: it takes the share of the vault in which a plaque would have been detected, or where that is not known
     (no `region`), the share of the site named as `extent_of` in `knowledge/sites.toml`. 0 for a site that streaks of
-    metal cross."""
-    labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
-    kji = places(labels > 0)
-    owner = labels[tuple(kji.T)]
-    atlas_mm = apply(atlas.affine, kji * _STEP)
+    metal cross, and for one that this atlas does not have."""
+    kji, owner = _sampled(atlas)
+    atlas_mm = apply(atlas.affine, kji)
     index = scan.geometry.to_index(registration.to_scan(atlas_mm))
     within = ((index >= -0.5) & (index <= np.array(scan.geometry.shape) - 0.5)).all(axis=1)
     if region is not None and Edge.FIELD_OF_VIEW in region.cut_at:
@@ -39,7 +38,10 @@ def coverage(
     within &= ~(between & (scan.slice_thickness_mm[nearest] > settings.between_bones_thickest_mm))
     total = np.bincount(owner, minlength=256)
     seen = np.bincount(owner, weights=within, minlength=256)
-    out = {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}
+    out: dict[Place, float] = {
+        (site.site, side): 0.0 for site in all_sites().values() if site.drawn for side in site.sides
+    }
+    out |= {(s.site, s.side): float(seen[n] / total[n]) for n, s in atlas.sites.items() if total[n] > 0}
     if region is not None and region.streaked_slices:
         crossed = np.bincount(owner, weights=np.isin(nearest, region.streaked_slices), minlength=256)
         for n, s in atlas.sites.items():
@@ -47,10 +49,18 @@ def coverage(
                 out[s.site, s.side] = 0.0
     for site in all_sites().values():
         if site.extent_of:
-            out.update(
-                {(site.site, side): out[site.extent_of, side] for side in site.sides if (site.extent_of, side) in out}
-            )
+            shares: dict[str, float] = {side: out[site.extent_of, side] for side in all_sites()[site.extent_of].sides}
+            out.update({(site.site, side): shares.get(side, min(shares.values())) for side in site.sides})
     if region is not None:
         vault = {("convexity_dura", side): share for side, share in region.vault_assessable.items()}
         out.update({place: share for place, share in vault.items() if out.get(place) != 0.0})
     return out
+
+
+def _sampled(atlas: Atlas) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Voxels of the atlas (n, 3) and their labels: every third along each axis; all of a site too small to have one."""
+    labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
+    kji = places(labels > 0)
+    small = [n for n in atlas.sites if n not in set(np.unique(labels).tolist())]
+    kji = np.concatenate([kji * _STEP, *(places(atlas.labels == n) for n in small)])
+    return kji, np.asarray(atlas.labels[tuple(kji.T)])

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Atlas, LocatedLesion, LocatedLesionMap, Registration, Scan, SearchRegion, Summary
-from calcscan.summary.burden import Place, by_place, hidden_places, pair_rows, site_rows, uncertain_places
+from calcscan.summary.burden import (
+    Place,
+    by_place,
+    examined_places,
+    hidden_places,
+    pair_rows,
+    site_rows,
+    uncertain_places,
+)
 from calcscan.summary.certainty import possible_facts, shared_places, unsure_facts
 from calcscan.summary.coverage import coverage
 from calcscan.summary.scores import scores
@@ -58,20 +66,38 @@ def summarise_lesions(
     if located and scan is not None and registration is not None and atlas is not None:
         covered = coverage(scan, registration, atlas, region, settings)
     hidden = hidden_places(lesions.left_out, settings)
+    examined = examined_places(searched=lesions.searched, covered=covered, hidden=hidden, settings=settings)
+    uncertain = uncertain_places(lesions.lesions, settings)
     by_reader = frozenset((lesion.site, lesion.side) for lesion in lesions.lesions if lesion.by_reader)
     return Summary(
         sites=site_rows(
             places,
             located=located,
-            searched=lesions.searched,
-            covered=covered,
-            hidden=hidden | uncertain_places(lesions.lesions, settings),
+            examined=examined,
+            uncertain=uncertain,
             by_reader=by_reader,
             settings=settings,
         ),
-        symmetry=symmetries(places, lesions, registration, floor_mm3, located=located, settings=settings),
-        scores=scores(lesions, places, registration, located=located, settings=settings.tcs),
-        multiple=_multiple(places, searched=lesions.searched) if located else None,
+        symmetry=symmetries(
+            places,
+            lesions,
+            registration,
+            floor_mm3,
+            located=located,
+            examined=examined,
+            uncertain=uncertain,
+            settings=settings,
+        ),
+        scores=scores(
+            lesions,
+            places,
+            registration,
+            located=located,
+            examined=examined,
+            uncertain=uncertain,
+            settings=settings.tcs,
+        ),
+        multiple=_multiple(places, examined) if located else None,
         detection_floor_mm3=floor_mm3,
         largest_mm=_largest_mm(places) if located else {},
         pairs=pair_rows(lesions.pairs, places) if located else (),
@@ -110,13 +136,14 @@ def _largest_mm(places: dict[Place, list[LocatedLesion]]) -> dict[str, float]:
     return largest
 
 
-def _multiple(places: dict[Place, list[LocatedLesion]], *, searched: bool) -> bool | None:
+def _multiple(places: dict[Place, list[LocatedLesion]], examined: Collection[Place]) -> bool | None:
     """More than one deposit beside those that healthy people have; None where deposits without a site would decide, or
-    others that were not searched for."""
-    counting = {place: parts for place, parts in places.items() if all_sites()[place[0]].counts_as_multiple}
+    places that were not examined."""
+    sites = all_sites()
+    counting = {place: parts for place, parts in places.items() if sites[place[0]].counts_as_multiple}
     counted = {p.deposit for parts in counting.values() for p in parts}
     spread = {place for place, parts in counting.items() if parts}
     if len(counted) > 1 or len(spread) > 1:
         return True
-    unplaced = {p.deposit for p in places.get(("unassigned", ""), ())}
-    return None if unplaced or not searched else False
+    every = {(site.site, side) for site in sites.values() if site.counts_as_multiple for side in site.sides}
+    return None if places.get(("unassigned", "")) or not every <= set(examined) else False

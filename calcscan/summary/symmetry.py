@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.measurement.symmetry import compare
 from calcscan.model import LocatedLesion, LocatedLesionMap, Registration, Symmetry
-from calcscan.summary.burden import Place
+from calcscan.summary.burden import Place, known_together
 
 _POINTS = 4000
 
@@ -32,9 +33,12 @@ def symmetries(
     floor_mm3: float | None,
     *,
     located: bool,
+    examined: Collection[Place],
+    uncertain: Mapping[Place, Sequence[LocatedLesion]],
     settings: BurdenSettings,
 ) -> tuple[Symmetry, ...]:
-    """One row for each of `pairs()`."""
+    """One row for each of `pairs()`. The volume of a side of which a part is not known is None, and so is what would
+    follow from it."""
     if not located:
         return tuple(_unknown(pair) for pair in pairs())
     out = []
@@ -48,8 +52,23 @@ def symmetries(
                 {p.id for site in sites for p in places.get((site, side), ())} for side in ("left", "right")
             )
             overlap = _mirror_overlap(lesions, registration, numbers[0], numbers[1], settings)
-        out.append(compare(pair, float(left), float(right), floor_mm3, overlap, settings=settings))
+        row = compare(pair, float(left), float(right), floor_mm3, overlap, settings=settings)
+        groups = ({(site, side) for site in sites} for side in ("left", "right"))
+        known = [known_together(group, places, examined, uncertain) for group in groups]
+        out.append(row if all(known) else _in_part(row, *known))
     return tuple(out)
+
+
+def _in_part(row: Symmetry, left_known: bool, right_known: bool) -> Symmetry:
+    """What is left of a row of which a side is not known: that there is some on both sides stays true."""
+    return replace(
+        row,
+        left_mm3=row.left_mm3 if left_known else None,
+        right_mm3=row.right_mm3 if right_known else None,
+        index=None,
+        bilateral=row.bilateral or None,
+        symmetric=None,
+    )
 
 
 def _mirror_overlap(

@@ -12,7 +12,7 @@ from support.lesions import FLOOR_MM3, lesion
 from calcscan.atlas import load_atlas
 from calcscan.facts import image_facts
 from calcscan.grid.geometry import Geometry, apply
-from calcscan.model import Edge, Intracranial, LocatedLesionMap, Quality, Registration, Scan, Summary
+from calcscan.model import Atlas, Edge, Intracranial, LocatedLesionMap, Quality, Registration, Scan, Summary
 from calcscan.summary import summarise_lesions
 
 FIT = Registration(scan_to_atlas=np.eye(4), method="", metric=1.0, overlap=1.0, accepted=True, reason="")
@@ -102,3 +102,50 @@ def test_what_streaks_of_metal_cross_is_unknown_and_the_rest_of_the_head_known()
     assert {told[place] for place in (("cerebellum", "left"), ("brainstem", "midline"), ("dentate", "left"))} == {None}
     assert told["convexity_dura", "left"] is None
     assert {told[site, "left"] for site in ("caudate", "putamen", "thalamus")} == {0.0}
+
+
+def without(*left_out: str) -> Atlas:
+    """The shipped atlas without some of its sites."""
+    atlas = load_atlas()
+    numbers = [number for number, one in atlas.sites.items() if one.site in left_out]
+    return replace(
+        atlas,
+        labels=np.where(np.isin(atlas.labels, numbers), 0, atlas.labels).astype(atlas.labels.dtype),
+        sites={number: one for number, one in atlas.sites.items() if number not in numbers},
+    )
+
+
+def of_atlas(atlas: Atlas) -> Summary:
+    grid = Geometry.regular(shape=(80, 60, 60), spacing_mm=(2.5, 4.0, 4.0), origin_mm=(-118.0, -108.0, -90.0))
+    found = LocatedLesionMap(
+        labels=np.zeros(grid.shape, np.int32), geometry=grid, lesions=(), threshold_hu=130.0,
+        settings={"detection_floor_mm3": FLOOR_MM3},
+    )  # fmt: skip
+    scan = Scan(hu=np.zeros(grid.shape, np.int16), geometry=grid)
+    return summarise_lesions(found, scan, FIT, atlas)
+
+
+def test_a_site_that_an_own_atlas_lacks_is_unknown_and_so_is_what_rests_on_it() -> None:
+    summary = of_atlas(without("habenula", "caudate", "circle_of_willis"))
+    unknown = {site for (site, _), mm3 in rows(summary).items() if mm3 is None}
+    assert unknown == {"scalp", "habenula", "caudate", "circle_of_willis", "vessel"}
+    cells = summary.scores["tcs_estimate"]["cells"]
+    assert {name for name, points in cells.items() if points is None} == {"caudate_left", "caudate_right"}
+    assert summary.scores["tcs_estimate"]["total"] is None
+    findings = image_facts(
+        Scan(hu=np.zeros((3, 3, 3), np.int16), geometry=Geometry.regular(shape=(3, 3, 3), spacing_mm=(1, 1, 1))),
+        summary,
+        Quality(state="ok", flags=()),
+    )["findings"]
+    assert {"site": "basal_ganglia", "present": False} not in findings
+    assert {"site": "thalamus", "present": False} in findings
+
+
+def test_a_site_of_a_single_voxel_counts_as_scanned_where_it_is() -> None:
+    atlas = load_atlas()
+    (number,) = (n for n, one in atlas.sites.items() if one.site == "habenula")
+    labels = atlas.labels.copy()
+    first = np.argwhere(labels == number)[0]
+    labels[labels == number] = 0
+    labels[tuple(first - first % 3 + 1)] = number  # no third voxel along an axis
+    assert rows(of_atlas(replace(atlas, labels=labels)))["habenula", "midline"] == 0.0

@@ -271,3 +271,66 @@ def test_two_nuclei_that_share_a_deposit_have_a_total_of_their_own() -> None:
     assert (pair.volume_mm3, pair.volume_low_mm3, pair.volume_high_mm3) == (350.0, 280.0 + 45.0, 330.0 + 60.0)
     assert (pair.sites, pair.division) == ((pallidum, putamen), "uncertain")
     assert summarise_lesions(found, registration=registration(accepted=False)).pairs == ()
+
+
+def unsearched(*lesions):
+    """As of a segmentation that was given: what is not in it may be there all the same."""
+    found = lesion_map(*lesions)
+    return replace(found, settings={**found.settings, "lesions_given": 1})
+
+
+def test_a_cell_of_the_score_that_may_hold_more_is_unknown_and_so_is_the_total():
+    given = [
+        lesion(1, "putamen", "left", 300.0),
+        lesion(2, "pallidum", "left", 300.0),
+        lesion(3, "putamen", "right", 300.0),
+        lesion(4, "cerebellum", "left", 60.0, centroid_lps_mm=(2.0, 60.0, -30.0)),
+        lesion(5, "brainstem", "midline", 60.0, centroid_lps_mm=(0.0, 20.0, -30.0)),
+    ]
+    scores = summarise_lesions(unsearched(*given), registration=registration()).scores
+    tcs = scores["tcs_estimate"]
+    assert tcs["cells"]["lenticular_left"] == 4
+    assert tcs["cells"]["pons"] == 2
+    assert tcs["cells"]["lenticular_right"] is None  # the pallidum was not outlined: nobody knows
+    assert tcs["cells"]["medulla"] is tcs["cells"]["caudate_left"] is tcs["cells"]["cerebellum_left"] is None
+    assert tcs["total"] is None
+    assert tcs["at_least"] == 4 + 3 + 2 + 2
+    assert "the lesions that were given" in scores["agatston"]["note"]
+
+
+def test_what_may_lie_at_a_neighbour_of_the_same_cell_does_not_make_it_unknown():
+    also = (("putamen", "left", 0.3), ("caudate", "left", 0.25))
+    found = lesion_map(lesion(1, "pallidum", "left", 100.0, site_share=0.45, also=also))
+    cells = summarise_lesions(found, registration=registration()).scores["tcs_estimate"]["cells"]
+    assert cells["lenticular_left"] == 2
+    assert cells["caudate_left"] is None
+    assert cells["caudate_right"] == 0
+
+
+def test_a_side_of_which_a_part_is_unknown_is_not_compared():
+    also = (("putamen", "right", 0.3),)
+    found = lesion_map(
+        lesion(1, "putamen", "left", 300.0), lesion(2, "white_matter", "right", 100.0, site_share=0.7, also=also)
+    )
+    summary = summarise_lesions(found, registration=registration())
+    assert row(summary, "putamen", "right").volume_mm3 is None
+    for name in ("putamen", "basal_ganglia"):
+        one = pair(summary, name)
+        assert (one.left_mm3, one.right_mm3, one.index) == (300.0, None, None)
+        assert (one.bilateral, one.symmetric) == (None, None)
+    assert pair(summary, "caudate").left_mm3 == 0.0
+
+
+def test_what_lies_at_one_of_a_pair_of_nuclei_is_known_of_both_together():
+    found = lesion_map(lesion(1, "pallidum", "left", 300.0, site_share=0.7, also=(("putamen", "left", 0.25),)))
+    summary = summarise_lesions(found, registration=registration())
+    assert pair(summary, "putamen").left_mm3 is None
+    assert pair(summary, "basal_ganglia").left_mm3 == 300.0
+    assert pair(summary, "basal_ganglia").bilateral is False
+
+
+@pytest.mark.parametrize("places", [[], [("pallidum", "left")]])
+def test_several_deposits_are_not_excluded_where_nobody_looked(places):
+    lesions = [lesion(n, site, side) for n, (site, side) in enumerate(places, start=1)]
+    assert summarise_lesions(unsearched(*lesions), registration=registration()).multiple is None
+    assert summarise_lesions(lesion_map(*lesions), registration=registration()).multiple is False

@@ -204,10 +204,11 @@ def near_in_words(item: LeftOutEntry) -> str:
 
 
 def tcs_rows(report: Report) -> list[tuple[str, str, int | None, int | None]]:
-    """The cells of the total calcification score: (region, kind, right, left), or (region, "midline", points, None)."""
+    """The cells of the total calcification score: (region, kind, right, left), or (region, "midline", points, None);
+    None for one that is not known."""
     estimate = (report.scores or {}).get("tcs_estimate")
-    cells: dict[str, int] = dict((estimate or {}).get("cells") or {})
-    rows: dict[str, dict[str, int]] = {}
+    cells: dict[str, int | None] = dict((estimate or {}).get("cells") or {})
+    rows: dict[str, dict[str, int | None]] = {}
     for name, points in cells.items():
         region, _, side = name.rpartition("_")
         if side in (Side.LEFT, Side.RIGHT):

@@ -25,10 +25,13 @@ from calcscan.report.outputs import EARLIER, OURS, PAGE, REPORT, is_report, stat
 
 STATUS = "status.json"
 SCHEMA = "calcscan-status/1"
+_SOMETIMES = ("context_digest", "own_digest")
+"""Marks of what not every study has."""
 
 
 def fingerprint(task: Task) -> dict[str, str]:
-    """What a result is valid for: the input, what is known of the person beside it, the settings and the version."""
+    """What a result is valid for: the input, what is known of the person beside it, label maps of the user's own, the
+    settings and the version."""
     marks = {
         "input_digest": input_digest(task.study),
         "settings_digest": settings_digest(task.settings),
@@ -37,7 +40,22 @@ def fingerprint(task: Task) -> dict[str, str]:
     if task.study.context is not None:
         known = json.dumps(task.study.context, sort_keys=True)
         marks["context_digest"] = sha256(known.encode()).hexdigest()
+    if task.study.own:
+        marks["own_digest"] = own_digest(task.study)
     return marks
+
+
+def own_digest(study: Study) -> str:
+    """Digest of the user's own label maps: what each is for, its name, size and modification time."""
+    digest = sha256()
+    for name, path in sorted(study.own.items()):
+        try:
+            about = path.stat()
+            mark = f"{about.st_size}\0{about.st_mtime_ns}"
+        except OSError as error:
+            mark = str(error.strerror)
+        digest.update(f"{name}\0{path.name}\0{mark}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def input_digest(study: Study) -> str:
@@ -70,6 +88,8 @@ def settings_digest(settings: Settings) -> str:
     result."""
     used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
     del used["html"]
+    if not used["resample"]:
+        del used["resample"]
     atlas = used.pop("atlas")
     if atlas is not None:
         used["atlas"] = read_manifest(Path(atlas)).digest_with_sites
@@ -95,7 +115,7 @@ def finished(task: Task) -> Outcome | None:
     status = read_status(task.out)
     state = status.get("state")
     marks = fingerprint(task)
-    if state not in (DONE, ABSTAINED) or any(status.get(key) != marks.get(key) for key in {*marks, "context_digest"}):
+    if state not in (DONE, ABSTAINED) or any(status.get(key) != marks.get(key) for key in {*marks, *_SOMETIMES}):
         return None
     written = status.get("report_sha256", "")  # another program may have written another report since
     if written and written != state_of(task.out):

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from calcscan.knowledge.references import Reference, bibtex, citation, cited
+from calcscan.report.methods_given import given_sentences, opening, searched
 from calcscan.report.quantities import State
 from calcscan.report.schema import Report
 
@@ -47,8 +48,8 @@ class Methods:
         return self.version if one.key == "calcscan" else ""
 
 
-def methods_of(reports: Sequence[Report]) -> Methods:
-    """How these reports, one or those of a cohort, were made.
+def methods_of(reports: Sequence[Report], *, failed: int = 0) -> Methods:
+    """How these reports, one or those of a cohort, were made; `failed` scans of it gave none.
 
     Raises
     ------
@@ -63,9 +64,11 @@ def methods_of(reports: Sequence[Report]) -> Methods:
     keys = {one.key for one in references}
     sentences = [_program(reports, keys), _scans(reports)]
     if analysed:
-        sentences += [_threshold(analysed), _blur(analysed), _atlas(analysed, references)]
-        sentences += [_limit(analysed), _grades(analysed)]
-    sentences += [_reviewed(reports), _quality(reports), _rules(reports), _repeat(reports)]
+        sought = searched(analysed)
+        sentences += [_threshold(sought) if sought else "", given_sentences(analysed)]
+        sentences += [_blur(analysed), _atlas(analysed, references)]
+        sentences += [_limit(sought) if sought else "", _grades(analysed)]
+    sentences += [_reviewed(reports), _quality(reports), _failed(failed), _rules(reports), _repeat(reports)]
     text = " ".join(sentence for sentence in sentences if sentence)
     return Methods(text=text, references=references, version=_each(report.software.version for report in reports))
 
@@ -90,6 +93,8 @@ def _reasons(reports: Sequence[Report], analysed: Sequence[Report]) -> set[str]:
         found |= {"registration", *(report.atlas.name for report in analysed)}
     if any(report.scores is not None for report in analysed):
         found.add("scores")
+    if any(_has_tcs(report) for report in analysed):
+        found.add("tcs")
     if any(row.grade is not None for report in analysed for row in report.sites):
         found.add("grades")
     return found
@@ -108,9 +113,8 @@ def _program(reports: Sequence[Report], keys: set[str]) -> str:
     ]
     python = _each(report.software.python for report in reports)
     version = _each(report.software.version for report in reports)
-    scans = "a head CT" if len(reports) == 1 else f"{len(reports)} head CTs"
     return (
-        f"Calcification was sought in {scans} with calcscan {version} {_cite('calcscan').strip()} (Python {python}, "
+        f"{opening(reports)} with calcscan {version} {_cite('calcscan').strip()} (Python {python}, "
         f"{', '.join(libraries)}), research software that has not been validated on patients."
     )
 
@@ -225,10 +229,25 @@ def _grades(reports: Sequence[Report]) -> str:
     if any(row.grade is not None for report in reports for row in report.sites):
         parts.append(f"Burden is graded by an operational form of the four-step Utrecht scale{_cite('debrouwer2020')}")
     if any(report.scores is not None for report in reports):
-        scores = f"the Agatston score{_cite('agatston1990')} and the total calcification score{_cite('nicolas2013')}"
-        parts.append(f"{scores} are automated approximations")
+        agatston = f"the Agatston score{_cite('agatston1990')}"
+        if any(_has_tcs(report) for report in reports):
+            total = f"the total calcification score{_cite('nicolas2013')}"
+            parts.append(f"{agatston} and {total} are automated approximations")
+        else:
+            parts.append(f"{agatston} is an automated approximation")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _failed(count: int) -> str:
+    if not count:
+        return ""
+    which = "scan could not be analysed and is" if count == 1 else "scans could not be analysed and are"
+    return f"{count} further {which} not counted here."
+
+
+def _has_tcs(report: Report) -> bool:
+    return report.scores is not None and report.scores.get("tcs_estimate") is not None
 
 
 def _quality(reports: Sequence[Report]) -> str:

@@ -75,12 +75,13 @@ def _findings(summary: Summary, settings: BurdenSettings) -> list[dict[str, Any]
             continue
         known = all(row.volume_mm3 is not None or (row.site, row.side) in summary.shared for row in rows)
         excludable = summary.detection_floor_mm3 is not None and known and fact not in summary.possible
-        if any(row.count for row in rows):
+        nothing = not any(row.count for row in rows)
+        if any(row.count and row.volume_mm3 for row in rows):
             finding = _present(fact, rows, summary, settings)
             if fact in summary.possible or not known:
                 finding.pop("symmetric", None)
             findings.append({key: value for key, value in finding.items() if excludable or value is not False})
-        elif excludable and all(all_sites()[row.site].image_can_exclude for row in rows):
+        elif excludable and nothing and all(all_sites()[row.site].image_can_exclude for row in rows):
             findings.append({"site": fact, "present": False})
     return findings
 

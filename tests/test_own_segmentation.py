@@ -86,6 +86,37 @@ def test_nothing_that_is_given_is_left_out_as_bone_or_as_too_small() -> None:
     assert measured.lesions[-1].volume_mm3 == 0.0
 
 
+@pytest.mark.parametrize(("mirrored", "state"), [(False, "caution"), (True, "abstain")])
+def test_a_segmentation_under_which_nothing_is_dense_is_doubted(mirrored: bool, state: str) -> None:
+    """As one of another scan is, or one that a program has mirrored about the middle of the picture."""
+    scan = found().scan
+    labels = np.where(np.isin(found().lesions.labels, (1, 2)), found().lesions.labels, 0)
+    labels = labels[:, ::-1] if mirrored else labels
+    assert (scan.hu[labels > 0].mean() > 100) is not mirrored
+    result = calcscan.analyse_scan(scan, mask=labels)
+    flags = {flag.code: flag for flag in result.quality.flags}
+    assert result.quality.state == state
+    assert ("outline_faint" in flags) is mirrored
+    if mirrored:
+        assert "2 of 2 outlined lesions hold no voxel of 100 HU" in flags["outline_faint"].message
+        assert result.facts.get("findings", []) == []
+
+
+def test_an_outline_without_calcium_is_no_finding() -> None:
+    """One of several: the scan is not in doubt, but nothing is present where nothing is dense."""
+    scan = found().scan
+    labels = np.array(found().lesions.labels)
+    brain = sample_head(PALLIDUM).mask & (scan.hu > 20) & (scan.hu < 45) & (labels == 0)
+    k, j, i = np.argwhere(brain)[len(np.argwhere(brain)) // 2]
+    labels[k, j, i] = labels.max() + 1
+    result = calcscan.analyse_scan(scan, mask=labels)
+    lesion = result.lesions.lesions[-1]
+    assert (lesion.volume_mm3, result.quality.state) == (0.0, "caution")
+    (row,) = (row for row in result.summary.sites if (row.site, row.side) == (lesion.site, lesion.side))
+    assert (row.count, row.grade) == (1, None)
+    assert {finding["site"] for finding in result.facts["findings"]} == {"basal_ganglia"}
+
+
 def test_where_there_is_no_head_volumes_are_measured_and_no_site_is_given() -> None:
     scan, _ = phantom([Ball(centre_mm=(0.0, 0.0, 0.0), volume_mm3=200.0, hu=500.0)], stack((1.25, 0.5, 0.5)), seed=2)
     made = Scan.from_array(np.array(scan.hu), scan.geometry.affine(), slice_thickness_mm=1.25)

@@ -31,6 +31,8 @@ class Study:
     """Participant, session and run, as far as BIDS names give them."""
     context: Mapping[str, Any] | None = None
     """Facts about the person that stand beside the scans, in participants.tsv."""
+    own: Mapping[str, Path] = field(default_factory=dict)
+    """Label maps of the user's own, by the argument of `analyse` that they are for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Settings:
     slice_thickness_mm: float | None = None
     kernel: str | None = None
     keep_ids: bool = False
+    resample: bool = False
+    """Whether label maps on another grid are taken, by nearest neighbour."""
     atlas: str | None = None
     """The folder of an atlas; the shipped one if None."""
     html: bool = True

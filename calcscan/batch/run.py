@@ -10,6 +10,7 @@ from calcscan.batch import bids
 from calcscan.batch.derivatives import WORK, write_derivatives
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
+from calcscan.batch.own_files import OwnPatterns, as_used, with_own_files
 from calcscan.batch.participants import people_of
 from calcscan.batch.processes import local_processes
 from calcscan.batch.status import clear_remains, fingerprint, finished, has_report, held_by_review, write_status
@@ -37,7 +38,8 @@ class BatchResult:
 
     outcomes: Mapping[str, Outcome]
     skipped: tuple[str, ...]
-    table: Path
+    table: Path | None
+    """None, as the other tables, where only a part was done."""
     lesion_table: Path | None = None
     site_table: Path | None = None
     studies: tuple[Study, ...] = ()
@@ -62,6 +64,8 @@ def run_batch(
     progress: Report | None = None,
     looking: Looking | None = None,
     wanted: bids.Wanted | None = None,
+    own: OwnPatterns | None = None,
+    part: tuple[int, int] | None = None,
     as_bids: bool = False,
 ) -> BatchResult:
     """Analyse every study under `root`; results go to `out`/<name>/, tables of all to `out`: batch.csv has a row for
@@ -83,6 +87,12 @@ def run_batch(
         Called with the number of files examined, during the search for studies.
     wanted
         Participants and sessions to analyse, by their BIDS labels (`calcscan.batch.bids.Wanted`); by default all.
+    own
+        Where the label maps of each study lie (`calcscan.batch.own_files.OwnPatterns`). A study that lacks one is left
+        out, with the reason.
+    part
+        (i, N): do every N-th study only, from the i-th on, as one of N jobs of a cluster that write into the same
+        `out`. Tables are left to a last call without it, which finds the studies finished.
     as_bids
         Also lay the results out as a BIDS derivative: `sub-…/ses-…/ct/…_desc-…`, with dataset_description.json and a
         data dictionary for each table. The reports themselves then lie in `out`/.calcscan/<name>/.
@@ -90,30 +100,39 @@ def run_batch(
     Raises
     ------
     UnreadableError, NoCTError
-        `root` is not there, or holds no study, or none of a participant or session that is wanted.
+        `root` is not there, or holds no study, none of a participant or session that is wanted, or none with the label
+        maps that were asked for.
     OutputError
         `out` can't be written to, is `root`, or holds it.
+    ValueError
+        A pattern of `own` holds something else than study, participant, session or run; `part` is none.
     """
     root, out = Path(root), Path(out)
     _refuse_root(root, out)
     check_tables(out)
     check_output(out, BATCH)
-    found = find(root, out, looking=looking, wanted=wanted)
+    found = find(root, out, looking=looking, wanted=wanted, own=own)
+    if part is not None:
+        found = replace(found, studies=part_of(found.studies, *part))
     options, folder = settings or Settings(), out / WORK if as_bids else out
     tasks = [Task(study=study, out=folder / study.name, settings=options) for study in found.studies]
     outcomes, todo = _sorted_out(tasks)
     skipped = tuple(name for name, outcome in outcomes.items() if outcome.state != FAILED)
     held = frozenset(outcomes) - frozenset(skipped)
     run = runner or local_processes(jobs or min(processor_count(), MOST_JOBS, max(1, len(todo))), timeout_s)
-    listed = write_left_out(out, found.left_out)
+    listed = table = lesions = sites = None
+    again: Mapping[str, tuple[str, ...]] = {}
+    if part is None:
+        listed = write_left_out(out, found.left_out)
     try:
         _do(run, todo, outcomes, len(tasks), progress)
     finally:
-        again = same_series(tasks, outcomes)
-        table = write_table(out, tasks, outcomes, again)
-        lesions, sites = write_cohort(out, tasks, outcomes)
-        if as_bids:
-            write_derivatives(out, tasks, outcomes, kept=held)
+        if part is None:
+            again = same_series(tasks, outcomes)
+            table = write_table(out, tasks, outcomes, again)
+            lesions, sites = write_cohort(out, tasks, outcomes)
+            if as_bids:
+                write_derivatives(out, tasks, outcomes, kept=held)
     return BatchResult(
         outcomes={task.study.name: outcomes[task.study.name] for task in tasks if task.study.name in outcomes},
         skipped=skipped,
@@ -127,8 +146,20 @@ def run_batch(
     )
 
 
+def part_of(studies: tuple[Study, ...], number: int, parts: int) -> tuple[Study, ...]:
+    """Every `parts`-th study by name, from the `number`-th on. Raises `ValueError` where there is no such part."""
+    if not 1 <= number <= parts:
+        raise ValueError(f"part must be (i, N) with i from 1 to N, not ({number}, {parts})")
+    return tuple(sorted(studies, key=lambda study: study.name)[number - 1 :: parts])
+
+
 def find(
-    root: str | Path, out: str | Path, *, looking: Looking | None = None, wanted: bids.Wanted | None = None
+    root: str | Path,
+    out: str | Path,
+    *,
+    looking: Looking | None = None,
+    wanted: bids.Wanted | None = None,
+    own: OwnPatterns | None = None,
 ) -> Found:
     """What `run_batch` would analyse: every study under `root` that is wanted, and the other files. Writes nothing.
 
@@ -154,7 +185,8 @@ def find(
         raise NoCTError(what, where=str(root), hint="give a folder with DICOM, ZIP or NIfTI files below it")
     people = people_of(root, load(ReadingSettings))
     studies, others = bids.chosen(found.studies, wanted or bids.Wanted(), people, root)
-    rows = bids.with_notes((*found.left_out, *others), people, root)
+    studies, lacking = with_own_files(studies, own or OwnPatterns(), root)
+    rows = bids.with_notes((*as_used(found.left_out, studies, root), *others, *lacking), people, root)
     return Found(studies=studies, left_out=tuple(sorted(rows, key=lambda row: row.path)))
 
 

@@ -30,7 +30,8 @@ SCHEMA = "calcscan-status/1"
 
 
 def fingerprint(task: Task) -> dict[str, str]:
-    """What a result is valid for: the input, what is known of the person beside it, the settings and the version."""
+    """What a result is valid for: the input, what is known of the person beside it, label maps of the user's own, the
+    settings and the version."""
     marks = {
         "input_digest": input_digest(task.study),
         "settings_digest": settings_digest(task.settings),
@@ -39,7 +40,22 @@ def fingerprint(task: Task) -> dict[str, str]:
     if task.study.context is not None:
         known = json.dumps(task.study.context, sort_keys=True)
         marks["context_digest"] = sha256(known.encode()).hexdigest()
+    if task.study.own:
+        marks["own_digest"] = own_digest(task.study)
     return marks
+
+
+def own_digest(study: Study) -> str:
+    """Digest of the user's own label maps: what each is for, its name, size and modification time."""
+    digest = sha256()
+    for name, path in sorted(study.own.items()):
+        try:
+            about = path.stat()
+            mark = f"{about.st_size}\0{about.st_mtime_ns}"
+        except OSError as error:
+            mark = str(error.strerror)
+        digest.update(f"{name}\0{path.name}\0{mark}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def input_digest(study: Study) -> str:
@@ -72,6 +88,8 @@ def settings_digest(settings: Settings) -> str:
     becomes of reviews, changes no result."""
     used = asdict(settings) | {"rules": ruleset_of(settings.rules).sha256}
     del used["html"], used["discard_review"]
+    if not used["resample"]:
+        del used["resample"]
     atlas = used.pop("atlas")
     if atlas is not None:
         used["atlas"] = read_manifest(Path(atlas)).digest_with_sites
@@ -143,7 +161,7 @@ def _changed_since(task: Task, status: dict[str, Any]) -> list[str]:
     marks = fingerprint(task)
     names = {
         "input_digest": "the input", "settings_digest": "the settings", "version": "the version of calcscan",
-        "context_digest": "what is known of the person",
+        "context_digest": "what is known of the person", "own_digest": "a label map that was given",
     }  # fmt: skip
     return [words for key, words in names.items() if status.get(key) != marks.get(key)]
 

@@ -63,6 +63,10 @@ def _analyse(task: Task, path: Path) -> tuple[str, str]:
         kernel=settings.kernel,
         atlas=settings.atlas,
         rules=ruleset_of(settings.rules),
+        resample=settings.resample,
+        mask=task.study.own.get("mask"),
+        brain_mask=task.study.own.get("brain_mask"),
+        regions=task.study.own.get("regions"),
     )
     if result.provenance is not None:  # not the folder of links that it may have been read from
         place = str(task.study.top or task.study.paths[0])

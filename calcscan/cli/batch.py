@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from calcscan.cli import acquisition, rules, terminal
+from calcscan.cli import acquisition, own_data, rules, terminal
 
 if TYPE_CHECKING:
     from calcscan.batch.model import LeftOut, Study
@@ -66,7 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HU",
         help="detection threshold (default: chosen for each scan)",
     )
+    parser.add_argument(
+        "--part",
+        type=_part,
+        metavar="I/N",
+        help="do the I-th of N parts only, for the jobs of a cluster; then call once without it, for the tables",
+    )
     acquisition.add_arguments(parser)
+    own_data.add_patterns(parser)
     terminal.add_atlas(parser)
     rules.add_arguments(parser)
     parser.add_argument(
@@ -100,6 +107,7 @@ def main(args: argparse.Namespace) -> int:
         html=not args.no_html,
         discard_review=args.discard_review,
         rules=ruleset.choice,
+        resample=args.resample,
         **acquisition.chosen(args),
     )
     with _Watch(quiet=args.quiet) as watch:
@@ -112,6 +120,8 @@ def main(args: argparse.Namespace) -> int:
             progress=watch.finished,
             looking=watch.looking,
             wanted=Wanted.of(args.participant_label, args.session_label),
+            own=own_data.patterns(args),
+            part=args.part,
             as_bids=args.bids,
         )
     for name, outcome in result.outcomes.items():
@@ -127,7 +137,10 @@ def main(args: argparse.Namespace) -> int:
         lines += _doubles(result.same_series)
         lines += [f"rules: {ruleset}"] * (ruleset.choice != SHIPPED_RULES)
         tables = (result.table, result.lesion_table, result.site_table)
-        lines += [str(result.left_out_table)] * bool(result.left_out) + [str(table) for table in tables if table]
+        lines += [str(result.left_out_table)] * bool(result.left_out and result.left_out_table)
+        lines += [str(table) for table in tables if table]
+        if args.part is not None:
+            lines.append("part {} of {}: the tables are written by a call without --part".format(*args.part))
         terminal.write_text("\n".join(lines) + "\n")
     return SOME_FAILED if result.failed else 0
 
@@ -153,14 +166,15 @@ def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 def _dry_run(args: argparse.Namespace) -> int:
     from calcscan.batch.bids import Wanted
-    from calcscan.batch.run import find
+    from calcscan.batch.run import find, part_of
 
     wanted = Wanted.of(args.participant_label, args.session_label)
     with _Watch(quiet=args.quiet) as watch:
-        found = find(args.root, args.out, looking=watch.looking, wanted=wanted)
-    lines = [f"{study.name}: {_size(study)} in {study.place}" for study in found.studies]
+        found = find(args.root, args.out, looking=watch.looking, wanted=wanted, own=own_data.patterns(args))
+    studies = part_of(found.studies, *(args.part or (1, 1)))
+    lines = [f"{study.name}: {_size(study)} in {study.place}{_with_own(study)}" for study in studies]
     lines += [f"left out: {row.path} {row.reason}" for row in found.left_out]
-    lines += [_many(len(found.studies), "study", "studies"), *_accounts(found.studies, found.left_out)]
+    lines += [_many(len(studies), "study", "studies"), *_accounts(studies, found.left_out)]
     terminal.write_text("\n".join(lines) + "\n")
     return 0
 
@@ -181,6 +195,11 @@ def _size(study: Study) -> str:
     if study.members:
         return _many(len(study.members), "entry", "entries")
     return _many(study.files, "file", "files")
+
+
+def _with_own(study: Study) -> str:
+    names = [f"{name.replace('_', ' ')} {path.name}" for name, path in study.own.items()]
+    return f", with {', '.join(names)}" if names else ""
 
 
 def _many(count: int, one: str, more: str) -> str:
@@ -213,6 +232,13 @@ def _label(text: str) -> str:
     if not re.fullmatch(r"(?:(?:sub|ses)-)?[0-9A-Za-z+]+", text):
         raise argparse.ArgumentTypeError("a label of letters and digits, such as 01 or sub-01")
     return text
+
+
+def _part(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError("I/N with I from 1 to N, such as 2/5")
+    return int(match[1]), int(match[2])
 
 
 def _count(text: str) -> int:

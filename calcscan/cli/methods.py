@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Print the paragraph with its references in Markdown, or the references in BibTeX."""
     from calcscan.report.methods import methods_of
-    from calcscan.report.read_back import read_reports
+    from calcscan.report.read_back import failed_studies, read_reports
 
-    methods = methods_of(read_reports(args.out))
+    methods = methods_of(read_reports(args.out), failed=failed_studies(args.out))
     terminal.write_text(methods.bibtex() if args.bibtex else methods.markdown())
     return 0

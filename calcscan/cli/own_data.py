@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calcscan.cli import terminal
+
+if TYPE_CHECKING:
+    from calcscan.batch.own_files import OwnPatterns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +31,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--resample", action="store_true", help="take them by nearest neighbour where they are on another grid"
     )
+
+
+def add_patterns(parser: argparse.ArgumentParser) -> None:
+    """Adds the same for a batch, where each study has label maps of its own."""
+    group = parser.add_argument_group(
+        "label maps of your own, on each scan's grid",
+        "PATTERN: a path in quotes, from ROOT on, with {study}, {participant}, {session} or {run} for those of each "
+        "study, and * for any letters. A study without exactly one such file is left out, and listed.",
+    )
+    for option, what in (
+        ("--mask", "your segmentations, instead of detection"),
+        ("--brain-mask", "your masks of the inside of the skull"),
+        ("--regions", "your regions, measured into regions.csv of each study"),
+    ):
+        group.add_argument(option, type=_pattern, metavar="PATTERN", help=what)
+    group.add_argument(
+        "--resample", action="store_true", help="take them by nearest neighbour where they are on another grid"
+    )
+
+
+def patterns(args: argparse.Namespace) -> OwnPatterns:
+    """The patterns of a batch."""
+    from calcscan.batch.own_files import OwnPatterns
+
+    return OwnPatterns(mask=args.mask, brain_mask=args.brain_mask, regions=args.regions)
+
+
+def _pattern(text: str) -> str:
+    from calcscan.batch.own_files import checked_pattern
+
+    try:
+        return checked_pattern(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def chosen(args: argparse.Namespace) -> dict[str, Any]:

@@ -7,6 +7,7 @@ to something else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.blur import blur_of
 from calcscan.measurement.volume import Volume
-from calcscan.model import Intracranial, LesionMap, OwnLabels, Scan
+from calcscan.model import Flag, Intracranial, Lesion, LesionMap, OwnLabels, Scan
 
 _REACHED = 1.0 + 1e-6
 
@@ -60,7 +61,7 @@ def measure_labels(
     Returns
     -------
     LesionMap
-        A lesion none of whose voxels is as dense as calcification has a volume of 0.
+        A lesion none of whose voxels is as dense as calcification has a volume of 0, and is flagged `outline_faint`.
     """
     thresholds, volume = thresholds or load(ThresholdSettings), volume or load(VolumeSettings)
     levels = choose_thresholds(scan, intracranial, threshold_hu, thresholds)
@@ -94,8 +95,25 @@ def measure_labels(
             else "one for each label",
             "label_values": list(labels.numbers),
         },
-        flags=levels.flags,
+        flags=(*levels.flags, *_faint(lesions, levels.rim_hu)),
     )
+
+
+def _faint(lesions: Sequence[Lesion], rim_hu: float) -> tuple[Flag, ...]:
+    """`outline_faint`, with the share of the lesions in which nothing is as dense as calcification: such a segmentation
+    may be of another scan, or mirrored."""
+    faint = [lesion for lesion in lesions if lesion.volume_mm3 <= 0]
+    if not faint:
+        return ()
+    mean_hu = float(np.average([one.mean_hu for one in faint], weights=[one.voxels for one in faint]))
+    which = (
+        "The outlined lesion holds" if len(lesions) == 1 else f"{len(faint)} of {len(lesions)} outlined lesions hold"
+    )
+    message = (
+        f"{which} no voxel of {rim_hu:g} HU (mean {mean_hu:.0f} HU): check that the segmentation was drawn on this "
+        "scan, and is not mirrored or moved."
+    )
+    return (Flag(code="outline_faint", message=message, value=round(len(faint) / len(lesions), 3)),)
 
 
 def _numbered(labels: OwnLabels, *, each_label: bool) -> tuple[npt.NDArray[np.int32], int]:

@@ -41,6 +41,7 @@ class FlagCode(StrEnum):
     UNKNOWN_THICKNESS = "unknown_thickness"
     STATED = "stated"
     OWN_LESIONS = "own_lesions"
+    OUTLINE_FAINT = "outline_faint"
     OWN_BRAIN_MASK = "own_brain_mask"
     OWN_REGIONS = "own_regions"
     UNKNOWN_AGE = "unknown_age"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from calcscan.errors import InputError, UnreadableError
 from calcscan.grid.geometry import Array, ras_to_lps
+from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
 from calcscan.read.files.inputs import must_exist
 from calcscan.read.headers.fields import one_line
 from calcscan.read.nifti.file import NiftiFile, is_nifti, open_nifti
-from calcscan.read.nifti.grid import grid_of_file
+from calcscan.read.nifti.grid import default_grid, grid_of_file, sides_flag
 from calcscan.read.nifti.scan import stored_header
 
 _BY_ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -41,6 +42,13 @@ class GivenImage:
     flags: tuple[Flag, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
     sha256: str = ""
+    step: float = 0.0
+    """By how much neighbouring values differ where they are scaled numbers; 0 where they are stored as they are."""
+
+    @property
+    def sides_unknown(self) -> str:
+        """Why left and right of it can't be told apart; empty where they can."""
+        return next((flag.message for flag in self.flags if flag.code == FlagCode.LATERALITY_UNKNOWN), "")
 
 
 def given_image(image: Any, name: str, settings: ReadingSettings) -> GivenImage:
@@ -73,7 +81,9 @@ def _of_itk(image: Any, name: str) -> GivenImage:
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
-    return GivenImage(values=SimpleITK.GetArrayFromImage(image), affine=affine, frame="image")
+    doubt = default_grid(ras_to_lps(affine))
+    flags = (sides_flag(doubt),) if doubt else ()
+    return GivenImage(values=SimpleITK.GetArrayFromImage(image), affine=affine, frame="image", flags=flags)
 
 
 def _of_nibabel(image: Any, name: str, settings: ReadingSettings) -> GivenImage:
@@ -93,7 +103,8 @@ def _of_nibabel(image: Any, name: str, settings: ReadingSettings) -> GivenImage:
         path=Path(name), pixels=Path(name), alone=True, header=header, shape=(shape[0], shape[1], shape[2]),
         slope=1.0, intercept=0.0,
     )  # fmt: skip
-    return _on_grid_of(file, values, settings)
+    slope = getattr(image.dataobj, "slope", 1.0)
+    return _on_grid_of(file, values, settings, step=0.0 if slope == 1.0 else abs(float(slope)))
 
 
 def _on_grid_of(file: NiftiFile, values: npt.NDArray[Any], settings: ReadingSettings, **more: Any) -> GivenImage:
@@ -118,7 +129,8 @@ def _of_file(path: Path, settings: ReadingSettings) -> GivenImage:
     file = open_nifti(path, settings)
     plain = file.slope == 1.0 and file.intercept == 0.0
     each = [stored if plain else stored * np.float64(file.slope) + file.intercept for stored in file.slices()]
-    return _on_grid_of(file, np.stack(each), settings, names=_names_beside(path), sha256=_digest(path))
+    step = 0.0 if plain else abs(file.slope)
+    return _on_grid_of(file, np.stack(each), settings, names=_names_beside(path), sha256=_digest(path), step=step)
 
 
 def _of_itk_file(path: Path) -> GivenImage:
@@ -130,7 +142,7 @@ def _of_itk_file(path: Path) -> GivenImage:
         hint = "give one volume with a whole number for each voxel"
         raise UnreadableError(f"can't be read ({one_line(error)[-200:]})", where=str(path), hint=hint) from error
     names = _names_in_segmentation(path) | _names_beside(path)
-    return GivenImage(values=image.values, affine=image.affine, frame="image", names=names, sha256=_digest(path))
+    return replace(image, names=names, sha256=_digest(path))
 
 
 def _digest(path: Path) -> str:

@@ -69,7 +69,7 @@ def read_label_map(path: Path, *, settings: ReadingSettings | None = None) -> La
     values = given.values
     try:
         if values.dtype.kind != "u":
-            values = whole_numbers(values, "the label map")
+            values = whole_numbers(values, "the label map", step=given.step)
     except (ValueError, TypeError) as error:
         raise InputError(str(error), where=str(path), hint="give a label map: whole numbers, 0 for none") from error
     flat = values.reshape(-1)

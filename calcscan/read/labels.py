@@ -12,11 +12,15 @@ import numpy.typing as npt
 
 from calcscan.errors import GeometryError, InputError
 from calcscan.grid.geometry import Array, Geometry, apply
+from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import OwnLabels, Scan
 from calcscan.read.arrays import where_of
 from calcscan.read.images import GivenImage, given_image
+
+_ROUNDING, _COARSE = 1e-6, 0.1
+"""Scaled numbers miss whole ones by their rounding; stored more than this apart, they are none."""
 
 
 def read_labels(
@@ -44,7 +48,8 @@ def read_labels(
     ValueError, TypeError
         An array of another shape, or of values that are no labels: fractions, NaN, negative numbers.
     GeometryError
-        An image on another grid: both grids are named.
+        An image on another grid: both grids are named. One of which left and right are not known, or that lies beside
+        the scan.
     InputError
         A file that can't be read, or holds no labels.
     """
@@ -56,13 +61,19 @@ def read_labels(
         return OwnLabels(values=values)
     given = given_image(source, name, settings)
     try:
-        values = whole_numbers(given.values, name)
+        values = whole_numbers(given.values, name, step=given.step)
     except (ValueError, TypeError) as error:
         if not isinstance(source, str) and not hasattr(source, "is_file"):
             raise
         raise InputError(
             str(error), where=where_of(source), hint="give a label map: whole numbers, 0 for none"
         ) from error
+    if given.sides_unknown and not any(flag.code == FlagCode.LATERALITY_UNKNOWN for flag in scan.flags):
+        raise GeometryError(
+            f"{name}: {given.sides_unknown[:1].lower()}{given.sides_unknown[1:].rstrip('.')}",
+            where=where_of(source),
+            hint="save it with the header of the scan that it was drawn on, or give it as an array like scan.hu",
+        )
     for number, grid in enumerate([scan.geometry, *_without_shear(scan, settings)]):
         own = reordered(values, given.affine, grid, settings.same_grid_voxels)
         if own is not None:
@@ -75,6 +86,12 @@ def read_labels(
             hint="bring it onto the scan's grid, or ask for nearest neighbour with --resample (resample=True)",
         )
     own = _nearest(values, given.affine, scan.geometry)
+    if values.any() and not own.any():
+        raise GeometryError(
+            f"{name}: nothing that it marks lies within the scan: it is {grids}",
+            where=where_of(source),
+            hint="check that it was drawn on this scan",
+        )
     how = f"by nearest neighbour from another grid ({grids}){_changed(values, own, given, scan.geometry)}"
     return OwnLabels(values=own, names=given.names, sha256=given.sha256, resampled=how)
 
@@ -97,8 +114,9 @@ def named(labels: OwnLabels, names: Mapping[int, str] | None) -> OwnLabels:
     return replace(labels, names={**labels.names, **{int(label): str(name) for label, name in names.items()}})
 
 
-def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
-    """The values as int32; `ValueError` or `TypeError` with the reason why they are no labels."""
+def whole_numbers(values: npt.NDArray[Any], name: str, *, step: float = 0.0) -> npt.NDArray[np.int32]:
+    """The values as int32; `ValueError` or `TypeError` with the reason why they are no labels. What was stored as
+    scaled numbers, `step` apart, is whole where it can't be stored any nearer."""
     if values.ndim != 3:
         raise ValueError(f"{name} must have shape (k, j, i), not {values.shape}")
     if values.dtype.kind not in "biuf":
@@ -106,10 +124,12 @@ def whole_numbers(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds {int((~np.isfinite(values)).sum())} values that are NaN or infinite")
-        fractions = values != np.rint(values)
+        whole = np.rint(values)
+        fractions = np.abs(values - whole) > (max(step / 2, _ROUNDING) if step < _COARSE else 0.0)
         if fractions.any():
             one = float(values[fractions][0])
-            raise ValueError(f"{name} must hold whole numbers, not {one:g}: is it a map of probabilities?")
+            raise ValueError(f"{name} must hold whole numbers, not {one:.9g}: is it a map of probabilities?")
+        values = whole
     least, most = values.min(initial=0), values.max(initial=0)
     if least < 0 or most > np.iinfo(np.int32).max:
         raise ValueError(f"{name} must hold numbers from 0 on, not {least if least < 0 else most:g}")

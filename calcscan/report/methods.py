@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Any
 
 from msgspec import UNSET
 
 from calcscan.knowledge.references import Reference, bibtex, citation, cited
+from calcscan.report.methods_given import given_sentences, opening, searched
+from calcscan.report.methods_words import cite, each, in_range, known_or_not, measured_share, setting
 from calcscan.report.quantities import State
 from calcscan.report.schema import Report
 
@@ -47,8 +47,8 @@ class Methods:
         return self.version if one.key == "calcscan" else ""
 
 
-def methods_of(reports: Sequence[Report]) -> Methods:
-    """How these reports, one or those of a cohort, were made.
+def methods_of(reports: Sequence[Report], *, failed: int = 0) -> Methods:
+    """How these reports, one or those of a cohort, were made; `failed` scans of it gave none.
 
     Raises
     ------
@@ -63,11 +63,13 @@ def methods_of(reports: Sequence[Report]) -> Methods:
     keys = {one.key for one in references}
     sentences = [_program(reports, keys), _scans(reports)]
     if analysed:
-        sentences += [_threshold(analysed), _blur(analysed), _atlas(analysed, references)]
-        sentences += [_limit(analysed), _grades(analysed)]
-    sentences += [_reviewed(reports), _quality(reports), _rules(reports), _repeat(reports)]
+        sought = searched(analysed)
+        sentences += [_threshold(sought) if sought else "", given_sentences(analysed)]
+        sentences += [_blur(analysed), _atlas(analysed, references)]
+        sentences += [_limit(sought) if sought else "", _grades(analysed)]
+    sentences += [_reviewed(reports), _quality(reports), _failed(failed), _rules(reports), _repeat(reports)]
     text = " ".join(sentence for sentence in sentences if sentence)
-    return Methods(text=text, references=references, version=_each(report.software.version for report in reports))
+    return Methods(text=text, references=references, version=each(report.software.version for report in reports))
 
 
 def _reviewed(reports: Sequence[Report]) -> str:
@@ -90,6 +92,8 @@ def _reasons(reports: Sequence[Report], analysed: Sequence[Report]) -> set[str]:
         found |= {"registration", *(report.atlas.name for report in analysed)}
     if any(report.scores is not None for report in analysed):
         found.add("scores")
+    if any(_has_tcs(report) for report in analysed):
+        found.add("tcs")
     if any(row.grade is not None for report in analysed for row in report.sites):
         found.add("grades")
     return found
@@ -102,29 +106,28 @@ def _came_as_nifti(report: Report) -> bool:
 
 def _program(reports: Sequence[Report], keys: set[str]) -> str:
     libraries = [
-        f"{name} {_each(getattr(report.software, field) for report in reports)}{_cite(key)}"
+        f"{name} {each(getattr(report.software, field) for report in reports)}{cite(key)}"
         for field, (name, key) in _LIBRARIES.items()
         if key in keys
     ]
-    python = _each(report.software.python for report in reports)
-    version = _each(report.software.version for report in reports)
-    scans = "a head CT" if len(reports) == 1 else f"{len(reports)} head CTs"
+    python = each(report.software.python for report in reports)
+    version = each(report.software.version for report in reports)
     return (
-        f"Calcification was sought in {scans} with calcscan {version} {_cite('calcscan').strip()} (Python {python}, "
+        f"{opening(reports)} with calcscan {version} {cite('calcscan').strip()} (Python {python}, "
         f"{', '.join(libraries)}), research software that has not been validated on patients."
     )
 
 
 def _scans(reports: Sequence[Report]) -> str:
     count = len(reports)
-    voltage = _known(
+    voltage = known_or_not(
         [report.study.kvp_kv for report in reports], "kV", "tube voltage", "for which the threshold of 120 kV was used"
     )
-    thickness = _known([report.study.slice_thickness_mm for report in reports], "mm", "slice thickness", "")
-    spacing = _range([report.grid.slice_spacing_mm for report in reports], "mm")
+    thickness = known_or_not([report.study.slice_thickness_mm for report in reports], "mm", "slice thickness", "")
+    spacing = in_range([report.grid.slice_spacing_mm for report in reports], "mm")
     kernels = Counter(report.study.kernel or "unknown" for report in reports)
     kernel = ", ".join(f"{name}{f' ({number})' if count > 1 else ''}" for name, number in sorted(kernels.items()))
-    makers = _each(report.study.manufacturer or "an unknown maker" for report in reports)
+    makers = each(report.study.manufacturer or "an unknown maker" for report in reports)
     contrast = sum(report.study.contrast is True for report in reports)
     text = (
         f"The {'scan' if count == 1 else 'scans'} ({makers}) had {voltage}, {thickness}, slices {spacing} apart, and "
@@ -149,10 +152,10 @@ def _stated(reports: Sequence[Report]) -> str:
 
 def _threshold(reports: Sequence[Report]) -> str:
     asked = [report.settings.get("threshold_asked_hu") for report in reports]
-    used = _range([_setting(report, "threshold_hu") for report in reports], "HU")
-    smallest = _range([_setting(report, "smallest_mm3") for report in reports], "mm³")
+    used = in_range([setting(report, "threshold_hu") for report in reports], "HU")
+    smallest = in_range([setting(report, "smallest_mm3") for report in reports], "mm³")
     raised = sum(
-        (_setting(report, "threshold_hu") or 0.0) > (_setting(report, "nominal_threshold_hu") or 0.0)
+        (setting(report, "threshold_hu") or 0.0) > (setting(report, "nominal_threshold_hu") or 0.0)
         for report, one in zip(reports, asked, strict=True)
         if one is None
     )
@@ -168,14 +171,14 @@ def _threshold(reports: Sequence[Report]) -> str:
 
 
 def _blur(reports: Sequence[Report]) -> str:
-    in_plane = _range([_setting(report, "blur_in_plane_mm") for report in reports], "mm")
-    thick = _range([_setting(report, "effective_thickness_mm") for report in reports], "mm")
+    in_plane = in_range([setting(report, "blur_in_plane_mm") for report in reports], "mm")
+    thick = in_range([setting(report, "effective_thickness_mm") for report in reports], "mm")
     measured = sum(report.settings.get("blur_in_plane_measured") is True for report in reports)
     across = sum(report.settings.get("blur_across_measured") is True for report in reports)
     if len(reports) == 1:
         ways = ["measured at the skin" if done else "assumed" for done in (measured, across)]
     else:
-        ways = [_share(done, len(reports)) for done in (measured, across)]
+        ways = [measured_share(done, len(reports)) for done in (measured, across)]
     return (
         f"Volumes are corrected for partial volume by the blur of each scan, within its slices (standard deviation "
         f"{in_plane}, {ways[0]}) and across them (as slices of {thick}, {ways[1]}), and have 95 % intervals; voxels of "
@@ -183,22 +186,16 @@ def _blur(reports: Sequence[Report]) -> str:
     )
 
 
-def _share(measured: int, count: int) -> str:
-    if measured == count:
-        return "measured at the skin"
-    return f"measured at the skin in {measured} of {count}, else assumed" if measured else "assumed"
-
-
 def _atlas(reports: Sequence[Report], references: Iterable[Reference]) -> str:
     registered = [report for report in reports if report.registration is not None]
     if not registered:
         return ""
-    names = _each(f"{report.atlas.name} {report.atlas.version}" for report in registered)
-    sums = _each(report.atlas.sha256[:12] for report in registered)
+    names = each(f"{report.atlas.name} {report.atlas.version}" for report in registered)
+    sums = each(report.atlas.sha256[:12] for report in registered)
     keys = [one.key for one in references if one.cited_for in {report.atlas.name for report in registered}]
     sources = f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""
-    methods = _each(report.registration.method for report in registered if report.registration)
-    overlap = _range([report.registration.overlap for report in registered if report.registration], "")
+    methods = each(report.registration.method for report in registered if report.registration)
+    overlap = in_range([report.registration.overlap for report in registered if report.registration], "")
     accepted = [report for report in registered if report.registration and report.registration.accepted]
     text = (
         f"Sites come from the atlas {names} (SHA-256 {sums}…){sources}, registered to the intracranial space "
@@ -216,19 +213,34 @@ def _limit(reports: Sequence[Report]) -> str:
     known = [floor for floor in floors if floor is not None]
     if not known:
         return "At this threshold no calcification of 300 HU is sure to be found at any size."
-    reference = _each(f"{_setting(report, 'reference_hu') or 0:g}" for report in reports)
-    return f"Deposits of {reference} HU are sure to be found from {_range(known, 'mm³')} on."
+    reference = each(f"{setting(report, 'reference_hu') or 0:g}" for report in reports)
+    return f"Deposits of {reference} HU are sure to be found from {in_range(known, 'mm³')} on."
 
 
 def _grades(reports: Sequence[Report]) -> str:
     parts = []
     if any(row.grade is not None for report in reports for row in report.sites):
-        parts.append(f"Burden is graded by an operational form of the four-step Utrecht scale{_cite('debrouwer2020')}")
+        parts.append(f"Burden is graded by an operational form of the four-step Utrecht scale{cite('debrouwer2020')}")
     if any(report.scores is not None for report in reports):
-        scores = f"the Agatston score{_cite('agatston1990')} and the total calcification score{_cite('nicolas2013')}"
-        parts.append(f"{scores} are automated approximations")
+        agatston = f"the Agatston score{cite('agatston1990')}"
+        if any(_has_tcs(report) for report in reports):
+            total = f"the total calcification score{cite('nicolas2013')}"
+            parts.append(f"{agatston} and {total} are automated approximations")
+        else:
+            parts.append(f"{agatston} is an automated approximation")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _failed(count: int) -> str:
+    if not count:
+        return ""
+    which = "scan could not be analysed and is" if count == 1 else "scans could not be analysed and are"
+    return f"{count} further {which} not counted here."
+
+
+def _has_tcs(report: Report) -> bool:
+    return report.scores is not None and report.scores.get("tcs_estimate") is not None
 
 
 def _quality(reports: Sequence[Report]) -> str:
@@ -249,7 +261,7 @@ def _rules(reports: Sequence[Report]) -> str:
     used = [report.guideline for report in reports if report.guideline is not None]
     if not used:
         return ""
-    names = _each(f"{one.ruleset} {one.version} (SHA-256 {one.sha256[:12]}…)" for one in used)
+    names = each(f"{one.ruleset} {one.version} (SHA-256 {one.sha256[:12]}…)" for one in used)
     added = sorted({rule for one in used for rule in one.rules_added})
     without = sorted({rule for one in used for rule in one.rules_left_out})
     contexts = [report.provenance.context or {} for report in reports if report.provenance is not None]
@@ -271,40 +283,3 @@ def _repeat(reports: Sequence[Report]) -> str:
     listed = " or ".join(f"`{command}`" for command in commands[:3])
     more = f" and {len(commands) - 3} other commands" if len(commands) > 3 else ""
     return f"Run on {when} as {listed}{more}."
-
-
-def _cite(key: str) -> str:
-    return f" [@{key}]"
-
-
-def _setting(report: Report, name: str) -> float | None:
-    value: Any = report.settings.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _each(values: Iterable[str | None]) -> str:
-    """Every different value once."""
-    return ", ".join(sorted({value or "unknown" for value in values}))
-
-
-def _range(values: Iterable[float | None], unit: str) -> str:
-    """One value, or from the least to the most with the median."""
-    known = sorted(value for value in values if value is not None)
-    end = f" {unit}" if unit else ""
-    if not known:
-        return f"an unknown number of {unit}" if unit else "unknown"
-    if known[0] == known[-1]:
-        return f"{known[0]:.3g}{end}"
-    return f"{known[0]:.3g} to {known[-1]:.3g}{end} (median {median(known):.3g})"
-
-
-def _known(values: Sequence[float | None], unit: str, what: str, unknown_means: str) -> str:
-    """What is known of a value, and in how many it is not."""
-    known = [value for value in values if value is not None]
-    beside = f", {unknown_means}" if unknown_means else ""
-    if not known:
-        return f"an unknown {what}{f' ({unknown_means})' if unknown_means else ''}"
-    text = f"a {what} of {_range(known, unit)}"
-    if len(known) < len(values):
-        text += f" (unknown in {len(values) - len(known)} of {len(values)}{beside})"
-    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from calcscan.errors import InputError, UnreadableError
 from calcscan.report.outputs import REPORT, is_report
 from calcscan.report.schema import Report
 
-_TABLE = "batch.csv"
+_TABLE, _HIDDEN = "batch.csv", ".calcscan"
 _AGAIN = "run it again with this version"
 
 
@@ -43,12 +44,27 @@ def read_report(folder: Path) -> Report:
 
 
 def read_reports(folder: Path) -> tuple[Report, ...]:
-    """The report of a run, or those of all studies of a batch, by name. Errors as of `read_report`."""
-    if not (folder / REPORT).is_file() and (folder / _TABLE).is_file():
-        found = sorted(path.parent for place in ("*", ".calcscan/*") for path in folder.glob(f"{place}/{REPORT}"))
-        if found:
-            return tuple(read_report(study) for study in found)
-    return (read_report(folder),)
+    """The report of a run; or those of the studies of a batch, as its last call left them, in the order of its table.
+    Errors as of `read_report`."""
+    if (folder / REPORT).is_file() or not (folder / _TABLE).is_file():
+        return (read_report(folder),)
+    places = [place / name for name in _states(folder) for place in (folder, folder / _HIDDEN)]
+    found = [place for place in places if (place / REPORT).is_file()]
+    return tuple(read_report(study) for study in found or [folder])
+
+
+def failed_studies(folder: Path) -> int:
+    """How many studies of a batch gave no report."""
+    return sum(state == "failed" for state in _states(folder).values())
+
+
+def _states(folder: Path) -> dict[str, str]:
+    """How each study of a batch ended, by its table; none where there is no table."""
+    try:
+        with (folder / _TABLE).open(encoding="utf-8", newline="") as file:
+            return {row["study"]: row["state"] for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error):
+        return {}
 
 
 def _version_of(content: bytes) -> str:

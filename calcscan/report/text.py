@@ -98,8 +98,8 @@ def _volumes(report: Report) -> list[str]:
             sites.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
     if not sites:
         count, total_mm3 = len(report.lesions), sum(lesion.volume_mm3 for lesion in report.lesions)
-        plural = "s" if count > 1 else ""
-        words = f"{count} calcification{plural}, {_number(total_mm3)} mm3 in all, not attributed to a site."
+        kind = "outlined lesion" if _given(report) else "calcification"
+        words = f"{count} {kind}{'s' if count > 1 else ''}, {_number(total_mm3)} mm3 in all, not attributed to a site."
         return [words, *_left_out(report), *([] if _given(report) else _no_floor(report)), *_regions(report)]
     lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     every: dict[str, dict[Side, SiteEntry]] = {}

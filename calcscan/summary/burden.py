@@ -168,8 +168,9 @@ def _row(site: str, side: str, group: str, parts: Sequence[LocatedLesion], setti
     )
 
 
-def grade(parts: Sequence[LocatedLesion], settings: BurdenSettings) -> str:
-    """The Utrecht scale by count, diameter and volume (`knowledge/burden.toml`).
+def grade(parts: Sequence[LocatedLesion], settings: BurdenSettings) -> str | None:
+    """The Utrecht scale by count, diameter and volume (`knowledge/burden.toml`). What was outlined and holds nothing as
+    dense as calcification has none.
 
     >>> from calcscan.knowledge.settings import load
     >>> grade([], load(BurdenSettings))
@@ -177,6 +178,9 @@ def grade(parts: Sequence[LocatedLesion], settings: BurdenSettings) -> str:
     """
     if not parts:
         return "none_detected"
+    parts = [part for part in parts if part.volume_mm3 > 0]
+    if not parts:
+        return None
     if any(
         p.diameter_mm >= settings.grade_confluent_mm and p.volume_mm3 >= settings.grade_confluent_mm3 for p in parts
     ):

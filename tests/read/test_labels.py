@@ -14,6 +14,7 @@ from support.results import make_result
 
 from calcscan import Scan
 from calcscan.errors import GeometryError, InputError
+from calcscan.grid.geometry import ras_to_lps
 from calcscan.read import read_scan
 from calcscan.read.labels import named, read_labels
 from calcscan.report.labelfiles import label_maps
@@ -247,3 +248,69 @@ def test_what_itk_drew_on_a_tilted_dicom_series_is_taken_voxel_for_voxel(along_n
     assert np.array_equal(own.values, numbers())
     with pytest.raises(GeometryError, match="another grid"):
         read_labels(as_itk(numbers(), shifted(drawn, 4.0)), scan)
+
+
+def with_forms(values, sform, qform):
+    """A NIfTI image of values (k, j, i) whose two matrices, to LPS mm, may differ; None for one that is not set."""
+    image = as_nibabel(values, AFFINE)
+    for matrix, setter in ((sform, image.set_sform), (qform, image.set_qform)):
+        setter(None if matrix is None else ras_to_lps(matrix), 0 if matrix is None else 1)
+    return image
+
+
+MIRRORED = AFFINE @ np.array([[-1.0, 0, 0, SHAPE[2] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+"""About the middle of the scan: the same voxels, left for right."""
+
+
+@pytest.mark.parametrize("resample", [False, True])
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        (with_forms(numbers(), AFFINE, MIRRORED), "sform and qform mirror each other"),
+        (with_forms(numbers(), MIRRORED, AFFINE), "sform and qform mirror each other"),
+        (with_forms(numbers(), None, None), "neither sform nor qform is set"),
+        (nib.Nifti1Image(numbers().transpose(2, 1, 0), np.eye(4)), "what size its voxels are"),
+        (nib.Nifti1Image(numbers().transpose(2, 1, 0), np.diag([4.0, 4.2, 5.0, 1.0])), "know how the head lies"),
+        (SimpleITK.GetImageFromArray(numbers()), "what size its voxels are"),
+    ],
+)
+def test_a_map_of_which_left_and_right_are_not_known_is_refused(tmp_path, image, why, resample):
+    """Taken voxel for voxel by one of its matrices, or by nearest neighbour, it might be mirrored and nobody know."""
+    path = tmp_path / "labels.nii.gz"
+    nib.save(image, path) if isinstance(image, nib.Nifti1Image) else SimpleITK.WriteImage(image, str(path))
+    for source in (image, path):
+        with pytest.raises(GeometryError, match=why):
+            read_labels(source, scan_of(WAYS[0]), resample=resample)
+
+
+def test_a_map_with_the_contradictory_header_of_its_own_scan_is_taken_voxel_for_voxel(tmp_path):
+    """The scan says that its sides are not known, and the map says nothing more."""
+    nib.save(with_forms(head(), AFFINE, MIRRORED), tmp_path / "head.nii.gz")
+    scan = read_scan(tmp_path / "head.nii.gz")
+    own = read_labels(with_forms(numbers(), AFFINE, MIRRORED), scan)
+    assert np.array_equal(scan.stored.in_order(own.values), numbers())
+
+
+def test_a_map_that_lies_beside_the_scan_is_refused_even_where_it_may_be_resampled():
+    with pytest.raises(GeometryError, match="nothing that it marks lies within the scan"):
+        read_labels(as_nibabel(numbers(), shifted(AFFINE, 500.0)), scan_of(WAYS[0]), resample=True)
+
+
+@pytest.mark.parametrize(("stored_as", "most"), [(np.uint8, 3), (np.int16, 3), (np.int16, 2035)])
+def test_labels_that_a_program_stored_as_scaled_numbers_are_whole(tmp_path, stored_as, most):
+    """nibabel does so where fractions are saved as whole numbers: 1 becomes 1.00000002, 2035 becomes 2034.98."""
+    image = as_nibabel((numbers() % (most + 1)).astype(np.float64), AFFINE)
+    image.header.set_data_dtype(stored_as)
+    nib.save(image, tmp_path / "labels.nii.gz")
+    assert nib.load(tmp_path / "labels.nii.gz").dataobj.slope != 1.0
+    for source in (tmp_path / "labels.nii.gz", nib.load(tmp_path / "labels.nii.gz")):
+        assert np.array_equal(read_labels(source, scan_of(WAYS[0])).values, numbers() % (most + 1))
+
+
+@pytest.mark.parametrize("stored_as", [np.uint8, np.int16])
+def test_probabilities_that_a_program_stored_as_scaled_numbers_are_none(tmp_path, stored_as):
+    image = as_nibabel(np.linspace(0, 1, np.prod(SHAPE)).reshape(SHAPE), AFFINE)
+    image.header.set_data_dtype(stored_as)
+    nib.save(image, tmp_path / "p.nii.gz")
+    with pytest.raises(InputError, match="is it a map of probabilities"):
+        read_labels(tmp_path / "p.nii.gz", scan_of(WAYS[0]))

@@ -6,13 +6,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.results import SMALL, make_provenance, make_result
 
 from calcscan import __version__
 from calcscan.cli import main
 from calcscan.knowledge.references import references
-from calcscan.model import Flag, Result
+from calcscan.model import Flag, RegionBurden, Result
 from calcscan.report import write_report
 from calcscan.report.build import build_report
 from calcscan.report.methods import methods_of
@@ -116,3 +117,61 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     (tmp_path / "out" / "report.json").write_text('{"schema": "calcscan-report/1", "software": {"version": "0.1.0"}}')
     assert main(["methods", str(tmp_path / "out")]) == 1
     assert "was written by calcscan 0.1.0" in capsys.readouterr().err
+
+
+def given(**more: object) -> Report:
+    """Of a segmentation that the authors made."""
+    own = {"sha256": "0" * 64, "labels": 3, "voxels": 90, "resampled": None, "without_shear": False}
+    settings = {"lesions_given": "one for each label", "detection_floor_mm3": None, "smallest_mm3": None}
+    report = report_of(**{**settings, "own_lesions": own, **more})
+    return msgspec.structs.replace(report, detection_floor_mm3=None)
+
+
+def test_a_segmentation_of_the_authors_own_was_not_searched_for() -> None:
+    text = methods_of([given()]).text
+    assert text.startswith("Calcification that the authors had outlined in a head CT was measured with calcscan")
+    assert "taken as they are (a lesion: one for each label)" in text
+    for words in ("sought", "had to reach", "sure to be found", "unknown number", "resampled"):
+        assert words not in text, words
+
+
+def test_of_a_cohort_it_says_in_how_many_the_authors_had_outlined_it() -> None:
+    resampled = {"own_lesions": {"resampled": "by nearest neighbour from another grid"}}
+    text = methods_of([report_of(), given(), given(**resampled)]).text
+    assert text.startswith("Calcification was sought in 1 and, as the authors had outlined it, measured in 2 of 3 head")
+    assert "A lesion had to reach 130 HU" in text
+    assert "segmentations in 2 of 3 were taken as they are" in text
+    assert "; 1 were resampled" not in text
+    assert "; 1 was resampled by nearest neighbour" in text
+
+
+def test_masks_of_the_skull_and_regions_of_the_authors_own_are_told() -> None:
+    rows = tuple(
+        RegionBurden(label=n, name=None, volume_mm3=1.0, volume_low_mm3=1.0, volume_high_mm3=1.0, volume_130_mm3=1.0)
+        for n in (1, 2, 0)
+    )
+    result = replace(make_result(SMALL), regions=rows)
+    text = methods_of([report_of(result, own_brain_mask={"resampled": None})]).text
+    assert "The inside of the skull is that of the authors' masks." in text
+    assert "summed in 2 regions of the authors' own" in text
+
+
+def test_the_total_calcification_score_is_cited_only_where_there_is_one() -> None:
+    report = report_of()
+    assert report.scores is not None
+    without = methods_of([msgspec.structs.replace(report, scores={**report.scores, "tcs_estimate": None})])
+    assert "agatston1990" in keys_in(without.text)
+    assert "nicolas2013" not in {one.key for one in without.references}
+
+
+def test_of_a_batch_only_the_studies_of_its_last_call_count_and_failures_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = replace(make_result(SMALL), provenance=make_provenance())
+    for name in ("a", "b", "of-an-earlier-call"):
+        write_report(result, tmp_path / name)
+    (tmp_path / "batch.csv").write_text("study,state\na,done\nb,done\nc,failed\n")
+    assert main(["methods", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "2 head CTs" in text
+    assert "1 further scan could not be analysed and is not counted here." in text

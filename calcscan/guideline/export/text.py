@@ -84,7 +84,7 @@ def _footer(guidance: Guidance, everything: bool, more: str = "") -> str:
     name = f"{guidance.ruleset} {guidance.version}, sha256 {guidance.sha256[:12]}"
     rules = "; ".join([f"rules {name}", *rules_in_words(guidance.rules_added, guidance.rules_left_out)])
     if more:
-        return f"({rules}; {left} more in {more})"
+        return f"({rules}; {left} more in {more})" if left else f"({rules})"
     if everything or not left:
         return f"({rules}; one rule in full: --explain ID; one source: --source ID)"
     return f"({left} more: --all; why: --explain ID; source: --source ID; {rules})"

@@ -246,3 +246,22 @@ def test_a_position_that_no_scanner_reaches(tmp_path: Path) -> None:
 
 def test_the_ball_is_there() -> None:
     assert (HEAD > CORE_HU).any()
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([4.2, 4.5, 5.0, 1.0]), np.diag([-4.2, -4.5, 5.0, 1.0])])
+def test_a_matrix_that_says_nothing_of_the_head_is_no_orientation(tmp_path: Path, affine: np.ndarray) -> None:
+    """As nibabel and ITK write it for an array that came without one: it might be mirrored, and nobody know."""
+    image = nibabel.Nifti1Image(head(PLAIN), affine)
+    nibabel.save(image, tmp_path / "head.nii")
+    (flag,) = (flag for flag in read_scan(tmp_path / "head.nii").flags if flag.code == "laterality_unknown")
+    assert "begins at the origin" in flag.message
+    assert ("what size its voxels are" in flag.message) is bool((affine == np.eye(4)).all())
+    assert flag in Scan.from_image(image).flags
+
+
+@pytest.mark.parametrize("moved_mm", [1e-3, -120.0])
+def test_a_matrix_that_begins_elsewhere_is_an_orientation(tmp_path: Path, moved_mm: float) -> None:
+    affine = np.diag([4.2, 4.5, 5.0, 1.0])
+    affine[0, 3] = moved_mm
+    nibabel.save(nibabel.Nifti1Image(head(PLAIN), affine), tmp_path / "head.nii")
+    assert codes(read_scan(tmp_path / "head.nii")) == set()

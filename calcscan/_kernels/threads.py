@@ -8,8 +8,9 @@ of the interpreter's lock, so Python's threads, made for the call and gone after
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from calcscan.processors import processor_count
@@ -34,12 +35,26 @@ def in_parts(slices: int, work: Callable[[int, int], None], *, threads: int | No
     >>> sorted(done)
     [(0, 16), (16, 20)]
     """
-    parts = list(pairwise([*range(0, slices, SLICES_A_PART), slices]))
+    parts = deque(pairwise([*range(0, slices, SLICES_A_PART), slices]))
     count = min(thread_count() if threads is None else threads, len(parts))
-    if count <= 1:
-        for first, last in parts:
-            work(first, last)
-        return
-    with ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(work, *zip(*parts, strict=True)):
-            pass
+    failed: list[BaseException] = []
+
+    def take_parts() -> None:
+        while parts and not failed:
+            try:
+                first, last = parts.popleft()
+            except IndexError:  # another took the last one
+                return
+            try:
+                work(first, last)
+            except BaseException as error:
+                failed.append(error)
+
+    others = [threading.Thread(target=take_parts) for _ in range(count - 1)]
+    for other in others:
+        other.start()
+    take_parts()
+    for other in others:
+        other.join()
+    if failed:
+        raise failed[0]

@@ -212,12 +212,8 @@ class Geometry(Value):
     def to_index(self, xyz_mm: npt.ArrayLike) -> Array:
         """LPS mm (…, 3) to fractional indices (k, j, i) (…, 3): the inverse of `to_world`."""
         point = np.array(xyz_mm, dtype=np.float64, order="C")
-        normal, positions, origins = self.normal, self.positions_mm, np.array(self.origins_mm)
-        if len(origins) == 1:  # the kernel goes from slice to slice: here along the slab
-            positions = np.array([positions[0], positions[0] + self.slab_mm[0]])
-            origins = np.array([origins[0], origins[0] + normal * self.slab_mm[0]])
-        plane = np.linalg.pinv(np.column_stack([self.step_j_mm, self.step_i_mm]))
-        to_plane, points = np.vstack([normal[None], plane]), point.reshape(-1, 3)
+        positions, origins, to_plane = self.stack_frame()
+        points = point.reshape(-1, 3)
         out = np.empty_like(points)
 
         def some(first: int, last: int) -> None:
@@ -226,6 +222,16 @@ class Geometry(Value):
 
         in_parts(-(-len(points) // POINTS_TOGETHER), some)
         return out.reshape(point.shape)
+
+    def stack_frame(self) -> tuple[Array, Array, Array]:
+        """What kernels need to go from LPS mm to indices: each slice's position along the normal, its origin, and the
+        normal and the two rows that give row and column relative to the origin, (3, 3). Of two slices at the least."""
+        normal, positions, origins = self.normal, self.positions_mm, np.array(self.origins_mm)
+        if len(origins) == 1:  # kernels go from slice to slice: here along the slab
+            positions = np.array([positions[0], positions[0] + self.slab_mm[0]])
+            origins = np.array([origins[0], origins[0] + normal * self.slab_mm[0]])
+        plane = np.linalg.pinv(np.column_stack([self.step_j_mm, self.step_i_mm]))
+        return positions, origins, np.vstack([normal[None], plane])
 
     def part(self, box: tuple[slice, slice, slice]) -> Geometry:
         """The grid of a box of voxels, each slice with a start and a stop within the grid.

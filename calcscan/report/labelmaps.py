@@ -157,7 +157,7 @@ def affine_off_mm(geometry: Geometry, stored: StoredGrid) -> float:
 
 
 def _packed(image: nib.Nifti1Image, description: str) -> bytes:
-    """The image as nibabel's `to_bytes` writes it: header, no extension, then the values, the first axis fastest."""
+    """The image as nibabel's `to_bytes` writes it, gzipped: the header, then the values, the first axis fastest."""
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
     image.update_header()
     header = image.header

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from calcscan.grid.geometry import Array
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import AIR_HU, Result
-from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, TEXT, Canvas, grey, outlined, ring_px
+from calcscan.processors import at_once
+from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PNG_LEVEL, TEXT, Canvas, grey, outlined, ring_px
 from calcscan.report.legend import PANEL_WIDTH, draw_panel, panel_height, short
 from calcscan.report.numbering import place_numbers
 from calcscan.report.quantities import State
@@ -52,14 +54,17 @@ class Slices:
     crop: Crop
     tiles: tuple[Tile, ...]
     columns: int
+    voxels: npt.NDArray[np.int32] | None
+    """`numbered_voxels` of the result."""
 
     @classmethod
     def of(cls, result: Result, settings: MosaicSettings) -> Slices:
         """Up to twelve: those with most calcification first."""
         planes = view_planes(result.scan.geometry, settings)
         crop = find_crop(result, planes, settings)
-        tiles, columns = _tiles(result, planes, crop, settings)
-        return cls(planes=planes, crop=crop, tiles=tuple(tiles), columns=columns)
+        voxels = numbered_voxels(result.lesions)
+        tiles, columns = _tiles(result, voxels, planes, crop, settings)
+        return cls(planes=planes, crop=crop, tiles=tuple(tiles), columns=columns, voxels=voxels)
 
     @property
     def height(self) -> int:
@@ -105,7 +110,7 @@ def slices_png(
 
 def _png(canvas: Canvas) -> bytes:
     file = io.BytesIO()
-    canvas.image.save(file, "PNG", compress_level=6)
+    canvas.image.save(file, "PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
 
 
@@ -124,18 +129,23 @@ def _draw_tiles(
     _draw_scale(canvas, corner[0] + width / 2, corner[1] + height, slices.crop.width / width)
 
 
-def _tiles(result: Result, planes: Planes, crop: Crop, settings: MosaicSettings) -> tuple[list[Tile], int]:
+def _tiles(
+    result: Result,
+    voxels: npt.NDArray[np.int32] | None,
+    planes: Planes,
+    crop: Crop,
+    settings: MosaicSettings,
+) -> tuple[list[Tile], int]:
     table = volume_by_level(result.lesions, planes)
     wanted = np.hstack([table, _LEFT_OUT_COUNTS * left_out_by_level(result.lesions, planes)])
     levels = choose_levels(wanted, planes, head_heights(result, planes), MOST_TILES, settings)
-    voxels = numbered_voxels(result.lesions)
     columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
     width = (_TILES_WIDTH - (columns - 1) * _GAP) // columns
     volumes = [float(table[slab(planes, level, settings)].sum()) for level in levels]
-    tiles = [
-        cut(result, voxels, planes, crop, level, width, volume_mm3, settings)
+    tiles = at_once(
+        partial(cut, result, voxels, planes, crop, level, width, volume_mm3, settings)
         for level, volume_mm3 in zip(levels, volumes, strict=True)
-    ]
+    )
     return tiles, columns
 
 

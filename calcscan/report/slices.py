@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from calcscan._kernels.oblique import add_plane
 from calcscan.grid.geometry import Array, Geometry
-from calcscan.grid.interpolate import linear_at
-from calcscan.grid.masks import places
+from calcscan.grid.masks import filled_box, places
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, LocatedLesionMap, Result, Scan
+from calcscan.values import freeze
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -222,7 +223,8 @@ def numbered_voxels(lesions: LocatedLesionMap | None) -> npt.NDArray[np.int32] |
     """The label map of the lesions, (k, j, i), in which what was left out has the numbers that follow theirs."""
     if lesions is None or not lesions.left_out:
         return None if lesions is None else lesions.labels
-    labels = lesions.labels.copy()
+    box, labels = filled_box(lesions.labels), np.zeros(lesions.labels.shape, dtype=np.int32)
+    labels[box] = lesions.labels[box]
     for number, item in enumerate(lesions.left_out, start=first_left_out(lesions)):
         free = item.kji[labels[tuple(item.kji.T)] == 0]
         labels[tuple(free.T)] = number
@@ -241,40 +243,29 @@ def cut(
 ) -> Tile:
     """The tile at a level, `width` pixels wide; `voxels` from `numbered_voxels`."""
     levels = planes.levels_mm[slab(planes, level, settings)]
-    plane = pixel_places(planes, crop, width)
-    height = len(plane)
-    hu = np.zeros((height, width), dtype=np.float32)
-    labels = np.zeros((height, width), dtype=np.int32)
+    across, down = _pixels(crop, width)
+    hu = np.zeros((len(down), width), dtype=np.float32)
+    labels = np.zeros((len(down), width), dtype=np.int32)
+    stack, volume = result.scan.geometry.stack_frame(), freeze(np.ascontiguousarray(result.scan.hu))
+    numbered = freeze(np.ascontiguousarray(np.empty((0, 0, 0), np.int32) if voxels is None else voxels))
     for at in levels:
-        index = result.scan.geometry.to_index(plane + at * planes.up).round(5)
-        hu += linear_at(result.scan.hu, index, fill=AIR_HU) / len(levels)
-        if voxels is not None and _slices_around(voxels, index[..., 0]).any():
-            np.maximum(labels, _nearest(voxels, index), out=labels)
+        frame = np.stack([planes.right, planes.down, at * planes.up])
+        add_plane(volume, numbered, stack, frame, across, down, AIR_HU, len(levels), 0, len(down), hu, labels)
     return Tile(hu=hu, labels=labels, level=level, caption=_caption(planes, level, result.scan), volume_mm3=volume_mm3)
 
 
 def pixel_places(planes: Planes, crop: Crop, width: int) -> Array:
     """Where the pixels of a picture `width` pixels wide lie within its plane: (rows, columns, 3) in LPS mm, to which
     the plane's level along `up` is to be added."""
-    pixel = crop.width / width
-    across = crop.left + (np.arange(width) + 0.5) * pixel
-    down = crop.top + (np.arange(round(crop.height / pixel)) + 0.5) * pixel
+    across, down = _pixels(crop, width)
     return np.asarray(across[None, :, None] * planes.right + down[:, None, None] * planes.down)
 
 
-def _slices_around(voxels: npt.NDArray[np.int32], k: Array) -> npt.NDArray[np.int32]:
-    """The slices that these places lie in or next to."""
-    first, last = (int(end) for end in np.clip((k.min() - 1, k.max() + 2), 0, len(voxels)))
-    return voxels[first:last]
-
-
-def _nearest(voxels: npt.NDArray[np.int32], index: Array) -> npt.NDArray[np.int32]:
-    """The labels at fractional indices (…, 3); 0 beyond the centres of the outermost voxels."""
-    within = ((index >= 0) & (index <= np.array(voxels.shape) - 1)).all(axis=-1)
-    k, j, i = np.moveaxis(np.floor(index[within] + 0.5).astype(np.int64), -1, 0)
-    out = np.zeros(index.shape[:-1], dtype=np.int32)
-    out[within] = voxels[k, j, i]
-    return out
+def _pixels(crop: Crop, width: int) -> tuple[Array, Array]:
+    """Where columns lie along `right`, and rows along `down`, mm."""
+    pixel = crop.width / width
+    columns, rows = np.arange(width) + 0.5, np.arange(round(crop.height / pixel)) + 0.5
+    return np.asarray(crop.left + columns * pixel), np.asarray(crop.top + rows * pixel)
 
 
 def _caption(planes: Planes, level: int, scan: Scan) -> str:

@@ -16,7 +16,7 @@ from calcscan.model import Flag, LeftOut
 from calcscan.report import mosaic
 from calcscan.report.drawing import Canvas, outlined, ring_px
 from calcscan.report.legend import elsewhere, panel_height, site_volumes
-from calcscan.report.mosaic import _tiles, mosaic_png
+from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.numbering import place_numbers
 from calcscan.report.sitelabels import site_labels
 from calcscan.report.slices import choose_levels, find_crop, view_planes, volume_by_level
@@ -38,7 +38,7 @@ def test_left_and_posterior_are_where_a_radiologist_expects_them(name, monkeypat
     result = make_result(GRIDS[name], balls=(LEFT, BACK))
     planes = view_planes(result.scan.geometry, SETTINGS)
     crop = find_crop(result, planes, SETTINGS)
-    tiles, _ = _tiles(result, planes, crop, SETTINGS)
+    tiles = Slices.of(result, SETTINGS).tiles
     assert planes.right[0] > 0.9
     assert planes.down[1] > 0.9
     assert planes.up[2] > 0.9
@@ -61,8 +61,7 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
     red = np.argwhere(np.abs(tiles - [0xD6, 0x27, 0x28]).sum(axis=2) < 30)
     assert len(red) > 20
     result = make_result(GRIDS[name], balls=(LEFT,))
-    planes = view_planes(result.scan.geometry, SETTINGS)
-    _, columns = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
+    columns = Slices.of(result, SETTINGS).columns
     width = (1280 - (columns - 1) * 6) // columns
     within = (red[:, 1] - 24) % (width + 6)
     assert within.min() > width / 2
@@ -71,8 +70,7 @@ def test_the_picture_itself_shows_the_left_lesion_on_the_right(name):
 def test_the_caption_names_the_slice_as_the_tables_do():
     for geometry in (grid(**THICK), grid((1, 0, 0), (0, -1, 0), **THICK)):
         result = make_result(geometry, balls=(LEFT,))
-        planes = view_planes(geometry, SETTINGS)
-        tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
+        tiles = Slices.of(result, SETTINGS).tiles
         best = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
         expected = round(result.lesions.lesions[0].centroid_kji[0]) + 1
         assert abs(int(best.caption.split()[1]) - expected) <= 1
@@ -107,8 +105,7 @@ def test_without_lesions_the_head_is_shown_evenly():
 
 def test_pixels_are_square_in_the_world_whatever_the_scanner_stored():
     result = make_result(grid(spacing_mm=(5.0, 1.0, 2.5)), balls=(LEFT,))
-    planes = view_planes(result.scan.geometry, SETTINGS)
-    tiles, _ = _tiles(result, planes, find_crop(result, planes, SETTINGS), SETTINGS)
+    tiles = Slices.of(result, SETTINGS).tiles
     tile = max(tiles, key=lambda tile: int((tile.labels > 0).sum()))
     rows, columns = np.nonzero(tile.labels)
     assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=0.2 * np.ptp(rows))

@@ -24,18 +24,18 @@ _INSIDE = 100
 class Inside:
     """The inside of the skull of one scan on an even grid along the world axes, and what lies close to it.
 
-    `hu` float32 and `shown` bool have the shape (k, j, i); `affine` takes (k, j, i, 1) to LPS mm. `hu` is air wherever
-    it is not shown.
+    `hu` float32 has the shape (k, j, i), and `shown` too: 1 where it is, 0 elsewhere, as numbers that can be
+    interpolated; `affine` takes (k, j, i, 1) to LPS mm. `hu` is air wherever it is not shown.
     """
 
     hu: npt.NDArray[np.float32]
-    shown: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.float32]
     affine: Array
     spacing_mm: float
 
     def at(self, points_mm: Array) -> npt.NDArray[np.bool_]:
         """Whether what lies at points (…, 3), LPS mm, may be shown."""
-        return linear_at(self.shown.astype(np.float32), points_mm, to_index=np.linalg.inv(self.affine)) >= 0.5
+        return linear_at(self.shown, points_mm, to_index=np.linalg.inv(self.affine)) >= 0.5
 
 
 def inside_of(result: Result, settings: HtmlPageSettings) -> Inside | None:
@@ -86,7 +86,7 @@ def _cropped(hu: IsotropicVolume, shown: Mask) -> Inside:
     values = np.pad(hu.values[box], _BORDER)
     return Inside(
         hu=np.where(visible, values, np.float32(AIR_HU)),
-        shown=visible,
+        shown=visible.astype(np.float32),
         affine=corner,
         spacing_mm=hu.spacing_mm,
     )

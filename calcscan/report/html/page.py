@@ -58,10 +58,11 @@ def page_html(
         `Slices.of(result)`, where they have been cut already.
     """
     settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
+    slices = slices or Slices.of(result, mosaic)
     inside = inside_of(result, settings)
     maker = None if inside is None else PictureMaker(result, inside, settings, mosaic)
     lesions, left_out = _lesions(result, report, maker, settings), _left_out(result, report, maker, settings)
-    volumes = None if inside is None else viewer_volumes(inside, result.lesions, settings)
+    volumes = None if inside is None else viewer_volumes(inside, result.scan.geometry, slices.voxels, settings)
     scripts = {"viewer": _viewer()} if volumes else {}
     scripts["page"] = Markup(_asset("page.js"))
     page: str = _template().render(
@@ -75,7 +76,7 @@ def page_html(
         left_out=left_out,
         elsewhere=_elsewhere(result),
         letters=side_letters(result),
-        slices=None if inside is None else slices_picture(result, slices or Slices.of(result, mosaic), inside, mosaic),
+        slices=None if inside is None else slices_picture(result, slices, inside, mosaic),
         volumes=volumes,
         embedded=_embedded(volumes.scan, volumes.labels) if volumes else {},
         bars=bar_chart(report),

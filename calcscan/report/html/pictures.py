@@ -16,7 +16,7 @@ from calcscan.grid.interpolate import linear_at
 from calcscan.knowledge.html_page import HtmlPageSettings, Window
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.model import AIR_HU, Result
-from calcscan.report.drawing import grey
+from calcscan.report.drawing import PNG_LEVEL, grey
 from calcscan.report.html.inside import Inside
 from calcscan.report.mosaic import Slices, slices_png
 from calcscan.report.slices import Crop, pixel_places, view_planes
@@ -106,7 +106,7 @@ def _grey(hu: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.uint8]:
 
 def _png(picture: npt.NDArray[np.uint8]) -> Markup:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=6)
+    Image.fromarray(picture).save(file, "PNG", compress_level=PNG_LEVEL)
     return _address(file.getvalue())
 
 

@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan.grid.geometry import Geometry, apply
-from calcscan.grid.masks import places
+from calcscan.grid.masks import filled_box, places
 from calcscan.knowledge.html_page import HtmlPageSettings
-from calcscan.model import LocatedLesionMap
 from calcscan.report.html.inside import Inside
 from calcscan.report.labelmaps import nifti_bytes
-from calcscan.report.slices import numbered_voxels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +23,19 @@ class ViewerVolumes:
     spacing_mm: float
 
 
-def viewer_volumes(inside: Inside, lesions: LocatedLesionMap | None, settings: HtmlPageSettings) -> ViewerVolumes:
-    """What the viewer shows: blank outside the skull, rounded, on an even grid along the body's axes."""
-    voxels = numbered_voxels(lesions)
+def viewer_volumes(
+    inside: Inside, geometry: Geometry, voxels: npt.NDArray[np.int32] | None, settings: HtmlPageSettings
+) -> ViewerVolumes:
+    """What the viewer shows: blank outside the skull, rounded, on an even grid along the body's axes. `voxels`: the
+    scan's, from `numbered_voxels`."""
     labels = None
-    if lesions is not None and voxels is not None and voxels.any():
-        labels = nifti_bytes(  # without the intent, NiiVue blends the colours of neighbouring numbers, 0 with 1
-            _on_grid(voxels, lesions.geometry, inside), inside.affine, "calcscan: lesions", intent="label"
-        )
+    if voxels is not None:
+        k, j, i = filled_box(voxels)
+        if k.stop:
+            box = (slice(max(k.start - 1, 0), min(k.stop + 1, len(voxels))), j, i)  # the way between slices is known
+            drawn = _on_grid(voxels[box], geometry.part(box), inside)
+            # without the intent, NiiVue blends the colours of neighbouring numbers, 0 with 1
+            labels = nifti_bytes(drawn, inside.affine, "calcscan: lesions", intent="label")
     return ViewerVolumes(
         scan=nifti_bytes(rounded(inside.hu, settings), inside.affine, "calcscan: inside of the skull"),
         labels=labels,

@@ -24,16 +24,21 @@ from calcscan.model import AIR_HU, Result
 from calcscan.report.build import build_report
 from calcscan.report.html import page_html
 from calcscan.report.html.inside import inside_of
-from calcscan.report.html.volume import rounded, viewer_volumes
+from calcscan.report.html.volume import ViewerVolumes, rounded, viewer_volumes
+from calcscan.report.slices import numbered_voxels
 
 SETTINGS = load(HtmlPageSettings)
 CASES = ("axes 0", "axes 3", "axes 7", "tilted", "uneven and tilted")
 
 
+def viewed(result: Result) -> ViewerVolumes:
+    return viewer_volumes(inside_of(result, SETTINGS), result.scan.geometry, numbered_voxels(result.lesions), SETTINGS)
+
+
 @cache
 def volumes(name: str) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
     result = make_result(GRIDS[name])
-    made = viewer_volumes(inside_of(result, SETTINGS), result.lesions, SETTINGS)
+    made = viewed(result)
     return tuple(nib.Nifti1Image.from_bytes(gzip.decompress(part)) for part in (made.scan, made.labels))
 
 
@@ -71,7 +76,7 @@ def test_lesions_lie_in_the_viewer_where_they_lie_in_the_person(name: str) -> No
 def test_a_small_deposit_is_not_lost_between_the_viewers_voxels() -> None:
     balls = (Ball(site="putamen", side="left", centre_mm=(30.2, -30.2, 2.3), radius_mm=0.45, hu=900),)
     result = make_result(grid(spacing_mm=(0.6, 0.6, 0.6), half_mm=80.0), balls=balls)
-    made = viewer_volumes(inside_of(result, SETTINGS), result.lesions, SETTINGS)
+    made = viewed(result)
     assert made.labels is not None
     labels = nib.Nifti1Image.from_bytes(gzip.decompress(made.labels))
     assert np.asarray(labels.dataobj).any()
@@ -112,7 +117,7 @@ def test_where_the_skull_was_not_found_nothing_is_shown() -> None:
 
 def test_of_a_whole_head_only_the_inside_of_the_skull_is_shown(sample_result: Result) -> None:
     """Measured against the mask itself, on the sample head, which has a face."""
-    made = viewer_volumes(inside_of(sample_result, SETTINGS), sample_result.lesions, SETTINGS)
+    made = viewed(sample_result)
     scan = nib.Nifti1Image.from_bytes(gzip.decompress(made.scan))
     shown = lps(scan)[np.asarray(scan.dataobj) > AIR_HU + 100][::17]
     mask = places(sample_result.intracranial.mask[:, ::2, ::2]) * [1, 2, 2]

@@ -14,6 +14,10 @@ from calcscan._kernels import kernel
 NOWHERE = 1 << 29
 """The squared distance where the mask is empty: more than any grid has, and twice of it still fits."""
 
+BEYOND = np.float32(1 << 20)
+"""What counts as out of reach: so many voxels no grid has, and whole numbers up to there are exact."""
+Floats = npt.NDArray[np.float32]
+
 
 @kernel
 def _lowest(heights: npt.NDArray[np.int64], feet: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> int:
@@ -93,3 +97,39 @@ def squared_across_slices(first: int, last: int, out: npt.NDArray[np.int32]) -> 
     for j in range(first, last):
         for i in range(columns):
             _along(out[:, j, i], heights, feet, starts)
+
+
+@kernel
+def steps_along_rows(mask: npt.NDArray[np.bool_], reach: int, first: int, last: int, out: Floats) -> None:
+    """In the slices first … last − 1: squared distance to the nearest True voxel of the same row, `BEYOND` if more than
+    `reach` voxels away."""
+    _, rows, columns = mask.shape
+    for k in range(first, last):
+        for j in range(rows):
+            line, held = out[k, j], mask[k, j]
+            far = reach + 1
+            for i in range(columns):
+                far = 0 if held[i] else min(far + 1, reach + 1)
+                line[i] = far
+            far = reach + 1
+            for i in range(columns - 1, -1, -1):
+                far = min(int(line[i]), far + 1)
+                line[i] = far * far if far <= reach else BEYOND
+
+
+@kernel
+def lowest_across(heights: Floats, reach: int, along_slices: bool, first: int, last: int, out: Floats) -> None:
+    """In the slices first … last − 1: the least of `heights` (k, j, i) up to `reach` rows away, or slices, plus their
+    squared distances."""
+    slices, rows, _ = heights.shape
+    for k in range(first, last):
+        for j in range(rows):
+            line = out[k, j]
+            line[:] = heights[k, j]
+            at, end = (k, slices) if along_slices else (j, rows)
+            for other in range(max(at - reach, 0), min(at + reach + 1, end)):
+                more = np.float32((other - at) ** 2)
+                beside = heights[other, j] if along_slices else heights[k, other]
+                for i in range(len(line)):
+                    there = beside[i] + more
+                    line[i] = there if there < line[i] else line[i]

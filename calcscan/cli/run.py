@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +62,6 @@ def main(args: argparse.Namespace) -> int:
         progress("load")
         from calcscan.pipeline import analyse
         from calcscan.read.files.bids_name import label_of
-        from calcscan.report.write import write_report
 
         terminal.quieten_libraries()
         progress.tell_compiling()
@@ -73,9 +74,11 @@ def main(args: argparse.Namespace) -> int:
             atlas=args.atlas,
             **acquisition.chosen(args),
             **own_data.chosen(args),
-            progress=progress,
+            progress=_loading_ahead(progress, html=not args.no_html),
         )
         progress("write")
+        from calcscan.report.write import write_report
+
         label = label_of(args.input.absolute())
         written = write_report(
             result,
@@ -89,6 +92,25 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet or args.json:
         _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0
+
+
+def _loading_ahead(progress: Callable[[str], None], *, html: bool) -> Callable[[str], None]:
+    """The same, which also loads what writing needs as soon as there is a scan: while kernels work, another thread may."""
+
+    def load() -> None:
+        import SimpleITK  # noqa: F401
+
+        from calcscan.report.html import page
+
+        if html:
+            page.prepare()
+
+    def tell(stage: str) -> None:
+        progress(stage)
+        if stage == "segment":
+            threading.Thread(target=load).start()
+
+    return tell
 
 
 def _read_context(path: Path | None) -> dict[str, Any] | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calcscan.grid.geometry import Array, apply
+from calcscan.grid.interpolate import linear_at
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import places
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
-from calcscan.model import Flag, Intracranial, Scan
+from calcscan.model import AIR_HU, Flag, Intracranial, Scan
 
 _RAYS = 60
 _NEAREST_MM, _FARTHEST_MM, _STEP_MM = 25.0, 125.0, 1.0
@@ -27,6 +27,7 @@ _NEIGHBOURS = ((-2, -1, 1, 2), (-4, -2, 2, 4))
 _FEWEST_STEPS = 3
 _ROUNDS = 4
 _SPREAD_MM = 0.3
+_SLICES_TOGETHER = 32
 _CLIP_MM = 8.0
 
 
@@ -77,7 +78,7 @@ def contour_jumps_mm(scan: Scan, intracranial: Intracranial, settings: Inspectio
             near = [step + offset for offset in offsets if 0 <= step + offset < len(gap_mm) and whole[step + offset]]
             seen = known[step] & known[near].any(axis=0) if len(near) > 1 else known[step] & False
             if seen.mean() >= settings.contour_share:
-                usual = np.nanmedian(slope[near][:, seen], axis=0)
+                usual = _median_of_known(slope[near][:, seen])
                 found.append(
                     _displacement(
                         (slope[step, seen] - usual) * gap_mm[step], np.flatnonzero(seen), settings.jump_unexplained
@@ -99,24 +100,32 @@ def _outer_table_mm(scan: Scan, intracranial: Intracranial, settings: Inspection
     radius_mm = np.arange(_NEAREST_MM, _FARTHEST_MM, _STEP_MM)
     plane = np.linalg.pinv(np.column_stack([grid.step_j_mm, grid.step_i_mm]))
     out = np.full((len(grid.positions_mm), _RAYS), np.nan)
-    for k, position in enumerate(grid.positions_mm):
-        axis = centre + (position - centre @ grid.normal) * grid.normal
-        points = axis + radius_mm[None, :, None] * way[:, None, :]
-        rough = points[:, ::_ROUGH]
-        depth_mm = sample_at(intracranial.depth_mm, coarse.affine, rough.reshape(-1, 3)).reshape(rough.shape[:2])
-        depth_mm = np.repeat(depth_mm, _ROUGH, axis=1)[:, : len(radius_mm)]
-        if not (depth_mm > 0.0).any(axis=1).mean() >= settings.contour_share:
-            continue
-        ji = (points - grid.origins_mm[k]) @ plane.T
-        hu = ndimage.map_coordinates(
-            scan.hu[k], np.moveaxis(ji, -1, 0), order=1, output=np.float32, mode="constant", cval=-1024
-        )
+    for first in range(0, len(out), _SLICES_TOGETHER):
+        k = np.arange(first, min(first + _SLICES_TOGETHER, len(out)))
+        axis = centre + (grid.positions_mm[k] - centre @ grid.normal)[:, None] * grid.normal
+        rough = axis[:, None, None] + radius_mm[None, ::_ROUGH, None] * way[:, None]
+        rough_mm = sample_at(intracranial.depth_mm, coarse.affine, rough)
+        k = k[(rough_mm > 0.0).any(axis=2).mean(axis=1) >= settings.contour_share]
+        axis, depth_mm = axis[k - first], np.repeat(rough_mm[k - first], _ROUGH, axis=2)[:, :, : len(radius_mm)]
+        start = (axis - grid.origins_mm[k]) @ plane.T
+        ji = start[:, None, None] + radius_mm[:, None] * (way @ plane.T)[:, None]
+        index = np.concatenate([np.broadcast_to(k[:, None, None, None], (*ji.shape[:3], 1)), ji], axis=-1)
+        hu = linear_at(scan.hu, index, fill=AIR_HU)
         table = (depth_mm > -settings.table_mm) & (depth_mm != 0.0)
-        found_mm = _last_crossing_mm(np.where(table, hu, -1024.0), radius_mm, settings.edge_hu)
-        beyond = axis + (np.nan_to_num(found_mm) + settings.cut_table_mm)[:, None] * way
-        pictured = sample_at(coarse.covered, coarse.affine, beyond, nearest=True) > 0.5
-        out[k] = np.where(pictured, found_mm, np.nan)
+        looked_at = np.where(table, hu, AIR_HU).reshape(-1, len(radius_mm))
+        found_mm = _last_crossing_mm(looked_at, radius_mm, settings.edge_hu).reshape(len(k), _RAYS)
+        beyond = axis[:, None] + (np.nan_to_num(found_mm) + settings.cut_table_mm)[..., None] * way
+        pictured = sample_at(coarse.covered, coarse.affine, beyond.reshape(-1, 3), nearest=True) > 0.5
+        out[k] = np.where(pictured.reshape(found_mm.shape), found_mm, np.nan)
     return out
+
+
+def _median_of_known(values: Array) -> Array:
+    """The median of each column (n, m) without its NaN, of which no column is full: `numpy.nanmedian`, many times as
+    fast."""
+    ordered, known = np.sort(values, axis=0), np.isfinite(values).sum(axis=0)
+    column = np.arange(values.shape[1])
+    return np.asarray((ordered[(known - 1) // 2, column] + ordered[known // 2, column]) / 2)
 
 
 def _last_crossing_mm(hu: npt.NDArray[np.floating], radius_mm: Array, level: float) -> Array:
@@ -137,7 +146,8 @@ def _displacement(step_mm: Array, rays: npt.NDArray[np.int64], unexplained_share
     step_mm = np.clip(step_mm, -_CLIP_MM, _CLIP_MM)
     weight = np.ones(len(rays))
     for _ in range(_ROUNDS):
-        fitted, *_ = np.linalg.lstsq(waves * weight[:, None], step_mm * weight, rcond=None)
+        weighted = waves * weight[:, None] ** 2
+        fitted = np.linalg.solve(weighted.T @ waves, weighted.T @ step_mm)
         rest = step_mm - waves @ fitted
         spread = max(_SPREAD_MM, 1.4826 * float(np.median(np.abs(rest))))
         weight = 1.0 / np.sqrt(1.0 + (rest / (2.0 * spread)) ** 2)

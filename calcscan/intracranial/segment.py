@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from calcscan.errors import RefusedError
 from calcscan.grid.isotropic import IsotropicVolume, on_native, resample_isotropic
-from calcscan.grid.masks import box_of, distance_mm, worn
+from calcscan.grid.masks import box_of, distance_mm, reached, worn
 from calcscan.intracranial.bone import without_bone
 from calcscan.intracranial.given import space_of_mask
 from calcscan.intracranial.pictured import Picture, pictured
@@ -143,7 +143,7 @@ def _refuse_no_skull(
     """
     surface = inside & ~worn(inside)
     surface &= worn(worn(coarse.covered))
-    near = distance_mm(bone, coarse.spacing_mm)[surface] <= settings.enclosing_mm
+    near = reached(bone, coarse.spacing_mm, settings.enclosing_mm)[surface]
     if not near.size or (float(near.mean()) >= settings.enclosed_share and inside_ml <= settings.no_head_ml):
         return
     raise RefusedError(
@@ -201,7 +201,7 @@ def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float, settings: Intracrani
     while admitted_mm > 0.0:
         following_mm = admitted_mm * settings.step if admitted_mm > 2.0 * spacing_mm / 1.5 else 0.0
         reach_mm = (admitted_mm - following_mm) * settings.reach + 0.5 * spacing_mm
-        inside = (distance_mm(inside, spacing_mm) <= reach_mm) & (to_bone_mm > following_mm)
+        inside = reached(inside, spacing_mm, reach_mm) & (to_bone_mm > following_mm)
         admitted_mm = following_mm
     return np.asarray(ndimage.binary_fill_holes(inside))
 
@@ -209,6 +209,6 @@ def _grow(core: Mask, to_bone_mm: Field, spacing_mm: float, settings: Intracrani
 def _close(inside: Mask, spacing_mm: float, radius_mm: float) -> Mask:
     margin = int(np.ceil(radius_mm / spacing_mm)) + 1
     padded = np.pad(inside, margin)
-    swollen = distance_mm(padded, spacing_mm) <= radius_mm
-    closed = (distance_mm(~swollen, spacing_mm) > radius_mm) | padded
+    swollen = reached(padded, spacing_mm, radius_mm)
+    closed = ~reached(~swollen, spacing_mm, radius_mm) | padded
     return closed[margin:-margin, margin:-margin, margin:-margin]

@@ -100,10 +100,24 @@ Drawn = Extents | Columns
 
 def elongation(filled: Field, imaging: Imaging) -> float:
     """Logarithm of an extent's spread across the slices over its spread within them: 0 for a ball."""
-    index = np.nonzero(filled)
-    weight = filled[index]
-    size = imaging.step_mm
-    points = np.stack([imaging.layer_mm[index[0]], index[1] * size[1], index[2] * size[2]])
-    points = points - (points @ weight / weight.sum())[:, None]
-    spread = (points * weight) @ points.T / weight.sum() + np.diag(size**2) / 12
-    return float(0.5 * np.log(spread[0, 0] / np.sqrt(np.linalg.det(spread[1:, 1:]))))
+    held, plane = filled.sum(axis=(1, 2)), filled.sum(axis=0)  # all that a spread needs to know
+    total, size_mm = float(held.sum()), imaging.step_mm
+    by_row, by_column = plane.sum(axis=1), plane.sum(axis=0)
+    rows_mm = _from_middle(by_row, np.arange(len(by_row)) * size_mm[1])
+    columns_mm = _from_middle(by_column, np.arange(len(by_column)) * size_mm[2])
+    across, along_rows, along_columns = (
+        float(weight @ at_mm**2) / total + size**2 / 12
+        for weight, at_mm, size in zip(
+            (held, by_row, by_column),
+            (_from_middle(held, imaging.layer_mm), rows_mm, columns_mm),
+            size_mm.tolist(),
+            strict=True,
+        )
+    )
+    aslant = float(rows_mm @ plane @ columns_mm) / total
+    return float(0.5 * np.log(across / np.sqrt(along_rows * along_columns - aslant**2)))
+
+
+def _from_middle(weight: Field, at_mm: Field) -> Field:
+    """Places (n,) from their weighted middle."""
+    return np.asarray(at_mm - weight @ at_mm / weight.sum())

@@ -13,7 +13,7 @@ import numpy as np
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import distance_mm, places
+from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.processors import at_once
@@ -49,7 +49,7 @@ def fit_affine(
     Gauss-Newton with weights of Geman and McClure, on two grids.
     """
     template = template.thinned(_STEP)
-    near = distance_mm(template.mask, template.spacing_mm) <= settings.affine_margin_mm
+    near = reached(template.mask, template.spacing_mm, settings.affine_margin_mm)
     for grid_mm, iterations in (
         (settings.coarse_grid_mm, _ITERATIONS_COARSE),
         (settings.fine_grid_mm, _ITERATIONS_FINE),

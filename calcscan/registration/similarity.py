@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import sample_at
-from calcscan.grid.masks import distance_mm, places
+from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.processors import at_once
@@ -145,7 +145,7 @@ def _level(
 ) -> _Level:
     template = template.thinned(_STEP)
     step = max(1, round(grid_mm / template.spacing_mm))
-    near = distance_mm(template.mask, template.spacing_mm) <= settings.affine_margin_mm
+    near = reached(template.mask, template.spacing_mm, settings.affine_margin_mm)
     index = places(near[::step, ::step, ::step]) * step
     points = apply(template.affine, index)
     centre = points.mean(axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Result, StudyLabel
+from calcscan.processors import both
 from calcscan.report.atlas_sites import atlas_sites
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
@@ -92,13 +94,16 @@ def report_files(
     """Every file of the report, by name. Of a reviewed result also what the program had said; `program` has it as it
     was written then."""
     said = {**_of_program(result, keep_ids=keep_ids, label=label, html=html), **(program or {})}
-    report, about = _report(result, said, keep_ids=keep_ids, label=label, html=html)
-    written = report_json(report).encode()
     slices = Slices.of(result, load(MosaicSettings))
+    (report, about), mosaic = both(
+        partial(_report, result, said, keep_ids=keep_ids, label=label, html=html),
+        partial(mosaic_png, result, slices=slices),
+    )
+    written = report_json(report).encode()
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in _tables(result).items()},
-        "mosaic.png": mosaic_png(result, slices=slices),
+        "mosaic.png": mosaic,
         **about,
         **said,
         **page,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from calcscan.grid.geometry import Array
 from calcscan.grid.interpolate import linear_at
 from calcscan.grid.isotropic import IsotropicVolume, resample_isotropic
-from calcscan.grid.masks import Mask, box_of, distance_mm
+from calcscan.grid.masks import Mask, box_of, reached
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.model import AIR_HU, Result, Scan
 
@@ -48,7 +48,7 @@ def inside_of(result: Result, settings: HtmlPageSettings) -> Inside | None:
     part = scan.geometry.part(box)
     hu = resample_isotropic(scan.hu[box], part, spacing_mm, outside_hu=AIR_HU)
     share = resample_isotropic(mask[box].astype(np.int16) * np.int16(_INSIDE), part, spacing_mm, outside_hu=0.0)
-    shown = distance_mm(share.values > _INSIDE / 2, spacing_mm) <= settings.shown_beyond_mm
+    shown = reached(share.values > _INSIDE / 2, spacing_mm, settings.shown_beyond_mm)
     shown &= hu.covered
     return _cropped(hu, shown)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -19,6 +19,7 @@ from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
 from calcscan.model import Result
+from calcscan.processors import both
 from calcscan.report.drawing import LEFT_OUT
 from calcscan.report.html import content
 from calcscan.report.html.charts import bar_chart, histogram
@@ -36,6 +37,12 @@ from calcscan.report.slices import first_left_out
 
 _REASONS = ("bone", "vessel", "artefact", "haemorrhage", "foreign_body", "other")
 """Why a reader may reject a lesion, as review.json names it."""
+
+
+def prepare() -> None:
+    """Have ready what every page needs, before there is a result."""
+    _template()
+    _viewer()
 
 
 def page_html(
@@ -59,13 +66,18 @@ def page_html(
     """
     settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
     slices = slices or Slices.of(result, mosaic)
-    inside = inside_of(result, settings)
+    inside, template = both(partial(inside_of, result, settings), _template)
     maker = None if inside is None else PictureMaker(result, inside, settings, mosaic)
     lesions, left_out = _lesions(result, report, maker, settings), _left_out(result, report, maker, settings)
-    volumes = None if inside is None else viewer_volumes(inside, result.scan.geometry, slices.voxels, settings)
+    volumes, picture = None, None
+    if inside is not None:
+        volumes, picture = both(
+            partial(viewer_volumes, inside, result.scan.geometry, slices.voxels, settings),
+            partial(slices_picture, result, slices, inside, mosaic),
+        )
     scripts = {"viewer": _viewer()} if volumes else {}
     scripts["page"] = Markup(_asset("page.js"))
-    page: str = _template().render(
+    page: str = template.render(
         report=report,
         content=content,
         policy=_policy(scripts),
@@ -76,7 +88,7 @@ def page_html(
         left_out=left_out,
         elsewhere=_elsewhere(result),
         letters=side_letters(result),
-        slices=None if inside is None else slices_picture(result, slices, inside, mosaic),
+        slices=picture,
         volumes=volumes,
         embedded=_embedded(volumes.scan, volumes.labels) if volumes else {},
         bars=bar_chart(report),

@@ -95,11 +95,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _loading_ahead(progress: Callable[[str], None], *, html: bool) -> Callable[[str], None]:
-    """The same, which also loads what writing needs as soon as there is a scan: while kernels work, another thread may."""
+    """The same, which also loads what writing needs once there is a scan: while kernels work, another thread can."""
 
     def load() -> None:
         import SimpleITK  # noqa: F401
 
+        import calcscan.report.write  # noqa: F401
         from calcscan.report.html import page
 
         if html:

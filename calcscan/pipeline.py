@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from calcscan.model import (
     Scan,
 )
 from calcscan.own_data import OwnData, read_own
+from calcscan.processors import both
 from calcscan.progress import Progress, Stages, progress_of
 from calcscan.quality import judge_quality
 from calcscan.read import Stated, input_files, picture_sha256, read_scan, with_stated_age
@@ -119,7 +121,7 @@ def analyse(
         stage = Stages(tell)
         with stage("read"):
             scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
-            files = input_files(path, settings.reading)
+            files, digest = both(partial(input_files, path, settings.reading), partial(picture_sha256, scan))
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
             chosen = _atlas(atlas)
         result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own)
@@ -134,7 +136,7 @@ def analyse(
             context=None if context is None else facts,
             input=files,
             place=str(path),
-            picture_sha256=picture_sha256(scan),
+            picture_sha256=digest,
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.blur import blur_of
 from calcscan.model import AIR_HU, Flag, Intracranial, LeftOut, Lesion, LesionMap, Scan
+from calcscan.processors import at_once
 
 
 def detect_lesions(
@@ -83,12 +85,22 @@ def detect_lesions(
     psf_mm = blur_of(scan).in_plane_mm
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
-    for n in kept:
-        kji = found.pieces[n]
-        candidates, number = found.candidates, found.numbers[n]
-        estimate = measure_volume(
-            scan, intracranial, candidates.components, candidates.table, number, kji, levels=levels, settings=volume
+    estimates = at_once(
+        partial(
+            measure_volume,
+            scan,
+            intracranial,
+            found.candidates.components,
+            found.candidates.table,
+            found.numbers[n],
+            found.pieces[n],
+            levels=levels,
+            settings=volume,
         )
+        for n in kept
+    )
+    for n, estimate in zip(kept, estimates, strict=True):
+        kji = found.pieces[n]
         lesion = lesion_of(scan, kji, estimate, len(lesions) + 1, thresholds)
         lesions.append(lesion)
         labels[tuple(kji.T)] = lesion.id

@@ -17,11 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from calcscan._kernels.interpolate import index_in_stack
+from calcscan._kernels.places import in_world
 from calcscan._kernels.threads import in_parts
 from calcscan.values import Value
 
 Array = npt.NDArray[np.float64]
 
+_MANY = 600
+"""Coordinates from which a kernel is worth its call."""
 POINTS_TOGETHER = 2048
 """Points that a thread takes at once, at the least."""
 
@@ -205,6 +208,17 @@ class Geometry(Value):
     def to_world(self, kji: npt.ArrayLike) -> Array:
         """Indices (…, 3), fractions allowed, to LPS mm (…, 3). Beyond the first and last slice the end steps go on."""
         index = np.asarray(kji, dtype=np.float64)
+        if len(self.origins_mm) > 1 and index.size >= _MANY:
+            points = np.array(index, order="C").reshape(-1, 3)
+            origins, out = np.array(self.origins_mm), np.empty_like(points)
+            step_j, step_i = np.array(self.step_j_mm), np.array(self.step_i_mm)
+
+            def some(first: int, last: int) -> None:
+                last = min(last * POINTS_TOGETHER, len(points))
+                in_world(points, origins, step_j, step_i, first * POINTS_TOGETHER, last, out)
+
+            in_parts(-(-len(points) // POINTS_TOGETHER), some)
+            return out.reshape(index.shape)
         return np.asarray(
             self._origin_at(index[..., 0]) + index[..., 1, None] * self.step_j_mm + index[..., 2, None] * self.step_i_mm
         )

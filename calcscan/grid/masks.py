@@ -10,7 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcscan._kernels.distance import lowest_across, squared_across_slices, squared_in_slices, steps_along_rows
+from calcscan._kernels.places import count_true, list_true
 from calcscan._kernels.threads import in_parts
+from calcscan.values import freeze
 
 Mask = npt.NDArray[np.bool_]
 
@@ -84,12 +86,21 @@ def worn(mask: Mask, *, corners: bool = False) -> Mask:
 
 
 def places(mask: Mask) -> npt.NDArray[np.int64]:
-    """The (k, j, i) of the True voxels, (n, 3), in the order of the array: `numpy.argwhere`, twice as fast.
+    """The (k, j, i) of the True voxels, (n, 3), in the order of the array: `numpy.argwhere`, many
+    times as fast.
 
     >>> places(np.array([[[False, True], [True, False]]])).tolist()
     [[0, 0, 1], [0, 1, 0]]
     """
-    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=-1)
+    if mask.ndim != 3:
+        return np.argwhere(mask)
+    voxels = freeze(np.ascontiguousarray(mask, dtype=np.bool_))
+    starts = np.zeros(len(voxels) + 1, dtype=np.int64)
+    in_parts(len(voxels), lambda first, last: count_true(voxels, first, last, starts[1:]))
+    np.cumsum(starts, out=starts)
+    out = np.empty((int(starts[-1]), 3), dtype=np.int64)
+    in_parts(len(voxels), lambda first, last: list_true(voxels, starts, first, last, out))
+    return out
 
 
 def box_around(kji: npt.NDArray[np.int64], margin: npt.ArrayLike, shape: tuple[int, ...]) -> tuple[slice, ...]:

@@ -7,8 +7,8 @@ streaks cover a good part of the slice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from calcscan.grid.masks import box_of
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.model import Flag, Intracranial, Scan
+from calcscan.processors import at_once
 
 _PIXEL_MM = 2.0
 _SLAB_MM = 3.0
@@ -75,44 +76,72 @@ def streaked_slabs(scan: Scan, intracranial: Intracranial, settings: InspectionS
     """The slabs of slices of which streaks cross more than `streak_share`, and those beside them with half as many."""
     if not intracranial.mask.any():
         return ()
-    slabs = list(_measured_slabs(scan, intracranial, settings))
+    slabs = _measured_slabs(scan, intracranial, settings)
     within = np.array([slab.share > settings.streak_share / 2 for slab in slabs], dtype=np.bool_)
     pieces, _ = ndimage.label(within)
     surely = {int(piece) for slab, piece in zip(slabs, pieces, strict=True) if slab.share > settings.streak_share}
     return tuple(slab for slab, piece in zip(slabs, pieces, strict=True) if int(piece) in surely)
 
 
-def _measured_slabs(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> Iterator[StreakedSlab]:
+def _measured_slabs(scan: Scan, intracranial: Intracranial, settings: InspectionSettings) -> list[StreakedSlab]:
     """Every slab in which there is brain enough, in order."""
-    mask = intracranial.mask
     pixel = np.array(scan.geometry.spacing_mm[1:])
     block = tuple(max(1, round(_PIXEL_MM / size)) for size in pixel.tolist())
-    pixel_mm = pixel * block
-    _, rows, columns = box_of(mask)
-    bands = None
-    for first, last in _slabs(scan):
-        inside = _blocks(np.asarray(mask[first:last, rows, columns].all(axis=0)), block) > 0.99
-        deep = np.asarray(ndimage.distance_transform_edt(np.pad(inside, 1), sampling=pixel_mm))[1:-1, 1:-1]
-        inside = deep > settings.streak_depth_mm
-        if inside.sum() * pixel_mm.prod() < _FEWEST_MM2:
-            continue
-        hu = _blocks(np.mean(scan.hu[first:last, rows, columns], axis=0, dtype=np.float32), block)
-        rest = _without_tissue(hu, inside, pixel_mm)
-        if bands is None:
-            size = [fft.next_fast_len(int(n + settings.streak_part_mm / pixel_mm.min()), real=True) for n in hu.shape]
-            bands = _bands((size[0], size[1]), pixel_mm, settings.streak_part_mm)
-        noise_hu = _TO_SIGMA * float(np.median(np.abs(rest[inside])))
-        least_hu = float(np.clip(settings.streak_noise * noise_hu, *settings.streak_hu))
-        parts = fft.irfft2(fft.rfft2(rest, size)[None] * bands, size)[:, : hu.shape[0], : hu.shape[1]]
-        strength = np.zeros(hu.shape, dtype=np.float32)
-        if np.mean(np.abs(parts).max(axis=0)[inside] > least_hu) > settings.streak_share:
-            strength = _streaks(parts, inside, pixel_mm, least_hu, settings.streak_part_mm)
-        band = strength[strength > 0.0]
-        yield StreakedSlab(
-            slices=(first, last),
-            share=float(len(band) / inside.sum()),
-            hu=float(np.median(band)) if len(band) else 0.0,
-        )
+    _, rows, columns = box_of(intracranial.mask)
+    shape = tuple((part.stop - part.start) // size for part, size in zip((rows, columns), block, strict=True))
+    looked_for = _Bands.of(shape, pixel * block, settings)
+    measured = at_once(
+        partial(_measured_slab, slices, scan.hu[part], intracranial.mask[part], block, looked_for, settings)
+        for slices in _slabs(scan)
+        for part in [(slice(*slices), rows, columns)]
+    )
+    return [slab for slab in measured if slab is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bands:
+    """Transforms of filters for bands in every direction, for pictures padded to `size`."""
+
+    filters: npt.NDArray[np.complex64]
+    size: tuple[int, int]
+    pixel_mm: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], pixel_mm: npt.NDArray[np.float64], settings: InspectionSettings) -> _Bands:
+        room = settings.streak_part_mm / pixel_mm.min()
+        rows, columns = (fft.next_fast_len(int(n + room), real=True) for n in shape)
+        filters = _bands((rows, columns), pixel_mm, settings.streak_part_mm)
+        return cls(filters=filters, size=(rows, columns), pixel_mm=pixel_mm)
+
+
+def _measured_slab(
+    slices: tuple[int, int],
+    hu: npt.NDArray[np.int16],
+    mask: Mask,
+    block: tuple[int, ...],
+    bands: _Bands,
+    settings: InspectionSettings,
+) -> StreakedSlab | None:
+    """Streaks in a slab of slices (k, j, i); None where there is too little brain in it."""
+    inside = _blocks(np.asarray(mask.all(axis=0)), block) > 0.99
+    deep = np.asarray(ndimage.distance_transform_edt(np.pad(inside, 1), sampling=bands.pixel_mm))[1:-1, 1:-1]
+    inside = deep > settings.streak_depth_mm
+    if inside.sum() * bands.pixel_mm.prod() < _FEWEST_MM2:
+        return None
+    rest = _without_tissue(_blocks(np.mean(hu, axis=0, dtype=np.float32), block), inside, bands.pixel_mm)
+    noise_hu = _TO_SIGMA * float(np.median(np.abs(rest[inside])))
+    least_hu = float(np.clip(settings.streak_noise * noise_hu, *settings.streak_hu))
+    within = tuple(slice(size) for size in rest.shape)
+    parts = fft.irfft2(fft.rfft2(rest, bands.size)[None] * bands.filters, bands.size)[:, within[0], within[1]]
+    strength = np.zeros(rest.shape, dtype=np.float32)
+    if np.mean(np.abs(parts).max(axis=0)[inside] > least_hu) > settings.streak_share:
+        strength = _streaks(parts, inside, bands.pixel_mm, least_hu, settings.streak_part_mm)
+    band = strength[strength > 0.0]
+    return StreakedSlab(
+        slices=slices,
+        share=float(len(band) / inside.sum()),
+        hu=float(np.median(band)) if len(band) else 0.0,
+    )
 
 
 def _slabs(scan: Scan) -> list[tuple[int, int]]:

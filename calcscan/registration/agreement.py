@@ -114,7 +114,10 @@ def _trimmed_correlation(template_hu: Array, scan_hu: Array, trimmed: float) -> 
     for _ in range(_TRIMMING_ITERATIONS):
         if min(scan_hu[keep].std(), template_hu[keep].std()) < _CONSTANT:
             return 0.0
-        slope, intercept = np.polyfit(template_hu[keep], scan_hu[keep], 1)
+        one, other = template_hu[keep], scan_hu[keep]
+        deviation = one - one.mean()
+        slope = float(deviation @ other) / float(deviation @ deviation)
+        intercept = float(other.mean()) - slope * float(one.mean())
         residual = np.abs(scan_hu - slope * template_hu - intercept)
         keep = residual <= np.quantile(residual, 1.0 - trimmed)
     return float(np.corrcoef(template_hu[keep], scan_hu[keep])[0, 1])

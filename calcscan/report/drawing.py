@@ -104,13 +104,15 @@ def outlined(
     """The picture with a smooth coloured line around each label, outside it, so that the label stays visible. What is
     too small to catch the eye gets a ring around it."""
     out = picture.astype(np.float64)
-    for label in np.unique(labels[labels > 0]):
-        box = _box(labels == label, 2 * _RING_PX)
+    for label, around in enumerate(ndimage.find_objects(labels), start=1):
+        if around is None:
+            continue
+        box = _wider(around, 2 * _RING_PX)
         mask = labels[box] == label
         alpha = _line(ndimage.distance_transform_edt(~mask), thickness)
         if ring_px(mask):
             alpha = np.maximum(alpha, _ring(mask))
-        rgb = np.array([int(colours.get(int(label), "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
+        rgb = np.array([int(colours.get(label, "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
         out[box] = out[box] * (1 - alpha[..., None]) + rgb * alpha[..., None]
     return out.round().astype(np.uint8)
 
@@ -120,12 +122,8 @@ def ring_px(mask: npt.NDArray[np.bool_]) -> float:
     return float(_RING_PX if mask.sum() < _SMALL_PX else 0)
 
 
-def _box(mask: npt.NDArray[np.bool_], pad: int) -> tuple[slice, slice]:
-    rows, columns = np.nonzero(mask)
-    return (
-        slice(max(0, int(rows.min()) - pad), int(rows.max()) + pad + 1),
-        slice(max(0, int(columns.min()) - pad), int(columns.max()) + pad + 1),
-    )
+def _wider(box: tuple[slice, ...], pad: int) -> tuple[slice, ...]:
+    return tuple(slice(max(0, part.start - pad), part.stop + pad) for part in box)
 
 
 def _line(distance: npt.NDArray[np.float64], thickness: float) -> npt.NDArray[np.float64]:

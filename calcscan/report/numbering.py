@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 _AWAY_PX = 3
 _DIRECTIONS = ((1, -1), (-1, -1), (1, 1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1))
 """Right and up first."""
 
+Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 """left, top, right, bottom, in pixels."""
 
@@ -27,7 +29,7 @@ def place_numbers(
     its middle. Where there is no free place, a number stands on its lesion's right shoulder all the same.
     """
     rows, columns = labels.shape
-    marked = {int(label): _around(labels == label, ring_px) for label in np.unique(labels) if label}
+    marked = {label: _around(mask, corner, ring_px) for label, mask, corner in _each(labels)}
     placed: dict[int, tuple[float, float]] = {}
     taken: list[Box] = []
     for label in sorted(label for label in marked if label <= highest):
@@ -43,8 +45,15 @@ def place_numbers(
     return placed
 
 
-def _around(mask: npt.NDArray[np.bool_], ring_px: Callable[[npt.NDArray[np.bool_]], float]) -> Box:
-    rows, columns = np.nonzero(mask)
+def _each(labels: npt.NDArray[np.int32]) -> Iterator[tuple[int, Mask, tuple[int, int]]]:
+    """Each label with its mask in its own box, and the corner of that: row and column."""
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is not None:
+            yield label, labels[box] == label, (box[0].start, box[1].start)
+
+
+def _around(mask: Mask, corner: tuple[int, int], ring_px: Callable[[Mask], float]) -> Box:
+    rows, columns = (places + first for places, first in zip(np.nonzero(mask), corner, strict=True))
     x, y, radius = float(columns.mean()), float(rows.mean()), ring_px(mask)
     return (
         min(float(columns.min()), x - radius),

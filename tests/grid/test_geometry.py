@@ -99,3 +99,10 @@ def test_the_arrays_of_a_geometry_can_not_be_changed() -> None:
     grid = Geometry.regular(shape=(2, 2, 2), spacing_mm=(1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="read-only"):
         grid.origins_mm[0, 0] = 5.0
+
+
+@given(geometries())
+def test_many_points_lie_where_each_does_by_itself(grid: Geometry) -> None:
+    kji = np.random.default_rng(4).uniform(-3.0, 12.0, (700, 3))
+    assert np.array_equal(grid.to_world(kji), np.array([grid.to_world(one) for one in kji]))
+    assert grid.to_world(kji.reshape(7, 100, 3)).shape == (7, 100, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from calcscan.knowledge.agreement import AgreementSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.yardsticks import yardsticks
 from calcscan.report.atomic_folder import put_files
+from calcscan.report.json_text import json_text
 from calcscan.report.outputs import AGREEMENT
 from calcscan.report.tables import csv_text
 
@@ -132,7 +132,7 @@ def write_agreement(
     1.0
     """
     content = document(found, None if beside is None else read_agreement(Path(beside)))
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json_text(content)
     tables: Mapping[str, tuple[type, Sequence[Any]]] = {
         "agreement.csv": (FigureRow, list(figure_rows(found))),
         "agreement_studies.csv": (StudyRow, list(study_rows(found))),

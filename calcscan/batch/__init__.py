@@ -6,6 +6,7 @@ own_files   label maps of the user's own: which belongs to which study
 status    how a study's last run ended, stored beside its results
 table     batch.csv, lesions.csv, sites.csv and left_out.csv (columns: what they hold)
 derivatives  the same results as a BIDS derivative
+renew     tables and derivative after a review of one study (place: where its results lie)
 work      one study, inside its process
 processes the local runner: starts, watches and ends those processes
 run       run_batch: all of these in order

@@ -24,6 +24,7 @@ from calcscan.knowledge.bids import BidsNames
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.tables import tables
 from calcscan.read.files.bids_name import bids_name
+from calcscan.report.json_text import json_text
 from calcscan.report.labelfiles import LABEL_FILES, LABEL_TABLE
 from calcscan.report.outputs import PROGRAM_REPORT, REPORT
 
@@ -202,7 +203,7 @@ def _description() -> dict[str, Any]:
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    return json_text(content).encode()
 
 
 def _put(path: Path, content: bytes) -> None:

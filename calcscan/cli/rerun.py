@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -119,4 +118,4 @@ def _json(compared: Comparison) -> str:
         "results": [asdict(one) for one in compared.results],
         "made_by": [asdict(one) for one in compared.made_by],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return terminal.as_json(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import shutil
@@ -128,7 +127,9 @@ def write_text(text: str) -> None:
 
 def as_json(plain: object) -> str:
     """A document for the standard output."""
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    from calcscan.report.json_text import json_text
+
+    return json_text(plain)
 
 
 def width() -> int:

@@ -28,6 +28,7 @@ class HtmlPageSettings(Settings, frozen=True, kw_only=True):
     file: ClassVar[str] = "html_page"
 
     shown_beyond_mm: float
+    skin_mm: float
     viewer_spacing_mm: float
     viewer_most_voxels: int
     fine_step_hu: int

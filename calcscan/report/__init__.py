@@ -1,7 +1,7 @@
 """Result → files: report.json, tables, label maps and a mosaic.
 
 schema         what report.json holds (quantities: what its values mean; json_schema: its JSON Schema)
-build          Result → Report, and its JSON
+build          Result → Report, and its JSON (json_text: any JSON, safe to print)
 sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text
@@ -18,7 +18,8 @@ mosaic         Result → a picture (slices: what it shows; legend: the table be
 html           Result → report.html, the page for people
 write          all of them into a folder
 outputs        which files each command writes
-atomic_folder  files into a folder, together or not at all (ownership, staging, earlier, exchange, folder_lock)
+atomic_folder  files into a folder, together or not at all (ownership, kept_review, staging, earlier, exchange,
+               folder_lock)
 
 Loads nothing heavy until `write_report` is used.
 """

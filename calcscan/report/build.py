@@ -6,7 +6,6 @@ also where free text (a series description, a message) repeats them.
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import re
@@ -39,6 +38,7 @@ from calcscan.model import (
 )
 from calcscan.quality import quality_codes, severity
 from calcscan.report.command import command_line
+from calcscan.report.json_text import json_text
 from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.reviews import reviewed_section
 from calcscan.report.schema import (
@@ -141,7 +141,7 @@ def build_report(
 
 def report_json(report: Report) -> str:
     """The text of report.json."""
-    return json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(msgspec.to_builtins(report))
 
 
 def hashed(uid: str) -> str | None:

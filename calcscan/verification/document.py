@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report
+from calcscan.report.json_text import json_text
 from calcscan.report.outputs import VERIFY
 from calcscan.report.quantities import Side
 from calcscan.verification.model import Trial, Verification
@@ -128,7 +128,7 @@ def write_verification(
     writer.writeheader()
     writer.writerows(content["deposits"])
     files = {
-        "verify.json": (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(),
+        "verify.json": json_text(content).encode(),
         "verify.csv": table.getvalue().encode(),
     }
     if verification.picture is not None:

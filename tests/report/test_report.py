@@ -273,3 +273,12 @@ def test_the_summary_of_many_lesions_is_one_screen():
     assert (
         len(summary_text(build_report(make_result(grid(spacing_mm=(5.0, 3.0, 3.0)), balls=balls))).splitlines()) <= 40
     )
+
+
+def test_no_letter_of_a_header_acts_on_a_terminal_or_an_editor():
+    evil = "a\x1b[31m\u202eb\x00\u2028=CMD()"
+    result = make_result()
+    scan = replace(result.scan, acquisition=replace(result.scan.acquisition, manufacturer=evil))
+    text = report_json(build_report(replace(result, scan=scan)))
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert json.loads(text)["study"]["manufacturer"] == evil

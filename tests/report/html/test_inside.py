@@ -91,19 +91,51 @@ def test_rounding_stays_within_half_a_step() -> None:
 
 
 def test_every_picture_on_the_page_is_black_outside_the_skull() -> None:
-    """A head whose skin is as bright as bone: none of it is seen in the slices or in a lesion's picture."""
+    """A head within tissue, and the same within something as bright as bone: none of it is seen in the slices or in a
+    lesion's picture."""
     result = make_result(GRIDS["axes 0"])
-    hu = result.scan.hu.copy()
-    at = result.scan.geometry.to_world(np.moveaxis(np.indices(hu.shape), 0, -1))
-    hu[((at / (BRAIN_MM + SETTINGS.shown_beyond_mm + 6.0)) ** 2).sum(axis=-1) > 1] = 3000
-    dirty = replace(result, scan=replace(result.scan, hu=hu))
-    pages = [page_html(each, build_report(each), "0" * 64) for each in (result, dirty)]
+    at = result.scan.geometry.to_world(np.moveaxis(np.indices(result.scan.hu.shape), 0, -1))
+    around = ((at / (BRAIN_MM + SETTINGS.shown_beyond_mm + 6.0)) ** 2).sum(axis=-1) > 1
+    heads = []
+    for value in (40, 3000):
+        hu = result.scan.hu.copy()
+        hu[around] = value
+        heads.append(replace(result, scan=replace(result.scan, hu=hu)))
+    pages = [page_html(each, build_report(each), "0" * 64) for each in heads]
     pictures = [re.findall(r'<img[^>]* src="data:image/png;base64,([A-Za-z0-9+/=]+)"', page) for page in pages]
     assert len(pictures[0]) == len(pictures[1]) == 1 + 3 * len(BALLS)
     for clean, other in zip(*pictures, strict=True):
         first, second = (np.asarray(Image.open(io.BytesIO(b64decode(text)))).astype(int) for text in (clean, other))
         assert first.shape == second.shape
         assert np.abs(first - second).max() == 0
+
+
+def test_where_the_skull_is_gone_the_skin_is_hidden_and_at_a_cut_nothing_is(sample_result: Result) -> None:
+    """A mask that reaches the skin, as over a craniectomy; the sample head is cut at its lowest slice."""
+    hu = sample_result.scan.hu
+    body = np.zeros(hu.shape, dtype=np.bool_)
+    middle = hu.shape[0] // 2
+    body[middle:] = hu[middle:] > -300
+    assert sample_result.intracranial is not None
+    leaking = replace(sample_result.intracranial, mask=body | sample_result.intracranial.mask)
+    shown = inside_of(replace(sample_result, intracranial=leaking), SETTINGS)
+    assert shown is not None
+    geometry = sample_result.scan.geometry
+    air = np.zeros(hu.shape, dtype=np.bool_)
+    for axis in (1, 2):
+        air |= np.logical_and.accumulate(hu < -500, axis=axis)
+        air |= np.flip(np.logical_and.accumulate(np.flip(hu < -500, axis), axis=axis), axis)
+    outside = cKDTree(geometry.to_world(places(air[:, ::2, ::2]) * [1, 2, 2]))
+    seen = geometry.to_world(places(body[:, ::3, ::3]) * [1, 3, 3])
+    seen = seen[shown.at(seen)]
+    away_mm, _ = outside.query(seen, workers=1)
+    assert len(seen) > 1000
+    assert away_mm.min() > 1.0
+    assert (away_mm < SETTINGS.skin_mm - 1.0).mean() < 0.01
+    whole = inside_of(sample_result, SETTINGS)
+    assert whole is not None
+    brain = geometry.to_world(places(sample_result.intracranial.mask[:, ::5, ::5]) * [1, 5, 5])
+    assert whole.at(brain).mean() > 0.999
 
 
 def test_where_the_skull_was_not_found_nothing_is_shown() -> None:

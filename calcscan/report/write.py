@@ -98,12 +98,20 @@ def report_files(
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in _tables(result).items()},
-        "mosaic.png": mosaic_png(result, slices=slices),
+        "mosaic.png": mosaic_png(result, study=_called(label), slices=slices),
         **about,
         **said,
         **page,
         REPORT: written,
     }
+
+
+def _called(label: StudyLabel | None) -> str:
+    """What the study is called, by its names or else its folder; nothing where it was given no name."""
+    if label is None:
+        return ""
+    named = [part for part in (label.participant, label.session, label.run) if part]
+    return " ".join(named) or label.study or ""
 
 
 def _of_program(result: Result, *, keep_ids: bool, label: StudyLabel | None, html: bool) -> dict[str, bytes]:

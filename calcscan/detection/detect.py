@@ -47,7 +47,7 @@ def detect_lesions(
     threshold_hu
         Instead of the threshold that suits tube voltage and noise.
     min_volume_mm3
-        Instead of the smallest volume at or above the threshold that counts.
+        Instead of the smallest volume that counts: of the voxels at or above the threshold, and as it is estimated.
     thresholds, volume
         Instead of the settings in `calcscan/knowledge`.
 
@@ -85,6 +85,7 @@ def detect_lesions(
     psf_mm = blur_of(scan).in_plane_mm
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
+    too_small: list[LeftOut] = []
     estimates = at_once(
         partial(
             measure_volume,
@@ -101,12 +102,17 @@ def detect_lesions(
     )
     for n, estimate in zip(kept, estimates, strict=True):
         kji = found.pieces[n]
+        if estimate.best_mm3 < smallest_mm3:  # blur spreads a dense speck over voxels enough
+            evidence = {"volume_mm3": estimate.best_mm3, "smallest_mm3": smallest_mm3}
+            too_small.append(LeftOut.of(scan, kji, LeftOutReason.BELOW_LIMIT, evidence))
+            continue
         lesion = lesion_of(scan, kji, estimate, len(lesions) + 1, thresholds)
         lesions.append(lesion)
         labels[tuple(kji.T)] = lesion.id
     labels.flags.writeable = False
     left_out = [
         *found.left_out,
+        *too_small,
         *(
             LeftOut.of(scan, found.pieces[n], LeftOutReason.UNCERTAIN_MATERIAL, softness.evidence)
             for n, softness in stained.items()

@@ -14,6 +14,10 @@ class MosaicSettings(Settings, frozen=True, kw_only=True):
 
     window_centre_hu: int
     window_width_hu: int
+    bone_window_centre_hu: int
+    bone_window_width_hu: int
+    dense_hu: int
+    most_bone_tiles: int
     slab_mm: float
     apart_mm: float
     margin_mm: float

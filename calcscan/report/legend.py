@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.sites import SiteTraits, all_sites
@@ -13,6 +13,7 @@ from calcscan.report.quantities import Side, State
 
 PANEL_WIDTH = 470
 _PAD, _ROW = 22, 30
+_NONE, _UNKNOWN = "-", "?"
 _COLUMNS = {Side.RIGHT: 290, Side.MIDLINE: 368, Side.NONE: 368, Side.LEFT: 446}
 """Right edge of each column of numbers. The person's right comes first, as on the slices."""
 _GROUP_NAMES = {
@@ -30,6 +31,8 @@ class SiteVolumes:
     mm3_by_side: Mapping[Side, float]
     lesions: tuple[int, ...] = ()
     """Their numbers."""
+    without: Mapping[Side, str] = field(default_factory=dict)
+    """What stands at a side without a volume: a minus where none was detected, ? where it is not known."""
 
 
 def site_volumes(result: Result) -> list[SiteVolumes]:
@@ -47,8 +50,18 @@ def site_volumes(result: Result) -> list[SiteVolumes]:
     numbers: dict[str, list[int]] = {}
     for lesion in result.lesions.lesions if result.lesions else ():
         numbers.setdefault(lesion.site if lesion.site in volumes else "unassigned", []).append(lesion.id)
+    without: dict[str, dict[Side, str]] = {}
+    if result.summary is not None and result.quality.state != State.ABSTAIN:
+        for row in result.summary.sites:
+            if row.site in volumes and Side(row.side) not in volumes[row.site]:
+                without.setdefault(row.site, {})[Side(row.side)] = _UNKNOWN if row.count is None else _NONE
     return [
-        SiteVolumes(info=info, mm3_by_side=volumes[name], lesions=tuple(numbers.get(name, ())))
+        SiteVolumes(
+            info=info,
+            mm3_by_side=volumes[name],
+            lesions=tuple(numbers.get(name, ())),
+            without=without.get(name, {}),
+        )
         for name, info in all_sites().items()
         if name in volumes
     ]
@@ -117,6 +130,8 @@ def _draw_row(canvas: Canvas, left: int, y: int, site: SiteVolumes) -> int:
     canvas.text((left + _PAD + 28, y), site.info.site.replace("_", " "), 18)
     for side, volume_mm3 in site.mm3_by_side.items():
         canvas.text((left + _COLUMNS[side], y), short(volume_mm3), 18, TEXT, anchor="rs", bold=True)
+    for side, sign in site.without.items():
+        canvas.text((left + _COLUMNS[side], y), sign, 18, MUTED, anchor="rs")
     word = "lesion " if len(site.lesions) == 1 else "lesions "
     for line in canvas.wrapped(word + numbers_in_words(site.lesions), 15, PANEL_WIDTH - 2 * _PAD - 28):
         y += 19
@@ -214,6 +229,12 @@ def _wrapped_notes(canvas: Canvas, texts: Sequence[str]) -> list[str]:
 def notes(result: Result, settings: MosaicSettings) -> list[str]:
     """What a reader of the picture must know; the most important first."""
     lines = []
+    signs = {sign for site in site_volumes(result) for sign in site.without.values()}
+    used = [words for sign, words in ((_NONE, "-: none detected"), (_UNKNOWN, "?: not known")) if sign in signs]
+    if used and result.lesions is not None and result.lesions.searched:
+        lines.append(f"{', '.join(used)}.")
+    elif used:
+        lines.append("?: not known.")
     if result.lesions is not None:
         how = "Lesions as the user outlined them"
         if result.lesions.searched:
@@ -232,9 +253,12 @@ def notes(result: Result, settings: MosaicSettings) -> list[str]:
         )
         lines.append(f"{missed}. What is not listed was not detected, which does not mean that there is none.")
     low_hu = settings.window_centre_hu - settings.window_width_hu / 2
+    bone_hu = settings.bone_window_centre_hu - settings.bone_window_width_hu / 2
     lines.append(
-        "Numbers as in the tables. Radiological convention: the person's right is on the left of each image. "
-        f"Window {low_hu:g} to {low_hu + settings.window_width_hu:g} HU."
+        "Numbers as in the tables; in the corner of a picture, what its lesions hold in the slices that it shows. "
+        "Radiological convention: the person's right is on the left of each image. "
+        f"Window {low_hu:g} to {low_hu + settings.window_width_hu:g} HU, bone window {bone_hu:g} to "
+        f"{bone_hu + settings.bone_window_width_hu:g} HU."
     )
     if result.registration is not None and result.registration.accepted:
         lines.append(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.mosaic import MosaicSettings
+from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
 from calcscan.model import AIR_HU, Result
 from calcscan.processors import at_once
@@ -77,18 +78,20 @@ def mosaic_png(
     result: Result,
     *,
     title: str = "calcscan",
+    study: str = "",
     settings: MosaicSettings | None = None,
     slices: Slices | None = None,
 ) -> bytes:
-    """Up to twelve axial slices at a brain window, marked R and L, with the lesions outlined in the colour of their
-    site and numbered as in the tables, a table of volumes by site and side, and the state of quality. PNG bytes; no
-    identifier is in it. `slices` are those of the result, where they have been cut already."""
+    """Up to twelve pictures of axial slices at a brain window, some beside it at a bone window where a lesion is dense
+    or the kernel sharp; marked R and L, with the lesions outlined in the colour of their site and numbered as in the
+    tables. A table of volumes by site and side, and the state of quality. PNG bytes; no identifier is in it but
+    `study`, what the study is called. `slices` are those of the result, where they have been cut already."""
     settings = settings or load(MosaicSettings)
     slices = slices or Slices.of(result, settings)
     header = _header_height(result)
     body = max(slices.height, panel_height(result, settings))
     canvas = Canvas(_EDGE * 3 + _TILES_WIDTH + PANEL_WIDTH, header + body + _EDGE)
-    _draw_header(canvas, result, title)
+    _draw_header(canvas, result, title, study)
     _draw_tiles(canvas, result, slices, (_EDGE, header), settings)
     draw_panel(canvas, result, _EDGE * 2 + _TILES_WIDTH, header, settings)
     return _png(canvas)
@@ -138,15 +141,33 @@ def _tiles(
 ) -> tuple[list[Tile], int]:
     table = volume_by_level(result.lesions, planes)
     wanted = np.hstack([table, _LEFT_OUT_COUNTS * left_out_by_level(result.lesions, planes)])
-    levels = choose_levels(wanted, planes, head_heights(result, planes), MOST_TILES, settings)
-    columns = 4 if len(levels) > 6 else 3 if len(levels) > 2 else max(1, len(levels))
+    dense = _dense(result, settings)
+    most = MOST_TILES - settings.most_bone_tiles if dense.any() else MOST_TILES
+    levels = choose_levels(wanted, planes, head_heights(result, planes), most, settings)
+    volume_of = {level: float(table[slab(planes, level, settings)][:, dense].sum()) for level in levels}
+    twice = sorted((level for level in levels if volume_of[level] > 0), key=lambda level: -volume_of[level])
+    twice = twice[: settings.most_bone_tiles]
+    count = len(levels) + len(twice)
+    columns = 4 if count > 6 else 3 if count > 2 else max(1, count)
     width = (_TILES_WIDTH - (columns - 1) * _GAP) // columns
     volumes = [float(table[slab(planes, level, settings)].sum()) for level in levels]
     tiles = at_once(
         partial(cut, result, voxels, planes, crop, level, width, volume_mm3, settings)
         for level, volume_mm3 in zip(levels, volumes, strict=True)
     )
-    return tiles, columns
+    shown = [one for tile in tiles for one in ((tile, _in_bone(tile)) if tile.level in twice else (tile,))]
+    return shown, columns
+
+
+def _dense(result: Result, settings: MosaicSettings) -> npt.NDArray[np.bool_]:
+    """Which of the lesions are shown in a bone window, too."""
+    lesions = result.lesions.lesions if result.lesions else ()
+    sharp = any(flag.code == FlagCode.SHARP_KERNEL for flag in result.quality.flags)
+    return np.array([sharp or lesion.max_hu >= settings.dense_hu for lesion in lesions], dtype=np.bool_)
+
+
+def _in_bone(tile: Tile) -> Tile:
+    return replace(tile, bone=True, caption=f"{tile.caption}, bone window", volume_mm3=0.0)
 
 
 def _colours(result: Result) -> dict[int, str]:
@@ -176,11 +197,10 @@ def _draw_tile(
     settings: MosaicSettings,
 ) -> None:
     height, width = tile.labels.shape
-    canvas.paste(
-        outlined(grey(tile.hu, settings.window_centre_hu, settings.window_width_hu), tile.labels, dict(colours)),
-        left,
-        top,
-    )
+    window = (settings.window_centre_hu, settings.window_width_hu)
+    if tile.bone:
+        window = (settings.bone_window_centre_hu, settings.bone_window_width_hu)
+    canvas.paste(outlined(grey(tile.hu, *window), tile.labels, dict(colours)), left, top)
     canvas.draw.rectangle((left, top, left + width - 1, top + height - 1), outline=LINE)
     canvas.text((left + 10, top + height - 12), letters[0], 24, bold=True, halo=True)
     canvas.text((left + width - 10, top + height - 12), letters[1], 24, anchor="rs", bold=True, halo=True)
@@ -217,15 +237,18 @@ def _shown_flags(result: Result) -> int:
     return min(4, len(result.quality.flags))
 
 
-def _draw_header(canvas: Canvas, result: Result, title: str) -> None:
+def _draw_header(canvas: Canvas, result: Result, title: str, study: str) -> None:
     state, flags = State(result.quality.state), result.quality.flags
     width = canvas.image.width
     canvas.text((_EDGE, 50), title, 36, bold=True)
     end = canvas.pill(_EDGE + canvas.width_of(title, 36) + 24, 39, _STATE_WORDS[state], 18, _STATE_COLOURS[state])
     if result.reviews:
         end = canvas.pill(end + 12, 39, "REVIEWED", 18, _REVIEWED_COLOUR)
-    canvas.text((end + 20, 46), _about(result), 18, MUTED)
-    canvas.text((width - _EDGE, 46), "RESEARCH USE ONLY - not for diagnosis", 20, "#ffb454", anchor="rs", bold=True)
+    warning = "RESEARCH USE ONLY - not for diagnosis"
+    room = width - _EDGE - canvas.width_of(warning, 20) - 40 - end
+    about = " · ".join(part for part in (study, _about(result)) if part)
+    canvas.text((end + 20, 46), canvas.fitted(about, 18, room), 18, MUTED)
+    canvas.text((width - _EDGE, 46), warning, 20, "#ffb454", anchor="rs", bold=True)
     top = 72
     if state == State.ABSTAIN:
         canvas.draw.rounded_rectangle(

@@ -30,7 +30,8 @@ def read_report(folder: Path) -> Report:
     try:
         if not is_report(path):
             what = "there is no report of calcscan's" if not path.is_file() else "it is no report of calcscan's"
-            raise InputError(what, where=str(path), hint="give the folder that calcscan run wrote")
+            of_batch = " for one study: this is the folder of a batch" if (path.parent / _TABLE).is_file() else ""
+            raise InputError(what, where=str(path), hint=f"give the folder that calcscan run wrote{of_batch}")
         content = path.read_bytes()
     except OSError as error:
         what = f"can't be read ({error.strerror or error})"

@@ -46,6 +46,8 @@ class Tile:
     level: int
     caption: str
     volume_mm3: float
+    bone: bool = False
+    """Whether it is shown in a bone window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,9 +196,10 @@ def _floor(report: Report) -> str:
     floor_mm3 = report.detection_floor_mm3
     if floor_mm3 is None:
         return ""
+    some = ", as some above," if any(lesion.volume_mm3 < floor_mm3 for lesion in report.lesions or ()) else ""
     return (
-        f" (at {report.settings['reference_hu']:g} HU all above about {_number(floor_mm3)} mm3 would be found; "
-        "denser deposits also when smaller)"
+        f" (a deposit of {report.settings['reference_hu']:g} HU is sure to be found from about {_number(floor_mm3)} "
+        f"mm3 on; smaller ones{some} not always)"
     )
 
 

@@ -97,7 +97,7 @@ def report_files(
     slices = Slices.of(result, load(MosaicSettings))
     (report, about), mosaic = both(
         partial(_report, result, said, keep_ids=keep_ids, label=label, html=html),
-        partial(mosaic_png, result, slices=slices),
+        partial(mosaic_png, result, study=_called(label), slices=slices),
     )
     written = report_json(report).encode()
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
@@ -109,6 +109,14 @@ def report_files(
         **page,
         REPORT: written,
     }
+
+
+def _called(label: StudyLabel | None) -> str:
+    """What the study is called, by its names or else its folder; nothing where it was given no name."""
+    if label is None:
+        return ""
+    named = [part for part in (label.participant, label.session, label.run) if part]
+    return " ".join(named) or label.study or ""
 
 
 def _of_program(result: Result, *, keep_ids: bool, label: StudyLabel | None, html: bool) -> dict[str, bytes]:

@@ -238,6 +238,18 @@ def test_smallest_volume_is_explicit():
     assert found.settings["smallest_mm3"] == 500.0
 
 
+def test_a_dense_speck_that_blur_spreads_is_not_told_as_smaller_than_what_counts():
+    """Its voxels above the threshold are enough, its volume is not."""
+    scan, intracranial = phantom([Ball(centre_mm=CENTRE, volume_mm3=1.2, hu=1500)], stack((1.0, 0.5, 0.5)))
+    (lesion,) = detect_lesions(scan, intracranial, min_volume_mm3=0.0).lesions
+    assert lesion.volume_mm3 < 2.0 < lesion.volume_130_mm3
+    found = detect_lesions(scan, intracranial)
+    assert found.lesions == ()
+    (item,) = found.left_out
+    assert item.reason == "below_limit"
+    assert item.evidence["volume_mm3"] == pytest.approx(lesion.volume_mm3)
+
+
 @pytest.mark.parametrize("hu", [2600.0, 6000.0])
 def test_metal_is_set_apart(hu):
     things = [Ball(centre_mm=(-10, 0, 0), volume_mm3=150, hu=hu), Ball(centre_mm=(10, 0, 0), volume_mm3=100, hu=400)]

@@ -15,7 +15,7 @@ from calcscan.knowledge.settings import load
 from calcscan.model import Flag, LeftOut
 from calcscan.report import mosaic
 from calcscan.report.drawing import Canvas, outlined, ring_px
-from calcscan.report.legend import elsewhere, panel_height, site_volumes
+from calcscan.report.legend import elsewhere, notes, panel_height, site_volumes
 from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.numbering import place_numbers
 from calcscan.report.sitelabels import site_labels
@@ -247,3 +247,52 @@ def test_the_panel_is_as_high_as_what_it_holds():
     assert len(picture) >= height
     last = picture[-90:-30, 1340:]  # the last note
     assert (last.max(axis=2) > 140).any()
+
+
+def tiles_of(result):
+    return Slices.of(result, SETTINGS).tiles
+
+
+def test_a_dense_lesion_is_shown_in_a_bone_window_beside_the_brain_window():
+    """The brain window shows everything dense as white; what is faint is shown in it alone."""
+    faint = make_result(balls=(LEFT, BACK))
+    lesions = tuple(replace(lesion, max_hu=SETTINGS.dense_hu - 1) for lesion in faint.lesions.lesions)
+    faint = replace(faint, lesions=replace(faint.lesions, lesions=lesions))
+    assert not any(tile.bone for tile in tiles_of(faint))
+    dense = replace(lesions[0], max_hu=SETTINGS.dense_hu)
+    result = replace(faint, lesions=replace(faint.lesions, lesions=(dense, *lesions[1:])))
+    tiles = tiles_of(result)
+    shown = [number for number, tile in enumerate(tiles) if tile.bone]
+    assert shown
+    for number in shown:
+        brain, bone = tiles[number - 1 : number + 1]
+        assert (bone.level, bone.caption) == (brain.level, f"{brain.caption}, bone window")
+        assert (bone.labels == dense.id).any()
+        assert bone.volume_mm3 == 0.0  # it stands in the other
+    assert len(tiles) <= 12
+
+
+def test_every_lesion_of_a_sharp_kernel_is_shown_in_a_bone_window():
+    result = make_result(balls=(LEFT, BACK), flags=[Flag(code="sharp_kernel", message="sharp")])
+    tiles = tiles_of(result)
+    assert {int(n) for tile in tiles if tile.bone for n in np.unique(tile.labels) if n} >= {1, 2}
+
+
+def test_a_side_without_a_volume_says_whether_it_is_known():
+    result = make_result()
+    (row,) = (row for row in result.summary.sites if (row.site, row.side) == ("pallidum", "left"))
+    for count, sign in ((0, "-"), (None, "?")):
+        other = replace(row, count=count, volume_mm3=count)
+        sites = tuple(other if one is row else one for one in result.summary.sites)
+        told = replace(result, summary=replace(result.summary, sites=sites))
+        (pallidum,) = (one for one in site_volumes(told) if one.info.site == "pallidum")
+        assert pallidum.without == {"left": sign}
+        assert any(f"{sign}: " in note for note in notes(told, SETTINGS))
+
+
+def test_what_the_study_is_called_is_written_on_it():
+    result = make_result()
+    plain, named = (open_png(mosaic_png(result, study=study)) for study in ("", "sub-01 ses-2"))
+    assert plain.shape == named.shape
+    changed = np.argwhere((plain != named).any(axis=2))
+    assert changed[:, 0].max() < 70

@@ -92,18 +92,24 @@ def _surroundings(at_mm: Array, reach_mm: float) -> tuple[Array, Array]:
 
 
 def _straight(at_mm: Array, spacing_mm: float, settings: InspectionSettings) -> npt.NDArray[np.bool_]:
-    """Which points belong to a piece that runs along one line for longer than any vessel: a catheter or lead."""
+    """Which points belong to a piece that runs along one line for longer than any vessel: a catheter or lead.
+
+    None where there are more of them than catheters are put into one head.
+    """
     pairs = cKDTree(at_mm).query_pairs(_JOINED * spacing_mm, output_type="ndarray")
     joined = sparse.coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(at_mm), len(at_mm)))
     count, piece = connected_components(joined, directed=False)
-    out = np.zeros(len(at_mm), dtype=np.bool_)
+    straight: list[npt.NDArray[np.bool_]] = []
     for number in range(count):
         part = piece == number
         away = at_mm[part] - at_mm[part].mean(axis=0)
         _, spread, axes = np.linalg.svd(away, full_matrices=False)
         off_mm = float(np.sqrt((spread[1:] ** 2).sum() / len(away)))
-        out[part] = np.ptp(away @ axes[0]) >= settings.straight_mm and off_mm <= settings.straight_off_mm
-    return out
+        if np.ptp(away @ axes[0]) >= settings.straight_mm and off_mm <= settings.straight_off_mm:
+            straight.append(part)
+    if len(straight) > settings.straight_pieces:
+        straight = []
+    return np.asarray(np.logical_or.reduce([np.zeros(len(at_mm), dtype=np.bool_), *straight]))
 
 
 def _median(values: npt.NDArray[np.float32], weights: Array) -> float:

@@ -43,6 +43,7 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     vessel_octant_mm: float
     vessel_points: int
     straight_mm: float
+    straight_pieces: int
     straight_off_mm: float
     course_names: tuple[str, ...]
     course_depth_mm: float

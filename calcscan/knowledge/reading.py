@@ -120,6 +120,9 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     plain_brain_hu: float
     neighbour_correlation: float
     neighbour_correlation_beside: float
+    repeated_share: float
+    repeated_steps: float
+    identical_share: float
     lifted_hu: float
     weak_bone: float
     overlapping_ratio: float

@@ -46,6 +46,9 @@ class Study:
     patient_id: str = field(default="", repr=False)
     patient_name: str = field(default="", repr=False)
     study_date: str = field(default="", repr=False)
+    also: str = field(default="", repr=False)
+    """What else names the person or the study (birth date, accession number, physicians), separated by backslashes:
+    never written, and struck from texts."""
     age_years: float | None = None
     sex: str | None = None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import platform
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
@@ -33,12 +32,12 @@ from calcscan.model import (
     SeriesChoice,
     SiteBurden,
     StoredGrid,
-    Study,
     StudyLabel,
 )
 from calcscan.quality import quality_codes, severity
 from calcscan.report.command import command_line
 from calcscan.report.json_text import json_text
+from calcscan.report.privacy import cleaner
 from calcscan.report.quantities import Division, Grade, Severity, Side, State
 from calcscan.report.reviews import reviewed_section
 from calcscan.report.schema import (
@@ -81,6 +80,7 @@ UID_SALT = "calcscan/1:"
 """The same for every user: the same series has the same hash everywhere, and a known UID can be recognised by it."""
 
 _NAME_DIGITS = 12
+_MACHINE = ("manufacturer", "model", "kernel")
 _LIBRARIES = ("numpy", "scipy", "scikit-image", "numba", "SimpleITK", "pydicom", "nibabel", "pillow")
 
 Clean = Callable[[str], str]
@@ -99,7 +99,7 @@ def build_report(
 
     Floats are rounded to six significant digits; what is not finite becomes None.
     """
-    clean = str if keep_ids else _cleaner(result.scan.study)
+    clean = str if keep_ids else cleaner(result.scan.study)
     summary = result.summary
     report = Report(
         schema="calcscan-report/1",
@@ -169,7 +169,10 @@ def _version(name: str) -> str | None:
 
 def _study(result: Result, label: StudyLabel, clean: Clean, *, keep_ids: bool) -> StudySection:
     study = result.scan.study
-    names = {name: None if text is None else clean(text) for name, text in asdict(label).items()}
+    of_label = str if keep_ids else cleaner(study, dates=False)  # a day may be what tells two studies apart
+    names = {name: None if text is None else of_label(text) for name, text in asdict(label).items()}
+    made = result.scan.acquisition
+    machine = {name: None if (text := getattr(made, name)) is None else clean(text) for name in _MACHINE}
     if label.participant is not None and study.patient_id == label.participant:
         names["participant"] = label.participant  # a label of BIDS in the header too: a pseudonym by its making
     if names["study"] is None:
@@ -179,7 +182,8 @@ def _study(result: Result, label: StudyLabel, clean: Clean, *, keep_ids: bool) -
     )  # fmt: skip
     return _shared(
         StudySection,
-        result.scan.acquisition,
+        made,
+        **machine,
         uid_hash=f"sha256 of {UID_SALT!r} followed by the UID",
         study_uid_sha256=hashed(study.study_uid),
         series_uid_sha256=hashed(study.series_uid),
@@ -348,19 +352,6 @@ def _unknown_site(label: SiteLabelEntry) -> SiteEntry:
 
 def _guideline(guidance: Any) -> GuidelineSection | None:
     return None if guidance is None else msgspec.convert(guidance.to_dict(), GuidelineSection)
-
-
-def _cleaner(study: Study) -> Clean:
-    """What removes the identifiers, and each part of the name of three letters or more, from free text. Words in lower
-    case stay: a person may be called Head."""
-    parts = re.split(r"[\s^=,]+", study.patient_name)
-    uids = (study.study_uid, study.series_uid, study.frame_of_reference_uid)
-    words = {word for word in (study.patient_id, study.study_date, *uids, *parts) if len(word) >= 3}
-    forms = {form for word in words for form in (word, word.upper(), word.capitalize())}
-    if not forms:
-        return str
-    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
-    return lambda text: pattern.sub("***", text)
 
 
 def _rounded(value: Any) -> Any:

@@ -16,7 +16,7 @@ from support.results import BALLS, Ball, grid, make_result
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Flag, Result, SeriesChoice
+from calcscan.model import Flag, Result, SeriesChoice, StudyLabel
 from calcscan.quality import quality_codes
 from calcscan.report import write_report
 from calcscan.report.build import build_report, hashed, report_json
@@ -138,6 +138,28 @@ def test_a_name_repeated_in_free_text_is_removed(result):
     assert report.quality.flags[0].value == "***"
     assert report.series[0].description == "*** *** 31s"
     assert report.series[0].reason == "*** scout"
+
+
+def test_dates_and_what_else_names_the_study_are_removed(result):
+    made = replace(result.scan.acquisition, model="Model of Dr. Roe", kernel="H31s")
+    study = replace(result.scan.study, also="19310312\\ACC998877\\Roe^Richard\\120")
+    choice = SeriesChoice(
+        uid="1.2.3", description="Head 5.0 *12.03.1931 ACC998877 31.12.23 2024-02-29", images=3, chosen=False,
+        reason="25.05.2021, 120 kV, 1.2.840.10008.1.2, 5/5/10 mm, 512 voxels; ROE",
+    )  # fmt: skip
+    named = replace(result, scan=replace(result.scan, series=(choice,), acquisition=made, study=study))
+    report = build_report(named)
+    assert report.study.model == "Model of Dr. ***"
+    assert report.study.kernel == "H31s"
+    assert report.series[0].description == "Head 5.0 **** *** *** ***"
+    assert report.series[0].reason == "***, 120 kV, 1.2.840.10008.1.2, 5/5/10 mm, 512 voxels; ***"
+    assert build_report(named, keep_ids=True).series[0].description == choice.description
+    assert "ACC998877" not in repr(study)
+
+
+def test_a_day_in_the_label_of_a_study_stays(result):
+    report = build_report(result, label=StudyLabel(study="scan 2023-05-01"))
+    assert report.study.study == "scan 2023-05-01"
 
 
 def test_a_person_called_white_leaves_the_site_names_alone(result):

@@ -6,6 +6,7 @@ from typing import Any
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.fields import get, text
+from calcscan.read.headers.image import Person
 
 _CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "RequestedProcedureDescription",
             "PerformedProcedureStepDescription", "CommentsOnThePerformedProcedureStep", "AcquisitionComments",
@@ -13,13 +14,13 @@ _CONTEXT = ("ProtocolName", "AcquisitionProtocolName", "StudyDescription", "Requ
 _CONTEXT_CODES = ("ProcedureCodeSequence", "RequestedProcedureCodeSequence", "RequestAttributesSequence")
 _REMARKS = ("AdditionalPatientHistory", "PatientComments", "StudyComments", "RequestedProcedureComments",
             "ImagingServiceRequestComments", "ScanOptions", "InterventionDrugName")  # fmt: skip
-"""Free text: of these only what names an amount of a contrast agent counts."""
+"""Free text: of these only the amount of a contrast agent and its name are taken, as the rest may be about people."""
 
 
 def context_in(layers: list[Any], settings: ReadingSettings) -> tuple[str, ...]:
     """Names of protocols, procedures and the study, and remarks that name an amount of a contrast agent."""
     said = [text(layers, keyword) for keyword in _CONTEXT]
-    said += [one for keyword in _REMARKS if settings.words.agent_given.match(one := text(layers, keyword))]
+    said += [found.group() for name in _REMARKS if (found := settings.words.agent_given.search(text(layers, name)))]
     for keyword in _CONTEXT_CODES:
         for item in get(layers, keyword) or ():
             said += [text(item, "CodeMeaning"), text(item, "RequestedProcedureDescription")]
@@ -34,3 +35,20 @@ def species_in(layers: list[Any]) -> str:
         if said:
             return said
     return ""
+
+
+_ALSO = ("PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName", "AccessionNumber",
+         "ReferringPhysicianName", "OperatorsName", "PerformingPhysicianName", "RequestingPhysician")  # fmt: skip
+
+
+def person_in(layers: list[Any]) -> Person:
+    """The person, as the header describes them."""
+    return Person(
+        patient_id=text(layers, "PatientID"),
+        name=text(layers, "PatientName"),
+        age=text(layers, "PatientAge"),
+        birth_date=text(layers, "PatientBirthDate"),
+        sex=text(layers, "PatientSex"),
+        study_date=text(layers, "StudyDate"),
+        also="\\".join(one for keyword in _ALSO if (one := text(layers, keyword))),
+    )

@@ -25,6 +25,8 @@ class Person:
     birth_date: str
     sex: str
     study_date: str
+    also: str = ""
+    """What else names the person or the study, separated by backslashes: to be struck from texts, never compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from calcscan.errors import UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.inflation import refuse_inflating
 from calcscan.read.files.source import SourceFile
-from calcscan.read.headers.context import context_in, species_in
+from calcscan.read.headers.context import context_in, person_in, species_in
 from calcscan.read.headers.contrast_agent import contrast_agent_in
 from calcscan.read.headers.fields import (
     PARSE_ERRORS,
@@ -147,18 +147,6 @@ def _layers(dataset: Any, frame: int | None) -> list[Any]:
     groups = ([each[frame]] if each is not None and frame < len(each) else []) + ([shared[0]] if shared else [])
     found = [get([group], name) for group in groups for name in _GROUPS]
     return [item[0] for item in found if item is not None] + [dataset]
-
-
-def person_in(layers: list[Any]) -> Person:
-    """The person, as the header describes them."""
-    return Person(
-        patient_id=text(layers, "PatientID"),
-        name=text(layers, "PatientName"),
-        age=text(layers, "PatientAge"),
-        birth_date=text(layers, "PatientBirthDate"),
-        sex=text(layers, "PatientSex"),
-        study_date=text(layers, "StudyDate"),
-    )
 
 
 def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pixels:

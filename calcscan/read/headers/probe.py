@@ -19,9 +19,10 @@ from calcscan.read.files.archives import is_zip
 from calcscan.read.files.inputs import source_files
 from calcscan.read.files.kinds import START_BYTES, kind_of, left_out_as
 from calcscan.read.files.source import SourceFile, printable
+from calcscan.read.headers.context import person_in
 from calcscan.read.headers.fields import PARSE_ERRORS, text
 from calcscan.read.headers.image import CT_CLASS, Image, Person
-from calcscan.read.headers.parse import looks_like_dicom, person_in, read_images
+from calcscan.read.headers.parse import looks_like_dicom, read_images
 
 _STUDY = Tag("StudyInstanceUID")
 _WANTED: list[BaseTag | int] = [Tag(name) for name in (

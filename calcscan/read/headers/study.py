@@ -23,6 +23,7 @@ def study_of(image: Image, settings: ReadingSettings) -> Study:
         patient_id=person.patient_id,
         patient_name=person.name,
         study_date=person.study_date,
+        also=person.also,
         age_years=age_years(person, settings),
         sex=_SEXES.get(person.sex.upper()),
     )

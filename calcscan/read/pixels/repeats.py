@@ -1,0 +1,75 @@
+"""Slices that repeat each other's values exactly: projections over a slab, and copies at places of their own.
+
+Noise differs from slice to slice. The greatest (or least) of several slices is often the same for the next slab, to the
+last digit; an average of them, or a picture freed of noise, is similar but not equal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from calcscan.knowledge.reading import ReadingSettings
+from calcscan.model import Flag
+from calcscan.read.wording import counted
+
+_PAIRS = 24
+"""So many pairs of neighbours are looked at, spread over the middle of the stack."""
+_MIDDLE = (0.3, 0.7)
+"""Of rows and columns: brain."""
+_FEWEST_PAIRS = 3
+
+
+def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`not_hounsfield` where slices, `hu` (k, j, i), are projections; `resampled` where some are copies of others.
+
+    >>> import numpy as np
+    >>> from calcscan.knowledge.settings import load
+    >>> rng, settings = np.random.default_rng(0), load(ReadingSettings)
+    >>> native = rng.normal(35, 5, (40, 64, 64)).astype(np.int16)
+    >>> slabs = np.stack([native[k : k + 5].max(axis=0) for k in range(36)])
+    >>> [flag.code for flag in (*repeat_flags(native, settings), *repeat_flags(slabs, settings))]
+    ['not_hounsfield']
+    """
+    pairs = [pair for k in _spread(len(hu)) if (pair := _compared(hu[k], hu[k + 1], settings))]
+    if len(pairs) < _FEWEST_PAIRS:
+        return ()
+    equal, step = np.array(pairs).T
+    copies = int(np.count_nonzero(equal >= settings.identical_share))
+    if copies:
+        message = (
+            f"{copies} of {counted(len(pairs), 'pair')} of neighbouring slices are the same picture: slices were "
+            "repeated where there were none."
+        )
+        return (Flag(code="resampled", message=message, value=float(copies), limit=0.0),)
+    share = float(np.median(equal))
+    if share < settings.repeated_share or float(np.median(step)) < settings.repeated_steps:
+        return ()
+    message = (
+        f"The series is not a plain CT: {share:.0%} of the values in the brain are those of the next slice to the last "
+        "digit, as in projections over a slab (MIP)."
+    )
+    return (Flag(code="not_hounsfield", message=message, value=round(share, 3), limit=settings.repeated_share),)
+
+
+def _spread(count: int) -> list[int]:
+    first, last = count // 5, count - 1 - count // 5
+    return sorted({int(k) for k in np.linspace(first, last - 1, _PAIRS)}) if last > first else []
+
+
+def _compared(
+    one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], settings: ReadingSettings
+) -> tuple[float, float] | None:
+    """The share of equal values in the soft tissue of two slices, and by how many steps of the scale the others differ
+    in the mean; None where there is too little of it, or it has no noise."""
+    part = tuple(slice(int(side * _MIDDLE[0]), int(side * _MIDDLE[1])) for side in one.shape)
+    first, second = one[part].astype(np.int32), other[part].astype(np.int32)
+    soft = (np.abs(first) < settings.soft_cell_hu / 2) & (np.abs(second) < settings.soft_cell_hu / 2)
+    apart = np.abs(first - second)[soft]
+    within = np.abs(np.diff(first, axis=1))[soft[:, 1:] & soft[:, :-1]]
+    if len(apart) < settings.grain_pixels or np.count_nonzero(within) < len(within) / 2:
+        return None
+    differing = apart[apart > 0]
+    if not len(differing):
+        return 1.0, 0.0
+    return 1.0 - len(differing) / len(apart), float(differing.mean() / differing.min())

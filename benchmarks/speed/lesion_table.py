@@ -1,13 +1,17 @@
 """calcscan.lesion_table against connected-components-3d and scipy doing the same job, on one volume in one run.
 
-    python -m benchmarks.speed.lesion_table [--slices 324] [--share 0.08] [--repeat 5]
+    python -m benchmarks.speed.lesion_table [--slices 324] [--share 0.08] [--scan INPUT] [--repeat 5]
 
 The job: labels, number of voxels, centroid, bounding box, sum and maximum of HU of every component of the voxels at or
-above 130 HU. connected-components-3d is only needed for the comparison (`pip install connected-components-3d`).
+above 130 HU, in a volume of clumps or, with `--scan`, in a scan. connected-components-3d is only needed for the
+comparison (`pip install connected-components-3d`). All take turns, `--repeat` times; the least of wall and
+processor time counts.
 
-Also printed: how much memory each takes beyond the volume (on Linux; the limit is the labels and 64 MB), how long the
-threads take for the least that the job asks of memory (read the volume; copy it into new labels), and whether every
-label and number equals scipy's. The comparison with a plain flood fill is in the tests of `calcscan.components`.
+Beside them: one numpy pass over the volume, `(hu >= 130).sum()` on the one thread that numpy takes, which compares
+every voxel and adds up the answers; how long the threads take for the least that the job asks of memory (read the
+volume; copy it into new labels); how much memory each takes beyond the volume (on Linux; the limit is the labels and
+64 MB); and whether every label and number equals scipy's. The comparison with a plain flood fill is in the tests of
+`calcscan.components`.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,9 +31,12 @@ from scipy import ndimage
 
 from calcscan._kernels.threads import thread_count
 from calcscan.components import lesion_table, warm_up
+from calcscan.read import read_scan
 
 THRESHOLD_HU = 130
 EXTRA_MB = 64.0
+SLOW = "scipy"
+PIP = {"cc3d": "connected-components-3d"}
 Volume = npt.NDArray[np.int16]
 
 
@@ -130,44 +138,73 @@ def _status_mb(name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
-def best_ms(job: Callable[[Volume], int], hu: Volume, repeat: int) -> tuple[float, int]:
-    times, count = [], 0
-    for _ in range(repeat):
-        begin = time.perf_counter()
-        count = job(hu)
-        times.append(time.perf_counter() - begin)
-    return min(times) * 1000, count
+@dataclass(slots=True)
+class Times:
+    """Of one job: the least milliseconds of wall and of processor time, and its answer."""
+
+    wall: float = float("inf")
+    processor: float = float("inf")
+    answer: int = 0
+
+    def run(self, job: Callable[[Volume], int], hu: Volume) -> None:
+        wall, processor = time.perf_counter(), time.process_time()
+        self.answer = job(hu)
+        self.wall = min(self.wall, (time.perf_counter() - wall) * 1000)
+        self.processor = min(self.processor, (time.process_time() - processor) * 1000)
+
+
+def in_turn(jobs: dict[str, Callable[[Volume], int]], hu: Volume, repeat: int) -> dict[str, Times]:
+    """The times of all jobs that can be done, `repeat` times one after the other; scipy, which is slow, once."""
+    times: dict[str, Times] = {}
+    for turn in range(repeat):
+        for name, job in jobs.items():
+            if name == SLOW and turn:
+                continue
+            try:
+                times.setdefault(name, Times()).run(job, hu)
+            except ImportError as missing:
+                times.pop(name)
+                if not turn:
+                    package = PIP.get(missing.name or "", missing.name)
+                    print(f"{name} is not installed, and left out: pip install {package}")
+    return times
+
+
+def numpy_pass(hu: Volume) -> int:
+    """One numpy pass over the volume."""
+    return int((hu >= THRESHOLD_HU).sum())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slices", type=int, default=324)
     parser.add_argument("--share", type=float, default=0.08)
+    parser.add_argument("--scan", type=Path)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    hu = volume(options.slices, options.share)
-    print(f"{hu.shape}, {(hu >= THRESHOLD_HU).mean():.1%} at or above {THRESHOLD_HU} HU, best of {options.repeat}")
+    hu = read_scan(options.scan).hu if options.scan else volume(options.slices, options.share)
+    print(f"{hu.shape}, {(hu >= THRESHOLD_HU).mean():.1%} at or above {THRESHOLD_HU} HU, least of {options.repeat}")
     warm_up()
     jobs: dict[str, Callable[[Volume], int]] = {
         "calcscan": lambda x: len(lesion_table(x, THRESHOLD_HU)[1]),
         "cc3d": with_cc3d,
-        "scipy": with_scipy,
+        SLOW: with_scipy,
+        "one numpy pass": numpy_pass,
+        "volume read": read,
+        "volume copied": copied,
     }
-    ours = 0.0
-    for name, job in jobs.items():
-        try:
-            took, count = best_ms(job, hu, options.repeat if name != "scipy" else 1)
-        except ImportError:
-            print(f"{name:>9}: not installed")
-            continue
-        ours = ours or took
-        more = peak_mb(job, hu)
-        memory = "memory not measured" if more is None else f"{more:6.0f} MB more"
-        print(f"{name:>9}: {took:8.0f} ms  {count} components  {took / ours:5.1f} times calcscan  {memory}")
+    times = in_turn(jobs, hu, options.repeat)
+    ours = times["calcscan"]
+    print(f"{'':>15}  wall, ms  processor, ms  times calcscan's wall, processor  memory  ({thread_count()} threads)")
+    for name, taken in times.items():
+        ratio = f"{taken.wall / ours.wall:18.2f} {taken.processor / ours.processor:14.2f}"
+        more = peak_mb(jobs[name], hu) if name in ("calcscan", "cc3d", SLOW) else None
+        memory = "" if more is None else f"{more:6.0f} MB more, {taken.answer} components"
+        print(f"{name:>15} {taken.wall:9.0f} {taken.processor:14.0f} {ratio}  {memory}")
+    one = times["one numpy pass"]
+    ratios = ours.wall / one.wall, ours.processor / one.processor
+    print(f"calcscan takes {ratios[0]:.2f} of one numpy pass, of its processor time {ratios[1]:.2f}")
     print(f"calcscan's limit: labels of {4 * hu.size / 2**20:.0f} MB and {EXTRA_MB:.0f} MB")
-    for name, job in {"volume read once": read, "volume copied into new labels": copied}.items():
-        took, _ = best_ms(job, hu, options.repeat)
-        print(f"{name}, {thread_count()} thread(s): {took:.0f} ms, {took / ours:.0%} of calcscan's time")
     wrong = differences(hu)
     print("labels and table are those of scipy" if not wrong else f"differs in {wrong}")
     sys.exit(1 if wrong else 0)

@@ -50,12 +50,23 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     uneven_step: float
     lumpy_better: float
     lumpy_better_share: float
+    lumpier: float
+    lumpier_step: float
+    uneven_seen: float
     uneven_radius: float
     uneven_radius_sure: float
     uneven_larger: float
     uneven_rim: float
     uneven_most: float
     interval_misfit: float
+    misfit_usual: float
+    thick_better: float
+    thick_step: float
+    thick_larger: float
+    hollow_better: float
+    hollow_possible: float
+    hollow_step: float
+    hollow_unsure: float
     interval_beyond: float
     interval_thin: float
     unresolved_radius: float

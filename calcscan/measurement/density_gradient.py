@@ -1,4 +1,4 @@
-"""How far a lesion reaches if its substance is denser in the middle than at the rim.
+"""How far a lesion reaches if its substance is not of one density: denser in the middle than at the rim, or in lumps.
 
 Signal over the contrast of the core tells the volume of an even deposit, and too little of any other. So larger extents
 are tried, filled with a density that rises from rim to middle and imaged as the scanner does: how much better do they
@@ -29,12 +29,14 @@ _RAMPS = ((0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientExtent:
     """`log_mm3` and `spread` are mean and standard deviation of the volume's logarithm over the extents that fit;
-    `likelihood` is the highest logarithm of one. The same of extents whose density goes up and down as the sharpened
-    signal does, in lumps, is `lumpy_log_mm3` and `lumpy_likelihood`."""
+    `likelihood` is the highest logarithm of one, `even_likelihood` that of one of them that is filled evenly. The same
+    of extents whose density goes up and down as the sharpened signal does, in lumps, is `lumpy_log_mm3` and
+    `lumpy_likelihood`."""
 
     log_mm3: float
     spread: float
     likelihood: float
+    even_likelihood: float
     lumpy_log_mm3: float
     lumpy_likelihood: float
 
@@ -49,6 +51,7 @@ def fit_density_gradient(
     measured = imaging.soft[imaging.near] / tolerance.error_hu
     ordered: list[tuple[float, float]] = []
     lumpy: list[tuple[float, float]] = []
+    even_likelihood = -np.inf
     for larger in _LARGER:
         filled = extents.of_volume(even_mm3 * larger)
         if filled is None:
@@ -63,6 +66,9 @@ def fit_density_gradient(
         for fits, some in ((ordered, shown[:, :-1]), (lumpy, shown[:, [0, -1]])):
             misfit = optimize.nnls(some, wanted)[1]
             fits.append((np.log(even_mm3 * larger), -0.5 * misfit**2 / tolerance.alike))
+        more_hu = max(0.0, float(wanted @ shown[:, 0] / (shown[:, 0] @ shown[:, 0])))
+        misfit = float(np.linalg.norm(wanted - more_hu * shown[:, 0]))
+        even_likelihood = max(even_likelihood, -0.5 * misfit**2 / tolerance.alike)
     if not ordered:
         return None
     log_mm3, spread, likelihood = _weighed(ordered, tolerance)
@@ -71,6 +77,7 @@ def fit_density_gradient(
         log_mm3=log_mm3,
         spread=spread,
         likelihood=likelihood,
+        even_likelihood=even_likelihood,
         lumpy_log_mm3=lumpy_log_mm3,
         lumpy_likelihood=lumpy_likelihood,
     )

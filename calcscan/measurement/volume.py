@@ -6,7 +6,7 @@ the share of the slab that is filled (Monnin et al. 2017, J Appl Clin Med Phys).
 
     patch → its imaging                                 (imaging)
           → volume of an even deposit                   (even_deposit)
-          → extents of one denser in the core           (density_gradient)
+          → extents of one denser in the core or hollow (alternatives)
           → best estimate and interval
 """
 
@@ -15,11 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, special
+from scipy import ndimage
 
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.density_gradient import GradientExtent, fit_density_gradient
+from calcscan.measurement.alternatives import DenserCore, Shell, radius_mm
+from calcscan.measurement.density_gradient import fit_density_gradient
 from calcscan.measurement.even_deposit import EvenDeposit, Tolerance, fit_even
+from calcscan.measurement.hollow import fit_hollow
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Patch
 
@@ -65,11 +67,14 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
     beside_bone = lesion.clear_share < settings.clear_share
     if beside_bone and np.exp(even.log_mm3) > lesion.sum_mm3(lesion.counted):
         return _as_counted(lesion, settings)
-    gradient = None
+    core, shell = DenserCore(), Shell()
     if not beside_bone:
-        gradient = fit_density_gradient(imaging, sharp[even.sharpness], even, least, tolerance)
-    even_error = _even_error(lesion, even, signal, noise_hu, settings)
-    return _combined(lesion, even, even_error, _Core.of(gradient, even, lesion, tolerance, settings), settings)
+        usual = sharp[even.sharpness]
+        gradient = fit_density_gradient(imaging, usual, even, least, tolerance)
+        core = DenserCore.of(gradient, even, lesion, tolerance, settings, thick=thick)
+        shell = Shell.of(fit_hollow(imaging, usual, even, least, tolerance), even, settings)
+    even_error = _even_error(lesion, even, signal, noise_hu, tolerance, settings)
+    return _combined(lesion, even, even_error, core, shell, settings)
 
 
 def _tolerance(
@@ -96,65 +101,37 @@ def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
     return Volume(best_mm3=counted_mm3, low_mm3=unsure.low * counted_mm3, high_mm3=unsure.high * rim_mm3)
 
 
-def _even_error(lesion: Patch, even: EvenDeposit, signal: float, noise_hu: float, settings: VolumeSettings) -> float:
+def _even_error(
+    lesion: Patch, even: EvenDeposit, signal: float, noise_hu: float, tolerance: Tolerance, settings: VolumeSettings
+) -> float:
     """Standard error of the logarithm of an even deposit's volume: contrast, blur and shape, a poor fit, background,
     noise, and a floor."""
     near_mm3 = lesion.sum_mm3(lesion.near)
     grain = max(1.0, settings.grain_mm**2 / lesion.pixel_mm2)
+    misfit = -even.likelihood / tolerance.independent
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     parts = (
         settings.interval_floor,
         settings.interval_contrast * even.spread,
         even.log_per_in_plane * np.hypot(lesion.psf_error, settings.interval_shape),
         even.log_per_across * np.hypot(lesion.across_error, settings.interval_shape_across),
-        settings.interval_misfit * np.log(1.0 / even.tempering),
+        settings.interval_misfit * np.log(max(1.0, misfit / settings.misfit_usual)),
         settings.background_error_hu * near_mm3 / signal,
         settings.interval_noise * noise / signal,
     )
     return float(np.sqrt(sum(part**2 for part in parts)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Core:
-    """How much larger (logarithm) a deposit denser in the middle would be, at most `most`, and how certain it is to be
-    one, 0 to 1."""
-
-    certain: float = 0.0
-    larger: float = 0.0
-    most: float = 0.0
-    spread: float = 0.0
-
-    @classmethod
-    def of(
-        cls,
-        gradient: GradientExtent | None,
-        even: EvenDeposit,
-        lesion: Patch,
-        tolerance: Tolerance,
-        settings: VolumeSettings,
-    ) -> _Core:
-        if gradient is None:
-            return cls()
-        blur_mm = (lesion.psf_mm**2 * float(np.median(lesion.across_mm))) ** (1.0 / 3.0)
-        widths = [settings.uneven_radius, settings.uneven_radius_sure]
-        resolved = float(np.interp(_radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0]))
-        larger, lumpy = gradient.log_mm3 - even.log_mm3, gradient.lumpy_log_mm3 - even.log_mm3
-        is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
-        better = gradient.likelihood - even.likelihood - settings.uneven_better
-        enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
-        is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
-        return cls(
-            certain=float(resolved * is_larger * special.expit(better / settings.uneven_step)),
-            larger=max(0.0, larger),
-            most=max(0.0, larger + settings.uneven_most * gradient.spread, float(is_lumpy) * lumpy),
-            spread=gradient.spread,
-        )
-
-
-def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, settings: VolumeSettings) -> Volume:
-    """The estimates of an even deposit and of one with a dense core, weighted by how certain the core is."""
+def _combined(
+    lesion: Patch, even: EvenDeposit, even_error: float, core: DenserCore, shell: Shell, settings: VolumeSettings
+) -> Volume:
+    """The estimates of an even deposit, of one with a dense core and of a hollow one, weighted by how certain these
+    are."""
     rim_mm3, even_mm3 = lesion.sum_mm3(lesion.lesion), float(np.exp(even.log_mm3))
-    core_mm3 = min(even_mm3 * float(np.exp(core.certain * core.larger)), max(even_mm3, settings.uneven_rim * rim_mm3))
+    emptied = (1.0 - core.certain) * shell.certain * shell.smaller
+    core_mm3 = min(
+        even_mm3 * float(np.exp(core.certain * core.larger - emptied)), max(even_mm3, settings.uneven_rim * rim_mm3)
+    )
     even_part = 1.0 - core.certain
     error = np.sqrt(
         (even_part * even_error) ** 2
@@ -162,12 +139,16 @@ def _combined(lesion: Patch, even: EvenDeposit, even_error: float, core: _Core, 
         + core.certain * even_part * core.larger**2
     )
     beyond = settings.interval_beyond * core.certain * core.larger
-    hidden = even_part * settings.interval_hidden * core.most
+    hidden = settings.interval_hidden * max(even_part * core.most, core.most - core.larger)
     whole_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
     unresolved = _unresolved(whole_mm3, lesion, settings)
     best_mm3 = whole_mm3 * float(np.exp(-settings.gap_share * unresolved * _gap(lesion)))
-    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond])
-    high_mm3 = min(whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond))), settings.rim_most_high * rim_mm3)
+    void = even_part * shell.possible * shell.smaller - emptied
+    wall = even_part * shell.certain * settings.hollow_unsure
+    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond, void, wall])
+    high_mm3 = min(
+        whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond + emptied))), settings.rim_most_high * rim_mm3
+    )
     if unresolved > 0:  # a dense middle hides a faint rim, which may be all that is counted
         high_mm3 = max(high_mm3, lesion.sum_mm3(lesion.counted))
     return Volume(best_mm3=best_mm3, low_mm3=best_mm3 * float(np.exp(-low_error)), high_mm3=max(best_mm3, high_mm3))
@@ -184,12 +165,5 @@ def _unresolved(volume_mm3: float, lesion: Patch, settings: VolumeSettings) -> f
     a solid one there."""
     across_mm = max(float(np.median(lesion.across_mm)), float(np.median(lesion.slab_mm)) / np.sqrt(12.0))
     return float(
-        np.interp(
-            _radius_mm(volume_mm3) / across_mm, [settings.unresolved_radius, settings.resolved_radius], [1.0, 0.0]
-        )
+        np.interp(radius_mm(volume_mm3) / across_mm, [settings.unresolved_radius, settings.resolved_radius], [1.0, 0.0])
     )
-
-
-def _radius_mm(volume_mm3: float) -> float:
-    """Of a ball."""
-    return float((3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0))

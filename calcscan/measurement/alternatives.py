@@ -1,0 +1,94 @@
+"""What else a lesion may be than an even deposit: denser in the middle, then larger, or hollow, then smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from calcscan.knowledge.volume import VolumeSettings
+from calcscan.measurement.density_gradient import GradientExtent
+from calcscan.measurement.even_deposit import EvenDeposit, Tolerance
+from calcscan.measurement.hollow import HollowExtent
+from calcscan.measurement.patch import Patch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenserCore:
+    """How much larger (logarithm) a deposit denser in the middle would be, at most `most`, and how certain it is to be
+    one, 0 to 1."""
+
+    certain: float = 0.0
+    larger: float = 0.0
+    most: float = 0.0
+    spread: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        gradient: GradientExtent | None,
+        even: EvenDeposit,
+        lesion: Patch,
+        tolerance: Tolerance,
+        settings: VolumeSettings,
+        *,
+        thick: bool,
+    ) -> DenserCore:
+        """In `thick` slices columns fit whatever the density is: there a dense middle shows where extents bounded by
+        levels are far better filled so than evenly."""
+        if gradient is None:
+            return cls()
+        larger, lumpy = gradient.log_mm3 - even.log_mm3, gradient.lumpy_log_mm3 - even.log_mm3
+        better = (gradient.likelihood - even.likelihood - settings.uneven_better) / settings.uneven_step
+        is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
+        certain = _resolved(even, lesion, settings) * is_larger * special.expit(better)
+        if thick:
+            better = (gradient.likelihood - gradient.even_likelihood - settings.thick_better) / settings.thick_step
+            much_larger = np.interp(larger, [settings.uneven_larger, settings.thick_larger], [0.0, 1.0])
+            certain = max(certain, much_larger * special.expit(better))
+        enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
+        is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
+        seen = special.expit((gradient.likelihood - even.likelihood - settings.uneven_seen) / settings.uneven_step)
+        spread = max(gradient.spread, float(is_larger * seen) * settings.extent_floor)
+        lumpier = (gradient.lumpy_likelihood - max(gradient.likelihood, even.likelihood)) / tolerance.independent
+        halfway = 0.5 * special.expit((lumpier - settings.lumpier) / settings.lumpier_step) * max(0.0, lumpy - larger)
+        return cls(
+            certain=float(certain),
+            larger=max(0.0, larger + float(halfway)),
+            most=max(0.0, larger + settings.uneven_most * spread, float(is_lumpy) * lumpy),
+            spread=float(np.hypot(gradient.spread, halfway)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """How much smaller (logarithm) a hollow deposit would be, and how certain and how possible it is to be one, each 0
+    to 1."""
+
+    certain: float = 0.0
+    possible: float = 0.0
+    smaller: float = 0.0
+
+    @classmethod
+    def of(cls, hollow: HollowExtent | None, even: EvenDeposit, settings: VolumeSettings) -> Shell:
+        if hollow is None:
+            return cls()
+        better = hollow.likelihood - even.likelihood
+        return cls(
+            certain=float(special.expit((better - settings.hollow_better) / settings.hollow_step)),
+            possible=float(special.expit((better - settings.hollow_possible) / settings.hollow_step)),
+            smaller=max(0.0, even.log_mm3 - hollow.log_mm3),
+        )
+
+
+def _resolved(even: EvenDeposit, lesion: Patch, settings: VolumeSettings) -> float:
+    """How far a deposit is large enough beside its blur to show its middle, 0 to 1."""
+    blur_mm = (lesion.psf_mm**2 * float(np.median(lesion.across_mm))) ** (1.0 / 3.0)
+    widths = [settings.uneven_radius, settings.uneven_radius_sure]
+    return float(np.interp(radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0]))
+
+
+def radius_mm(volume_mm3: float) -> float:
+    """Of a ball."""
+    return float((3.0 * volume_mm3 / (4.0 * np.pi)) ** (1.0 / 3.0))

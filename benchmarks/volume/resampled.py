@@ -15,7 +15,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -35,20 +34,28 @@ TILT_DEG = 15.0
 
 
 def on_cubes(scan: Scan, mm: float, *, spline: bool) -> Scan:
-    """The scan on cubes of `mm` along its own axes; evenly spaced from the first to the last slice."""
-    matrix = scan.geometry.affine()[:3, :3][:, ::-1]
-    spacing = np.linalg.norm(matrix, axis=0)
-    image = sitk.GetImageFromArray(scan.hu)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((matrix / spacing).ravel().tolist())
-    image.SetOrigin(scan.geometry.origins_mm[0].tolist())
-    size = [int(n * one / mm) for n, one in zip(image.GetSize(), spacing, strict=True)]
-    how = sitk.sitkBSpline if spline else sitk.sitkLinear
-    copy = sitk.Resample(image, size, sitk.Transform(), how, image.GetOrigin(), [mm] * 3, image.GetDirection(), -1024.0)
-    steps = matrix / spacing * mm
-    hu = sitk.GetArrayFromImage(copy).clip(-1024, 3071).astype(np.int16)
+    """The scan on upright cubes of `mm`, from the first to the last slice, wherever its slices lie."""
+    grid = scan.geometry
+    along_i = grid.step_i_mm / np.linalg.norm(grid.step_i_mm)
+    axes = np.stack([grid.normal, np.cross(grid.normal, along_i), along_i])
+    last = np.array(grid.shape) - 1
+    corners = grid.to_world(np.indices((2, 2, 2)).reshape(3, -1).T * last) @ axes.T
+    low = corners.min(axis=0)
+    low[0] = grid.origins_mm[0] @ axes[0]
+    shape = tuple(int(n) for n in (corners.max(axis=0) - low) / mm + 1 + 1e-6)
+    source = scan.hu.astype(np.float32)
+    if spline:
+        source = ndimage.spline_filter(source, order=3, output=np.float32)
+    j, i = np.meshgrid(*(mm * np.arange(n) for n in shape[1:]), indexing="ij")
+    hu = np.empty(shape, np.int16)
+    for k in range(shape[0]):
+        points = np.stack([np.full_like(j, low[0] + mm * k), low[1] + j, low[2] + i], axis=-1) @ axes
+        at = np.moveaxis(grid.to_index(points), -1, 0)
+        order = 3 if spline else 1
+        values = ndimage.map_coordinates(source, at, order=order, mode="constant", cval=-1024.0, prefilter=False)
+        hu[k] = np.rint(values).clip(-1024, 3071)
     affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = steps[:, ::-1], scan.geometry.origins_mm[0]
+    affine[:3, :3], affine[:3, 3] = mm * axes.T, low @ axes
     return Scan(hu=hu, geometry=Geometry.from_affine(affine, hu.shape), study=scan.study)
 
 

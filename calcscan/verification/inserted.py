@@ -90,6 +90,7 @@ def _slab_maps(
     slices = np.flatnonzero(np.abs(between) < deposit.reach_mm + thick_mm / 2)
     if len(slices) == 0:
         raise ValueError(f"the deposit at {deposit.centre_mm} lies outside the scan")
+    slices = np.arange(slices[0], slices[-1] + 1)  # between thick ones a thin one may be out of reach
     fine_mm = float(np.clip(deposit.reach_mm / settings.fine_parts, settings.finest_mm, blur.psf_mm / 2))
     reach = int(np.ceil(deposit.reach_mm / fine_mm)) + 1
     steps = fine_mm * np.arange(-reach, reach + 1, dtype=np.float64)

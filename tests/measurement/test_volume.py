@@ -48,3 +48,19 @@ def test_thick_slices_and_gaps_widen_the_interval() -> None:
         for mm, apart in ((1.0, 1.0), (4.0, 6.0))
     )
     assert np.median(thick[:, 3] / thick[:, 2]) > 1.3 * np.median(thin[:, 3] / thin[:, 2])
+
+
+def test_a_denser_middle_is_no_smaller_deposit_in_thick_slices_either() -> None:
+    thick = replace(CLEAN, thickness_mm=5.0, spacing_mm=5.0, profile="trapezoid of 1.25")
+    truth, best, low, high = errors(thick, "layered", range(10)).T
+    large = truth > 100
+    assert large.sum() >= 4
+    assert np.median(np.abs(np.log(best / truth))[large]) < 0.3  # by columns alone 0.5
+    assert ((low <= truth) & (truth <= high)).mean() >= 0.9
+
+
+def test_small_shells_that_the_picture_shows_are_not_taken_for_solid() -> None:
+    truth, best, low, _ = errors(replace(CLEAN, psf_mm=0.9), "shell", (2, 3, 11)).T
+    assert (truth < 40).all()
+    assert np.log(best / truth).mean() < 0.5  # taken for solid ones 0.6
+    assert (low / best).max() < 0.65  # their wall may be thinner still

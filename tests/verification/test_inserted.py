@@ -140,3 +140,13 @@ def test_the_settings_handed_over_are_the_ones_used():
     assert insert(fat, [deposit], SOFT).hu[box][full].std() < 1.0
     as_tissue = insert(fat, [deposit], SOFT, settings=replace(SETTINGS, tissue_low_hu=-300))
     assert as_tissue.hu[box][full].std() == pytest.approx(15.0, rel=0.1)
+
+
+def test_a_thin_slice_out_of_reach_between_thick_ones_stays_empty():
+    grid = stack((1.0, 0.5, 0.5), positions_mm=[-9.0, -8.0, -7.0, 0.0, 7.0, 8.0])
+    thick_mm = np.array([1.0, 1.0, 22.0, 1.0, 7.0, 1.0])
+    deposit = make_deposit("ball", (0.0, 0.0, 3.0), 20.0, 400.0, rng=np.random.default_rng(3))
+    box, share = filled_share(deposit, grid, thick_mm, SOFT, SETTINGS)
+    assert box[0] == slice(2, 5)
+    reached = share.sum(axis=(1, 2)) > 0
+    assert reached.tolist() == [True, False, True]

@@ -66,6 +66,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     hollow_better: float
     hollow_possible: float
     hollow_step: float
+    hollow_share: float
     hollow_unsure: float
     interval_beyond: float
     interval_thin: float

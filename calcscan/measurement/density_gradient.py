@@ -25,6 +25,9 @@ _TOP = 90
 _RAMPS = ((0.0, 0.5), (0.25, 0.75), (0.5, 1.0))
 """Density may rise over each of these stretches of the depth, as shares of the greatest."""
 
+_HOPELESS = 80.0
+"""By so much (logarithm of likelihood) an extent is worse than the best: larger ones are not tried."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientExtent:
@@ -66,6 +69,8 @@ def fit_density_gradient(
         for fits, some in ((ordered, shown[:, :-1]), (lumpy, shown[:, [0, -1]])):
             misfit = optimize.nnls(some, wanted)[1]
             fits.append((np.log(even_mm3 * larger), -0.5 * misfit**2 / tolerance.alike))
+        if all(fits[-1][1] < max(likelihood for _, likelihood in fits) - _HOPELESS for fits in (ordered, lumpy)):
+            break
         more_hu = max(0.0, float(wanted @ shown[:, 0] / (shown[:, 0] @ shown[:, 0])))
         misfit = float(np.linalg.norm(wanted - more_hu * shown[:, 0]))
         even_likelihood = max(even_likelihood, -0.5 * misfit**2 / tolerance.alike)

@@ -128,7 +128,7 @@ def _combined(
     """The estimates of an even deposit, of one with a dense core and of a hollow one, weighted by how certain these
     are."""
     rim_mm3, even_mm3 = lesion.sum_mm3(lesion.lesion), float(np.exp(even.log_mm3))
-    emptied = (1.0 - core.certain) * shell.certain * shell.smaller
+    emptied = (1.0 - core.certain) * shell.certain * settings.hollow_share * shell.smaller
     core_mm3 = min(
         even_mm3 * float(np.exp(core.certain * core.larger - emptied)), max(even_mm3, settings.uneven_rim * rim_mm3)
     )

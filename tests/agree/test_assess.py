@@ -405,3 +405,13 @@ def test_a_reviewed_result_is_said_to_be_one(tmp_path: Path) -> None:
     out = run_folder(tmp_path / "scan", labels(), reviewed={"reader": "Dr X", "at": "2026-11-29", "decisions": []})
     found = assess_agreement(out, table(tmp_path / "b.csv", [["scan", "pallidum", "left", 4]]))
     assert "results: corrected by a person in 1 of 1 study." in found.notes
+
+
+@pytest.mark.parametrize(("volume", "words"), [("1,234", "may be 1234 or 1.234"), ("1e300", "more than a head holds")])
+def test_a_volume_that_can_be_read_in_two_ways_or_in_none_is_refused(tmp_path: Path, volume: str, words: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'study,site,side,volume_mm3\na,pineal,,"{volume}"\n')
+    with pytest.raises(InputError, match=words):
+        assess_agreement(path, path)
+    path.write_text('study,site,side,volume_mm3\na,pineal,,"1,23"\n')
+    assert assess_agreement(path, path).overall.results_mean_mm3 == 1.23

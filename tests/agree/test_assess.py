@@ -415,3 +415,22 @@ def test_a_volume_that_can_be_read_in_two_ways_or_in_none_is_refused(tmp_path: P
         assess_agreement(path, path)
     path.write_text('study,site,side,volume_mm3\na,pineal,,"1,23"\n')
     assert assess_agreement(path, path).overall.results_mean_mm3 == 1.23
+
+
+def test_studies_of_the_same_parts_have_the_same_rank_in_any_order(tmp_path: Path) -> None:
+    """0.1 + 0.2 + 0.3 is more than 0.3 + 0.2 + 0.1 to a computer."""
+    sites = ("pineal", "habenula", "choroid_plexus")
+    parts = {"a": (0.1, 0.2, 0.3), "b": (0.3, 0.2, 0.1), "c": (0.6, 0.0, 0.0), "d": (9.0, 0.0, 0.0)}
+    names = list(parts)
+    tables = []
+    for number, order in enumerate((names, names[1::-1] + names[2:])):  # the parts of a and b change places
+        rows = [
+            [name, site, "", mm3]
+            for name, of in zip(names, order, strict=True)
+            for site, mm3 in zip(sites, parts[of], strict=True)
+        ]
+        tables.append(table(tmp_path / f"{number}.csv", rows))
+    found = assess_agreement(*tables).overall
+    assert found.spearman is not None
+    assert found.spearman.value == pytest.approx(1.0)
+    assert found.sd_mm3 == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def over_all(pairs: Sequence[StudyPair], places: Sequence[Place]) -> Figures:
     apart = disjoint(places)
     told = [[(value_at(place, one.results), value_at(place, one.reference)) for place in apart] for one in pairs]
     known = [[(a, b) for a, b in row if a is not None and b is not None] for row in told]
-    sums = [(sum(a for a, _ in row), sum(b for _, b in row)) for row in known if row]
+    sums = [(_total(a for a, _ in row), _total(b for _, b in row)) for row in known if row]
     return _figures(
         None,
         volumes=sums,
@@ -55,6 +56,11 @@ def over_all(pairs: Sequence[StudyPair], places: Sequence[Place]) -> Figures:
         dices=_dices([one for one, row in zip(pairs, known, strict=True) if row], None),
         grades=_grades(pairs, [place for place in places if len(parts_of(place)) == 1]),
     )
+
+
+def _total(volumes_mm3: Iterable[float]) -> float:
+    """A sum in which the order of its parts does not show: studies with the same parts have the same rank."""
+    return round(math.fsum(volumes_mm3), 6)
 
 
 def _figures(

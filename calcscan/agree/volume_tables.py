@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,10 @@ from calcscan.agree.places import Place, place_of, words
 from calcscan.agree.study_names import keys_of, label_in
 from calcscan.errors import InputError
 
+_MOST_MM3 = 1e7
+"""Ten litres."""
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
+"""A decimal comma, or a comma between thousands: nobody can tell."""
 _UNKNOWN = frozenset({"", "n/a", "na", "nan", "null", "none", "unknown", "-"})
 _NAMES = {
     "study": ("study", "study_id"),
@@ -80,12 +85,18 @@ def _reading(
 def _volume(text: str, where: str) -> float | None:
     if text.casefold() in _UNKNOWN:
         return None
+    if _THOUSANDS.fullmatch(text):
+        what = f"{text} may be {text.replace(',', '')} or {text.replace(',', '.', 1)} mm3"
+        raise InputError(what, where=where, hint="write it without a comma")
     try:
         value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError as error:
         raise InputError(f"{text!r} is no volume in mm3", where=where, hint="leave it empty if unknown") from error
     if not math.isfinite(value) or value < 0:
         raise InputError(f"{text} is no volume in mm3", where=where, hint="give a number from 0 on, or leave it empty")
+    if value > _MOST_MM3:
+        what = f"{text} mm3 is more than a head holds"
+        raise InputError(what, where=where, hint="give mm3: 1 ml is 1000 mm3")
     return value
 
 

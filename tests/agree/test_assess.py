@@ -405,3 +405,32 @@ def test_a_reviewed_result_is_said_to_be_one(tmp_path: Path) -> None:
     out = run_folder(tmp_path / "scan", labels(), reviewed={"reader": "Dr X", "at": "2026-11-29", "decisions": []})
     found = assess_agreement(out, table(tmp_path / "b.csv", [["scan", "pallidum", "left", 4]]))
     assert "results: corrected by a person in 1 of 1 study." in found.notes
+
+
+@pytest.mark.parametrize(("volume", "words"), [("1,234", "may be 1234 or 1.234"), ("1e300", "more than a head holds")])
+def test_a_volume_that_can_be_read_in_two_ways_or_in_none_is_refused(tmp_path: Path, volume: str, words: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'study,site,side,volume_mm3\na,pineal,,"{volume}"\n')
+    with pytest.raises(InputError, match=words):
+        assess_agreement(path, path)
+    path.write_text('study,site,side,volume_mm3\na,pineal,,"1,23"\n')
+    assert assess_agreement(path, path).overall.results_mean_mm3 == 1.23
+
+
+def test_studies_of_the_same_parts_have_the_same_rank_in_any_order(tmp_path: Path) -> None:
+    """0.1 + 0.2 + 0.3 is more than 0.3 + 0.2 + 0.1 to a computer."""
+    sites = ("pineal", "habenula", "choroid_plexus")
+    parts = {"a": (0.1, 0.2, 0.3), "b": (0.3, 0.2, 0.1), "c": (0.6, 0.0, 0.0), "d": (9.0, 0.0, 0.0)}
+    names = list(parts)
+    tables = []
+    for number, order in enumerate((names, names[1::-1] + names[2:])):  # the parts of a and b change places
+        rows = [
+            [name, site, "", mm3]
+            for name, of in zip(names, order, strict=True)
+            for site, mm3 in zip(sites, parts[of], strict=True)
+        ]
+        tables.append(table(tmp_path / f"{number}.csv", rows))
+    found = assess_agreement(*tables).overall
+    assert found.spearman is not None
+    assert found.spearman.value == pytest.approx(1.0)
+    assert found.sd_mm3 == 0

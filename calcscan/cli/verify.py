@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "(default: size_count in calcscan/knowledge/verification.toml)"
         ),
     )
+    terminal.add_atlas(parser)
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the random positions (default: 1)")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--json", action="store_true", help="print verify.json instead of a summary")
@@ -48,7 +49,12 @@ def main(args: argparse.Namespace) -> int:
         terminal.quieten_libraries()
         progress.tell_compiling()
         outcome = verify_scan(
-            args.input, deposits=args.deposits, seed=args.seed, series_uid=args.series, progress=progress
+            args.input,
+            deposits=args.deposits,
+            seed=args.seed,
+            series_uid=args.series,
+            atlas=args.atlas,
+            progress=progress,
         )
         progress("write")
         written = write_verification(outcome, args.out, replaces=before)

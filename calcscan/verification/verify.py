@@ -16,7 +16,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.knowledge.verification import VerificationSettings
 from calcscan.measurement.blur import as_ordinary
-from calcscan.model import Result, Scan
+from calcscan.model import Atlas, Result, Scan
 from calcscan.pipeline import analyse, analyse_scan
 from calcscan.progress import Progress
 from calcscan.quality import FlagCode, severity
@@ -37,6 +37,7 @@ def verify_scan(
     deposits: int | None = None,
     seed: int = 1,
     series_uid: str | None = None,
+    atlas: Atlas | str | Path | None = None,
     progress: Progress | None = None,
     settings: VerificationSettings | None = None,
 ) -> Verification:
@@ -53,6 +54,8 @@ def verify_scan(
         The same seed gives the same deposits at the same positions.
     series_uid
         The series to analyse; by default the most suitable one.
+    atlas
+        Instead of the shipped one: read already, or its folder.
     progress
         Called with the name of each step as it begins.
     settings
@@ -73,9 +76,9 @@ def verify_scan(
     begin = time.perf_counter()
     tell = progress or (lambda words: None)
     result = (
-        analyse_scan(source, progress=progress)
+        analyse_scan(source, atlas=atlas, progress=progress)
         if isinstance(source, Scan)
-        else analyse(source, series_uid=series_uid, progress=progress)
+        else analyse(source, series_uid=series_uid, atlas=atlas, progress=progress)
     )
     requested = settings.size_count if deposits is None else deposits
     sharp = any(flag.code == FlagCode.SHARP_KERNEL for flag in result.quality.flags)

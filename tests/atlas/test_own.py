@@ -207,6 +207,21 @@ def test_the_commands_check_and_use_it(own: Path, tmp_path: Path, capsys: pytest
     assert report["atlas"]["sha256"] == load_atlas(own).sha256
     assert {(one["site"], one["side"]) for one in report["lesions"]} == {("putamen", "left"), ("pallidum", "right")}
 
+    verified = [
+        "verify",
+        str(scan),
+        "-o",
+        str(tmp_path / "verified"),
+        "--atlas",
+        str(own),
+        "--deposits",
+        "1",
+        "--quiet",
+    ]
+    assert main(verified) == 0
+    tried = json.loads((tmp_path / "verified" / "verify.json").read_text(encoding="utf-8"))
+    assert tried["atlas"]["name"] == "ours"
+
     (own / "zones.nii.gz").unlink()
     assert main(["atlas", "--check", str(own), "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {"faults": ["zones.nii.gz is missing"]}

@@ -89,11 +89,27 @@ def _read(path: Path, settings: ReadingSettings) -> tuple[Mapping[str, Any], str
     try:
         if path.stat().st_size > settings.max_sidecar_bytes:
             return {}, f"it is larger than {settings.max_sidecar_bytes / 1e6:g} MB"
-        content = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"))
+        content = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"), object_pairs_hook=_once)
     except OSError as error:
         return {}, f"it can't be read ({error.strerror or type(error).__name__})"
+    except _SaidTwiceError as twice:
+        return {}, f"it says {twice} twice, and not the same"
     except (ValueError, RecursionError) as error:
         return {}, f"it is not JSON ({one_line(error)})"
     if not isinstance(content, dict):
         return {}, "it holds no named fields"
     return content, ""
+
+
+class _SaidTwiceError(Exception):
+    """A field stands twice with different values."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a JSON object; the same said twice is said once."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields and fields[name] != value:
+            raise _SaidTwiceError(name)
+        fields[name] = value
+    return fields

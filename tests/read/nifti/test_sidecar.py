@@ -212,6 +212,7 @@ def test_a_series_that_would_not_be_measured_is_refused(tmp_path: Path, fields: 
         ('"CT"', "no named fields"),
         ("[" * 100000, "not JSON"),
         ("\x00\x01\x02", "not JSON"),
+        ('{"KVP": 80, "KVP": 120}', "says KVP twice, and not the same"),
         (json.dumps({"x": "y" * 4_100_000}), "larger than"),
     ],
 )
@@ -352,3 +353,8 @@ def test_the_file_name_is_not_shown(tmp_path: Path) -> None:
     assert scan.series[0].description == "(NIfTI volume)"
     assert "Mueller" not in " ".join(flag.message for flag in scan.flags)
     assert "Mueller" not in str(scan.study)
+
+
+def test_a_field_that_says_the_same_twice_is_read(tmp_path: Path) -> None:
+    scan = scan_with(tmp_path, '{"KVP": 80, "SliceThickness": 5, "KVP": 80}')
+    assert (scan.acquisition.kvp_kv, "left_out" in codes(scan)) == (80.0, False)

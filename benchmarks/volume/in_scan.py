@@ -4,8 +4,8 @@
 
 The deposits are those of `calcscan verify`, 10 to 1000 mm3 and 200 to 800 HU, with the scan's own blur, slice profile
 and noise; half of them lie in white matter, half within 5 mm of fluid. The scan is also averaged to slices of 2.5 and
-5 mm, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to 1000 HU lies in a rim of
-160 to 300.
+5 mm, where it is thinner, and sharpened by an unsharp mask within the slice. In "denser core" a core of 500 to
+1000 HU lies in a rim of 160 to 300.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ PROTOCOLS = (
     Protocol(name="5 mm", slab_mm=5.0),
     Protocol(name="5 mm, sharp", slab_mm=5.0, sharp=True),
 )
+
+
+def fitting(scan: Scan) -> tuple[Protocol, ...]:
+    """Those whose slices are clearly thicker than the scan's own."""
+    least_mm = 1.5 * float(np.median(scan.geometry.slab_mm))
+    return tuple(one for one in PROTOCOLS if one.slab_mm is None or one.slab_mm > least_mm)
 
 
 def seen_as(scan: Scan, protocol: Protocol) -> Scan:
@@ -158,7 +164,7 @@ def measured(
     nearby = insert(_around(native, *around), placed.parts, blur)
     inside = _around(inside, *around)
     out: dict[str, Array | None] = {}
-    for protocol in PROTOCOLS:
+    for protocol in fitting(native):
         seen = as_ordinary(seen_as(nearby, protocol), load(VolumeSettings))
         known = blurs[protocol.name]
         seen = replace(seen, blur=replace(known, across_mm=np.full(len(seen.hu), np.median(known.across_mm))))
@@ -217,16 +223,17 @@ def main() -> None:
     options = parser.parse_args()
     native = read_scan(options.scan)
     native = replace(native, blur=measure_blur(native).blur)  # deposits are blurred across as the scan itself is
-    heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in PROTOCOLS}
-    ordinary = {protocol.name: as_ordinary(seen_as(native, protocol), load(VolumeSettings)) for protocol in PROTOCOLS}
+    protocols = fitting(native)
+    heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in protocols}
+    ordinary = {protocol.name: as_ordinary(seen_as(native, protocol), load(VolumeSettings)) for protocol in protocols}
     blurs = {name: measure_blur(scan, heads[name]).blur for name, scan in ordinary.items()}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
-    inside = replace(native, hu=(1000 * heads[PROTOCOLS[0].name].mask).astype(np.int16))
-    places = Places(native, heads[PROTOCOLS[0].name])
+    inside = replace(native, hu=(1000 * heads[protocols[0].name].mask).astype(np.int16))
+    places = Places(native, heads[protocols[0].name])
     for number, kind in enumerate(("even", "denser core")):
         rng = np.random.default_rng([options.seed, number])
-        rows: dict[str, list[Array | None]] = {protocol.name: [] for protocol in PROTOCOLS}
+        rows: dict[str, list[Array | None]] = {protocol.name: [] for protocol in protocols}
         for case in range(options.cases):
             placed = put(places, rng, case, cored=kind == "denser core")
             if placed is not None:
@@ -234,7 +241,8 @@ def main() -> None:
                     rows[name].append(measure)
         print(f"\n{kind}{HEADING}")
         for name, some in rows.items():
-            print(row(name, some), flush=True)
+            if any(one is not None for one in some):
+                print(row(name, some), flush=True)
 
 
 if __name__ == "__main__":

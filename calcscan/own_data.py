@@ -13,6 +13,7 @@ from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, OwnLabels, Scan
 from calcscan.read.labels import named, read_labels
+from calcscan.read.named_sides import refuse_swapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,4 +90,5 @@ def read_own(
     of_regions = read(regions, "regions")
     if of_regions is not None:
         of_regions = named(of_regions, region_names)
+        refuse_swapped(of_regions, scan)
     return OwnData(lesions=read(mask, "mask"), brain=read(brain_mask, "brain_mask"), regions=of_regions)

@@ -21,6 +21,7 @@ from calcscan.model import Flag, Intracranial, LesionMap, LocatedLesion, Located
 from calcscan.own_data import OwnData
 from calcscan.progress import Progress, Stages
 from calcscan.read.labels import named, read_labels
+from calcscan.read.named_sides import refuse_swapped
 from calcscan.summary import divide_by_regions
 
 Labels = npt.NDArray[Any] | str | Path | Any
@@ -119,7 +120,7 @@ def regions(
     Raises
     ------
     ValueError, TypeError, GeometryError, InputError
-        `labels` can't be taken, or `lesions` are of another scan.
+        `labels` can't be taken, what they name as left lies to the right, or `lesions` are of another scan.
     RefusedError
         The scan is no head that calcscan can search, and `lesions` are not given.
 
@@ -136,6 +137,7 @@ def regions(
     """
     settings, stage = StageSettings.load(), Stages(progress)
     own = named(read_labels(labels, scan, resample=resample, settings=settings.reading), names)
+    refuse_swapped(own, scan, name="labels")
     if lesions is None:
         lesions = examine(scan, load_atlas(), settings=settings, stage=stage).lesions
     elif lesions.labels.shape != scan.hu.shape:

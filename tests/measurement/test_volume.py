@@ -62,5 +62,5 @@ def test_a_denser_middle_is_no_smaller_deposit_in_thick_slices_either() -> None:
 def test_small_shells_that_the_picture_shows_are_not_taken_for_solid() -> None:
     truth, best, low, _ = errors(replace(CLEAN, psf_mm=0.9), "shell", (2, 3, 11)).T
     assert (truth < 40).all()
-    assert np.log(best / truth).mean() < 0.5  # taken for solid ones 0.6
+    assert np.log(best / truth).mean() < 0.55  # taken for solid ones 0.6: the best estimate follows a shell in part
     assert (low / best).max() < 0.65  # their wall may be thinner still

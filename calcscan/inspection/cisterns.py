@@ -24,13 +24,15 @@ _THIN = 2
 _RIM = 2
 """Fluid lies within the template's brain, or so many of these voxels outside it."""
 _SMOOTH = 0.6
+_CALCIFY = ("basal_ganglia", "deep", "physiological")
+_WHERE = "the spaces of the cerebrospinal fluid"
 
 
 def enhanced_fluid(
     scan: Scan, intracranial: Intracranial, registration: Registration, atlas: Atlas, settings: InspectionSettings
 ) -> Evidence | None:
-    """The spaces of the fluid, where several of them are filled."""
-    atlas_mm = _fluid_of(atlas, settings)
+    """The spaces of the fluid, where several of them are filled, or the ventricles plainly are."""
+    atlas_mm, site = _fluid_of(atlas, settings)
     coarse = intracranial.isotropic_hu
     world_mm = apply(np.linalg.inv(registration.scan_to_atlas), atlas_mm)
     if registration.accepted:
@@ -39,6 +41,10 @@ def enhanced_fluid(
     seen = sample_at(intracranial.depth_mm, coarse.affine, world_mm) > deeper_mm
     smooth = gaussian(coarse.values, _SMOOTH)
     hu = sample_at(smooth, coarse.affine, world_mm)
+    inside = seen & _in_ventricles(atlas_mm, settings) & ~site
+    filling = inside & (hu >= settings.ventricles_low_hu)
+    if inside.sum() >= settings.fluid_points and filling.sum() >= settings.ventricles_share * inside.sum():
+        return Evidence(where=_WHERE, hu=float(np.median(hu[filling])), extent="ventricles")
     bright = seen & (hu >= settings.fluid_low_hu) & (hu <= settings.enhanced_high_hu)
     filled = _filled(atlas_mm, seen, bright, settings)
     if len(filled) < settings.fluid_regions:
@@ -47,18 +53,24 @@ def enhanced_fluid(
     filled = _filled(atlas_mm, seen, bright, settings)
     if len(filled) < settings.fluid_regions:
         return None
-    return Evidence(
-        where="the spaces of the cerebrospinal fluid", hu=float(np.median(hu[bright])), extent=", ".join(filled)
-    )
+    return Evidence(where=_WHERE, hu=float(np.median(hu[bright])), extent=", ".join(filled))
 
 
-def _fluid_of(atlas: Atlas, settings: InspectionSettings) -> Array:
-    """Where the template has fluid in and around the brain, LPS mm of the atlas."""
+def _fluid_of(atlas: Atlas, settings: InspectionSettings) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Where the template has fluid in and around the brain, LPS mm of the atlas; and what of it belongs to plexus or
+    nuclei, which calcify."""
     part = (slice(None, None, _THIN),) * 3
     template = atlas.template_hu[part]
     low, high = settings.fluid_template_hu
     brain = ndimage.binary_dilation(atlas.zones[part] & BRAIN_ZONE > 0, iterations=_RIM)
-    return apply(atlas.affine, _THIN * places(brain & (template > low) & (template < high)))
+    fluid = brain & (template > low) & (template < high)
+    calcify = [number for number, site in atlas.sites.items() if site.group in _CALCIFY]
+    return apply(atlas.affine, _THIN * places(fluid)), np.isin(atlas.labels[part][fluid], calcify)
+
+
+def _in_ventricles(atlas_mm: Array, settings: InspectionSettings) -> npt.NDArray[np.bool_]:
+    low, high = np.array(settings.ventricles_from_lps_mm), np.array(settings.ventricles_to_lps_mm)
+    return np.asarray(((atlas_mm > low) & (atlas_mm < high)).all(axis=1))
 
 
 def _filled(
@@ -67,8 +79,7 @@ def _filled(
     """The regions of which a fair share is bright."""
     x, y, z = atlas_mm.T
     half_mm = settings.fluid_middle_half_mm
-    low, high = np.array(settings.ventricles_from_lps_mm), np.array(settings.ventricles_to_lps_mm)
-    ventricles = ((atlas_mm > low) & (atlas_mm < high)).all(axis=1)
+    ventricles = _in_ventricles(atlas_mm, settings)
     below = z < settings.base_below_mm
     base = (np.abs(x) < half_mm) & below & (y < settings.fossa_behind_mm)
     back = ~base & below & ((y >= settings.fossa_behind_mm) | (z < settings.fossa_below_mm))
@@ -81,7 +92,7 @@ def _filled(
         "right Sylvian fissure": fissure & (x < -half_mm),
         "posterior fossa, left": back & (x > 0),
         "posterior fossa, right": back & (x <= 0),
-        "sulci of the vertex": z >= high[2],
+        "sulci of the vertex": z >= settings.ventricles_to_lps_mm[2],
     }
     return [
         name

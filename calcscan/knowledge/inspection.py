@@ -65,6 +65,8 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     fluid_points: int
     fluid_lump_mm: float
     fluid_lump_share: float
+    ventricles_low_hu: float
+    ventricles_share: float
     ventricles_from_lps_mm: Point
     ventricles_to_lps_mm: Point
     fluid_middle_half_mm: float

@@ -176,6 +176,21 @@ def test_catheters_are_no_vessels(hu):
     assert "vessels" in seen["contrast"].message
 
 
+def ventricles() -> np.ndarray:
+    at, depth_mm = places()
+    fluid = template_head()[1].isotropic_hu.values < 14
+    box = (np.abs(at[..., 0]) < 30) & (np.abs(at[..., 1] - 8) < 52) & (at[..., 2] > -2) & (at[..., 2] < 32)
+    return fluid & box & (depth_mm > 15)
+
+
+@pytest.mark.parametrize(("hu", "seen"), [(95.0, False), (160.0, True), (250.0, True), (600.0, True)])
+def test_filled_ventricles_alone_show_contrast_medium_and_clots_in_them_do_not(hu, seen):
+    flags = flags_of(drawn(ventricles(), hu))
+    assert ("contrast" in flags) is seen
+    if seen:
+        assert "(ventricles)" in flags["contrast"].message
+
+
 def test_fluid_that_is_filled_in_part_shows_contrast_medium():
     """As some hours after an injection: somewhat less than half of the fluid of one cistern and the fossa."""
     at, _ = places()

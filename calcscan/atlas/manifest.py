@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from calcscan.errors import AtlasError
+from calcscan.knowledge.settings import converted
 
 NAME = "manifest.toml"
 VOLUMES = ("template.nii.gz", "labels.nii.gz", "zones.nii.gz")
@@ -75,7 +76,7 @@ def read_manifest(folder: Path) -> AtlasManifest:
     """
     path = folder / NAME
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), AtlasManifest)
+        return converted(tomllib.loads(path.read_text(encoding="utf-8")), AtlasManifest)
     except FileNotFoundError as error:
         hint = "an atlas needs one; the head of calcscan/atlas/__init__.py says what stands in it"
         raise AtlasError("there is no manifest", where=str(path), hint=hint) from error

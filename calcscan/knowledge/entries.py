@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from calcscan.errors import KnowledgeError
-from calcscan.knowledge.settings import ONE_AT_A_TIME, Table
+from calcscan.knowledge.settings import Table, converted
 
 T = TypeVar("T", bound=Table)
 
@@ -40,8 +40,7 @@ def typed_entries(
     typed = {}
     for name, entry in entries.items():
         try:
-            with ONE_AT_A_TIME:
-                typed[name] = msgspec.convert({name_as: name, **entry}, kind)
+            typed[name] = converted({name_as: name, **entry}, kind)
         except msgspec.ValidationError as error:
             raise KnowledgeError(f"knowledge/{where}: {name}: {error}") from error
     missing = [name for name in names if name not in typed]

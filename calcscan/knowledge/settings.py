@@ -32,8 +32,15 @@ class Settings(Table, frozen=True, kw_only=True):
 
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 ONE_AT_A_TIME = threading.RLock()
 """msgspec crashes the interpreter where two threads use a class for the first time (0.22)."""
+
+
+def converted(value: Any, kind: type[T]) -> T:
+    """`msgspec.convert(value, kind)`, safe in threads: raises `msgspec.ValidationError` as that does."""
+    with ONE_AT_A_TIME:
+        return msgspec.convert(value, kind)
 
 
 @cache
@@ -56,8 +63,7 @@ def load(kind: type[S]) -> S:
 def parse(kind: type[S], entries: dict[str, Any]) -> S:
     """Settings from the entries of a data file; errors as of `load`."""
     try:
-        with ONE_AT_A_TIME:
-            return msgspec.convert({name: _value(entry) for name, entry in entries.items()}, kind)
+        return converted({name: _value(entry) for name, entry in entries.items()}, kind)
     except msgspec.ValidationError as error:
         raise KnowledgeError(f"knowledge/{kind.file}.toml: {error}") from error
 

@@ -20,6 +20,7 @@ from msgspec import UNSET
 
 from calcscan import __version__
 from calcscan.knowledge.left_out import left_out_meanings
+from calcscan.knowledge.settings import converted
 from calcscan.model import (
     Flag,
     LeftOut,
@@ -351,7 +352,7 @@ def _unknown_site(label: SiteLabelEntry) -> SiteEntry:
 
 
 def _guideline(guidance: Any) -> GuidelineSection | None:
-    return None if guidance is None else msgspec.convert(guidance.to_dict(), GuidelineSection)
+    return None if guidance is None else converted(guidance.to_dict(), GuidelineSection)
 
 
 def _rounded(value: Any) -> Any:

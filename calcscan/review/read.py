@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from calcscan.errors import InputError, UnreadableError
+from calcscan.knowledge.settings import converted
 from calcscan.model import Review, ReviewDecision
 from calcscan.report.quantities import Side, SiteName
 
@@ -109,7 +110,7 @@ def read_review(source: str | Path | Mapping[str, Any]) -> Review:
             raise InputError(what, where=where, hint="use the version of calcscan that wrote the report")
         raise InputError(f"is no review: it has no key schema {SCHEMA!r}", where=where, hint=_HINT)
     try:
-        file = msgspec.convert(content, ReviewFile)
+        file = converted(content, ReviewFile)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"is no review that can be taken: {error}", where=where, hint=_HINT) from error
     return Review(

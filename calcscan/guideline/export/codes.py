@@ -10,7 +10,7 @@ import msgspec
 
 from calcscan.guideline.facts.quantity import plain_unit
 from calcscan.knowledge.entries import read_toml, typed_entries
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 
 
 class Code(Table, frozen=True, kw_only=True):
@@ -60,5 +60,5 @@ def codes() -> Codes:
     table = read_toml("codes.toml")
     code = typed_entries(Code, table.pop("code"), name_as="name", where="codes.toml: code")
     not_ordered = tuple(table.pop("not_ordered")["topics"])
-    plain = msgspec.convert({**table, "code": {}, "not_ordered": not_ordered}, Codes)
+    plain = converted({**table, "code": {}, "not_ordered": not_ordered}, Codes)
     return msgspec.structs.replace(plain, code=code)

@@ -22,7 +22,7 @@ from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.rules.tables import load_toml
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 
 _TRIES = 60
 _SECTIONS = (LABS, *SECTIONS)
@@ -89,7 +89,7 @@ def written_cases(paths: Iterable[str | Path]) -> list[WrittenCase]:
     for file in files:
         for n, entry in enumerate(load_toml(read_text(file), str(file)).get("case", [])):
             try:
-                cases.append(msgspec.convert(entry, WrittenCase))
+                cases.append(converted(entry, WrittenCase))
             except msgspec.ValidationError as error:
                 raise RulesetError(str(error), where=f"{file}: case[{n}]") from error
     return cases

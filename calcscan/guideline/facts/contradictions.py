@@ -13,7 +13,7 @@ from calcscan.guideline.facts.case import Case, Dispute
 from calcscan.guideline.facts.values import Value
 from calcscan.guideline.facts.vocabulary import FINDINGS, vocabulary
 from calcscan.knowledge.entries import read_toml
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 
 
 class Side(Table, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ def contradictions() -> tuple[tuple[Contradiction, ...], Absent]:
     """
     where = "knowledge/contradictions.toml"
     try:
-        file = msgspec.convert(read_toml("contradictions.toml"), _File)
+        file = converted(read_toml("contradictions.toml"), _File)
     except msgspec.ValidationError as error:
         raise KnowledgeError(f"{where}: {error}") from error
     words = vocabulary()

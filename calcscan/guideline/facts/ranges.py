@@ -13,7 +13,7 @@ import msgspec
 from calcscan.errors import KnowledgeError
 from calcscan.guideline.facts.labs import Analyte, LabResult, Limits, analytes
 from calcscan.knowledge.entries import read_toml, typed_entries
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 
 _SEXES = ("F", "M")
 _DIGITS = 9
@@ -86,7 +86,7 @@ def age_ranges() -> Mapping[str, tuple[AgeRange, ...]]:
     for number, entry in enumerate(read_toml("age_ranges.toml")["range"]):
         where = f"knowledge/age_ranges.toml: range[{number}]"
         try:
-            given = msgspec.convert(entry, AgeRange)
+            given = converted(entry, AgeRange)
         except msgspec.ValidationError as error:
             raise KnowledgeError(f"{where}: {error}") from error
         analyte = analytes().get(given.analyte)

@@ -15,7 +15,7 @@ import msgspec
 
 from calcscan.guideline.facts.names import aliases, nearest, spellings
 from calcscan.knowledge.entries import read_toml, typed_entries
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 from calcscan.knowledge.sites import all_sites
 
 __all__ = [
@@ -213,7 +213,7 @@ def vocabulary() -> Vocabulary:
         sites=sites,
         groups=MappingProxyType({name: tuple(members) for name, members in table["group"].items()}),
         implies=tuple(table["implies"].items()),
-        inferences=msgspec.convert(table["inference"], tuple[Inference, ...]),
+        inferences=converted(table["inference"], tuple[Inference, ...]),
         thresholds=typed_entries(Threshold, units["threshold"], name_as="name", where="units.toml: threshold"),
         site_aliases=MappingProxyType({name: site.fact for name, site in all_sites().items() if site.fact}),
         spellings=_spellings(kinds, attributes, sites),

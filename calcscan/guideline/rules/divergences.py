@@ -12,7 +12,7 @@ from calcscan.errors import RulesetError
 from calcscan.guideline.rules.conditions import Node, parse
 from calcscan.guideline.rules.tables import load_toml
 from calcscan.guideline.rules.terms import Terms
-from calcscan.knowledge.settings import Table
+from calcscan.knowledge.settings import Table, converted
 
 E = TypeVar("E", bound=Table)
 
@@ -80,7 +80,7 @@ def _entries(given: Iterable[object], kind: type[E], where: str) -> list[E]:
     entries = []
     for n, entry in enumerate(given):
         try:
-            entries.append(msgspec.convert(entry, kind))
+            entries.append(converted(entry, kind))
         except msgspec.ValidationError as error:
             raise RulesetError(str(error), where=f"{where}[{n}]") from error
     return entries

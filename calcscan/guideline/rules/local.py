@@ -25,6 +25,7 @@ from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.layout import Topic
 from calcscan.guideline.rules.tables import unknown_keys
 from calcscan.guideline.rules.terms import Terms, shipped_terms
+from calcscan.knowledge.settings import converted
 
 FILE_KEYS = ("document", "rule", "threshold", "fact", "concept", "topic")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -202,7 +203,7 @@ def _topic(definition: Definition, terms: Terms) -> Terms:
     _named(definition, terms.layout.topics, "choose another name, or leave this one out and use the topic as it is")
     label = _text(definition, entry, "label")
     try:
-        made = msgspec.convert({**entry, "name": definition.name, "label": label}, Topic)
+        made = converted({**entry, "name": definition.name, "label": label}, Topic)
     except msgspec.ValidationError as error:
         raise definition.refused(str(error)) from error
     topics = MappingProxyType({**terms.layout.topics, made.name: made})

@@ -122,7 +122,7 @@ def write_agreement(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import json, tempfile
     >>> from calcscan.agree.assess import assess_agreement
     >>> folder = Path(tempfile.mkdtemp())
     >>> for name in ("one", "other"):

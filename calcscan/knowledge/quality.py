@@ -36,6 +36,7 @@ class FlagCode(StrEnum):
     POSSIBLE_HAEMORRHAGE = "possible_haemorrhage"
     REGISTRATION_POOR = "registration_poor"
     LATERALITY_UNKNOWN = "laterality_unknown"
+    DEFAULT_ORIENTATION = "default_orientation"
     CHILD = "child"
     UNKNOWN_KVP = "unknown_kvp"
     UNKNOWN_THICKNESS = "unknown_thickness"

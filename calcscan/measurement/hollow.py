@@ -20,6 +20,8 @@ _OUTER = (1.0, 0.85, 1.2, 0.7, 1.45)
 """Volumes within the outer surface, times that of an even deposit; the first decides whether others are tried."""
 _EMPTY = (0.12, 0.25, 0.4, 0.55)
 """Shares of the outer volume that are empty."""
+_DEPTH_DIGITS = 6
+"""Of millimetres, in which depths are as deep."""
 _HOPELESS = 60.0
 """By so much (logarithm of likelihood) a shell of the first size is worse than a solid deposit: no other is tried."""
 
@@ -47,11 +49,8 @@ def fit_hollow(
             continue
         filled = np.maximum(filled, ndimage.binary_fill_holes(filled > 0))
         depth = ndimage.distance_transform_edt(np.pad(filled > 0, 1), sampling=imaging.step_mm)[1:-1, 1:-1, 1:-1]
-        deepest = np.argsort(depth.ravel(), kind="stable")[::-1]
-        emptied = np.cumsum(filled.ravel()[deepest])
         for empty in _EMPTY:
-            shell = filled.copy()
-            shell.ravel()[deepest[: np.searchsorted(emptied, empty * emptied[-1])]] = 0.0
+            shell = _emptied(filled, depth, empty)
             shown = imaging.imaged(shell)[imaging.near] / tolerance.error_hu
             contrast = max(float(measured @ shown / (shown @ shown)), least_hu)
             misfit = float(np.linalg.norm(measured - contrast * shown))
@@ -65,3 +64,18 @@ def fit_hollow(
     return HollowExtent(
         log_mm3=mean_and_spread(log_mm3, tolerance.tempering(highest) * likelihood)[0], likelihood=highest
     )
+
+
+def _emptied(filled: Field, depth_mm: Field, share: float) -> Field:
+    """An extent without this share of its substance, the deepest first; what is as deep loses as much, so that the
+    answer does not depend on which way the rows run.
+
+    >>> _emptied(np.array([1.0, 1.0, 1.0, 1.0]), np.array([1.0, 2.0, 2.0, 1.0]), 0.25).tolist()
+    [1.0, 0.5, 0.5, 1.0]
+    """
+    depths, level = np.unique(np.round(depth_mm, _DEPTH_DIGITS), return_inverse=True)
+    held = np.bincount(level.ravel(), filled.ravel(), minlength=len(depths))
+    deeper = held[::-1].cumsum()[::-1] - held
+    lost = np.clip(share * held.sum() - deeper, 0.0, held)
+    kept = 1.0 - np.divide(lost, held, out=np.zeros_like(held), where=held > 0)
+    return np.asarray(filled * kept[level].reshape(filled.shape))

@@ -21,12 +21,16 @@ from calcscan.model import Flag
 from calcscan.read.files.inputs import must_exist
 from calcscan.read.headers.fields import one_line
 from calcscan.read.nifti.file import NiftiFile, is_nifti, open_nifti
-from calcscan.read.nifti.grid import default_grid, grid_of_file, sides_flag
+from calcscan.read.nifti.grid import default_grid, grid_of_file
 from calcscan.read.nifti.scan import stored_header
 
 _BY_ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 _HEADER_BYTES = 1 << 20
 _SEGMENT = re.compile(r"^Segment(\d+)_(Name|LabelValue|Layer):=(.*)$", re.MULTILINE)
+
+
+DOUBTFUL_SIDES = frozenset({FlagCode.LATERALITY_UNKNOWN, FlagCode.DEFAULT_ORIENTATION})
+"""Flags of images whose left and right may not be what their matrix says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +52,7 @@ class GivenImage:
     @property
     def sides_unknown(self) -> str:
         """Why left and right of it can't be told apart; empty where they can."""
-        return next((flag.message for flag in self.flags if flag.code == FlagCode.LATERALITY_UNKNOWN), "")
+        return next((flag.message for flag in self.flags if flag.code in DOUBTFUL_SIDES), "")
 
 
 def given_image(image: Any, name: str, settings: ReadingSettings) -> GivenImage:
@@ -82,7 +86,7 @@ def _of_itk(image: Any, name: str) -> GivenImage:
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
     doubt = default_grid(ras_to_lps(affine))
-    flags = (sides_flag(doubt),) if doubt else ()
+    flags = () if doubt is None else (doubt,)
     return GivenImage(values=SimpleITK.GetArrayFromImage(image), affine=affine, frame="image", flags=flags)
 
 

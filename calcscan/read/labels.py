@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from calcscan.errors import GeometryError, InputError
 from calcscan.grid.geometry import Array, Geometry, apply
-from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import OwnLabels, Scan
 from calcscan.read.arrays import where_of
-from calcscan.read.images import GivenImage, given_image
+from calcscan.read.images import DOUBTFUL_SIDES, GivenImage, given_image
 
 _ROUNDING, _COARSE = 1e-6, 0.1
 """Scaled numbers miss whole ones by their rounding; stored more than this apart, they are none."""
@@ -68,7 +67,7 @@ def read_labels(
         raise InputError(
             str(error), where=where_of(source), hint="give a label map: whole numbers, 0 for none"
         ) from error
-    if given.sides_unknown and not any(flag.code == FlagCode.LATERALITY_UNKNOWN for flag in scan.flags):
+    if given.sides_unknown and not any(flag.code in DOUBTFUL_SIDES for flag in scan.flags):
         raise GeometryError(
             f"{name}: {given.sides_unknown[:1].lower()}{given.sides_unknown[1:].rstrip('.')}",
             where=where_of(source),

@@ -54,10 +54,11 @@ def grid_of_file(file: NiftiFile, settings: ReadingSettings) -> NiftiGrid:
     affine = affine.copy()
     affine[:3] *= in_mm
     _refuse_impossible(affine, file.shape, frame, where, settings)
-    doubt = _sides(file, sform, qform) or default_grid(affine)
+    doubt = _sides(file, sform, qform)
+    doubted = sides_flag(doubt) if doubt else default_grid(affine)
     flags = [_unused(message) for message in (unused, other_unit) if message]
-    if doubt:
-        flags.insert(0, sides_flag(doubt))
+    if doubted is not None:
+        flags.insert(0, doubted)
     return NiftiGrid(affine=affine, frame=frame, unit=unit, flags=tuple(flags), lonely_sform=unsheared, sheared=sheared)
 
 
@@ -66,24 +67,25 @@ def sides_flag(doubt: str) -> Flag:
     return Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told apart.")
 
 
-def default_grid(affine: Array) -> str:
-    """Why the matrix of an image, from (i, j, k, 1) to RAS mm, says nothing of the head in it; empty where it may.
+def default_grid(affine: Array) -> Flag | None:
+    """What is to be said of an image whose matrix, from (i, j, k, 1) to RAS mm, is one that programs write which were
+    told of no orientation (nibabel all positive, ITK turned to its own axes); None for any other.
 
-    A scanner's first voxel never lies at the origin to the last digit, with its axes exactly along the body's: that is
-    what programs write that were told of no orientation (nibabel all positive, ITK turned to its own axes).
+    A scanner's first voxel never lies at the origin to the last digit, with its axes exactly along the body's. Where
+    not even the size of a voxel was set, nothing of the matrix can be believed: `laterality_unknown`. Where it was,
+    somebody may have meant the sides, too: they are believed, and it is said (`default_orientation`).
 
-    >>> default_grid(np.diag([0.5, 0.5, 5.0, 1.0]))[:49], default_grid(np.eye(4) + 1e-3)
-    ('Its matrix has no turn and begins at the origin, ', '')
+    >>> default_grid(np.eye(4)).code, default_grid(np.diag([0.5, 0.5, 5.0, 1.0])).code, default_grid(np.eye(4) + 1e-3)
+    ('laterality_unknown', 'default_orientation', None)
     """
     steps = np.diag(affine[:3, :3])
     plain = np.array_equal(affine[:3, :3], np.diag(steps)) and not affine[:3, 3].any()
     if not plain or steps[2] <= 0 or (steps[0] > 0) != (steps[1] > 0):
-        return ""
-    sizes = " and what size its voxels are" if (np.abs(steps) == 1.0).all() else ""
-    return (
-        "Its matrix has no turn and begins at the origin, as programs write it that do not know how the head lies"
-        f"{sizes}"
-    )
+        return None
+    what = "Its matrix has no turn and begins at the origin, as programs write it that do not know how the head lies"
+    if (np.abs(steps) == 1.0).all():
+        return sides_flag(f"{what} and what size its voxels are")
+    return Flag(code="default_orientation", message=f"{what}: check that left and right are true.")
 
 
 def _unused(message: str) -> Flag:

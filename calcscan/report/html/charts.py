@@ -135,8 +135,8 @@ def _counted(part: Sequence[tuple[int, float]], edges: np.ndarray[tuple[int], np
 def _round_up(value: float) -> float:
     """The next of 1, 2, 3, 4, 5, 6, 8 times a power of ten.
 
-    >>> _round_up(140.0), _round_up(5.0), _round_up(0.3), _round_up(204.0)
-    (200.0, 5.0, 0.3, 300.0)
+    >>> _round_up(140.0), _round_up(5.0), _round_up(0.5), _round_up(204.0)
+    (200.0, 5.0, 0.5, 300.0)
     """
     power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
     return next(factor * power for factor in _STEPS if factor * power >= value * (1 - 1e-9))

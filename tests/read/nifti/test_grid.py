@@ -15,6 +15,7 @@ from support.nifti_phantom import PLAIN, SHAPE, ball, centred, codes, head
 
 from calcscan.errors import GeometryError
 from calcscan.model import Scan
+from calcscan.quality import severity
 from calcscan.read import read_scan
 from calcscan.report.labelmaps import affine_off_mm
 
@@ -248,14 +249,24 @@ def test_the_ball_is_there() -> None:
     assert (HEAD > CORE_HU).any()
 
 
-@pytest.mark.parametrize("affine", [np.eye(4), np.diag([4.2, 4.5, 5.0, 1.0]), np.diag([-4.2, -4.5, 5.0, 1.0])])
-def test_a_matrix_that_says_nothing_of_the_head_is_no_orientation(tmp_path: Path, affine: np.ndarray) -> None:
-    """As nibabel and ITK write it for an array that came without one: it might be mirrored, and nobody know."""
+@pytest.mark.parametrize(
+    ("affine", "code"),
+    [
+        (np.eye(4), "laterality_unknown"),
+        (np.diag([-1.0, -1.0, 1.0, 1.0]), "laterality_unknown"),
+        (np.diag([4.2, 4.5, 5.0, 1.0]), "default_orientation"),
+        (np.diag([-4.2, -4.5, 5.0, 1.0]), "default_orientation"),
+    ],
+)
+def test_a_matrix_that_says_nothing_of_the_head_is_said(tmp_path: Path, affine: np.ndarray, code: str) -> None:
+    """As nibabel and ITK write it for an array that came without one: it might be mirrored, and nobody know. Where the
+    voxels were given a size, the sides are believed."""
     image = nibabel.Nifti1Image(head(PLAIN), affine)
     nibabel.save(image, tmp_path / "head.nii")
-    (flag,) = (flag for flag in read_scan(tmp_path / "head.nii").flags if flag.code == "laterality_unknown")
-    assert "begins at the origin" in flag.message
-    assert ("what size its voxels are" in flag.message) is bool((affine == np.eye(4)).all())
+    (flag,) = (flag for flag in read_scan(tmp_path / "head.nii").flags if "begins at the origin" in flag.message)
+    assert flag.code == code
+    assert ("what size its voxels are" in flag.message) is (code == "laterality_unknown")
+    assert severity(flag) == ("abstain" if code == "laterality_unknown" else "note")
     assert flag in Scan.from_image(image).flags
 
 

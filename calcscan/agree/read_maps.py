@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from calcscan.agree.label_maps import PlacedMap, placed
 from calcscan.agree.label_numbers import mask_numbers, names_in_map, own_numbers, places_in
 from calcscan.agree.model import Reader, Reading
 from calcscan.agree.places import ANY, Place, cells
-from calcscan.processors import processor_count
+from calcscan.processors import at_once
 from calcscan.progress import Progress
 from calcscan.read.label_map import LabelMap, on_grid_of, read_label_map
 from calcscan.read.segmentation import is_dicom, read_segmentation
@@ -40,8 +40,7 @@ def load_maps(readings: Sequence[Reading], progress: Progress | None = None) -> 
             progress(f"label maps {count}/{len(paths)}")
         return found
 
-    with ThreadPoolExecutor(max_workers=max(1, processor_count())) as pool:
-        return tuple(pool.map(load, paths))
+    return tuple(at_once(partial(load, path) for path in paths))
 
 
 def meaning_of(reader: Reader, maps: Sequence[LabelMap | None], readings: Sequence[Reading]) -> Meaning:

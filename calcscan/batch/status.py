@@ -49,12 +49,7 @@ def own_digest(study: Study) -> str:
     """Digest of the user's own label maps: what each is for, its name, size and modification time."""
     digest = sha256()
     for name, path in sorted(study.own.items()):
-        try:
-            about = path.stat()
-            mark = f"{about.st_size}\0{about.st_mtime_ns}"
-        except OSError as error:
-            mark = str(error.strerror)
-        digest.update(f"{name}\0{path.name}\0{mark}\n".encode(errors="surrogateescape"))
+        digest.update(f"{name}\0{path.name}\0{_mark(path)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -63,13 +58,17 @@ def input_digest(study: Study) -> str:
     digest = sha256()
     for path in study.paths:
         for name, file, problem in _files(study, path):
-            try:
-                about = file.stat()
-                mark = problem or f"{about.st_size}\0{about.st_mtime_ns}"
-            except OSError as error:
-                mark = problem or str(error.strerror)
-            digest.update(f"{name}\0{mark}\n".encode(errors="surrogateescape"))
+            digest.update(f"{name}\0{problem or _mark(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _mark(path: Path) -> str:
+    """Size and modification time, or why they can't be had."""
+    try:
+        about = path.stat()
+    except OSError as error:
+        return str(error.strerror)
+    return f"{about.st_size}\0{about.st_mtime_ns}"
 
 
 def _files(study: Study, path: Path) -> list[tuple[str, Path, str]]:

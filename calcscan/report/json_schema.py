@@ -1,11 +1,10 @@
 """The JSON Schema of report.json, from the classes of `calcscan.report.schema`.
 
-`python -m calcscan.report.json_schema` writes it to `calcscan/knowledge/report.schema.json`.
+`python -m calcscan.cli.json_schemas` writes it, and those of the other files, to `calcscan/knowledge/`.
 """
 
 from __future__ import annotations
 
-import json
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -46,12 +45,3 @@ def _described(part: Any) -> Any:
 
 def _is_text(key: str, held: object) -> bool:
     return key == "description" and isinstance(held, str)
-
-
-def schema_text() -> str:
-    """The schema file's text."""
-    return json.dumps(report_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

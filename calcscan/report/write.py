@@ -93,7 +93,7 @@ def report_files(
 ) -> dict[str, bytes]:
     """Every file of the report, by name. Of a reviewed result also what the program had said; `program` has it as it
     was written then."""
-    said = {**_of_program(result, keep_ids=keep_ids, label=label, html=html), **(program or {})}
+    said = _of_program(result, program or {}, keep_ids=keep_ids, label=label, html=html)
     slices = Slices.of(result, load(MosaicSettings))
     (report, about), mosaic = both(
         partial(_report, result, said, keep_ids=keep_ids, label=label, html=html),
@@ -119,16 +119,22 @@ def _called(label: StudyLabel | None) -> str:
     return " ".join(named) or label.study or ""
 
 
-def _of_program(result: Result, *, keep_ids: bool, label: StudyLabel | None, html: bool) -> dict[str, bytes]:
+def _of_program(
+    result: Result, given: Mapping[str, bytes], *, keep_ids: bool, label: StudyLabel | None, html: bool
+) -> dict[str, bytes]:
     """What the program had said of a reviewed result: its report.json, as it would have been written beside the same
-    files, and its map of lesions; nothing where nobody has reviewed it."""
+    files, and its map of lesions, each unless it is `given`; no more than that where nobody has reviewed it."""
     if not result.reviews:
-        return {}
+        return dict(given)
     if result.program is None:
         raise ValueError("a reviewed result without what the program had said (Result.program) can't be written")
-    report, maps = _report(result.program, {}, keep_ids=keep_ids, label=label, html=html)
-    said = {PROGRAM_REPORT: report_json(report).encode()}
-    return said | ({PROGRAM_LESIONS: maps[_LESIONS]} if _LESIONS in maps else {})
+    if PROGRAM_REPORT in given:
+        said, (maps, _) = {}, label_maps(result.program.lesions, result.program.scan.stored)
+    else:
+        report, maps = _report(result.program, {}, keep_ids=keep_ids, label=label, html=html)
+        said = {PROGRAM_REPORT: report_json(report).encode()}
+    lesions = {PROGRAM_LESIONS: maps[_LESIONS]} if _LESIONS in maps else {}
+    return {**said, **lesions, **given}
 
 
 def _report(

@@ -6,13 +6,12 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 from support import batch_work
-from support.nifti_phantom import PLAIN, head, save
+from support.nifti_phantom import PLAIN, head, put
 
 from calcscan.batch import run_batch
 from calcscan.batch.bids import Wanted
@@ -40,12 +39,6 @@ class InLine:
             self.done.append(task)
             failed = "bad" in task.study.name
             yield task, Outcome(state=FAILED, error="no CT in it") if failed else batch_work.write_synthetic(task)
-
-
-def put(root: Path, *names: str, values: np.ndarray[Any, Any] = HEAD) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        save(root / name, values)
 
 
 @pytest.fixture

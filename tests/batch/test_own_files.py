@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import batch_work
-from support.nifti_phantom import PLAIN, head, save
+from support.nifti_phantom import PLAIN, head, put
 
 from calcscan import pipeline
 from calcscan.batch import run_batch
@@ -26,12 +26,6 @@ from calcscan.errors import NoCTError
 HEAD = head(PLAIN).astype(np.int16)
 MASK = (HEAD > 300).astype(np.uint8)
 BY_NAME = "derivatives/manual/{participant}_{session}_*mask.nii.gz"
-
-
-def put(root: Path, *names: str, values: np.ndarray[Any, Any] = HEAD) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        save(root / name, values)
 
 
 @pytest.fixture

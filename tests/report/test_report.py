@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import asdict
 from support.results import BALLS, Ball, grid, make_result
 
+from calcscan.cli.json_schemas import schema_text
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
@@ -20,7 +21,7 @@ from calcscan.model import Flag, Result, SeriesChoice, StudyLabel
 from calcscan.quality import quality_codes
 from calcscan.report import write_report
 from calcscan.report.build import build_report, hashed, report_json
-from calcscan.report.json_schema import SCHEMA_FILE, schema_text
+from calcscan.report.json_schema import SCHEMA_FILE
 from calcscan.report.legend import notes
 from calcscan.report.sitelabels import label_of, site_labels
 from calcscan.report.tables import LesionRow, SiteRow
@@ -74,7 +75,7 @@ def test_report_json_conforms_to_its_schema(case):
 
 
 def test_the_schema_file_is_what_the_classes_give():
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "run: python -m calcscan.report.json_schema"
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text("report"), "run: python -m calcscan.cli.json_schemas"
 
 
 def test_the_schema_knows_every_site_and_code():

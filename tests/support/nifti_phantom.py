@@ -35,6 +35,14 @@ def save(path: Path, data: np.ndarray, affine: np.ndarray | None = PLAIN) -> Pat
     return path
 
 
+def put(root: Path, *names: str, values: np.ndarray | None = None) -> None:  # type: ignore[type-arg]
+    """The phantom, or these values, in files of these names below `root`."""
+    values = head(PLAIN).astype(np.int16) if values is None else values
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        save(root / name, values)
+
+
 def codes(scan: Scan) -> set[str]:
     return {flag.code for flag in scan.flags}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.agreement_data import box, labels, nifti, run_folder, table
-from support.browser import Opened, driving, opened
+from support.browser import Opened, driving, opened, soon
 
 from calcscan import assess_agreement, write_agreement
 
@@ -51,6 +51,14 @@ def wide(seen: Opened) -> int:
     return int(seen.page.evaluate("document.documentElement.scrollWidth"))
 
 
+def scrolled(seen: Opened) -> None:
+    assert seen.page.evaluate("document.querySelector('.scroll').scrollLeft") > 0
+
+
+def unfolded(seen: Opened) -> None:
+    assert seen.page.evaluate("document.querySelector('details').open")
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_fits_the_window_and_nothing_leaves_it(driver: Playwright, written: Path, width: int) -> None:
     with opened(driver, written, webgl=False, width=width, height=844) as seen:
@@ -85,10 +93,10 @@ def test_the_keyboard_scrolls_what_is_wide_and_opens_what_is_folded(driver: Play
         box = seen.page.locator(".scroll").first
         box.focus()
         seen.page.keyboard.press("ArrowRight")
-        seen.page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+        soon(seen.page, lambda: scrolled(seen))
         seen.page.focus("summary")
         seen.page.keyboard.press("Enter")
-        assert seen.page.evaluate("document.querySelector('details').open")
+        soon(seen.page, lambda: unfolded(seen))
 
 
 def test_label_maps_have_sizes_and_confusions_on_the_page(driver: Playwright, tmp_path: Path) -> None:

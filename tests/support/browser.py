@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
 
+T = TypeVar("T")
 _QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -61,6 +63,22 @@ def opened(
         page.wait_for_selector("body[data-viewer]", timeout=READY_MS)
     yield seen
     browser.close()
+
+
+def soon(page: Page, look: Callable[[], T], *, within_s: float = 30.0) -> T:
+    """What ``look`` returns, as soon as it no longer fails an assertion.
+
+    A browser draws and scrolls when it comes to it, later where many tests run at once. Playwright's own
+    ``wait_for_function`` asks the page to evaluate text, which the page's Content-Security-Policy forbids.
+    """
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return look()
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+            page.wait_for_timeout(50)
 
 
 def _program() -> str | None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from support.browser import READY_MS, Opened, driving, opened
+from support.browser import READY_MS, Opened, driving, opened, soon
 from support.results import Ball, grid, make_result
 
 from calcscan.model import Flag, SeriesChoice
 from calcscan.report.write import report_files
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from playwright.sync_api import Playwright
 
 BALLS = (
@@ -61,10 +62,18 @@ def where(seen: Opened) -> str:
     return seen.page.inner_text("#where")
 
 
+def says(seen: Opened, words: str) -> None:
+    assert words in where(seen)
+
+
+def canvas(seen: Opened) -> NDArray[np.int_]:
+    """Red, green and blue of the viewer as it is drawn now."""
+    return np.asarray(Image.open(io.BytesIO(seen.page.locator("#canvas").screenshot())).convert("RGB")).astype(int)
+
+
 def colour_at(seen: Opened, kind: str) -> tuple[float, float]:
     """The middle (x, y) in the canvas of what is red (putamen) or green (pineal) in it."""
-    picture = np.asarray(Image.open(io.BytesIO(seen.page.locator("#canvas").screenshot())).convert("RGB")).astype(int)
-    red, green, blue = np.moveaxis(picture, -1, 0)
+    red, green, blue = np.moveaxis(canvas(seen), -1, 0)
     mask = (red > green + 60) & (red > blue + 60) if kind == "red" else (green > red + 40) & (green > blue + 40)
     rows, columns = np.nonzero(mask)
     assert len(rows) > 20, f"nothing {kind} is seen"
@@ -94,16 +103,21 @@ def test_from_the_table_to_the_picture(shown: Opened) -> None:
 def test_from_the_picture_to_the_table_and_left_is_on_the_right(shown: Opened) -> None:
     shown.page.click("button[data-planes=axial]")
     shown.page.click("#row-1 button[data-jump]")
-    shown.page.wait_for_timeout(500)
-    putamen, pineal = colour_at(shown, "red"), colour_at(shown, "green")
+    putamen = soon(shown.page, lambda: colour_at(shown, "red"))
+    pineal = soon(shown.page, lambda: colour_at(shown, "green"))
     assert putamen[0] > pineal[0] + 30  # the person's left is on the right of the picture
     assert putamen[1] < pineal[1] - 30  # the front is up
     shown.page.locator("#canvas").click(position={"x": pineal[0], "y": pineal[1]})
-    shown.page.wait_for_function("document.getElementById('where').textContent.includes('lesion 2, pineal')")
+    soon(shown.page, lambda: says(shown, "lesion 2, pineal"))
     assert shown.page.get_attribute("#row-2", "aria-current") == "true"
     shown.page.click("#where a")
-    assert shown.page.evaluate("location.hash") == "#row-2"
+    shown.page.wait_for_url("**#row-2")
     shown.page.click("button[data-planes=all]")
+
+
+def red_in_places(seen: Opened) -> None:
+    picture = canvas(seen)
+    assert 0.001 < (picture[..., 0] > picture[..., 1] + 30).mean() < 0.1
 
 
 def test_brain_stays_grey_under_a_hundred_and_fifty_lesions(driver: Playwright, tmp_path: Path) -> None:
@@ -117,22 +131,18 @@ def test_brain_stays_grey_under_a_hundred_and_fifty_lesions(driver: Playwright, 
     page = tmp_path / "report.html"
     page.write_bytes(report_files(make_result(GRID, balls=balls))["report.html"])
     with opened(driver, page) as seen:
-        seen.page.wait_for_timeout(500)
-        picture = np.asarray(Image.open(io.BytesIO(seen.page.locator("#canvas").screenshot())).convert("RGB")).astype(
-            int
-        )
-    red = picture[..., 0] > picture[..., 1] + 30
-    assert 0.001 < red.mean() < 0.1
+        soon(seen.page, lambda: red_in_places(seen))
 
 
 def test_the_window_changes_what_is_seen(shown: Opened) -> None:
-    def brightness(window: str) -> float:
-        shown.page.click(f"button[data-window={window}]")
-        shown.page.wait_for_timeout(500)
-        return float(np.asarray(Image.open(io.BytesIO(shown.page.locator("#canvas").screenshot())).convert("L")).mean())
+    def darker() -> None:
+        assert brain > canvas(shown).mean() + 10
 
-    brain, bone = brightness("brain"), brightness("bone")
-    assert brain > bone + 10
+    shown.page.click("button[data-window=brain]")
+    soon(shown.page, lambda: colour_at(shown, "green"))
+    brain = canvas(shown).mean()
+    shown.page.click("button[data-window=bone]")
+    soon(shown.page, darker)
     assert shown.page.get_attribute("button[data-window=bone]", "aria-pressed") == "true"
     shown.page.click("button[data-window=brain]")
 
@@ -208,7 +218,11 @@ def test_without_webgl_the_pictures_stand(driver: Playwright, written: tuple[Pat
         page.click("#row-2 button[data-jump]")
         assert page.get_attribute("#row-2", "aria-current") == "true"
         drawn = "[...document.images].filter((image) => image.complete && image.naturalWidth > 20).length"
-        assert page.evaluate(drawn) == page.evaluate("document.images.length") >= 1 + 3 * len(BALLS)
+
+        def every_image() -> None:
+            assert page.evaluate(drawn) == page.evaluate("document.images.length") >= 1 + 3 * len(BALLS)
+
+        soon(page, every_image)
         assert page.is_visible("#slices img")
         assert seen.errors == []
 

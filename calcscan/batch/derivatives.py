@@ -37,6 +37,8 @@ _ABOUT = (
     "JSON beside each table does, too. The reports as calcscan wrote them lie in .calcscan/.\n"
 )
 _IGNORED = "".join(f"{name}.{end}\n" for name in ("batch", "lesions", "sites", "left_out") for end in ("csv", "json"))
+_NO_BIDS_FOLDER = "**/ct\n"
+"""No slash at its end: the validator compares it with the path of the folder, which has none."""
 _MISSING = "n/a"
 
 
@@ -55,7 +57,7 @@ def write_derivatives(
         out.mkdir(parents=True, exist_ok=True)
         _put(out / "dataset_description.json", _json(_description()))
         _put(out / "README", _ABOUT.encode())
-        _put(out / ".bidsignore", (_IGNORED + "**/ct/\n").encode())
+        _put(out / ".bidsignore", (_IGNORED + _NO_BIDS_FOLDER).encode())
         for name in (TABLE, LESIONS, SITES, LEFT_OUT):
             if (out / name).is_file():
                 _put((out / name).with_suffix(".json"), _json(_dictionary(name)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import nibabel
@@ -209,6 +210,10 @@ def test_results_lie_as_a_derivative(dataset: Path, tmp_path: Path) -> None:
             "atlassites_dseg.nii.gz", "atlassites_dseg.json", "scantoatlas_xfm.tfm",
         )
     }  # fmt: skip
+    # bids-validator 3.0.2 looks for the path of a folder as it is, without a slash that a pattern may end with.
+    ignored = (out / ".bidsignore").read_text().split()
+    assert any(fnmatch(folder.relative_to(out).as_posix(), pattern) for pattern in ignored)
+    assert all(table.name in ignored for table in out.glob("*.csv"))
     labels = nibabel.load(folder / "sub-01_ses-1_desc-sites_dseg.nii.gz")
     named = list(csv.DictReader((folder / "sub-01_ses-1_desc-sites_dseg.tsv").read_text().splitlines(), delimiter="\t"))
     assert set(np.unique(labels.dataobj)) - {0} <= {int(row["index"]) for row in named}

@@ -16,6 +16,8 @@ LEFT_OUT = "#8b949e"
 PNG_LEVEL = 3
 """Of zlib: half the time of its usual 6, and pictures of a scan become no larger."""
 _RING_PX, _SMALL_PX = 16, 110
+_TEXT_CONTRAST = 8.0
+"""Somewhat above the 7 that WCAG 2 asks for at its highest level (AAA), which counts on text without a picture behind."""
 
 _GLYPHS = str.maketrans(
     {"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"}
@@ -115,6 +117,23 @@ def outlined(
         rgb = np.array([int(colours.get(label, "#ffffff")[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
         out[box] = out[box] * (1 - alpha[..., None]) + rgb * alpha[..., None]
     return out.round().astype(np.uint8)
+
+
+@cache
+def legible(colour: str) -> str:
+    """The colour, as much lighter as text on a picture needs to be read: by `_TEXT_CONTRAST` to the black around it.
+
+    >>> legible("#ffb454"), legible("#0a7a8f")
+    ('#ffb454', '#65abb8')
+    """
+    rgb = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
+    shares = np.linspace(0.0, 1.0, 101)
+    lighter = rgb + shares[:, None] * (255.0 - rgb)
+    part = lighter / 255.0
+    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    contrast = (linear @ [0.2126, 0.7152, 0.0722] + 0.05) / 0.05
+    red, green, blue = lighter[int((contrast >= _TEXT_CONTRAST).argmax())].round().astype(int)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def ring_px(mask: npt.NDArray[np.bool_]) -> float:

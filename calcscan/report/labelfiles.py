@@ -78,7 +78,8 @@ def _on_even(values: Mapping[str, npt.NDArray[Any]], geometry: Geometry, by: str
     grid = even_grid(geometry)
     even = {name: on_grid(one, grid) for name, one in values.items()}
     maps = {
-        f"{name}.nii.gz": nifti_bytes(one, grid.affine, f"calcscan {name}.nii.gz{by}") for name, one in even.items()
+        f"{name}.nii.gz": nifti_bytes(one, grid.affine, f"calcscan {name}.nii.gz{by}", intent="label")
+        for name, one in even.items()
     }
     maps["sites.seg.nrrd"] = _segmentation(even["sites"], grid.affine, by)
     about = dict.fromkeys(maps, _about_even(geometry, grid))

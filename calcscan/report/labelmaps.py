@@ -135,6 +135,7 @@ def stored_bytes(labels: npt.NDArray[Any], stored: StoredGrid, description: str)
     header = nib.Nifti1Header.from_fileobj(io.BytesIO(stored.header))
     in_file = stored.in_order(labels).transpose(2, 1, 0)
     header.set_data_dtype(labels.dtype)
+    header.set_intent("label")
     return _packed(nib.Nifti1Image(in_file.reshape(header.get_data_shape()), None, header), description)
 
 

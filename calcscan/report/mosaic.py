@@ -16,7 +16,7 @@ from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
 from calcscan.model import AIR_HU, Result
 from calcscan.processors import at_once
-from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PNG_LEVEL, TEXT, Canvas, grey, outlined, ring_px
+from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PNG_LEVEL, TEXT, Canvas, grey, legible, outlined, ring_px
 from calcscan.report.legend import PANEL_WIDTH, draw_panel, panel_height, short
 from calcscan.report.numbering import place_numbers
 from calcscan.report.quantities import State
@@ -216,7 +216,7 @@ def _draw_numbers(canvas: Canvas, tile: Tile, left: int, top: int, colours: Mapp
         tile.labels, last, lambda label: (canvas.width_of(str(label), _NUMBER) + 4, _NUMBER), ring_px
     )
     for label, (x, y) in places.items():
-        colour = colours.get(label, "#ffffff")
+        colour = legible(colours.get(label, "#ffffff"))
         canvas.text((left + x, top + y), str(label), _NUMBER, colour, anchor="mm", bold=True, halo=True)
 
 

@@ -198,6 +198,7 @@ def test_of_a_nifti_every_map_has_the_voxels_of_the_file(tmp_path, way, shear):
         (tmp_path / file).write_bytes(content)
     image = nib.load(tmp_path / "sites.nii.gz")
     assert np.array_equal(image.affine, nib.load(tmp_path / "head.nii.gz").affine)
+    assert image.header.get_intent()[0] == "label"  # viewers then give each number a colour of its own
     assert image.shape == shape
     seen = SimpleITK.ReadImage(str(tmp_path / "head.nii.gz"))
     for file in ("sites.nii.gz", "sites.seg.nrrd"):

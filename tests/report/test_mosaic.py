@@ -14,7 +14,7 @@ from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Flag, LeftOut
 from calcscan.report import mosaic
-from calcscan.report.drawing import Canvas, outlined, ring_px
+from calcscan.report.drawing import Canvas, legible, outlined, ring_px
 from calcscan.report.legend import elsewhere, notes, panel_height, site_volumes
 from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.numbering import place_numbers
@@ -217,6 +217,18 @@ def test_the_numbers_in_the_table_beside_are_those_of_the_lesions():
     assert rows == {"pallidum": (1, 2), "pineal": (3,), "choroid_plexus": (4,), "falx": (5,)}
     (row,) = site_volumes(make_result(accepted=False))
     assert row.lesions == (1, 2, 3, 4, 5)
+
+
+def test_a_number_is_light_enough_to_be_read_whatever_the_colour_of_its_site():
+    for entry in site_labels().values():
+        assert contrast_to_black(legible(entry.colour)) >= 7.0, entry.site
+
+
+def contrast_to_black(colour: str) -> float:
+    """As WCAG 2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return (sum(np.array([0.2126, 0.7152, 0.0722]) * linear) + 0.05) / 0.05
 
 
 def test_nothing_that_is_outlined_lies_at_the_edge():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Hashable
@@ -58,8 +59,8 @@ def _parse(data: bytes, where: str, form: str) -> dict[str, Any]:
 
 
 def _guess(text: str) -> str:
-    """JSON by its brace, TOML if it reads as TOML, else YAML."""
-    if text.lstrip().startswith("{"):
+    """JSON by its brace and quotation mark (YAML may have the brace alone), TOML if it reads as TOML, else YAML."""
+    if re.match(r'\s*\{\s*["}]', text):
         return "JSON"
     try:
         tomllib.loads(text)

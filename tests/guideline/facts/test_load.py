@@ -36,6 +36,14 @@ def test_one_and_the_same_in_three_forms(tmp_path: Path, name: str, written: str
     assert recommend(read) == recommend(FACTS)
 
 
+def test_yaml_in_braces_needs_no_quotation_marks() -> None:
+    assert load_facts("-", stream=io.BytesIO(b" {age_years: 52, symptoms: {headache: true}}\n")) == {
+        "age_years": 52,
+        "symptoms": {"headache": True},
+    }
+    assert "not JSON" in str(refusal(lambda: load_facts("-", stream=io.BytesIO(b'{ "age_years": 52'))))
+
+
 def test_an_empty_file_knows_nothing(tmp_path: Path) -> None:
     assert load_facts(write(tmp_path, "")) == {}
     assert load_facts(write(tmp_path, "# nothing yet\n")) == {}

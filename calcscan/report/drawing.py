@@ -17,7 +17,7 @@ PNG_LEVEL = 3
 """Of zlib: half the time of its usual 6, and pictures of a scan become no larger."""
 _RING_PX, _SMALL_PX = 16, 110
 _TEXT_CONTRAST = 8.0
-"""Somewhat above the 7 that WCAG 2 asks for at its highest level (AAA), which counts on text without a picture behind."""
+"""Above the 7 that WCAG 2 asks for at its highest level (AAA), which counts on text with no picture behind it."""
 
 _GLYPHS = str.maketrans(
     {"–": "-", "—": "-", "−": "-", "≥": ">=", "≤": "<=", "³": "3", "²": "2", "×": "x", "→": "to", "’": "'"}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from support.contrast import contrast
 from support.grids import GRIDS, UNEVEN
 from support.results import Ball, grid, make_result
 
@@ -221,14 +222,7 @@ def test_the_numbers_in_the_table_beside_are_those_of_the_lesions():
 
 def test_a_number_is_light_enough_to_be_read_whatever_the_colour_of_its_site():
     for entry in site_labels().values():
-        assert contrast_to_black(legible(entry.colour)) >= 7.0, entry.site
-
-
-def contrast_to_black(colour: str) -> float:
-    """As WCAG 2 defines it."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return (sum(np.array([0.2126, 0.7152, 0.0722]) * linear) + 0.05) / 0.05
+        assert contrast(legible(entry.colour), "#000000") >= 7.0, entry.site
 
 
 def test_nothing_that_is_outlined_lies_at_the_edge():

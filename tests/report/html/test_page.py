@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
+from support.contrast import contrast, themes
 from support.results import BALLS, Ball, make_result
 
 from calcscan.knowledge.html_page import HtmlPageSettings
@@ -250,3 +251,28 @@ def test_the_vendored_viewer_is_the_published_one_and_can_be_inlined() -> None:
     assert b"<!--" not in viewer + script
     assert b"</script" not in (viewer + script).lower()
     assert "BSD 2-Clause" in page_of("found")
+
+
+# ---- by night
+
+
+STYLES = {
+    "calcscan.report.html": {
+        "paper": ("ink", "soft", "link", "bad"), "pale": ("ink", "soft"), "warn": ("ink",), "told": ("ink", "link"),
+        "here": ("ink", "link"),
+    },
+    "calcscan.agree": {
+        "paper": ("ink", "faint", "a"), "caution": ("ink",), "same": ("ink",), "other": ("ink",), "all": ("ink",),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("package", STYLES)
+def test_text_is_legible_by_day_and_in_a_dark_reading_room(package: str) -> None:
+    day, night = themes(files(package).joinpath("page.css").read_text("utf-8"))
+    assert set(day) == set(night)
+    for theme in (day, night):
+        for ground, inks in STYLES[package].items():
+            for ink in inks:
+                assert contrast(theme[ink], theme[ground]) >= 4.5, (ink, ground)
+    assert contrast(night["paper"], "#000") < 1.2

@@ -18,7 +18,7 @@ from calcscan.agree.statistics import (
     spearman,
     weighted_kappa,
 )
-from calcscan.knowledge.sites import SiteGroup, all_sites
+from calcscan.knowledge.sites import SiteGroup, all_sites, in_words
 
 Volumes = list[tuple[float, float]]
 
@@ -187,7 +187,7 @@ def confusions(pairs: Sequence[StudyPair], places: Sequence[Place]) -> tuple[Con
     return tuple(one for one in found if one.rows)
 
 
-GRADE_WORDS = {grade: grade.replace("_", " ") for grade in GRADES}
+GRADE_WORDS = {grade: in_words(grade) for grade in GRADES}
 
 
 def _names(lesion: ComparedLesion, words_of: Callable[[Place], str]) -> tuple[str, str]:
@@ -201,7 +201,7 @@ def _names(lesion: ComparedLesion, words_of: Callable[[Place], str]) -> tuple[st
 
 
 def _site(place: Place) -> str:
-    return place[0].replace("_", " ")
+    return in_words(place[0])
 
 
 def _side(place: Place) -> str:
@@ -210,7 +210,7 @@ def _side(place: Place) -> str:
 
 def _counted(what: str, cells: Iterable[tuple[str, str]], order: Sequence[str] = ()) -> Confusion:
     told = [cell for cell in cells if cell != ("", "")]
-    names_in_order = [name.replace("_", " ") for name in (*all_sites(), *SiteGroup)]
+    names_in_order = [in_words(name) for name in (*all_sites(), *SiteGroup)]
     known = [*order] or [*names_in_order, "left", "right", "both", "midline", "no side"]
     names = sorted({name for cell in told for name in cell} - {_NONE}, key=known.index)
     none = [_NONE] if any(_NONE in cell for cell in told) else []

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 
 from calcscan.errors import InputError
-from calcscan.knowledge.sites import SiteGroup, all_sites
+from calcscan.knowledge.sites import SiteGroup, all_sites, in_words
 
 Place = tuple[str, str]
 """Site or group, and side; an empty side stands for all sides that it has."""
@@ -52,7 +52,7 @@ def words(place: Place) -> str:
     ('left pallidum', 'carotid siphon, all sides', 'anywhere')
     """
     name, side = place
-    plain = name.replace("_", " ")
+    plain = in_words(name)
     if place == ANY:
         return "anywhere"
     if side:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import all_sites, in_words
 from calcscan.report.quantities import (
     LengthMm,
     Participant,
@@ -122,6 +122,6 @@ def _fields(kind: type[Part]) -> list[tuple[str, Any]]:
 
 
 def _site(place: tuple[str, str], end: str, what: str) -> tuple[str, Any]:
-    where = " ".join(reversed([part.replace("_", " ") for part in place if part]))
+    where = " ".join(reversed([in_words(part) for part in place if part]))
     about = Meta(description=f"{what}: {where}, mm³; empty where it is unknown.")
     return f"{site_columns()[place]}{end}_mm3", Annotated[float | None, about]

@@ -87,6 +87,15 @@ def all_sites() -> Mapping[str, SiteTraits]:
     return parse_sites(read_toml(FILE))
 
 
+def in_words(name: str) -> str:
+    """A site, or another name of ours, as people write it.
+
+    >>> in_words("circle_of_willis"), in_words("extra_axial"), in_words("basal_ganglia")
+    ('circle of Willis', 'extra-axial', 'basal ganglia')
+    """
+    return name.replace("extra_axial", "extra-axial").replace("_", " ").replace("willis", "Willis")
+
+
 def parse_sites(entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, SiteTraits]:
     """Sites from the entries of the data file; errors as of `all_sites`."""
     sites = typed_entries(SiteTraits, entries, name_as="site", where=FILE)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calcscan.knowledge.mosaic import MosaicSettings
-from calcscan.knowledge.sites import SiteTraits, all_sites
+from calcscan.knowledge.sites import SiteTraits, all_sites, in_words
 from calcscan.model import LesionMap, Result, Summary
 from calcscan.report.drawing import LEFT_OUT, LINE, MUTED, PANEL, TEXT, Canvas
 from calcscan.report.quantities import Side, State
@@ -127,7 +127,7 @@ def _draw_title(canvas: Canvas, left: int, top: int, *, with_columns: bool) -> i
 def _draw_row(canvas: Canvas, left: int, y: int, site: SiteVolumes) -> int:
     """The site's volumes, and the numbers of its lesions on the lines below; returns the last line."""
     canvas.draw.rounded_rectangle((left + _PAD, y - 15, left + _PAD + 18, y + 3), radius=4, fill=site.info.colour)
-    canvas.text((left + _PAD + 28, y), site.info.site.replace("_", " "), 18)
+    canvas.text((left + _PAD + 28, y), in_words(site.info.site), 18)
     for side, volume_mm3 in site.mm3_by_side.items():
         canvas.text((left + _COLUMNS[side], y), short(volume_mm3), 18, TEXT, anchor="rs", bold=True)
     for side, sign in site.without.items():
@@ -161,7 +161,7 @@ def _draw_left_out(canvas: Canvas, result: Result, left: int, y: int) -> int:
         canvas.draw.rounded_rectangle(
             (left + _PAD, y - 13, left + _PAD + 15, y + 2), radius=4, outline=LEFT_OUT, width=2
         )
-        canvas.text((left + _PAD + 28, y), reason.replace("_", " "), 16, MUTED)
+        canvas.text((left + _PAD + 28, y), in_words(reason), 16, MUTED)
         canvas.text((left + _COLUMNS[Side.LEFT], y), short(volume_mm3), 16, MUTED, anchor="rs")
     return y
 
@@ -193,7 +193,7 @@ def _draw_elsewhere(canvas: Canvas, result: Result, left: int, y: int) -> int:
         if sites:
             canvas.text((left + _PAD, y + 36), title, 16, MUTED, bold=True)
             y += 38
-            names = ", ".join(name.replace("_", " ") for name in sites)
+            names = ", ".join(in_words(name) for name in sites)
             for line in canvas.wrapped(names, 16, PANEL_WIDTH - 2 * _PAD):
                 y += 23
                 canvas.text((left + _PAD, y), line, 16, MUTED)

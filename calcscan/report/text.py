@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from msgspec import UNSET
 
+from calcscan.knowledge.sites import in_words
 from calcscan.report.quantities import Grade, Side, State
 from calcscan.report.schema import ConflictSideEntry, GuidelineSection, Report, SeriesEntry, SiteEntry
 
@@ -107,7 +108,7 @@ def _volumes(report: Report) -> list[str]:
         every.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
     for site, by_side in list(sites.items())[:_MOST_SITES]:
         cells = "".join(f"{_cell(every[site].get(side)):>10}" for side in _COLUMNS)
-        lines.append(f"{_words(site):<24}{cells}   {_grades(by_side)}")
+        lines.append(f"{in_words(site):<24}{cells}   {_grades(by_side)}")
     lines += _meaning(lines[1:])
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
@@ -140,11 +141,11 @@ def _left_out(report: Report) -> list[str]:
     """What was found and not counted: by reason and place, the largest first."""
     volumes: dict[tuple[str, str], float] = {}
     for item in report.left_out or ():
-        near = f" near {_words(item.nearest_site)} {item.nearest_side}" if item.nearest_site and not item.sure else ""
+        near = f" near {in_words(item.nearest_site)} {item.nearest_side}" if item.nearest_site and not item.sure else ""
         key = (item.reason, near.replace(" midline", ""))
         volumes[key] = volumes.get(key, 0.0) + item.volume_mm3
     largest = sorted(volumes.items(), key=lambda pair: -pair[1])
-    parts = [f"{_words(reason)} {_number(mm3)} mm3{near}" for (reason, near), mm3 in largest[:_MOST_LEFT_OUT]]
+    parts = [f"{in_words(reason)} {_number(mm3)} mm3{near}" for (reason, near), mm3 in largest[:_MOST_LEFT_OUT]]
     parts += [f"{len(largest) - _MOST_LEFT_OUT} more in report.json"] * (len(largest) > _MOST_LEFT_OUT)
     return _hanging("Found, not counted as calcification: ", "; ".join(parts) + ".") if parts else []
 
@@ -163,11 +164,6 @@ def _meaning(rows: Sequence[str]) -> list[str]:
     return [f"({', '.join(used)})"] if used else []
 
 
-def _words(site: str) -> str:
-    """A site as it is written for people."""
-    return site.replace("_", " ")
-
-
 def _grades(by_side: Mapping[Side, SiteEntry]) -> str:
     graded = {side: by_side[side].grade for side in _COLUMNS if side in by_side}
     grades: dict[Side, Grade] = {side: grade for side, grade in graded.items() if grade}
@@ -182,8 +178,8 @@ def _not_examined(report: Report) -> list[str]:
     unsure = [site for site in sites if site in named]
     rest = [site for site in sites if site not in named]
     return [
-        *(_hanging("May hold what lies between sites: ", ", ".join(map(_words, unsure)) + ".") if unsure else []),
-        *(_hanging("Not examined, or only in part: ", ", ".join(map(_words, rest)) + ".") if rest else []),
+        *(_hanging("May hold what lies between sites: ", ", ".join(map(in_words, unsure)) + ".") if unsure else []),
+        *(_hanging("Not examined, or only in part: ", ", ".join(map(in_words, rest)) + ".") if rest else []),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import all_sites, in_words
 from calcscan.report.html.pictures import Pictures
 from calcscan.report.legend import short
 from calcscan.report.quantities import Side, State
@@ -67,15 +67,6 @@ class LeftOutRow:
     pictures: Pictures | None
 
 
-def words(name: str) -> str:
-    """A name of the report as a reader writes it.
-
-    >>> words("circle_of_willis")
-    'circle of Willis'
-    """
-    return name.replace("extra_axial", "extra-axial").replace("_", " ").replace("willis", "Willis")
-
-
 def sentence(text: str) -> str:
     """A text that begins a line, with a capital.
 
@@ -87,7 +78,7 @@ def sentence(text: str) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """Names of the report in a sentence."""
-    return ", ".join(words(name) for name in names)
+    return ", ".join(in_words(name) for name in names)
 
 
 def place(site: str, side: Side | str) -> str:
@@ -98,7 +89,7 @@ def place(site: str, side: Side | str) -> str:
     """
     if site == "unassigned":
         return "no site given"
-    name = words(site)
+    name = in_words(site)
     if str(side) in (Side.LEFT, Side.RIGHT):
         return f"{side} {name}"
     return f"{name}, midline" if side == Side.MIDLINE and all_sites()[site].paired else name
@@ -147,10 +138,10 @@ def fact(path: str) -> str:
     section, _, rest = path.partition(".")
     if section == "findings":
         site, _, trait = rest.partition(".")
-        return f"calcification of {_FINDINGS.get(site, words(site))}" + (
-            f": {words(trait)}" if trait != "present" else ""
+        return f"calcification of {_FINDINGS.get(site, in_words(site))}" + (
+            f": {in_words(trait)}" if trait != "present" else ""
         )
-    name = words((rest or section).replace(".", " "))
+    name = in_words((rest or section).replace(".", " "))
     name = _NAMES.get(name, name)
     if section == "critical":
         return f"dangerous {name}"
@@ -231,8 +222,8 @@ def tcs_rows(report: Report) -> list[tuple[str, str, int | None, int | None]]:
         else:
             rows[name] = {"midline": points}
     return [
-        (words(region), "midline", sides["midline"], None)
+        (in_words(region), "midline", sides["midline"], None)
         if "midline" in sides
-        else (words(region), "paired", sides.get(Side.RIGHT), sides.get(Side.LEFT))
+        else (in_words(region), "paired", sides.get(Side.RIGHT), sides.get(Side.LEFT))
         for region, sides in rows.items()
     ]

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
-from calcscan.knowledge.sites import all_sites
+from calcscan.knowledge.sites import all_sites, in_words
 from calcscan.model import Result
 from calcscan.processors import both
 from calcscan.report.drawing import LEFT_OUT
@@ -80,6 +80,7 @@ def page_html(
     page: str = template.render(
         report=report,
         content=content,
+        in_words=in_words,
         policy=_policy(scripts),
         scripts=scripts,
         css=Markup(_asset("page.css")),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from msgspec import UNSET
 
-from calcscan.report.html.content import place, words
+from calcscan.knowledge.sites import in_words
+from calcscan.report.html.content import place
 from calcscan.report.schema import DecisionEntry, LeftOutEntry, Report, ReviewEntry
 
 NO_NAME = "a reader who gave no name"
@@ -36,12 +37,12 @@ def reviews_in_words(report: Report) -> tuple[ReviewInWords, ...]:
 
 def taken_for(report: Report, item: LeftOutEntry) -> str:
     """What something left out was taken for; of a lesion that a reader rejected also which, and as what."""
-    name = words(item.reason)
+    name = in_words(item.reason)
     if item.lesion is UNSET:
         return name
     reasons = (one.reason for entry in _reviews(report) for one in entry.decisions if one.lesion == item.lesion)
     stated = next((reason for reason in reasons if reason is not UNSET), None)
-    return f"{name}: lesion {item.lesion}" + (f", {words(str(stated))}" if stated else "")
+    return f"{name}: lesion {item.lesion}" + (f", {in_words(str(stated))}" if stated else "")
 
 
 def moment(at: str) -> str:
@@ -85,7 +86,7 @@ def _line(one: DecisionEntry) -> str:
 def _done(one: DecisionEntry) -> str:
     where = "" if one.site is UNSET or one.side is UNSET else place(one.site, one.side)
     if one.decision == "reject":
-        return "rejected" if one.reason is UNSET else f"rejected as {words(str(one.reason))}"
+        return "rejected" if one.reason is UNSET else f"rejected as {in_words(str(one.reason))}"
     if one.decision == "move":
         return f"moved to {where}"
     if one.decision == "split":

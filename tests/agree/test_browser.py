@@ -75,6 +75,9 @@ def test_on_paper_every_column_is_there(driver: Playwright, written: Path) -> No
         rights = seen.page.evaluate("[...document.querySelectorAll('table')].map(t => t.getBoundingClientRect().right)")
         assert len(rights) >= 5
         assert max(rights) <= PAPER_PX
+        folded = seen.page.locator("details figure")
+        assert folded.count() >= 2
+        assert folded.first.evaluate("figure => figure.checkVisibility({contentVisibilityAuto: true})")
         printed = seen.page.pdf(prefer_css_page_size=True)
     assert b"/MediaBox [0 0 841" in printed  # A4 across
 

@@ -2,6 +2,7 @@
 
 discover  folder → studies, and what is left out (archives, joins, people, drafts, names, lists)
 bids      a BIDS dataset as input: what is wanted of it, and whose scans they are (participants)
+contexts  what is known of the people, from a table of the user's own
 own_files   label maps of the user's own: which belongs to which study
 status    how a study's last run ended, stored beside its results
 table     batch.csv, lesions.csv, sites.csv and left_out.csv (columns: what they hold)

@@ -13,7 +13,7 @@ from typing import Any
 from calcscan.knowledge.reading import ReadingSettings
 
 PARTICIPANTS = "participants.tsv"
-_UNKNOWN = frozenset({"", "n/a", "na", "nan", "none", "unknown"})
+UNKNOWN_CELLS = frozenset({"", "n/a", "na", "nan", "none", "unknown"})
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 _MOST_NOTES = 20
 
@@ -95,7 +95,7 @@ def _rows(
     twice: set[str] = set()
     for number, row in enumerate(_safely(table, notes), start=2):
         label = str(row.get(columns[id_column]) or "").strip()
-        if label.casefold() in _UNKNOWN:
+        if label.casefold() in UNKNOWN_CELLS:
             notes.append(f"row {number} names no {id_column}")
             continue
         label = with_key(label, key)
@@ -136,7 +136,7 @@ def _facts(
     """Age and sex in the words of the guideline, as far as the row gives them."""
     facts: dict[str, Any] = {}
     age = str(row.get(columns.get("age", "")) or "").strip()
-    if age.casefold() not in _UNKNOWN:
+    if age.casefold() not in UNKNOWN_CELLS:
         years = _number(age)
         if years is not None and 0 <= years <= settings.max_age_years:
             facts["age_years"] = years
@@ -145,7 +145,7 @@ def _facts(
     sex = str(row.get(columns.get("sex", "")) or "").strip().casefold()
     if sex in _SEXES:
         facts["sex"] = _SEXES[sex]
-    elif sex not in _UNKNOWN:
+    elif sex not in UNKNOWN_CELLS:
         notes.append(f"the sex of {label} is neither M nor F")
     return facts
 

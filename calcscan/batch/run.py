@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calcscan.batch import bids
+from calcscan.batch.contexts import Contexts, with_contexts
 from calcscan.batch.derivatives import WORK, write_derivatives
 from calcscan.batch.discover import Looking, find_studies
 from calcscan.batch.model import FAILED, Found, LeftOut, Outcome, Runner, Settings, Study, Task
@@ -65,6 +66,7 @@ def run_batch(
     looking: Looking | None = None,
     wanted: bids.Wanted | None = None,
     own: OwnPatterns | None = None,
+    contexts: Contexts | None = None,
     part: tuple[int, int] | None = None,
     as_bids: bool = False,
 ) -> BatchResult:
@@ -90,6 +92,8 @@ def run_batch(
     own
         Where the label maps of each study lie (`calcscan.batch.own_files.OwnPatterns`). A study that lacks one is left
         out, with the reason.
+    contexts
+        What is known of the people (`calcscan.batch.contexts.read_contexts`). A row that is not used is listed.
     part
         (i, N): do every N-th study only, from the i-th on, as one of N jobs of a cluster that write into the same
         `out`. Tables are left to a last call without it, which finds the studies finished.
@@ -102,6 +106,8 @@ def run_batch(
     UnreadableError, NoCTError
         `root` is not there, or holds no study, none of a participant or session that is wanted, or none with the label
         maps that were asked for.
+    FactsError
+        No row of `contexts` fits a study.
     OutputError
         `out` can't be written to, is `root`, or holds it.
     ValueError
@@ -111,7 +117,7 @@ def run_batch(
     _refuse_root(root, out)
     check_tables(out)
     check_output(out, BATCH)
-    found = find(root, out, looking=looking, wanted=wanted, own=own)
+    found = find(root, out, looking=looking, wanted=wanted, own=own, contexts=contexts)
     if part is not None:
         found = replace(found, studies=part_of(found.studies, *part))
     options, folder = settings or Settings(), out / WORK if as_bids else out
@@ -160,6 +166,7 @@ def find(
     looking: Looking | None = None,
     wanted: bids.Wanted | None = None,
     own: OwnPatterns | None = None,
+    contexts: Contexts | None = None,
 ) -> Found:
     """What `run_batch` would analyse: every study under `root` that is wanted, and the other files. Writes nothing.
 
@@ -167,6 +174,8 @@ def find(
     ------
     UnreadableError, NoCTError
         `root` is not there, or holds no study, or none of a participant or session that is wanted.
+    FactsError
+        No row of `contexts` fits a study.
     OutputError
         `out` is a folder of the input: it lies below `root` and holds studies.
     """
@@ -186,7 +195,8 @@ def find(
     people = people_of(root, load(ReadingSettings))
     studies, others = bids.chosen(found.studies, wanted or bids.Wanted(), people, root)
     studies, lacking = with_own_files(studies, own or OwnPatterns(), root)
-    rows = bids.with_notes((*as_used(found.left_out, studies, root), *others, *lacking), people, root)
+    studies, unused = with_contexts(studies, contexts or Contexts())
+    rows = bids.with_notes((*as_used(found.left_out, studies, root), *others, *lacking, *unused), people, root)
     return Found(studies=studies, left_out=tuple(sorted(rows, key=lambda row: row.path)))
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from calcscan.cli import acquisition, own_data, rules, terminal
 
 if TYPE_CHECKING:
+    from calcscan.batch.contexts import Contexts
     from calcscan.batch.model import LeftOut, Study
+    from calcscan.guideline import Ruleset
 
 SOME_FAILED = 3
 _MOST_REASONS = 6
@@ -67,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="detection threshold (default: chosen for each scan)",
     )
     parser.add_argument(
+        "--contexts",
+        type=terminal.path,
+        metavar="FILE",
+        help="what is known of the people: a CSV or TSV with a column study, or participant (and session), and columns "
+        "such as age_years, symptoms.headache, labs.calcium [mmol/L]",
+    )
+    parser.add_argument(
         "--part",
         type=_part,
         metavar="I/N",
@@ -97,8 +106,9 @@ def main(args: argparse.Namespace) -> int:
 
     terminal.quieten_libraries()
     ruleset = rules.chosen(args)
+    contexts = _contexts(args, ruleset)
     if args.dry_run:
-        return _dry_run(args)
+        return _dry_run(args, contexts)
     terminal.load_kernels(quiet=args.quiet)
     settings = Settings(
         threshold_hu=args.threshold,
@@ -121,6 +131,7 @@ def main(args: argparse.Namespace) -> int:
             looking=watch.looking,
             wanted=Wanted.of(args.participant_label, args.session_label),
             own=own_data.patterns(args),
+            contexts=contexts,
             part=args.part,
             as_bids=args.bids,
         )
@@ -133,7 +144,10 @@ def main(args: argparse.Namespace) -> int:
         reviewed = sum(outcome.reviewed for outcome in result.outcomes.values())
         lines = [f"{_many(len(states), 'study', 'studies')}: {counts}; {len(result.skipped)} finished earlier"]
         lines += [f"{reviewed} of them reviewed by a person: see reviewed_by in batch.csv"] * bool(reviewed)
+        abstained = [name for name, outcome in result.outcomes.items() if outcome.state == "abstained"]
+        lines += [f"abstained, for the flags in batch.csv: {_some(abstained)}"] * bool(abstained)
         lines += _accounts(result.studies, result.left_out)
+        lines += _stated(contexts, result.studies, result.left_out)
         lines += _doubles(result.same_series)
         lines += [f"rules: {ruleset}"] * (ruleset.choice != SHIPPED_RULES)
         tables = (result.table, result.lesion_table, result.site_table)
@@ -164,17 +178,42 @@ def _doubles(same: Mapping[str, tuple[str, ...]]) -> list[str]:
     return [f"{len(same)} of them measure the same series as another: see same_series_as in batch.csv ({example})"]
 
 
-def _dry_run(args: argparse.Namespace) -> int:
+def _contexts(args: argparse.Namespace, ruleset: Ruleset) -> Contexts | None:
+    """The table of facts, every cell checked in the words of the rules before the work."""
+    if args.contexts is None:
+        return None
+    from calcscan.batch.contexts import read_contexts
+
+    return read_contexts(args.contexts, ruleset.vocabulary)
+
+
+def _stated(contexts: Contexts | None, studies: Sequence[Study], left_out: Sequence[LeftOut]) -> list[str]:
+    """How far the table of facts and the studies fit each other."""
+    if contexts is None:
+        return []
+    unused = [row for row in left_out if row.path.startswith(f"{contexts.name}, row ")]
+    without = [study.name for study in studies if not any(row.fits(study) for row in contexts.rows)]
+    lines = [f"{contexts.name}: {_many(len(unused), 'note', 'notes')} on what was not used in left_out.csv"]
+    return lines * bool(unused) + [f"{contexts.name} has no row for {_some(without)}"] * bool(without)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_REASONS]) + f" and {len(names) - _MOST_REASONS} more" * (len(names) > _MOST_REASONS)
+
+
+def _dry_run(args: argparse.Namespace, contexts: Contexts | None) -> int:
     from calcscan.batch.bids import Wanted
     from calcscan.batch.run import find, part_of
 
     wanted = Wanted.of(args.participant_label, args.session_label)
     with _Watch(quiet=args.quiet) as watch:
-        found = find(args.root, args.out, looking=watch.looking, wanted=wanted, own=own_data.patterns(args))
+        own = own_data.patterns(args)
+        found = find(args.root, args.out, looking=watch.looking, wanted=wanted, own=own, contexts=contexts)
     studies = part_of(found.studies, *(args.part or (1, 1)))
     lines = [f"{study.name}: {_size(study)} in {study.place}{_with_own(study)}" for study in studies]
     lines += [f"left out: {row.path} {row.reason}" for row in found.left_out]
     lines += [_many(len(studies), "study", "studies"), *_accounts(studies, found.left_out)]
+    lines += _stated(contexts, studies, found.left_out)
     terminal.write_text("\n".join(lines) + "\n")
     return 0
 
@@ -199,6 +238,7 @@ def _size(study: Study) -> str:
 
 def _with_own(study: Study) -> str:
     names = [f"{name.replace('_', ' ')} {path.name}" for name, path in study.own.items()]
+    names += [f"facts ({', '.join(study.context)})"] if study.context else []
     return f", with {', '.join(names)}" if names else ""
 
 

@@ -16,6 +16,7 @@ from support.nifti_phantom import PLAIN, head, put
 
 from calcscan.batch import run_batch
 from calcscan.batch.bids import Wanted
+from calcscan.batch.contexts import read_contexts
 from calcscan.batch.model import FAILED, Outcome, Settings, Task, Work
 from calcscan.batch.participants import people_of
 from calcscan.batch.run import find
@@ -293,3 +294,24 @@ def test_dicom_in_folders_named_as_in_bids_has_its_labels_too(tmp_path: Path) ->
     (study,) = find(tmp_path / "in", tmp_path / "out").studies
     assert (study.label.participant, study.label.session) == ("sub-01", "ses-2")
     assert study.context == {"age_years": 63, "sex": "M"}
+
+
+def test_a_table_of_facts_reaches_the_studies_and_what_is_not_used_is_listed(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("participant,session,age_years,symptoms.headache\n01,1,64,yes\n09,,50,no\n")
+    assert main(["batch", str(dataset), "-o", str(tmp_path / "out"), "--contexts", str(table), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "known.csv, row 3 fits no study" in told
+    assert "known.csv has no row for sub-01_ses-2_ct" in told
+    runner = InLine()
+    run_batch(dataset, tmp_path / "out", runner=runner, contexts=read_contexts(table))
+    given = {task.study.name: task.study.context for task in runner.done}
+    assert given["sub-01_ses-1_ct"] == {"sex": "M", "age_years": 64, "symptoms": {"headache": True}}
+    assert given["sub-01_ses-2_ct"] == {"sex": "M"}  # two sessions: the age of participants.tsv is of one of them
+    assert {"known.csv, row 3"} <= {row["path"] for row in rows(tmp_path / "out" / "left_out.csv")}
+    refused = table.read_text().replace("yes", "perhaps")
+    table.write_text(refused)
+    assert main(["batch", str(dataset), "-o", str(tmp_path / "out"), "--contexts", str(table), "--dry-run"]) == 1
+    assert "row 2, column symptoms.headache" in capsys.readouterr().err

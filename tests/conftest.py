@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: its threads would hinder each other
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,12 @@ import pytest
 if TYPE_CHECKING:
     from calcscan import Result
 
-hypothesis.settings.register_profile("compiled", deadline=None)  # what calls a kernel first waits for its compilation
-hypothesis.settings.load_profile("compiled")
+# No limit of time: what calls a kernel first waits for its compilation, and other processes may be busy. The same
+# examples in every run, so that a change fails for what it did; `--hypothesis-profile=search` looks for others.
+_PATIENT = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("search", **_PATIENT)
+hypothesis.settings.register_profile("same", derandomize=True, database=None, **_PATIENT)
+hypothesis.settings.load_profile("same")
 
 collect_ignore_glob = ["support/*"]
 
@@ -32,16 +38,22 @@ def real_scans() -> Path:
 
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], tuple[int, Path]]:
-    """`calcscan run INPUT -o OUT`, once for each input in all tests: exit status and OUT, which is only to be read."""
+    """`calcscan run INPUT -o OUT`, once for each input in all tests and by whichever of pytest's workers comes first:
+    exit status and OUT, which is only to be read."""
     from calcscan.cli import main
 
-    done: dict[Path, tuple[int, Path]] = {}
+    worker = tmp_path_factory.getbasetemp()
+    shared = (worker.parent if "PYTEST_XDIST_WORKER" in os.environ else worker) / "run_once"
 
     def once(source: Path) -> tuple[int, Path]:
-        if source not in done:
-            out = tmp_path_factory.mktemp("out") / source.name
-            done[source] = (main(["run", str(source), "-o", str(out), "--quiet"]), out)
-        return done[source]
+        place = shared / sha256(os.fsencode(source.resolve())).hexdigest()[:16]
+        place.mkdir(parents=True, exist_ok=True)
+        out, status = place / source.name, place / "status"
+        with (place / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go of as the file is closed
+            if not status.exists():
+                status.write_text(str(main(["run", str(source), "-o", str(out), "--quiet"])))
+        return int(status.read_text()), out
 
     return once
 

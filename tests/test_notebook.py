@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = str(round(PATIENCE_S / 2))
 NOTEBOOK = ROOT / "tests" / "notebooks" / "first_steps.ipynb"
 EXECUTE = """
 import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 where = {"metadata": {"path": sys.argv[2]}}
-nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+patience = dict.fromkeys(("timeout", "startup_timeout", "iopub_timeout"), int(sys.argv[4]))
+nbclient.NotebookClient(notebook, **patience, kernel_name="python3", resources=where).execute()
 nbformat.write(notebook, sys.argv[3])
 """
 
@@ -31,11 +34,11 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             pytest.skip(f"{package} is not installed")
     folder = tmp_path_factory.mktemp("notebook")
     done = subprocess.run(
-        [sys.executable, "-c", EXECUTE, str(NOTEBOOK), str(ROOT), str(folder / "done.ipynb")],
+        [sys.executable, "-c", EXECUTE, str(NOTEBOOK), str(ROOT), str(folder / "done.ipynb"), PATIENCE],
         env={**os.environ, "IPYTHONDIR": str(folder / "ipython"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

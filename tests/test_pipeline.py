@@ -323,10 +323,9 @@ def test_an_input_without_a_ct_is_an_error(stages):
 @pytest.mark.parametrize(
     ("name", "state"), [("thin_pineal_choroid", ("ok", "caution")), ("plastic_phantom", ("abstain",))]
 )
-def test_a_real_scan_from_files_to_files(real_scans, tmp_path, name, state):
-    result = pipeline.analyse(real_scans / name)
-    write_report(result, tmp_path / "out")
-    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+def test_a_real_scan_from_files_to_files(real_scans, run_once, name, state):
+    _, out = run_once(real_scans / name)
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     schema = json.loads((files("calcscan") / "knowledge" / "report.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, schema, cls=jsonschema.Draft202012Validator)
     assert report["quality"]["state"] in state

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from support.readme import BLOCKS, ROOT
 
 
 @pytest.mark.parametrize(
@@ -18,6 +17,14 @@ ROOT = Path(__file__).parent.parent
 )
 def test_the_code_is_clean(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readmes_examples_have_sound_types(tmp_path: Path) -> None:
+    """By mypy's settings for the package, whose types it knows from the test before."""
+    (tmp_path / "example.py").write_text("\n".join(BLOCKS), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", str(tmp_path / "example.py")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

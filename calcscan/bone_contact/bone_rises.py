@@ -32,7 +32,7 @@ class Rise:
 
     rays: Numbers
     mm2: float
-    told_mm2: float
+    plain_mm2: float
     """The part of it that is as high, and has as thick a layer, as a plaque."""
     high_mm: Array
     """How high every ray's surface rises over the table's course, of all rays."""
@@ -124,7 +124,7 @@ def knob_figures(
     if not as_dense_as_bone(hu, settings):
         return {}
     core_hu, half_hu, quarter_hu = (float(value) for value in np.percentile(hu, (90, 50, 25)))
-    steep = rise.told_mm2 / rise.mm2
+    steep = rise.plain_mm2 / rise.mm2
     long_mm = 4.0 * float(np.sqrt(np.linalg.eigvalsh(np.cov(points_mm.T))[-1])) if len(points_mm) > 1 else 0.0
     solid = core_hu >= settings.knob_solid_hu
     figures = {

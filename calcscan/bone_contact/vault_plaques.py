@@ -19,19 +19,13 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise, Rise, as_dense_as_bone, bone_evidence, knob_figures
-from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast, from_vertex_deg
+from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast
+from calcscan.bone_contact.vault_table import VaultTable, median_around, vault_table
 from calcscan.grid.geometry import Array
-from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.bone_contact import BoneContactSettings, PlaqueLimits
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.model import Intracranial, Scan
-
-_DEEP_MM, _SLOPE_MM = 12.0, 6.0
-"""How deep under the table its slope is seen, and over what way: there a plaque's own edges count for little."""
-_LEAST_UPRIGHT = 0.3
-_SAMPLES = 300
-"""Of how many rays a median over a wide piece of the table is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +40,6 @@ class Plaques:
     """What rises as a plaque does, and is bone or may be, or is too small to tell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What the rays show, one value a ray; lengths along the ray."""
-
-    surface_mm: Array
-    """Where the dense surface begins, smoothed."""
-    rise_mm: Array
-    """How far it rises inwards over the table's smooth course."""
-    layer_mm: Array
-    """From there to where the table begins in earnest."""
-    upright: Array
-    """How much of a length along the ray lies across the table: 1 where the table faces the middle."""
-    smear_mm: Array
-    """How wide the slab smears the table's edge, across it."""
-    clear: Mask
-    """Whether a plaque would be detected there."""
-
-
 def detect_vault_plaques(
     scan: Scan,
     intracranial: Intracranial,
@@ -76,40 +52,40 @@ def detect_vault_plaques(
     `holes_mm` are points in the holes of the vault (n, 3), LPS mm."""
     rays = cast(scan, intracranial, to_head_axes, settings, space)
     plaque = settings.plaque_limits(thick_slices=not rays.radial)
-    seen = _seen(scan, intracranial, rays, to_head_axes, settings)
-    high_mm = seen.rise_mm * seen.upright
-    high = np.flatnonzero(seen.clear & (high_mm >= plaque.bump_mm))
-    blur_mm = np.full_like(seen.layer_mm, np.inf)
-    blur_mm[high] = _median_around(rays, seen.layer_mm, high, settings)
-    course_mm, off_mm = seen.surface_mm + seen.rise_mm, settings.table_off_mm + seen.smear_mm
-    layer_mm = (seen.layer_mm - blur_mm) * seen.upright
-    told = seen.clear & (high_mm >= np.maximum(plaque.plaque_mm, seen.smear_mm))
-    told &= layer_mm >= np.maximum(plaque.plaque_layer_mm, seen.smear_mm)
-    told &= rays.table_mm - blur_mm <= course_mm + off_mm
+    table = vault_table(scan, intracranial, rays, to_head_axes, settings)
+    high_mm = table.rise_mm * table.upright
+    high = np.flatnonzero(table.clear & (high_mm >= plaque.bump_mm))
+    blur_mm = np.full_like(table.layer_mm, np.inf)
+    blur_mm[high] = median_around(rays, table.layer_mm, high, settings)
+    course_mm, off_mm = table.surface_mm + table.rise_mm, settings.table_off_mm + table.smear_mm
+    layer_mm = (table.layer_mm - blur_mm) * table.upright
+    plain = table.clear & (high_mm >= np.maximum(plaque.plaque_mm, table.smear_mm))
+    plain &= layer_mm >= np.maximum(plaque.plaque_layer_mm, table.smear_mm)
+    plain &= rays.table_mm - blur_mm <= course_mm + off_mm
     base = np.isfinite(blur_mm) & (layer_mm >= plaque.plaque_layer_mm / 2.0)
-    rises = _rises(scan, rays, seen, np.flatnonzero(base), told, settings, plaque)
-    large = [rise for rise in rises if rise.told_mm2 >= plaque.plaque_mm2]
+    rises = _rises(scan, rays, table, np.flatnonzero(base), plain, settings, plaque)
+    large = [rise for rise in rises if rise.plain_mm2 >= plaque.plaque_mm2]
     slab_mm = 0.0 if rays.radial else float(np.median(scan.slice_reach_mm))
-    head_mm = to_head_axes(rays.points(seen.surface_mm))
+    head_mm = to_head_axes(rays.points(table.surface_mm))
     evidence = bone_evidence(large, rays, head_mm, to_head_axes(holes_mm), slab_mm, settings)
     reach = [np.unique(rays.around[rays.around[rise.rays]]) for rise in rises]
     every = np.unique(np.concatenate([high[:0], *reach]))
-    blur_mm[every] = _median_around(rays, seen.layer_mm, every, settings)
+    blur_mm[every] = median_around(rays, table.layer_mm, every, settings)
     blur_mm[np.isinf(blur_mm)] = 0.0
     pulled_mm = np.zeros_like(blur_mm)
-    pulled_mm[base] = _pulled(rays, intracranial, seen, blur_mm, base, settings, space)
+    pulled_mm[base] = _pulled(rays, intracranial, table, blur_mm, base, settings, space)
     edge_mm = np.minimum(rays.table_mm - blur_mm + pulled_mm, course_mm + off_mm)
-    bone_mm = np.clip(course_mm, edge_mm, edge_mm + seen.smear_mm / seen.upright)
+    bone_mm = np.clip(course_mm, edge_mm, edge_mm + table.smear_mm / table.upright)
     bone_mm[~base] = np.minimum(bone_mm, course_mm - settings.rim_mm)[~base]
     voxels = _voxels(scan, rays, reach, bone_mm, settings)
-    kept, refused = _judged(scan, rays.points(seen.surface_mm), slab_mm, large, voxels, evidence, settings, space)
+    kept, refused = _judged(scan, rays.points(table.surface_mm), slab_mm, large, voxels, evidence, settings, space)
     small = [
-        RefusedRise(kji=kji, evidence={"high_and_thick_mm2": round(rise.told_mm2, 1)})
+        RefusedRise(kji=kji, evidence={"high_and_thick_mm2": round(rise.plain_mm2, 1)})
         for rise, kji in zip(rises[len(large) :], voxels[len(large) :], strict=True)
     ]
     return Plaques(
         kji=np.concatenate([np.empty((0, 3), dtype=np.int64), *kept]),
-        judged=rays.points(seen.surface_mm)[seen.clear],
+        judged=rays.points(table.surface_mm)[table.clear],
         refused=tuple(rise for rise in (*refused, *small) if len(rise.kji)),
     )
 
@@ -157,92 +133,10 @@ def _cortical(scan: Scan, kji: Numbers, space: IntracranialSettings) -> dict[str
     return {"median_hu": half_hu} if half_hu >= space.cortical_hu else {}
 
 
-def _seen(
-    scan: Scan,
-    intracranial: Intracranial,
-    rays: Rays,
-    to_head_axes: Callable[[Array], Array],
-    settings: BoneContactSettings,
-) -> _Seen:
-    surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
-    rise_mm = _course(rays, surface_mm, settings) - surface_mm
-    upright, smear_mm = _slopes(scan, intracranial, rays, surface_mm + rise_mm, settings)
-    head_mm = to_head_axes(rays.points(surface_mm))
-    down_deg = from_vertex_deg(head_mm)
-    crest = (np.abs(head_mm[:, 0]) <= settings.crest_wide_mm) & (down_deg > settings.crest_deg)
-    vault = (down_deg <= settings.vault_deg) & ~crest
-    return _Seen(
-        surface_mm=surface_mm,
-        rise_mm=rise_mm,
-        layer_mm=np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1),
-        upright=upright,
-        smear_mm=smear_mm,
-        clear=vault & _surrounded(scan, rays, settings) & (smear_mm <= settings.plaque_smear_mm),
-    )
-
-
-def _course(rays: Rays, surface_mm: Array, settings: BoneContactSettings) -> Array:
-    """The table's smooth course: the surface closed over rises narrower than `plaque_wide_mm`, slopes taken out."""
-    half_mm = settings.plaque_wide_mm / 2.0
-    places = rays.places()
-    apart_mm = np.linalg.norm(places[rays.beside] - places[:, None], axis=2)
-    steps = max(1, round(half_mm / float(np.median(apart_mm.max(axis=1)))))
-    count, few = rays.beside.shape
-    rows = np.repeat(np.arange(count), few)
-    mean = sparse.csr_matrix((np.full(count * few, 1.0 / few), (rows, rays.beside.ravel())), shape=(count, count))
-    along = 2 if rays.radial else 1
-    main_mm = surface_mm
-    for _ in range(round(along * half_mm**2 / float((apart_mm**2).mean()))):  # variances add up to half_mm squared
-        main_mm = mean @ main_mm
-    out = surface_mm - main_mm
-    for _ in range(steps):
-        out = out[rays.beside].max(axis=1)
-    for _ in range(steps):
-        out = out[rays.beside].min(axis=1)
-    return np.asarray(out + main_mm)
-
-
-def _slopes(
-    scan: Scan, intracranial: Intracranial, rays: Rays, course_mm: Array, settings: BoneContactSettings
-) -> tuple[Array, Array]:
-    """`_Seen.upright` and `_Seen.smear_mm`."""
-    points = rays.points(course_mm - _DEEP_MM)
-    steps = _SLOPE_MM * np.concatenate([np.eye(3), -np.eye(3)])
-    depth = sample_at(
-        intracranial.depth_mm, intracranial.isotropic_hu.affine, (points[:, None] + steps).reshape(-1, 3)
-    ).reshape(-1, 2, 3)
-    slope = depth[:, 1] - depth[:, 0]
-    slope /= np.maximum(np.linalg.norm(slope, axis=1), 1e-6)[:, None]
-    upright = np.clip((slope * rays.ways).sum(axis=1), _LEAST_UPRIGHT, 1.0)
-    return upright, settings.table_share * scan.slice_reach_mm[rays.slices] * np.abs(slope @ scan.geometry.normal)
-
-
-def _surrounded(scan: Scan, rays: Rays, settings: BoneContactSettings) -> Mask:
-    """Where bone is seen all around, and the course of the table over long enough a way."""
-    wide = np.pi * rays.radius_mm >= settings.course_mm
-    out = rays.seen & np.asarray(wide)[rays.slices]
-    if not rays.radial:
-        out &= (rays.slices > 0) & (rays.slices < scan.geometry.shape[0] - 1)
-    out = np.asarray(out[rays.around].all(axis=1))
-    return np.asarray(out[rays.beside].all(axis=1))
-
-
-def _median_around(rays: Rays, field_mm: Array, which: Numbers, settings: BoneContactSettings) -> Array:
-    """The median over `course_mm` around each ray."""
-    across = settings.course_mm / settings.ray_mm
-    count = round(np.pi / 4 * across**2) if rays.radial else round(across)
-    every = max(1, count // _SAMPLES)
-    places = rays.places()
-    if len(which) == 0:
-        return np.empty(0)
-    _, near = cKDTree(places[::every]).query(places[which], max(1, count // every))
-    return np.asarray(np.median(field_mm[::every][near], axis=1))
-
-
 def _pulled(
     rays: Rays,
     intracranial: Intracranial,
-    seen: _Seen,
+    table: VaultTable,
     blur_mm: Array,
     base: Mask,
     settings: BoneContactSettings,
@@ -262,40 +156,40 @@ def _pulled(
 def _rises(
     scan: Scan,
     rays: Rays,
-    seen: _Seen,
+    table: VaultTable,
     base: Numbers,
-    told: Mask,
+    plain: Mask,
     settings: BoneContactSettings,
     limits: PlaqueLimits,
 ) -> list[Rise]:
-    """Each rise: the rays of `base` that hang together, with enough area told, those first that are large enough for a
+    """Each rise: the rays of `base` that hang together, with enough plain area, those first that are large enough for a
     plaque. What is no higher than slab and interpolation smear a step of bone is none."""
     if len(base) == 0:
         return []
-    number = np.full(len(told), -1)
+    number = np.full(len(plain), -1)
     number[base] = np.arange(len(base))
     other = number[rays.around[base]]
     one, column = np.nonzero(other >= 0)
     links = sparse.coo_matrix((np.ones(len(one)), (one, other[one, column])), shape=(len(base), len(base)))
     count, bump = csgraph.connected_components(links, directed=False)
-    ray_mm2 = (rays.cell_mm2(seen.surface_mm) / seen.upright)[base]
-    told_mm2 = np.bincount(bump, ray_mm2 * told[base], minlength=count)
+    ray_mm2 = (rays.cell_mm2(table.surface_mm) / table.upright)[base]
+    plain_mm2 = np.bincount(bump, ray_mm2 * plain[base], minlength=count)
     base_mm2 = np.bincount(bump, ray_mm2, minlength=count)
-    at = rays.points(seen.surface_mm)
+    at = rays.points(table.surface_mm)
     rises = [
         Rise(
             rays=base[bump == number],
             mm2=float(base_mm2[number]),
-            told_mm2=float(told_mm2[number]),
-            high_mm=seen.rise_mm * seen.upright,
+            plain_mm2=float(plain_mm2[number]),
+            high_mm=table.rise_mm * table.upright,
         )
-        for number in np.flatnonzero(told_mm2 >= settings.rise_doubt_share * limits.plaque_mm2)
+        for number in np.flatnonzero(plain_mm2 >= settings.rise_doubt_share * limits.plaque_mm2)
     ]
-    rises.sort(key=lambda rise: rise.told_mm2 < limits.plaque_mm2)
+    rises.sort(key=lambda rise: rise.plain_mm2 < limits.plaque_mm2)
     return [
         rise
         for rise in rises
-        if not rays.radial or _slabs(scan, rays, rise.rays[told[rise.rays]], at) >= settings.step_slabs
+        if not rays.radial or _slabs(scan, rays, rise.rays[plain[rise.rays]], at) >= settings.step_slabs
     ]
 
 

@@ -177,7 +177,7 @@ def series_of(source: Path, options: dict[str, Any]) -> str | None:
         uid = options.get("series_uid")
         return None if uid is None else str(uid)
     from calcscan.read import read_scan
-    from calcscan.report.build import hashed
+    from calcscan.report.sections.identifiers import hashed
 
     found = next((choice.uid for choice in read_scan(source).series if hashed(choice.uid) == wanted), None)
     if found is None:

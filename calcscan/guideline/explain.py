@@ -13,7 +13,7 @@ from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Guidance, Source, State, source_dict
-from calcscan.guideline.rules.conditions import Leaf, Node, truth
+from calcscan.guideline.rules.condition_tree import Leaf, Node, truth
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import Ruleset, as_ruleset
 

@@ -9,7 +9,7 @@ from calcscan.guideline.facts.case import ASYMPTOMATIC, STATED, Case
 from calcscan.guideline.facts.vocabulary import FINDINGS, Region, vocabulary
 from calcscan.guideline.logic import Truth
 from calcscan.guideline.model import Because, Caution, NotApplicable, Priority, Recommendation, RuleKind, State
-from calcscan.guideline.rules.conditions import Leaf
+from calcscan.guideline.rules.condition_tree import Leaf
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.ruleset import RuleRoots, Ruleset
 from calcscan.guideline.wording import is_known, known_facts, label, listed, open_asks, value_in_words

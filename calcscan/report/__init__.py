@@ -1,7 +1,7 @@
 """Result → files: report.json, tables, label maps and a mosaic.
 
 schema         what report.json holds (quantities: what its values mean; json_schema: its JSON Schema)
-build          Result → Report, and its JSON (json_text: any JSON, safe to print)
+build          Result → Report, and its JSON (sections: each of its parts; json_text: any JSON, safe to print)
 sitelabels     the numbers that sites.nii.gz uses
 tables         Report → lesions.csv and sites.csv
 text           Report → one screen of text

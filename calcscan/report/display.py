@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from msgspec.structs import asdict
 
 from calcscan.model import LocatedLesionMap, Result, StudyLabel
-from calcscan.report.build import DISCLAIMER, build_report, lesion_entry
+from calcscan.report.build import DISCLAIMER, build_report
 from calcscan.report.legend import short
 from calcscan.report.mosaic import mosaic_png
 from calcscan.report.quantities import State
 from calcscan.report.schema import LesionEntry, Part, Report, SiteEntry
+from calcscan.report.sections.findings import lesion_entry
 from calcscan.report.tables import LesionRow, SiteRow, lesion_rows, site_rows
 from calcscan.report.text import summary_text
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from calcscan.model import Study
 
+Clean = Callable[[str], str]
+"""Free text without what identifies the person."""
+
 _STRUCK = "***"
 _SHORTEST = 3
 _TELLING_DIGITS = 5
@@ -18,7 +21,7 @@ _DATES = re.compile(
 """1931-03-12, 19310312, 12.03.1931, 12/3/1931, 12.03.31."""
 
 
-def cleaner(study: Study, *, dates: bool = True) -> Callable[[str], str]:
+def cleaner(study: Study, *, dates: bool = True) -> Clean:
     """What removes identifiers, each part of a name of three letters or more, and (with `dates`) every date. Words in
     lower case stay: a person may be called Head.
 

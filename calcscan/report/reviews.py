@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -11,11 +11,9 @@ from msgspec.structs import asdict
 from calcscan.errors import InputError
 from calcscan.model import EditedMap, Review, ReviewDecision
 from calcscan.report.label_runs import labels_of, runs_of
+from calcscan.report.privacy import Clean
 from calcscan.report.quantities import Side
 from calcscan.report.schema import DecisionEntry, EditedMapEntry, ReviewedSection, ReviewEntry
-
-Clean = Callable[[str], str]
-"""Free text without what identifies the person."""
 
 
 def reviewed_section(reviews: Sequence[Review], clean: Clean) -> ReviewedSection:

@@ -194,15 +194,15 @@ def test_json_alone_is_printed_if_asked_for(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_hundred_studies_with_label_maps_take_less_than_a_minute(tmp_path: Path) -> None:
-    """On small maps: what is measured is the work of each study, not the disk."""
+    """On small maps, and of the processor's time: what is measured is the work, not the disk nor what else runs."""
     for n in range(100):
         values = labels([(5, box(n % 9, 4, 4, 3)), (6, box(14, n % 20, 9)), (26, box(20, 20, 20))])
         run_folder(tmp_path / "out" / f"s{n:03}", values)
         nifti(tmp_path / "readers" / f"s{n:03}.nii.gz", labels([(5, box(n % 9, 4, 5, 3)), (7, box(14, 20, n % 20))]))
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = assess_agreement(tmp_path / "out", tmp_path / "readers")
     write_agreement(found, tmp_path / "agreement")
-    assert time.perf_counter() - begun < 60
+    assert time.process_time() - begun < 60
     assert found.overall.studies == 100
 
 

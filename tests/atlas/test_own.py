@@ -12,7 +12,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from support.small_heads import small_heads
+from support.heads import PALLIDUM
+from support.small_scans import small_head
 
 import calcscan
 from calcscan.atlas import atlas_folder, check_atlas, load_atlas
@@ -200,7 +201,7 @@ def test_the_commands_check_and_use_it(own: Path, tmp_path: Path, capsys: pytest
         "labels.nii.gz",
         lambda a: np.where(a == putamen, pallidum, np.where(a == pallidum, putamen, a)).astype(np.uint8),
     )
-    scan = small_heads(tmp_path)[0]
+    scan = small_head(PALLIDUM, tmp_path)
     assert main(["run", str(scan), "-o", str(tmp_path / "out"), "--atlas", str(own), "--quiet"]) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["atlas"]["name"] == "ours"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import batch_work
+from support.batch_work import InLine
 from support.results import SMALL, make_result
 
 from calcscan.batch import run as run_module
@@ -45,21 +46,6 @@ def make(root: Path, files: dict[str, str]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"uid {uid}" if uid else "something else")
-
-
-class InLine:
-    """A runner without processes, which remembers what it did."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-
-    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.done.append(task.study.name)
-            if task.study.name.startswith("broken"):
-                yield task, Outcome(state=FAILED, error="no CT in it")
-            else:
-                yield task, batch_work.write_synthetic(task)
 
 
 @pytest.fixture

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from support import batch_work
+from support.batch_work import InLine
 from support.nifti_phantom import PLAIN, head, put
 
 from calcscan.batch import run_batch
 from calcscan.batch.bids import Wanted
 from calcscan.batch.contexts import read_contexts
-from calcscan.batch.model import FAILED, Outcome, Settings, Task, Work
+from calcscan.batch.model import Settings, Task
 from calcscan.batch.participants import people_of
 from calcscan.batch.run import find
 from calcscan.batch.status import fingerprint
@@ -28,19 +27,6 @@ from calcscan.knowledge.settings import load
 
 HEAD = head(PLAIN).astype(np.int16)
 PEOPLE = "participant_id\tage\tsex\nsub-01\t63\tM\nsub-02\t47.5\tfemale\n"
-
-
-class InLine:
-    """A runner without processes; a study of sub-bad fails."""
-
-    def __init__(self) -> None:
-        self.done: list[Task] = []
-
-    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.done.append(task)
-            failed = "bad" in task.study.name
-            yield task, Outcome(state=FAILED, error="no CT in it") if failed else batch_work.write_synthetic(task)
 
 
 @pytest.fixture
@@ -146,7 +132,7 @@ def test_another_age_makes_a_study_be_done_again(dataset: Path, tmp_path: Path) 
     run_batch(dataset, out, runner=InLine())
     (dataset / "participants.tsv").write_text(PEOPLE.replace("47.5", "48"))
     run_batch(dataset, out, runner=second)
-    assert [task.study.name for task in second.done] == ["sub-02_run-1_ct", "sub-02_run-2_ct"]
+    assert second.done == ["sub-02_run-1_ct", "sub-02_run-2_ct"]
     (dataset / "participants.tsv").unlink()
     third = InLine()
     run_batch(dataset, out, runner=third)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from support import batch_work
+from support.batch_work import InLine
 
 from calcscan.batch import run as run_module
 from calcscan.batch import run_batch
 from calcscan.batch.columns import site_columns, study_row
-from calcscan.batch.model import FAILED, Outcome, Task, Work
 from calcscan.errors import OutputError
 from calcscan.read.headers.image import Person
 from calcscan.read.headers.probe import Probe
@@ -31,12 +30,6 @@ def look(path: Path) -> Probe:
         return Probe(reason="is not a DICOM image")
     who = Person(patient_id="", name="", age="", birth_date="", sex="", study_date="")
     return Probe(dicom=True, study_uid=path.read_text(), person=who)
-
-
-def in_line(tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-    for task in tasks:
-        failed = task.study.name.startswith("broken")
-        yield task, Outcome(state=FAILED, error="no CT in it") if failed else batch_work.write_synthetic(task)
 
 
 def measured(row: dict[str, str]) -> dict[str, object]:
@@ -61,7 +54,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_long_tables_hold_the_rows_of_every_study_under_its_name(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = run_batch(studies, out, runner=in_line)
+    result = run_batch(studies, out, runner=InLine())
     done = ["abstain", "anna", "sub-01__ses-1"]
     for name, table in (("lesions.csv", result.lesion_table), ("sites.csv", result.site_table)):
         assert table == out / name
@@ -73,17 +66,17 @@ def test_long_tables_hold_the_rows_of_every_study_under_its_name(studies: Path, 
 
 def test_a_resumed_batch_has_the_same_tables(studies: Path, tmp_path: Path) -> None:
     out, names = tmp_path / "out", ("lesions.csv", "sites.csv")
-    run_batch(studies, out, runner=in_line)
+    run_batch(studies, out, runner=InLine())
     first = [(out / name).read_bytes() for name in names]
     for name in names:
         (out / name).unlink()
-    run_batch(studies, out, runner=in_line)
+    run_batch(studies, out, runner=InLine())
     assert [(out / name).read_bytes() for name in names] == first
 
 
 def test_a_row_of_batch_csv_says_how_the_numbers_came_about(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(studies, out, runner=in_line)
+    run_batch(studies, out, runner=InLine())
     table = {row["study"]: row for row in rows(out / "batch.csv")}
     report = json.loads((out / "anna" / "report.json").read_text())
     row = table["anna"]
@@ -100,7 +93,7 @@ def test_a_row_of_batch_csv_says_how_the_numbers_came_about(studies: Path, tmp_p
 
 
 def test_the_columns_of_before_keep_their_names_and_order(studies: Path, tmp_path: Path) -> None:
-    run_batch(studies, tmp_path / "out", runner=in_line)
+    run_batch(studies, tmp_path / "out", runner=InLine())
     columns = (tmp_path / "out" / "batch.csv").read_text().partition("\n")[0].split(",")
     old = ["study", "state", "quality", "flags", "age_years", "sex", "lesions", "volume_mm3"]
     old += [f"{name}_mm3" for name in site_columns().values()]
@@ -117,7 +110,7 @@ def test_a_table_of_somebody_elses_is_not_overwritten(studies: Path, tmp_path: P
     out.mkdir()
     (out / name).write_text("theirs")
     with pytest.raises(OutputError, match="did not write"):
-        run_batch(studies, out, runner=in_line)
+        run_batch(studies, out, runner=InLine())
     assert (out / name).read_text() == "theirs"
 
 
@@ -127,7 +120,7 @@ def test_the_results_of_a_run_are_not_overwritten(studies: Path, tmp_path: Path)
     put_files(tmp_path / "out", batch_work.synthetic(False))
     before = (tmp_path / "out" / "lesions.csv").read_bytes()
     with pytest.raises(OutputError, match="single study"):
-        run_batch(studies, tmp_path / "out", runner=in_line)
+        run_batch(studies, tmp_path / "out", runner=InLine())
     assert (tmp_path / "out" / "lesions.csv").read_bytes() == before
 
 
@@ -143,7 +136,7 @@ def test_names_that_are_formulas_come_out_as_text(tmp_path: Path, monkeypatch: p
     for number, name in enumerate(("=CMD|x", "a\nb")):
         (tmp_path / "in" / name).mkdir(parents=True)
         (tmp_path / "in" / name / "1").write_text(str(number))
-    run_batch(tmp_path / "in", tmp_path / "out", runner=in_line)
+    run_batch(tmp_path / "in", tmp_path / "out", runner=InLine())
     for name in ("batch.csv", "lesions.csv", "sites.csv"):
         for row in rows(tmp_path / "out" / name):
             assert all(not value.startswith(("=", "+", "@")) and value.isprintable() for value in row.values())

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +20,8 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from support import batch_work
 from support import dicom_faults as faults
+from support.batch_work import InLine
+from support.waiting import PATIENCE_S, wait_until
 
 from calcscan.batch import run as run_module
 from calcscan.batch import run_batch
@@ -58,21 +59,6 @@ def reasons(found: Found) -> dict[str, str]:
     reasons = {row.path: row.reason for row in found.left_out}
     assert len(reasons) == len(found.left_out)
     return reasons
-
-
-class InLine:
-    """A runner without processes or work; what is named broken fails."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-
-    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.done.append(task.study.name)
-            if "broken" in task.study.name or "locked" in task.study.name:
-                yield task, Outcome(state=FAILED, error="nothing can be read")
-            else:
-                yield task, batch_work.write_synthetic(task)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -236,7 +222,7 @@ def test_the_command_says_where_everything_went(
     assert "13 studies: 11 done, 0 abstained, 2 failed" in said.out
     assert str(out / "left_out.csv") in said.out
     assert "30: is not a DICOM image (a document" in said.out or "31: is not a DICOM image (a document" in said.out
-    assert "nothing can be read [broken]" in said.err
+    assert "no CT in it [broken]" in said.err
     assert said.out.replace("\n", "").isprintable()
     assert said.err.replace("\n", "").isprintable()
     shutil.rmtree(out)
@@ -741,22 +727,13 @@ def test_the_work_ends_with_the_parent(tmp_path: Path, number: signal.Signals) -
     parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": places})
     noted = tmp_path / "endless.pid"
     try:
-        assert _until(noted.exists, 60)
+        wait_until(noted.exists)
         child = int(noted.read_text())
         parent.send_signal(number)
-        assert parent.wait(30) in (-signal.SIGKILL, 128 + signal.SIGTERM)
-        assert _until(lambda: not _runs(child), 30)
+        assert parent.wait(PATIENCE_S) in (-signal.SIGKILL, 128 + signal.SIGTERM)
+        wait_until(lambda: not _runs(child))
     finally:
         parent.kill()
-
-
-def _until(true: object, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():  # type: ignore[operator]
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _runs(pid: int) -> bool:
@@ -807,7 +784,7 @@ def _in_this_process(tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, 
 def test_a_process_that_is_given_a_study_of_pieces_reads_them(tmp_path: Path) -> None:
     study = Study(name="good", paths=(), top=None)
     task = Task(study=study, out=tmp_path / "good", settings=Settings())
-    ((_, outcome),) = local_processes(1, 60.0)([task], batch_work.by_name)
+    ((_, outcome),) = local_processes(1, PATIENCE_S)([task], batch_work.by_name)
     assert outcome.state == DONE
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support import batch_work
+from support.batch_work import InLine
 from support.nifti_phantom import PLAIN, head, put
 
 from calcscan import pipeline
 from calcscan.batch import run_batch
-from calcscan.batch.model import FAILED, Outcome, Settings, Study, Task, Work
+from calcscan.batch.model import FAILED, Settings, Task
 from calcscan.batch.own_files import OwnPatterns
 from calcscan.batch.run import find
 from calcscan.batch.status import fingerprint, finished
@@ -37,18 +36,6 @@ def dataset(tmp_path: Path) -> Path:
     put(root, *(f"derivatives/manual/{name}.nii.gz" for name in [*names, "sub-3_ses-a_mask"]), values=MASK)
     (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.0"}')
     return root
-
-
-class InLine:
-    """A runner without processes that writes a report without any analysis."""
-
-    def __init__(self) -> None:
-        self.done: list[Study] = []
-
-    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.done.append(task.study)
-            yield task, batch_work.write_synthetic(task)
 
 
 def test_each_study_gets_its_own_mask_and_one_that_lacks_it_is_left_out_and_told(dataset: Path, tmp_path: Path) -> None:
@@ -135,7 +122,7 @@ def test_a_study_is_done_again_when_its_mask_changes_or_is_no_longer_given(datas
     os.utime(mask, ns=(1, 1))
     again = InLine()
     run_batch(dataset, out, runner=again, own=own)
-    assert [study.name for study in again.done] == ["sub-1_ses-a_ct"]
+    assert again.done == ["sub-1_ses-a_ct"]
     without = InLine()
     run_batch(dataset, out, runner=without)
     assert len(without.done) == 6
@@ -158,7 +145,7 @@ def test_the_parts_of_a_batch_are_all_of_it_and_a_last_call_writes_the_tables(
     for number in (1, 2, 3, 4):
         runner = InLine()
         result = run_batch(dataset, out, runner=runner, part=(number, 4))
-        done += [study.name for study in runner.done]
+        done += runner.done
         assert (result.table, result.lesion_table, result.left_out_table) == (None, None, None)
         assert not (out / "batch.csv").exists()
     assert sorted(done) == sorted(f"sub-{n}_ses-{s}_ct" for n in "123" for s in "ab")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from support.batch_work import InLine
 from support.nifti_phantom import PLAIN, head, save
 from support.results import SMALL, make_result
 
 from calcscan.batch import run_batch
-from calcscan.batch.model import DONE, FAILED, Outcome, Settings, Task, Work
+from calcscan.batch.model import DONE, FAILED, Outcome, Settings, Task
 from calcscan.batch.place import batch_of, study_folder
 from calcscan.batch.renew import renew_batch
 from calcscan.errors import InputError, OutputError
@@ -43,18 +43,11 @@ def reviewed(*reviews: Review) -> dict[str, bytes]:
     return report_files(result, label=StudyLabel(study="sub-b"), html=False)
 
 
-class InLine:
-    """Writes the program's report, and counts."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-
-    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
-        for task in tasks:
-            self.done.append(task.study.name)
-            files = program(task.study.label.participant)
-            put_files(task.out, files, discard_review=task.settings.discard_review)
-            yield task, Outcome(state=DONE, report_sha256=sha256(files["report.json"]).hexdigest())
+def write_program(task: Task) -> Outcome:
+    """The program's report."""
+    files = program(task.study.label.participant)
+    put_files(task.out, files, discard_review=task.settings.discard_review)
+    return Outcome(state=DONE, report_sha256=sha256(files["report.json"]).hexdigest())
 
 
 @pytest.fixture
@@ -84,7 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_resumed_batch_keeps_a_review_and_its_tables_say_so(studies: Path, tmp_path: Path) -> None:
-    out, runner = tmp_path / "out", InLine()
+    out, runner = tmp_path / "out", InLine(write_program)
     run_batch(studies, out, runner=runner, settings=NO_PAGE)
     assert len(runner.done) == 2
     assert {row["reviewed_by"] for row in rows(out / "batch.csv")} == {""}
@@ -107,7 +100,7 @@ def test_a_resumed_batch_keeps_a_review_and_its_tables_say_so(studies: Path, tmp
 def test_where_another_analysis_is_due_the_review_stays_and_the_study_fails(
     studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    out, runner, settings = tmp_path / "out", InLine(), NO_PAGE
+    out, runner, settings = tmp_path / "out", InLine(write_program), NO_PAGE
     run_batch(studies, out, runner=runner, settings=NO_PAGE, as_bids=True)
     study = reviewed_study(out, bids=True)
     run_batch(studies, out, runner=runner, settings=NO_PAGE, as_bids=True)
@@ -139,7 +132,7 @@ def test_where_another_analysis_is_due_the_review_stays_and_the_study_fails(
 
 
 def test_a_review_is_dropped_where_that_is_asked_for(studies: Path, tmp_path: Path) -> None:
-    out, runner = tmp_path / "out", InLine()
+    out, runner = tmp_path / "out", InLine(write_program)
     run_batch(studies, out, runner=runner, settings=NO_PAGE)
     study = reviewed_study(out)
     runner.done.clear()
@@ -151,7 +144,7 @@ def test_a_review_is_dropped_where_that_is_asked_for(studies: Path, tmp_path: Pa
 
 def test_the_tables_follow_a_review_without_another_batch(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(studies, out, runner=InLine(), settings=NO_PAGE, as_bids=True)
+    run_batch(studies, out, runner=InLine(write_program), settings=NO_PAGE, as_bids=True)
     was = {name: (out / name).read_bytes() for name in ("batch.csv", "lesions.csv", "sites.csv")}
     study = reviewed_study(out, bids=True)
     assert batch_of(study) == out
@@ -162,14 +155,14 @@ def test_the_tables_follow_a_review_without_another_batch(studies: Path, tmp_pat
     assert copies["sub-b_desc-calcscan_report.json"] == reviewed(DONE_BY)["report.json"]
     assert copies["sub-b_desc-program_report.json"] == program()["report.json"]
     assert copies["sub-b_desc-lesionsprogram_dseg.nii.gz"] == program()["lesions.nii.gz"]
-    run_batch(studies, out, runner=InLine(), settings=NO_PAGE, as_bids=True)
+    run_batch(studies, out, runner=InLine(write_program), settings=NO_PAGE, as_bids=True)
     assert {name: (out / name).read_bytes() for name in was} == renewed
     assert content(out / "sub-b" / "ct") == copies
 
 
 def test_a_table_of_another_version_is_not_renewed(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(studies, out, runner=InLine(), settings=NO_PAGE)
+    run_batch(studies, out, runner=InLine(write_program), settings=NO_PAGE)
     study = reviewed_study(out)
     text = (out / "sites.csv").read_text()
     (out / "sites.csv").write_text(text.replace("volume_mm3", "volume", 1))
@@ -179,10 +172,10 @@ def test_a_table_of_another_version_is_not_renewed(studies: Path, tmp_path: Path
 
 def test_a_study_is_found_by_its_folder_its_copy_or_its_digest(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_batch(studies, out, runner=InLine(), settings=NO_PAGE, as_bids=True)
+    run_batch(studies, out, runner=InLine(write_program), settings=NO_PAGE, as_bids=True)
     study = reviewed_study(out, bids=True)
     digest = sha256(reviewed(DONE_BY)["report.json"]).hexdigest()
-    run_batch(studies, out, runner=InLine(), settings=NO_PAGE, as_bids=True)
+    run_batch(studies, out, runner=InLine(write_program), settings=NO_PAGE, as_bids=True)
     copy = out / "sub-b" / "ct"
     for given in (study, study / "report.json", copy, copy / "sub-b_desc-calcscan_report.json"):
         assert study_folder(given) == study

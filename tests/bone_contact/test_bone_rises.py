@@ -28,7 +28,7 @@ def evidence(*discs: tuple[float, float, float], hole: tuple[float, float] | Non
         Rise(
             rays=np.flatnonzero(within(*disc)),
             mm2=float(np.pi * disc[2] ** 2),
-            told_mm2=float(np.pi * disc[2] ** 2),
+            plain_mm2=float(np.pi * disc[2] ** 2),
             high_mm=np.zeros(len(head_mm)),
         )
         for disc in discs
@@ -77,7 +77,7 @@ def figures(
     points = np.stack([left.ravel(), back.ravel(), np.zeros(left.size)], axis=1)[disc]
     hu = np.concatenate([np.linspace(110.0, core_hu, round(400 * soft)), np.full(round(400 * (1 - soft)), core_hu)])
     area = float(np.pi * long_mm**2 / 4)
-    rise = Rise(rays=np.arange(len(points)), mm2=area, told_mm2=steep * area, high_mm=np.zeros(len(points)))
+    rise = Rise(rays=np.arange(len(points)), mm2=area, plain_mm2=steep * area, high_mm=np.zeros(len(points)))
     return knob_figures(rise, hu, mm3, points, slab_mm, SETTINGS)
 
 

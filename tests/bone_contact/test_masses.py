@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 from support.heads import (
@@ -15,6 +13,7 @@ from support.heads import (
     edited,
     sample,
     sample_head,
+    sample_registration,
     vault_point,
     with_hyperostosis,
     without_a_piece_of_vault,
@@ -26,18 +25,12 @@ from calcscan.examination import search
 from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.measurement.mirror import fit_mirror_plane
-from calcscan.model import Registration, Scan, SearchRegion
-from calcscan.registration import register_atlas
-
-
-@cache
-def registration(name: str) -> Registration:
-    return register_atlas(sample_head(name), load_atlas())
+from calcscan.model import Scan, SearchRegion
 
 
 def recovered(scan: Scan, name: str = PALLIDUM) -> SearchRegion:
     """For a copy of a sample that was edited where it lies: its registration is known."""
-    return recover_bone_contact(scan, segment_intracranial(scan), registration(name), load_atlas())
+    return recover_bone_contact(scan, segment_intracranial(scan), sample_registration(name), load_atlas())
 
 
 def with_ball(scan: Scan, centre: np.ndarray, radius_mm: float, hu: int) -> tuple[Scan, np.ndarray]:
@@ -58,7 +51,7 @@ def test_a_mass_on_the_convexity_is_found_whole_and_as_one(diameter: float, hu: 
     scan, ball = with_ball(sample(PALLIDUM), on_the_convexity(0.4 * diameter), diameter / 2, hu)
     region = recovered(scan)
     assert region.mask[ball].mean() > 0.8
-    lesions = search(scan, region, registration(PALLIDUM), load_atlas())
+    lesions = search(scan, region, sample_registration(PALLIDUM), load_atlas())
     labels, count = np.unique(lesions.labels[ball], return_counts=True)
     largest = lesions.lesions[labels[count.argmax()] - 1]
     assert labels[count.argmax()] > 0
@@ -72,13 +65,13 @@ def test_a_mass_on_the_convexity_is_found_whole_and_as_one(diameter: float, hu: 
 def test_without_a_mass_nothing_of_the_skull_is_one(name: str, slices: int) -> None:
     scan = averaged(sample(name), slices)
     inside = segment_intracranial(scan)
-    region = recover_bone_contact(scan, inside, registration(name), load_atlas())
+    region = recover_bone_contact(scan, inside, sample_registration(name), load_atlas())
     assert inside.mask[tuple(region.masses_kji.T)].all()
 
 
 def test_a_narrow_mass_above_the_sella_is_found_whole() -> None:
     """It is its own mirror image, and the atlas has bone and sella beneath it: it is told by how deep it reaches."""
-    scan, fit = sample(PALLIDUM), registration(PALLIDUM)
+    scan, fit = sample(PALLIDUM), sample_registration(PALLIDUM)
     world = scan.geometry.to_world(np.moveaxis(np.indices(scan.hu.shape), 0, -1).reshape(-1, 3).astype(float))
     offset = (world - fit.to_scan(np.array([[0.0, 0.0, -25.0]]))) / np.array([5.0, 10.0, 13.0])
     inside = (np.linalg.norm(offset, axis=1) <= 1.0).reshape(scan.hu.shape)
@@ -108,7 +101,7 @@ def test_hyperostosis_and_the_edges_of_a_hole_are_no_mass() -> None:
         without_a_piece_of_vault(sample(PALLIDUM), sample_head(PALLIDUM), flap=False),
     ):
         inside = segment_intracranial(scan)
-        region = recover_bone_contact(scan, inside, registration(PALLIDUM), load_atlas())
+        region = recover_bone_contact(scan, inside, sample_registration(PALLIDUM), load_atlas())
         assert inside.mask[tuple(region.masses_kji.T)].all()
 
 
@@ -121,7 +114,7 @@ def test_the_vault_opposite_a_side_without_one_is_no_mass() -> None:
     hu = np.array(scan.hu)
     hu[tuple(removed.T)] = 45
     opened = edited(scan, hu)
-    region = recover_bone_contact(opened, segment_intracranial(opened), registration(CLEAN), load_atlas())
+    region = recover_bone_contact(opened, segment_intracranial(opened), sample_registration(CLEAN), load_atlas())
     assert len(region.masses_kji) == 0
 
 

@@ -22,6 +22,7 @@ from support.heads import (
     moved,
     sample,
     sample_head,
+    sample_registration,
     vault_point,
     with_hyperostosis,
     with_plaque,
@@ -37,7 +38,7 @@ from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import Registration, Scan, SearchRegion
+from calcscan.model import Scan, SearchRegion
 from calcscan.registration import register_atlas
 
 
@@ -47,14 +48,9 @@ def recovered(scan: Scan) -> SearchRegion:
     return recover_bone_contact(scan, intracranial, register_atlas(intracranial, atlas), atlas)
 
 
-@cache
-def pallidum_registration() -> Registration:
-    return register_atlas(sample_head(PALLIDUM), load_atlas())
-
-
 def recovered_in_place(scan: Scan) -> SearchRegion:
     """The same for a copy of the sample PALLIDUM that was edited where it lies: its registration is known."""
-    return recover_bone_contact(scan, segment_intracranial(scan), pallidum_registration(), load_atlas())
+    return recover_bone_contact(scan, segment_intracranial(scan), sample_registration(PALLIDUM), load_atlas())
 
 
 @cache
@@ -223,7 +219,7 @@ def test_where_the_vault_ends_is_known_in_a_turned_head_too() -> None:
 def test_a_fit_that_is_not_believed_adds_nothing() -> None:
     scan, _ = with_plaque(sample(PALLIDUM), sample_head(PALLIDUM), hu=600)
     intracranial, atlas = segment_intracranial(scan), load_atlas()
-    registration = replace(pallidum_registration(), accepted=False)
+    registration = replace(sample_registration(PALLIDUM), accepted=False)
     region = recover_bone_contact(scan, intracranial, registration, atlas)
     assert region.mask is intracranial.mask
     assert not region.vault_assessable

@@ -7,37 +7,32 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from support.results import FILES
+from support.signals import not_ignored
+from support.waiting import PATIENCE_S, wait_until
 
 PROGRAM = """
-import sys, time, types
+import sys, types
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from support.results import SMALL, make_result
+from support.waiting import wait_until
 import calcscan.report.write
 from calcscan.cli import main
 
 def analyse(path, **named):
     Path(sys.argv[1]).touch()
-    until, end = Path(sys.argv[2]), time.monotonic() + 60
-    while sys.argv[2] and not until.exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    if sys.argv[2]:
+        wait_until(Path(sys.argv[2]).exists)
     return make_result(SMALL)
 
 sys.modules["calcscan.pipeline"] = types.SimpleNamespace(analyse=analyse)
 calcscan.report.write.mosaic_png = lambda result, **_: b"not what is tested here"
 sys.exit(main(sys.argv[3:]))
 """
-
-
-def wait_for(path: Path) -> None:
-    end = time.monotonic() + 60
-    while not path.exists() and time.monotonic() < end:
-        time.sleep(0.02)
 
 
 class Place:
@@ -58,7 +53,8 @@ class Place:
         process = subprocess.Popen(
             self.command(*more, until=until, name=name), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        wait_for(self.folder / "scan" / name)
+        begun = self.folder / "scan" / name
+        wait_until(lambda: begun.exists() or process.poll() is not None)
         return process
 
     def files(self) -> dict[str, bytes]:
@@ -81,9 +77,10 @@ def test_a_signal_ends_the_run_and_leaves_what_was_there(place, number, again):
         (place.folder / "scan" / "begun").unlink()
     before = place.files()
     assert bool(before) == again
-    process = place.start(until="never")
+    with not_ignored(number):
+        process = place.start(until="never")
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + number
     assert out == ""
     assert err == ("calcscan: stopped\n" if number == signal.SIGINT else f"calcscan: stopped ({number.name})\n")
@@ -95,10 +92,10 @@ def test_a_signal_that_was_to_be_ignored_is_ignored(place):
     """As with nohup."""
     command = shlex.join(place.command("--quiet", until="scan/sent"))
     process = subprocess.Popen(["sh", "-c", f"trap '' HUP; exec {command}"], stderr=subprocess.PIPE)
-    wait_for(place.folder / "scan" / "begun")
+    wait_until(lambda: (place.folder / "scan" / "begun").exists() or process.poll() is not None)
     process.send_signal(signal.SIGHUP)
     (place.folder / "scan" / "sent").touch()
-    assert process.communicate(timeout=60)[1] == b""
+    assert process.communicate(timeout=PATIENCE_S)[1] == b""
     assert process.returncode == 0
     assert "report.json" in place.files()
 
@@ -128,7 +125,7 @@ def test_of_two_runs_into_one_folder_the_later_one_leaves_the_report_of_the_earl
     written = place.files()
     assert quick.returncode == 0
     assert json.loads(quick.stdout) == json.loads(written["report.json"])
-    out, err = slow.communicate(timeout=60)
+    out, err = slow.communicate(timeout=PATIENCE_S)
     assert (slow.returncode, out) == (1, "")
     assert err.startswith("calcscan: another run has written its results there since this one began, and they stay")
     assert err.count("\n") == 1
@@ -169,7 +166,7 @@ def test_memory_that_the_libraries_can_not_even_be_loaded_into_is_said_at_once(t
         "from calcscan.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     given = [sys.executable, "-c", code, command, str(tmp_path), "-o", str(tmp_path / "out")]
-    done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 1
     assert done.stderr == (
         "calcscan: not enough memory: close other programs, or raise the memory limit (2 GB are enough)\n"

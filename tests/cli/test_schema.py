@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from support.agreement_data import box, labels, nifti, run_folder, table
-from support.reviews import decision, review_of
+from support.reviews import GOOD, decision
 
 from calcscan import assess_agreement, write_agreement
 from calcscan.cli import main
@@ -19,13 +19,6 @@ from calcscan.review import read_review
 from calcscan.review.check import check_decisions
 
 DRAFT = jsonschema.Draft202012Validator
-GOOD = review_of(
-    b"{}",
-    decision(1, "accept"),
-    decision(2, "reject", reason="bone", comment="part of the clinoid"),
-    decision(3, "move", site="habenula", side="midline"),
-    decision(4, "split", seeds_lps_mm=[[1, 2, 3], [4, 5, 6.5]]),
-)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from calcscan.guideline.facts.vocabulary import vocabulary
 from calcscan.guideline.logic import all_of, any_of, at_least, negate
 from calcscan.guideline.model import Group
 from calcscan.guideline.rules.compiled import CompiledConditions
-from calcscan.guideline.rules.conditions import Branch, Leaf, Node, leaves, truth
+from calcscan.guideline.rules.condition_tree import Branch, Leaf, Node, leaves, truth
 
 RULES = load_ruleset(literature=True)
 TRUTHS = (True, False, None)

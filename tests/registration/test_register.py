@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from support.heads import (
     moved,
     sample,
     sample_head,
+    sample_registration,
     shrunk,
     with_wide_ventricles,
 )
@@ -59,14 +59,9 @@ def preprocessed() -> tuple[RegistrationImage, RegistrationImage]:
     return preprocess_head(sample_head(PALLIDUM), SETTINGS), preprocess_template(load_atlas(), SETTINGS)
 
 
-@cache
-def sample_fit(name: str) -> Registration:
-    return register_atlas(sample_head(name), load_atlas())
-
-
 @pytest.fixture(scope="module")
 def registration() -> Registration:
-    return sample_fit(PALLIDUM)
+    return sample_registration(PALLIDUM)
 
 
 def test_the_fit_is_accepted_and_keeps_left_on_the_left(registration: Registration) -> None:
@@ -248,7 +243,7 @@ def test_calcification_does_not_steer() -> None:
     k, j, i = np.rint(scan.geometry.to_index([18.0, 0.0, -40.0])).astype(int)
     hu[k - 6 : k + 6, j - 14 : j + 14, i - 14 : i + 14] = 600  # 24 mm across
     calcified = type(scan)(hu=hu, geometry=scan.geometry)
-    plain, fit = sample_fit(FALX), register_atlas(segment_intracranial(calcified), load_atlas())
+    plain, fit = sample_registration(FALX), register_atlas(segment_intracranial(calcified), load_atlas())
     points = scan.geometry.to_world(np.array([[k, j, i], [k + 10, j, i - 30]], dtype=float))
     assert fit.accepted
     np.testing.assert_allclose(fit.to_atlas(points), plain.to_atlas(points), atol=2.0)
@@ -271,7 +266,7 @@ def test_frontal_fluid_does_not_stretch_the_head() -> None:
     infarct = (world[:, 1] < centre[1] - 40.0) & (world[:, 0] < centre[0] + 5.0)
     hu = np.array(scan.hu)
     hu[tuple(np.argwhere(intracranial.mask)[infarct].T)] = 8
-    plain, fit = sample_fit(CLEAN), register_atlas(segment_intracranial(edited(scan, hu)), load_atlas())
+    plain, fit = sample_registration(CLEAN), register_atlas(segment_intracranial(edited(scan, hu)), load_atlas())
     assert fit.accepted
     stretch = [np.linalg.svd(registration.scan_to_atlas[:3, :3])[1] for registration in (plain, fit)]
     np.testing.assert_allclose(stretch[1], stretch[0], rtol=0.03)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.signals import not_ignored
 
 from calcscan.errors import OutputError
 from calcscan.report import atomic_folder
@@ -226,7 +227,7 @@ def test_a_signal_to_stop_waits_until_the_report_is_written(tmp_path, monkeypatc
     monkeypatch.setattr(
         atomic_folder, "exchange", lambda *paths: (signal.raise_signal(signal.SIGINT), original[1](*paths))[1]
     )
-    with pytest.raises(KeyboardInterrupt):
+    with not_ignored(signal.SIGINT), pytest.raises(KeyboardInterrupt):
         put_files(out, SECOND)
     assert contents(tmp_path) == {f"out/{name}": content for name, content in SECOND.items()}
 

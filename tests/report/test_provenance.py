@@ -11,8 +11,9 @@ import pytest
 from support.results import SMALL, make_provenance, make_result
 
 from calcscan.model import Provenance, Result
-from calcscan.report.build import build_report, hashed, report_json
+from calcscan.report.build import build_report, report_json
 from calcscan.report.json_schema import report_schema
+from calcscan.report.sections.identifiers import hashed
 
 
 def made(**changes: object) -> Result:

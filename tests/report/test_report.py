@@ -11,7 +11,7 @@ import jsonschema
 import numpy as np
 import pytest
 from msgspec.structs import asdict
-from support.results import BALLS, Ball, grid, make_result
+from support.results import BALLS, CASES, Ball, grid, make_result
 
 from calcscan.cli.json_schemas import schema_text
 from calcscan.knowledge.mosaic import MosaicSettings
@@ -20,9 +20,10 @@ from calcscan.knowledge.sites import all_sites
 from calcscan.model import Flag, Result, SeriesChoice, StudyLabel
 from calcscan.quality import quality_codes
 from calcscan.report import write_report
-from calcscan.report.build import build_report, hashed, report_json
+from calcscan.report.build import build_report, report_json
 from calcscan.report.json_schema import SCHEMA_FILE
 from calcscan.report.legend import notes
+from calcscan.report.sections.identifiers import hashed
 from calcscan.report.sitelabels import label_of, site_labels
 from calcscan.report.tables import LesionRow, SiteRow
 from calcscan.report.text import summary_text
@@ -56,15 +57,6 @@ def result_of(case: str) -> Result:
 
 def read(content: bytes) -> dict:
     return json.loads(content, parse_constant=lambda name: pytest.fail(f"{name} in report.json"))
-
-
-CASES = {
-    "found": {},
-    "nothing found": {"balls": ()},
-    "refused": {"refused": True},
-    "not registered": {"accepted": False},
-    "contrast": {"flags": [Flag(code="contrast", message="a contrast agent is named", value="IOMERON")]},
-}
 
 
 @pytest.mark.parametrize("case", CASES)

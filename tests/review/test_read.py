@@ -7,20 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.reviews import decision, review_of
+from support.reviews import GOOD, decision
 
 from calcscan.errors import InputError
 from calcscan.review import read_review
 from calcscan.review.check import check_decisions
 from calcscan.review.read import is_json
-
-GOOD = review_of(
-    b"{}",
-    decision(1, "accept"),
-    decision(2, "reject", reason="bone", comment="part of the clinoid"),
-    decision(3, "move", site="habenula", side="midline"),
-    decision(4, "split", seeds_lps_mm=[[1, 2, 3], [4, 5, 6.5]]),
-)
 
 
 def with_change(**changes: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
-from calcscan.batch.model import ABSTAINED, DONE, Outcome, Task
+from calcscan.batch.model import ABSTAINED, DONE, FAILED, Outcome, Task, Work
 
 
 def by_name(task: Task) -> Outcome:
@@ -46,6 +47,26 @@ def write_synthetic(task: Task) -> Outcome:
     refused = task.study.name.startswith("abstain")
     put_files(task.out, synthetic(refused))
     return Outcome(state=ABSTAINED if refused else DONE, seconds=0.1)
+
+
+def write_unless_broken(task: Task) -> Outcome:
+    """`write_synthetic`, but a study named broken, bad or locked fails."""
+    if any(word in task.study.name for word in ("broken", "bad", "locked")):
+        return Outcome(state=FAILED, error="no CT in it")
+    return write_synthetic(task)
+
+
+class InLine:
+    """A runner without processes: writes for each study in turn, and remembers their names."""
+
+    def __init__(self, write: Callable[[Task], Outcome] = write_unless_broken) -> None:
+        self.write = write
+        self.done: list[str] = []
+
+    def __call__(self, tasks: Iterable[Task], work: Work) -> Iterator[tuple[Task, Outcome]]:
+        for task in tasks:
+            self.done.append(task.study.name)
+            yield task, self.write(task)
 
 
 def leave_pid(task: Task) -> Outcome:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from support.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
 
@@ -19,11 +21,11 @@ T = TypeVar("T")
 _QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",  # which is too small for a page in many a container
 )  # fmt: skip
 _SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 _NO_WEBGL = ("--disable-3d-apis",)
-READY_MS = 120_000
-"""A viewer drawn by the processor starts slowly where many tests run at once."""
+_PATIENCE_MS = PATIENCE_S * 1000 / 2
 
 
 @dataclass(slots=True)
@@ -51,27 +53,30 @@ def opened(
 ) -> Iterator[Opened]:
     """The page in a fresh browser, its viewer up or given up."""
     browser = driver.chromium.launch(
-        executable_path=_program(), args=[*_QUIET, *(_SOFTWARE_WEBGL if webgl else _NO_WEBGL)]
+        executable_path=_program(),
+        args=[*_QUIET, *(_SOFTWARE_WEBGL if webgl else _NO_WEBGL)],
+        timeout=_PATIENCE_MS,
     )
     page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(_PATIENCE_MS)
     seen = Opened(page)
     page.on("request", lambda asked: seen.requests.append(asked.url))
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("console", lambda said: seen.errors.append(said.text) if said.type == "error" else None)
     page.goto(file.as_uri())
     if page.locator("#canvas").count():
-        page.wait_for_selector("body[data-viewer]", timeout=READY_MS)
+        page.wait_for_selector("body[data-viewer]")
     yield seen
     browser.close()
 
 
-def soon(page: Page, look: Callable[[], T], *, within_s: float = 30.0) -> T:
+def soon(page: Page, look: Callable[[], T]) -> T:
     """What ``look`` returns, as soon as it no longer fails an assertion.
 
     A browser draws and scrolls when it comes to it, later where many tests run at once. Playwright's own
     ``wait_for_function`` asks the page to evaluate text, which the page's Content-Security-Policy forbids.
     """
-    until = time.monotonic() + within_s
+    until = time.monotonic() + PATIENCE_S / 2
     while True:
         try:
             return look()
@@ -79,6 +84,15 @@ def soon(page: Page, look: Callable[[], T], *, within_s: float = 30.0) -> T:
             if time.monotonic() > until:
                 raise
             page.wait_for_timeout(50)
+
+
+def shows(page: Page, selector: str, words: str) -> None:
+    """Soon the words stand in an element."""
+
+    def look() -> None:
+        assert words in page.inner_text(selector)
+
+    soon(page, look)
 
 
 def _program() -> str | None:

@@ -18,6 +18,7 @@ from calcscan.grid.isotropic import sample_at
 from calcscan.intracranial import segment_intracranial
 from calcscan.model import Intracranial, Registration, Scan
 from calcscan.read import read_scan
+from calcscan.registration import register_atlas
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 PALLIDUM, FALX, CLEAN = "bilateral_pallidum", "falx_plaque", "clean"
@@ -36,6 +37,11 @@ def sample(name: str) -> Scan:
 @cache
 def sample_head(name: str) -> Intracranial:
     return segment_intracranial(sample(name))
+
+
+@cache
+def sample_registration(name: str) -> Registration:
+    return register_atlas(sample_head(name), load_atlas())
 
 
 def moved(scan: Scan, *, angles_deg: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> Scan:

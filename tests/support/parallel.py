@@ -1,4 +1,7 @@
-"""`python -m support.parallel HOW FILE …`: analyse the first file here, then all of them in two workers.
+"""`python -m support.parallel HOW FILE …`: analyse the files in two workers.
+
+Where workers are forked, the first file is analysed here before: they begin with all that is loaded by then, and with
+its locks. Those that start afresh, and threads, begin with nothing.
 
 Prints one JSON row for each file: what `brief` says of its result, as it came back from the worker.
 """
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -16,15 +20,18 @@ from typing import Any
 import numpy as np
 
 import calcscan
+from support.waiting import PATIENCE_S
 
 WORKERS = 2
 
 
 def brief(result: calcscan.Result) -> list[Any]:
     """What must be the same wherever it was worked out."""
-    assert result.lesions is not None
+    state, writeable = str(result.quality.state), result.scan.hu.flags.writeable
+    if result.lesions is None:
+        return [state, None, None, writeable]
     lesions = [(one.site, one.side, one.voxels, one.volume_mm3) for one in result.lesions.lesions]
-    return [str(result.quality.state), lesions, int(result.lesions.labels.sum()), result.scan.hu.flags.writeable]
+    return [state, lesions, int(result.lesions.labels.sum()), writeable]
 
 
 def pool(method: str) -> Callable[[Sequence[str]], list[calcscan.Result]]:
@@ -100,11 +107,12 @@ def forks_beside_a_thread(files: Sequence[str]) -> list[calcscan.Result]:
     thread = threading.Thread(target=lambda: done.extend(calcscan.analyse(file) for file in files))
     thread.start()
     context = multiprocessing.get_context("fork")
+    compiled = os.environ.get("CALCSCAN_NUMBA_CACHE", "1") != "0"
     while thread.is_alive():
         answer = context.SimpleQueue()
-        process = context.Process(target=_count, args=(answer,))
+        process = context.Process(target=_count if compiled else _compile, args=(answer,))
         process.start()
-        process.join(60)
+        process.join(PATIENCE_S / 2)
         if process.exitcode != 0:
             process.kill()
             raise AssertionError(f"a forked process did not end well: {process.exitcode}")
@@ -119,6 +127,17 @@ def _count(answer: Any) -> None:
     answer.put(int(calcscan.lesion_table(hu)[0].max()))
 
 
+def _compile(answer: Any) -> None:
+    """Something small, so that there are many such processes while the thread compiles."""
+    import numba
+
+    answer.put(int(numba.njit(_is_one)(1)))
+
+
+def _is_one(number: int) -> bool:
+    return number == 1
+
+
 WAYS: dict[str, Callable[[Sequence[str]], list[calcscan.Result]]] = {
     "fork": pool("fork"),
     "spawn": pool("spawn"),
@@ -131,11 +150,15 @@ WAYS: dict[str, Callable[[Sequence[str]], list[calcscan.Result]]] = {
 }
 
 
+FORKED = ("fork", "executor", "loader")
+
+
 def main(how: str, files: Sequence[str]) -> None:
     if how == "beside-a-thread":
         results = forks_beside_a_thread(files)
     else:
-        calcscan.analyse(files[0])
+        if how in FORKED:
+            calcscan.analyse(files[0])
         results = WAYS[how](files)
     sys.stdout.write(json.dumps([brief(result) for result in results]) + "\n")
 

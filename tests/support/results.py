@@ -334,3 +334,13 @@ def make_provenance(**changes: Any) -> Provenance:
         "picture_sha256": "ef" * 32,
     }
     return Provenance(**{**known, **changes})
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "found": {},
+    "nothing found": {"balls": ()},
+    "refused": {"refused": True},
+    "not registered": {"accepted": False},
+    "contrast": {"flags": [Flag(code="contrast", message="a contrast agent is named", value="IOMERON")]},
+}
+"""What `make_result` is asked for, by name: every kind of report."""

@@ -29,3 +29,13 @@ def save_review(out: Path, at: Path, *decisions: dict[str, Any], **changes: Any)
 
 def decision(lesion: int, kind: str, **more: Any) -> dict[str, Any]:
     return {"lesion": lesion, "decision": kind, **more}
+
+
+GOOD = review_of(
+    b"{}",
+    decision(1, "accept"),
+    decision(2, "reject", reason="bone", comment="part of the clinoid"),
+    decision(3, "move", site="habenula", side="midline"),
+    decision(4, "split", seeds_lps_mm=[[1, 2, 3], [4, 5, 6.5]]),
+)
+"""One of each."""

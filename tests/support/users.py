@@ -6,7 +6,11 @@ import ctypes
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 NOBODY = 65534
@@ -20,6 +24,15 @@ def other_user() -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if _may_run() else {"preexec_fn": _without_powers}
+
+
+@contextmanager
+def folder_for_all_users() -> Iterator[Path]:
+    """A folder that every user may enter. (pytest's own is its user's alone, and made so whenever another starts.)"""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def their_number() -> int:

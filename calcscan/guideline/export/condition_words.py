@@ -6,7 +6,7 @@ from typing import Any
 
 from calcscan.guideline.explain import question
 from calcscan.guideline.facts.vocabulary import FINDINGS, Vocabulary, vocabulary
-from calcscan.guideline.rules.conditions import Branch, Leaf, Node
+from calcscan.guideline.rules.condition_tree import Branch, Leaf, Node
 from calcscan.guideline.wording import listed
 
 _JOINED = {"all": " and ", "any": " or "}

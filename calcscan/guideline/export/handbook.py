@@ -12,7 +12,8 @@ from calcscan.guideline.export.pages import Block, Fold, Heading, Item, Items, T
 from calcscan.guideline.export.rule_cases import WrittenCase, about, document_of, rule_cases, stated, whole_text
 from calcscan.guideline.facts.vocabulary import Vocabulary, vocabulary
 from calcscan.guideline.model import DISCLAIMER
-from calcscan.guideline.rules.conditions import Branch, Leaf, Node, sites_of
+from calcscan.guideline.rules.condition_tree import Branch, Leaf, Node
+from calcscan.guideline.rules.conditions import sites_of
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.guideline.wording import label, listed, sentence

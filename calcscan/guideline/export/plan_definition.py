@@ -18,7 +18,7 @@ from calcscan.guideline.export.fhir.parts import PRIORITIES, Resource, concept, 
 from calcscan.guideline.export.fhir.response import FACTS
 from calcscan.guideline.export.rule_cases import RuleCase, WrittenCase, document_of, rule_cases, stated, whole_text
 from calcscan.guideline.model import DISCLAIMER, RuleKind
-from calcscan.guideline.rules.conditions import Node, leaves
+from calcscan.guideline.rules.condition_tree import Node, leaves
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset
 from calcscan.knowledge.entries import read_toml

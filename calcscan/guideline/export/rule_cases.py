@@ -17,7 +17,7 @@ from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, SECTIONS
 from calcscan.guideline.judge import filled
 from calcscan.guideline.model import Guidance
 from calcscan.guideline.rules.choice import read_text
-from calcscan.guideline.rules.conditions import Branch
+from calcscan.guideline.rules.condition_tree import Branch
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.rule import Rule, SourceDocument
 from calcscan.guideline.rules.ruleset import Ruleset

@@ -8,7 +8,7 @@ from typing import Any
 
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.logic import Truth, at_least, negate
-from calcscan.guideline.rules.conditions import Leaf, Node
+from calcscan.guideline.rules.condition_tree import Leaf, Node
 
 
 @dataclass(frozen=True, slots=True)

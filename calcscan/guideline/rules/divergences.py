@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from calcscan.errors import RulesetError
-from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.condition_tree import Node
+from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.tables import load_toml
 from calcscan.guideline.rules.terms import Terms
 from calcscan.knowledge.settings import Table, converted

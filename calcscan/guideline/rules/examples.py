@@ -10,7 +10,7 @@ from typing import Any
 from calcscan.guideline.facts.labs import analytes
 from calcscan.guideline.facts.statements import Value
 from calcscan.guideline.facts.vocabulary import FINDINGS, LABS, NUMBER, FactType, Vocabulary, vocabulary
-from calcscan.guideline.rules.conditions import Leaf, Node, leaves
+from calcscan.guideline.rules.condition_tree import Leaf, Node, leaves
 
 FlatFacts = Mapping[str, Value]
 _TRIES = 2000

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import msgspec
 
 from calcscan.guideline.facts.vocabulary import LABS, FactType
-from calcscan.guideline.rules.conditions import Node, leaves
+from calcscan.guideline.rules.condition_tree import Node, leaves
 from calcscan.guideline.rules.terms import Terms
 
 

@@ -13,7 +13,8 @@ from calcscan.guideline.engine import build_case
 from calcscan.guideline.facts.vocabulary import knowledge_text
 from calcscan.guideline.rules.choice import read_text
 from calcscan.guideline.rules.combine import NamedRule, clashes, document_clashes, warning_slips
-from calcscan.guideline.rules.conditions import parse, truth
+from calcscan.guideline.rules.condition_tree import truth
+from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.divergences import parse_context, parse_divergences
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.limits import with_limits

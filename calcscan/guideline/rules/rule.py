@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calcscan.guideline.model import Priority, RuleKind, Source
-from calcscan.guideline.rules.conditions import Node
+from calcscan.guideline.rules.condition_tree import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

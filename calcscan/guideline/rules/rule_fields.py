@@ -9,7 +9,8 @@ from typing import Any
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Region, nearest
 from calcscan.guideline.model import Priority, RuleKind, Source
-from calcscan.guideline.rules.conditions import Node, leaves, parse, sites_of
+from calcscan.guideline.rules.condition_tree import Node, leaves
+from calcscan.guideline.rules.conditions import parse, sites_of
 from calcscan.guideline.rules.rule import Answer, HoldBack, Raise, SourceDocument
 from calcscan.guideline.rules.tables import known_keys, one_of, text_of, texts_of, yes_no
 from calcscan.guideline.rules.terms import Terms

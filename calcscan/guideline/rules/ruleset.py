@@ -14,7 +14,8 @@ from calcscan.guideline.facts.vocabulary import Vocabulary, knowledge_text, near
 from calcscan.guideline.rules.choice import SHIPPED_RULES, RulesChoice
 from calcscan.guideline.rules.combine import combined, document_clashes, rules_in_words
 from calcscan.guideline.rules.compiled import CompiledConditions
-from calcscan.guideline.rules.conditions import Node, parse
+from calcscan.guideline.rules.condition_tree import Node
+from calcscan.guideline.rules.conditions import parse
 from calcscan.guideline.rules.divergences import Divergence, parse_context, parse_divergences
 from calcscan.guideline.rules.layout import Layout
 from calcscan.guideline.rules.limits import with_limits

@@ -11,7 +11,8 @@ import re
 from calcscan.errors import RulesetError
 from calcscan.guideline.facts.vocabulary import Region, vocabulary
 from calcscan.guideline.logic import Truth
-from calcscan.guideline.rules.conditions import Leaf, Node, leaves, sites_of, truth
+from calcscan.guideline.rules.condition_tree import Leaf, Node, leaves, truth
+from calcscan.guideline.rules.conditions import sites_of
 
 _WORKS_ON_THE_DEPOSIT = re.compile(
     r"remov|excis|surg|operat|shock|lithotr|calcitonin|physiotherap|physical therap|nsaid|"

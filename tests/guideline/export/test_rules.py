@@ -17,7 +17,7 @@ from calcscan.guideline.export.handbook import handbook
 from calcscan.guideline.export.plan_definition import plan_definitions, url
 from calcscan.guideline.export.rule_cases import outcome, rule_cases, written_cases
 from calcscan.guideline.facts.vocabulary import vocabulary
-from calcscan.guideline.rules.conditions import Branch, Leaf, Node, truth
+from calcscan.guideline.rules.condition_tree import Branch, Leaf, Node, truth
 
 RULES = load_ruleset(literature=True)
 WRITTEN = written_cases([Path(__file__).parents[1] / "cases"])

@@ -11,7 +11,7 @@ import pytest
 
 from calcscan.guideline import load_ruleset, recommend
 from calcscan.guideline.facts.vocabulary import vocabulary
-from calcscan.guideline.rules.conditions import Node, leaves
+from calcscan.guideline.rules.condition_tree import Node, leaves
 from calcscan.guideline.rules.examples import examples
 from calcscan.guideline.rules.rule import Rule
 from calcscan.guideline.rules.rule_fields import VERBS

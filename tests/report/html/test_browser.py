@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
-from support.browser import READY_MS, Opened, driving, opened, soon
+from support.browser import Opened, driving, opened, shows, soon
 from support.results import Ball, grid, make_result
 
 from calcscan.model import Flag, SeriesChoice
@@ -62,10 +62,6 @@ def where(seen: Opened) -> str:
     return seen.page.inner_text("#where")
 
 
-def says(seen: Opened, words: str) -> None:
-    assert words in where(seen)
-
-
 def canvas(seen: Opened) -> NDArray[np.int_]:
     """Red, green and blue of the viewer as it is drawn now."""
     return np.asarray(Image.open(io.BytesIO(seen.page.locator("#canvas").screenshot())).convert("RGB")).astype(int)
@@ -91,10 +87,10 @@ def test_the_viewer_is_up_and_nothing_leaves_the_page(shown: Opened, written: tu
 
 def test_from_the_table_to_the_picture(shown: Opened) -> None:
     shown.page.click("#row-3 button[data-jump]")
-    assert "lesion 3, right dentate" in where(shown)
+    shows(shown.page, "#where", "lesion 3, right dentate")
     assert shown.page.get_attribute("#row-3", "aria-current") == "true"
     shown.page.click("#row-1 button[data-jump]")
-    assert "lesion 1, left putamen" in where(shown)
+    shows(shown.page, "#where", "lesion 1, left putamen")
     assert shown.page.get_attribute("#row-3", "aria-current") is None
     left, back, up = (float(text) for text in where(shown).split("LPS")[1].split("mm")[0].split(","))
     assert (left, back, up) == pytest.approx(BALLS[0].centre_mm, abs=3.0)
@@ -108,7 +104,7 @@ def test_from_the_picture_to_the_table_and_left_is_on_the_right(shown: Opened) -
     assert putamen[0] > pineal[0] + 30  # the person's left is on the right of the picture
     assert putamen[1] < pineal[1] - 30  # the front is up
     shown.page.locator("#canvas").click(position={"x": pineal[0], "y": pineal[1]})
-    soon(shown.page, lambda: says(shown, "lesion 2, pineal"))
+    shows(shown.page, "#where", "lesion 2, pineal")
     assert shown.page.get_attribute("#row-2", "aria-current") == "true"
     shown.page.click("#where a")
     shown.page.wait_for_url("**#row-2")
@@ -154,7 +150,7 @@ def test_a_review_is_made_by_clicking_and_saved(driver: Playwright, written: tup
             page.click(f"details[data-lesion='{lesion}'] summary")
         page.check("input[name=decision-1][value=reject]")
         page.click("#review button")
-        assert "say what it is instead" in page.inner_text("details[data-lesion='1'] .problem")
+        shows(page, "details[data-lesion='1'] .problem", "say what it is instead")
         page.select_option("details[data-lesion='1'] [name=reason]", "foreign_body")
         page.fill("details[data-lesion='1'] [name=comment]", 'a shunt; <b>"beside"</b> =1+1')
         page.check("input[name=decision-2][value=move]")
@@ -162,18 +158,19 @@ def test_a_review_is_made_by_clicking_and_saved(driver: Playwright, written: tup
         page.check("input[name=decision-3][value=split]")
         seeds = page.locator("details[data-lesion='3'] [name=seed]")
         page.click("#row-3 button[data-jump]")
+        shows(page, "#where", "lesion 3")
         page.locator("details[data-lesion='3'] [data-take]").first.click()
         page.click("details[data-lesion='3'] [data-more]")
         assert seeds.count() == 3
         seeds.nth(2).fill("-20, 41.5, -19")
         page.click("#review button")
-        assert "who are you" in page.inner_text("#saved")
+        shows(page, "#saved", "who are you")
         page.fill("#review [name=reader]", "Dr. Ö. Reader")
         with page.expect_download() as download:
             page.click("#review button")
         assert download.value.suggested_filename == "review.json"
         download.value.save_as(tmp_path / "review.json")
-        assert "3 decisions saved" in page.inner_text("#saved")
+        shows(page, "#saved", "3 decisions saved")
         assert page.inner_text("#row-1 [data-state]") == "rejected"
         assert seen.errors == []
     review = json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))
@@ -195,18 +192,18 @@ def test_an_incomplete_review_is_not_saved(driver: Playwright, written: tuple[Pa
     with opened(driver, written[0], webgl=False) as seen:
         page = seen.page
         page.click("#review button")
-        assert "no decision" in page.inner_text("#saved")
+        shows(page, "#saved", "no decision")
         page.click("details[data-lesion='2'] summary")
         page.fill("details[data-lesion='2'] [name=comment]", "hm")
         page.click("#review button")
-        assert "a comment is saved with a decision" in page.inner_text("details[data-lesion='2'] .problem")
+        shows(page, "details[data-lesion='2'] .problem", "a comment is saved with a decision")
         page.check("input[name=decision-2][value=split]")
         seeds = page.locator("details[data-lesion='2'] [name=seed]")
         for text, problem in (("", "two at least"), ("1, 2", "three numbers"), ("1, 2, 3", "the same")):
             seeds.nth(0).fill(text)
             seeds.nth(1).fill(text)
             page.click("#review button")
-            assert problem in page.inner_text("details[data-lesion='2'] .problem")
+            shows(page, "details[data-lesion='2'] .problem", problem)
 
 
 def test_without_webgl_the_pictures_stand(driver: Playwright, written: tuple[Path, str]) -> None:
@@ -271,7 +268,7 @@ def test_with_the_sides_unknown_no_side_is_named_in_the_viewer(driver: Playwrigh
 def test_the_keyboard_reaches_the_viewer_and_the_review(shown: Opened) -> None:
     shown.page.focus("#row-2 button[data-jump]")
     shown.page.keyboard.press("Enter")
-    assert "lesion 2" in where(shown)
+    shows(shown.page, "#where", "lesion 2")
     shown.page.focus("details[data-lesion='2'] summary")
     shown.page.keyboard.press("Enter")
-    shown.page.wait_for_selector("input[name=decision-2]", state="visible", timeout=READY_MS)
+    shown.page.wait_for_selector("input[name=decision-2]", state="visible")

@@ -13,24 +13,17 @@ from importlib.resources import files
 
 import pytest
 from support.contrast import contrast, themes
-from support.results import BALLS, Ball, make_result
+from support.results import BALLS, CASES, Ball, make_result
 
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.sites import all_sites
-from calcscan.model import Flag, Result
+from calcscan.model import Result
 from calcscan.report.build import build_report
 from calcscan.report.html import content
 from calcscan.report.html.charts import bar_chart, histogram
 from calcscan.report.write import report_files
 
-CASES = {
-    "found": {},
-    "nothing found": {"balls": ()},
-    "refused": {"refused": True},
-    "not registered": {"accepted": False},
-    "contrast": {"flags": [Flag(code="contrast", message="a contrast agent is named", value="IOMERON")]},
-}
 NIIVUE_SHA256 = "47b896b77ec4a5be3ef1949c33ad393b6f45629921f326c279000bcf51bdb4af"
 VOID = {"meta", "img", "input", "br", "link"}
 

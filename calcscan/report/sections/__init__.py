@@ -1,0 +1,1 @@
+"""The sections of report.json, each from what the analysis found. `calcscan.report.build` puts them together."""

@@ -7,6 +7,7 @@ search     detect → material → locate
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,11 @@ import numpy.typing as npt
 from calcscan.blur import measure_blur
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.detection import detect_lesions, measure_labels
-from calcscan.inspection import inspect_scan, moved_slices, sharpness_flags, streaked_slices
+from calcscan.inspection import contrast_but_for_bodies, inspect_scan, moved_slices, sharpness_flags, streaked_slices
 from calcscan.intracranial import segment_intracranial
 from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.localisation import locate_lesions
-from calcscan.material import judge_material
+from calcscan.material import judge_material, surely_put_in
 from calcscan.measurement.blur import as_ordinary, blur_of
 from calcscan.model import (
     Atlas,
@@ -114,17 +115,18 @@ def examine(
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.METAL for flag in flags):
             region = replace(region, streaked_slices=streaked_slices(scan, region, settings.inspection))
-    lesions = search(
-        scan,
-        region,
-        registration,
-        atlas,
-        threshold_hu=threshold_hu,
-        contrast=any(flag.code == FlagCode.CONTRAST for flag in (*scan.flags, *flags)),
-        own=own,
-        settings=settings,
-        stage=stage,
-    )
+    look = partial(search, scan, region, registration, atlas, threshold_hu=threshold_hu, own=own, settings=settings)
+    seen = tuple(flag for flag in flags if flag.code == FlagCode.CONTRAST)
+    told = any(flag.code == FlagCode.CONTRAST for flag in scan.flags)
+    lesions = look(contrast=told or bool(seen), stage=stage)
+    bodies_kji = surely_put_in(lesions.left_out, settings=settings.foreign_body)
+    if seen and len(bodies_kji):
+        rest = contrast_but_for_bodies(
+            scan, region, registration, atlas, bodies_kji, settings=settings.inspection, arteries=settings.arteries
+        )
+        flags = (*rest, *(flag for flag in flags if flag not in seen))
+        if not (rest or told):
+            lesions = look(contrast=False)
     return Examination(
         intracranial=region,
         registration=registration,

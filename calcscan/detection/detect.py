@@ -139,7 +139,11 @@ def detect_lesions(
         flags=(
             *levels.flags,
             *_metal_flags(found.candidates.table[found.metal - 1], metal_from_hu),
-            *flag_possible_haemorrhage(judged.regions, thresholds),
+            *flag_possible_haemorrhage(
+                judged.regions,
+                {piece.volume_mm3 / 1000.0: piece.dense_hu for piece in judged.fading if threshold_hu is None},
+                thresholds,
+            ),
         ),
         left_out=tuple(left_out),
     )

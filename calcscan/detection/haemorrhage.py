@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -152,10 +152,24 @@ def raise_surround(
     return replace(surround, around_hu=around_hu)
 
 
-def flag_possible_haemorrhage(regions: Sequence[BrightRegion], settings: ThresholdSettings) -> tuple[Flag, ...]:
-    """The flag `possible_haemorrhage`, with the volume of the largest in ml, or nothing."""
+def flag_possible_haemorrhage(
+    regions: Sequence[BrightRegion], fading_ml: Mapping[float, float], settings: ThresholdSettings
+) -> tuple[Flag, ...]:
+    """The flag `possible_haemorrhage`, with the volume of the largest in ml, or nothing.
+
+    `fading_ml` are pieces too dense to be a bright region that fade out as stained brain does: how dense (HU), by their
+    volume in ml.
+    """
     if not regions:
-        return ()
+        largest_ml = max(fading_ml, default=0.0)
+        if largest_ml < settings.uncertain_ml:
+            return ()
+        message = (
+            f"{largest_ml:.1f} ml of up to {fading_ml[largest_ml]:.0f} HU fades out as stained brain does: "
+            "contrast medium, blood or calcification?"
+        )
+        value = round(largest_ml, 2)
+        return (Flag(code="possible_haemorrhage", message=message, value=value, limit=settings.uncertain_ml),)
     largest = regions[0]
     what = (
         "brighter than brain and fainter than calcium: blood?"

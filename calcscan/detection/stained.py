@@ -19,6 +19,7 @@ from calcscan.detection.surround import Surround
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.thresholds import ThresholdSettings
+from calcscan.measurement.blur import blur_of
 from calcscan.model import Intracranial, Scan
 
 Voxels = npt.NDArray[np.int64]
@@ -38,6 +39,8 @@ class Softness:
     """Over which the density falls from the piece's to brain's, within the slices."""
     max_hu: float
     """Of its densest voxel."""
+    steepest_hu_per_mm: float
+    """How steeply its density changes within the slices at its steepest places, with its noise averaged out."""
 
     @property
     def evidence(self) -> Mapping[str, float]:
@@ -51,6 +54,8 @@ class DensityJudgement:
     stained: Mapping[int, Softness]
     """The numbers of the pieces that may be stained brain or blood."""
     regions: Sequence[BrightRegion]
+    fading: Sequence[Softness] = ()
+    """Those of the stained pieces that are denser than blood and told by their wide edge alone."""
 
 
 def judge_density(
@@ -70,7 +75,9 @@ def judge_density(
     if regions is None:
         regions = _find_regions(scan, intracranial, surround, pieces, softness, stained, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
-    return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions)
+    blur_mm = blur_of(scan).in_plane_mm
+    fading = [piece for piece in softness if fades_out(piece, blur_mm, settings)]
+    return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions, fading=fading)
 
 
 def _find_regions(
@@ -113,13 +120,23 @@ def _find_stained(
     scan: Scan, pieces: Sequence[Voxels], softness: Sequence[Softness], settings: ThresholdSettings
 ) -> set[int]:
     """The numbers of the pieces, voxels (n, 3) each, that are too soft and too faint for their size to be surely
-    calcium, and of smaller ones beside them that are no denser."""
-    stained = {n for n, piece in enumerate(softness) if _is_stained(piece, settings)}
-    world = {n: scan.geometry.to_world(pieces[n]) for n, piece in enumerate(softness) if _is_faint(piece, settings)}
+    calcium, and of smaller ones beside them that are no denser than such pieces may be, or than this one is."""
+    blur_mm = blur_of(scan).in_plane_mm
+    fading = {n for n, piece in enumerate(softness) if fades_out(piece, blur_mm, settings)}
+    stained = fading | {n for n, piece in enumerate(softness) if _is_stained(piece, settings)}
+    most_hu = max((softness[n].dense_hu for n in fading), default=0.0)
+    faint = [n for n, piece in enumerate(softness) if _is_faint(piece, settings) or piece.dense_hu <= most_hu]
+    world = {n: scan.geometry.to_world(pieces[n]) for n in faint}
     todo = list(stained)
     while todo:
-        beside = cKDTree(world[todo.pop()])
-        near = {n for n in world.keys() - stained if np.min(beside.query(world[n])[0]) <= settings.stained_near_mm}
+        number = todo.pop()
+        limit_hu = max(float(settings.stained_hu), softness[number].dense_hu)
+        beside = cKDTree(scan.geometry.to_world(pieces[number]))
+        near = {
+            n
+            for n in world.keys() - stained
+            if softness[n].dense_hu <= limit_hu and np.min(beside.query(world[n])[0]) <= settings.stained_near_mm
+        }
         stained |= near
         todo += near
     return stained
@@ -167,6 +184,16 @@ def _is_stained(piece: Softness, settings: ThresholdSettings) -> bool:
     return _is_faint(piece, settings) and (soft or piece.volume_mm3 >= settings.stained_large_mm3)
 
 
+def fades_out(piece: Softness, blur_mm: float, settings: ThresholdSettings) -> bool:
+    """Whether a large piece, denser than blood and most stained brain, has an edge wider than that of calcification:
+    wider still in a picture that is more blurred than most."""
+    widened_mm2 = 2.0 * np.pi * max(blur_mm**2 - settings.fading_blur_mm**2, 0.0)
+    edge_mm = float(np.sqrt(settings.fading_edge_mm**2 + widened_mm2))
+    large = piece.volume_mm3 >= settings.stained_mm3
+    wide = large and piece.dense_hu < settings.fading_hu and piece.edge_mm >= edge_mm
+    return wide and piece.steepest_hu_per_mm < settings.fading_steepest_hu_per_mm
+
+
 def _is_noisy_blood(piece: Softness, noise_hu: float, settings: ThresholdSettings) -> bool:
     """Whether a piece is, with its noise averaged out, no denser than blood, and its peak no higher than noise lifts
     blood: thin blood in a noisy picture."""
@@ -201,7 +228,23 @@ def measure_softness(scan: Scan, intracranial: Intracranial, kji: Voxels, settin
         dense_hu=float(np.percentile(values, 90)),
         edge_mm=excess / fall if fall > 0 else float("inf"),
         max_hu=float(scan.hu[tuple(kji.T)].max()),
+        steepest_hu_per_mm=_steepest(hu, pixel_mm, own, scan.geometry.voxel_mm3[kji[:, 0]], settings),
     )
+
+
+def _steepest(
+    hu: npt.NDArray[np.float32],
+    pixel_mm: Array,
+    own: tuple[npt.NDArray[np.int64], ...],
+    mm3: Array,
+    settings: ThresholdSettings,
+) -> float:
+    """The slope within the slices that a few cubic millimetres of the own voxels exceed, HU per mm."""
+    down, right = (np.gradient(hu, step, axis=axis)[own] for axis, step in zip((1, 2), pixel_mm, strict=True))
+    slope = np.hypot(down, right)
+    order = np.argsort(-slope)
+    few = np.searchsorted(np.cumsum(mm3[order]), settings.fading_steepest_mm3)
+    return float(slope[order][min(int(few), len(slope) - 1)])
 
 
 def _slopes(hu: npt.NDArray[np.float32], pixel_mm: Array, where: npt.NDArray[np.bool_]) -> Array:

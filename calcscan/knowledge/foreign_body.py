@@ -95,6 +95,7 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     thin_blur_mm: float
     alone_share: float
     most_diluted: float
+    hole_mm: float
     halo_mm: float
     streak_reach_mm: float
     streak_ring_mm: float

@@ -41,6 +41,7 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     vessel_alike: float
     vessel_octants: int
     vessel_octant_mm: float
+    body_blur_mm: float
     vessel_points: int
     straight_mm: float
     straight_pieces: int

@@ -54,6 +54,11 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     stained_mm3: float
     stained_edge_mm: float
     stained_large_mm3: float
+    fading_hu: float
+    fading_edge_mm: float
+    fading_steepest_hu_per_mm: float
+    fading_steepest_mm3: float
+    fading_blur_mm: float
     stained_near_mm: float
     edge_direction_mm: float
     halo_mm: float

@@ -14,10 +14,12 @@ import numpy as np
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
+from calcscan.material.beside_body import plaques_beside_bodies
 from calcscan.material.enhanced import enhanced
 from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.image_edge import at_image_edge
 from calcscan.material.recognised import Recognised
+from calcscan.material.soft_bodies import long_soft_pieces, with_soft_pieces
 from calcscan.model import Atlas, LeftOut, LesionMap, Registration, Scan, SearchRegion
 
 
@@ -47,11 +49,34 @@ def judge_material(
     """
     settings = foreign_body or load(ForeignBodySettings)
     space = intracranial or load(IntracranialSettings)
-    rest = without(lesions, scan, foreign_bodies(lesions, scan, region, registration, atlas, settings=settings))
+    rest = without_bodies(lesions, scan, region, registration, atlas, settings)
+    rest = without(rest, scan, plaques_beside_bodies(rest, scan, region, settings))
     rest = without(rest, scan, at_image_edge(rest, scan, region, reach_mm=space.edge_reach_mm))
     if enhanced_high_hu is None:
         return rest
     return without(rest, scan, enhanced(rest, enhanced_high_hu=enhanced_high_hu))
+
+
+def without_bodies(
+    lesions: LesionMap,
+    scan: Scan,
+    region: SearchRegion,
+    registration: Registration | None,
+    atlas: Atlas | None,
+    settings: ForeignBodySettings,
+) -> LesionMap:
+    """The lesions but for foreign bodies, which are also sought among what was left out as soft."""
+    soft = long_soft_pieces(lesions, settings)
+    all_of_them = with_soft_pieces(lesions, scan, soft) if soft else lesions
+    found = foreign_bodies(all_of_them, scan, region, registration, atlas, settings=settings)
+    count = len(lesions.lesions)
+    told = {id(item): found.lesions[n] for n, item in enumerate(soft, start=count + 1) if n in found.lesions}
+    left_out = tuple(
+        replace(item, reason=told[id(item)].reason, evidence=told[id(item)].evidence) if id(item) in told else item
+        for item in lesions.left_out
+    )
+    among = {number: material for number, material in found.lesions.items() if number <= count}
+    return without(replace(lesions, left_out=left_out), scan, replace(found, lesions=among))
 
 
 def without(lesions: LesionMap, scan: Scan, recognised: Recognised) -> LesionMap:

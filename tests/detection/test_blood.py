@@ -62,7 +62,10 @@ def test_calcification_within_blood_is_found_and_measured(noise_hu: float) -> No
     assert "possible_haemorrhage" in codes(found)
 
 
-@pytest.mark.parametrize(("mean_hu", "uneven_hu", "noise_hu"), [(110, 10, 4), (130, 15, 6), (137, 20, 12)])
+STAINING = [(110, 10, 4), (130, 15, 6), (137, 20, 12), (180, 25, 6), (215, 30, 6), (250, 30, 12)]
+
+
+@pytest.mark.parametrize(("mean_hu", "uneven_hu", "noise_hu"), STAINING)
 def test_stained_brain_is_uncertain(mean_hu: float, uneven_hu: float, noise_hu: float) -> None:
     found = detect_lesions(*stained(mean_hu, uneven_hu, noise_hu))
     assert found.lesions == ()

@@ -11,7 +11,9 @@ from scipy import ndimage
 from support.atlas_head import FIT
 from support.inspected import at_site, drawn, flags_of, places, template_head
 
+from calcscan.atlas import load_atlas
 from calcscan.grid.geometry import apply
+from calcscan.inspection import contrast_but_for_bodies
 from calcscan.inspection.courses import enhanced_arteries
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.arteries import ArterySettings
@@ -174,6 +176,26 @@ def test_catheters_are_no_vessels(hu):
     assert "contrast" not in flags_of(drawn(catheters(frontal, occipital), hu))
     seen = flags_of(drawn(catheters(frontal, occipital) | arteries(), hu))
     assert "vessels" in seen["contrast"].message
+
+
+def in_the_scan(where: np.ndarray) -> np.ndarray:
+    """The scan's voxels (n, 3) nearest to points of the even grid."""
+    scan, region = template_head()
+    index = scan.geometry.to_index(apply(region.isotropic_hu.affine, np.argwhere(where)))
+    return np.unique(np.rint(index).astype(np.int64), axis=0)
+
+
+def test_what_was_put_in_is_no_vessel_once_it_is_known():
+    """A bent catheter and four rows of contacts, as tubes; beside them true vessels are seen still."""
+    bent = catheters(((35, 75, 30), (25, 20, 30)), ((25, 20, 30), (8, -25, 14)))
+    ends = [((-60, y, z), (-12, y, z)) for y, z in ((-30, 10), (10, -10), (30, 20), (-5, 40))]
+    scan, _ = template_head()
+    bodies = bent | catheters(*ends)
+    assert "contrast" in flags_of(drawn(bodies, 280.0))
+    for more, codes in ((False, []), (arteries(), ["contrast"])):
+        region = drawn(bodies | more, 280.0)
+        left = contrast_but_for_bodies(scan, region, FIT, load_atlas(), in_the_scan(bodies))
+        assert [flag.code for flag in left] == codes
 
 
 def ventricles() -> np.ndarray:

@@ -62,6 +62,39 @@ def test_a_tube_is_foreign(name: str, spacing_mm: tuple[float, float, float]) ->
         assert [flag.code for flag in out.flags] == (["foreign_body"] if out.lesions else [])
 
 
+def test_a_tube_that_looks_as_soft_as_stained_brain_is_foreign() -> None:
+    """A bent tube with a wide bore: with what lies around averaged in it is faint, and its volume large."""
+    scan, _ = put_in(
+        brain(), [Thing.along(line([-20, -14, -22], [20, 14, 22], bow_mm=6.0), 1.5, 300, bore_mm=0.7)], 0.5
+    )
+    region = SearchRegion.of(head_of(scan, NOISE_HU))
+    lesions = detect_lesions(scan, region)
+    assert lesions.left_out[0].reason is LeftOutReason.UNCERTAIN_MATERIAL
+    judged = judge_material(lesions, scan, region)
+    assert judged.left_out[0].reason is LeftOutReason.FOREIGN_BODY
+    assert judged.lesions == ()
+    assert "foreign_body" in [flag.code for flag in judged.flags]
+
+
+@pytest.mark.parametrize(("away_mm", "kept"), [(6.5, 0), (14.0, 1)])
+@pytest.mark.parametrize("reason", [LeftOutReason.FOREIGN_BODY, LeftOutReason.METAL])
+def test_a_plaque_beside_the_hole_something_came_through_is_uncertain(
+    reason: LeftOutReason, away_mm: float, kept: int
+) -> None:
+    scan, _ = put_in(brain(), [Thing.along(np.zeros((1, 3)), 1.4, 500)], 0.5)
+    region = SearchRegion.of(head_of(scan, NOISE_HU))
+    lesions = detect_lesions(scan, region)
+    (plaque,) = lesions.lesions
+    region = replace(region, vault_plaques_kji=lesions.voxels_kji(plaque.id))
+    beside = np.rint(scan.geometry.to_index(np.array([[away_mm, 0.0, 0.0]]))).astype(np.int64)
+    hu = np.array(scan.hu)
+    hu[tuple(beside.T)] = 3000
+    lesions = replace(lesions, left_out=(LeftOut.of(replace(scan, hu=hu), beside, reason),))
+    judged = judge_material(lesions, replace(scan, hu=hu), region)
+    assert len(judged.lesions) == kept
+    assert [item.reason for item in judged.left_out[1:]] == [LeftOutReason.UNCERTAIN_MATERIAL] * (1 - kept)
+
+
 def test_its_figures_are_right() -> None:
     scan, _ = put_in(brain(), [Thing.along(STEEP, 1.3, 450, bore_mm=0.6)], 0.5)
     _, out = recognised(scan)

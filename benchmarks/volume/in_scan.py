@@ -72,11 +72,12 @@ def seen_as(scan: Scan, protocol: Protocol) -> Scan:
     if protocol.slab_mm is not None:
         weight, grid = _thicker(grid, protocol.slab_mm)
         hu = np.tensordot(weight, hu, axes=1)
-        stated = acquisition.slice_thickness_mm or float(np.median(scan.geometry.slab_mm))
-        thickness = protocol.slab_mm + max(0.0, stated - float(np.median(scan.geometry.slab_mm)))
+        stated_mm = acquisition.slice_thickness_mm or float(np.median(scan.geometry.slab_mm))
+        thickness = protocol.slab_mm + max(0.0, stated_mm - float(np.median(scan.geometry.slab_mm)))
         acquisition = replace(acquisition, slice_thickness_mm=thickness)
     rounded = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
-    return Scan(hu=rounded, geometry=grid, acquisition=acquisition, flags=scan.flags)
+    stated = scan.stated_thickness_mm if protocol.slab_mm is None else ()
+    return Scan(hu=rounded, geometry=grid, acquisition=acquisition, flags=scan.flags, stated_thickness_mm=stated)
 
 
 def _thicker(grid: Geometry, slab_mm: float) -> tuple[npt.NDArray[np.float32], Geometry]:
@@ -123,6 +124,25 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The blur measured in a whole scan, and where each of its slices lies."""
+
+    blur: Blur
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, scan: Scan, head: Intracranial) -> Known:
+        return cls(blur=measure_blur(scan, head).blur, geometry=scan.geometry)
+
+    def of_part(self, part: Geometry) -> Blur:
+        """The blur of some of the slices, each as blurred across as the one of the whole scan that lies nearest."""
+        along = self.geometry.normal
+        from_mm, at_mm = self.geometry.origins_mm @ along, part.origins_mm @ along
+        nearest = np.abs(at_mm[:, None] - from_mm).argmin(axis=1)
+        return replace(self.blur, across_mm=self.blur.across_mm[nearest])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """What is put in for one deposit: one part, or a rim and a core."""
 
@@ -155,7 +175,7 @@ def _placed(rng: np.random.Generator, shape: str, place: Array, volume_mm3: floa
 
 
 def measured(
-    native: Scan, inside: Scan, heads: dict[str, Intracranial], blurs: dict[str, Blur], blur: Inserted, placed: Placed
+    native: Scan, inside: Scan, heads: dict[str, Intracranial], blurs: dict[str, Known], blur: Inserted, placed: Placed
 ) -> dict[str, Array | None]:
     """For each protocol (true, best, low, high, plain) in mm3, None if the deposit was not found. `inside` is a
     scan of 1000 HU inside the skull and 0 elsewhere."""
@@ -166,8 +186,7 @@ def measured(
     out: dict[str, Array | None] = {}
     for protocol in fitting(native):
         seen = as_ordinary(seen_as(nearby, protocol), load(VolumeSettings))
-        known = blurs[protocol.name]
-        seen = replace(seen, blur=replace(known, across_mm=np.full(len(seen.hu), np.median(known.across_mm))))
+        seen = replace(seen, blur=blurs[protocol.name].of_part(seen.geometry))
         inside_seen = seen_as(inside, replace(protocol, sharp=False)).hu >= 500
         reach = truth.reach_mm + (protocol.slab_mm or 0.0) / 2
         near = [
@@ -198,7 +217,14 @@ def _around(scan: Scan, centre_mm: Array, reach_mm: float) -> Scan:
         columns=int(high[2] - low[2]),
     )
     blur = None if scan.blur is None else replace(scan.blur, across_mm=scan.blur.across_mm[k])
-    return Scan(hu=scan.hu[k, j, i], geometry=part, acquisition=scan.acquisition, flags=scan.flags, blur=blur)
+    return Scan(
+        hu=scan.hu[k, j, i],
+        geometry=part,
+        acquisition=scan.acquisition,
+        flags=scan.flags,
+        blur=blur,
+        stated_thickness_mm=scan.stated_thickness_mm[k],
+    )
 
 
 def _head_of(whole: Intracranial, inside: npt.NDArray[np.bool_]) -> Intracranial:
@@ -226,7 +252,7 @@ def main() -> None:
     protocols = fitting(native)
     heads = {protocol.name: segment_intracranial(seen_as(native, protocol)) for protocol in protocols}
     ordinary = {protocol.name: as_ordinary(seen_as(native, protocol), load(VolumeSettings)) for protocol in protocols}
-    blurs = {name: measure_blur(scan, heads[name]).blur for name, scan in ordinary.items()}
+    blurs = {name: Known.of(scan, heads[name]) for name, scan in ordinary.items()}
     blur = find_blur(native)
     print(f"{len(native.hu)} slices, blur {blur.psf_mm:.2f} mm, {blur.why}")
     inside = replace(native, hu=(1000 * heads[protocols[0].name].mask).astype(np.int16))

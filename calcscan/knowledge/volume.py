@@ -62,6 +62,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     misfit_usual: float
     thick_better: float
     thick_step: float
+    thick_worse: float
     thick_larger: float
     hollow_better: float
     hollow_possible: float

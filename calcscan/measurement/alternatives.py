@@ -36,7 +36,8 @@ class DenserCore:
         thick: bool,
     ) -> DenserCore:
         """In `thick` slices columns fit whatever the density is: there a dense middle shows where extents bounded by
-        levels are far better filled so than evenly."""
+        levels are far better filled so than evenly, and then hardly worse than any columns: where two slices meet in
+        the middle of an even deposit, levels fit badly either way."""
         if gradient is None:
             return cls()
         larger, lumpy = gradient.log_mm3 - even.log_mm3, gradient.lumpy_log_mm3 - even.log_mm3
@@ -46,7 +47,9 @@ class DenserCore:
         if thick:
             better = (gradient.likelihood - gradient.even_likelihood - settings.thick_better) / settings.thick_step
             much_larger = np.interp(larger, [settings.uneven_larger, settings.thick_larger], [0.0, 1.0])
-            certain = max(certain, much_larger * special.expit(better))
+            worse = gradient.likelihood - even.likelihood + settings.thick_worse * tolerance.independent
+            as_good = special.expit(worse / settings.thick_step)
+            certain = max(certain, much_larger * special.expit(better) * as_good)
         enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
         is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
         seen = special.expit((gradient.likelihood - even.likelihood - settings.uneven_seen) / settings.uneven_step)

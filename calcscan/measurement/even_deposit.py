@@ -10,13 +10,14 @@ width, and its contrast by what is usual: calcifications are about as high as th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.extents import Columns, Drawn, Extents, elongation
+from calcscan.measurement.columns import Columns
+from calcscan.measurement.extents import Extents, elongation
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Field
 
@@ -27,6 +28,9 @@ _WIDER = 1.35
 """With another blur other contrasts fit, by up to so many times."""
 _FINER = 12
 """Points between two contrasts that were tried, at which the score is interpolated."""
+
+
+Drawn = Extents | Columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ def fit_even(
     here = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in usual], tempering)[0]
     for more in ({"in_plane": settings.blur_tried}, {"across": settings.blur_tried}):
         wider = imaging.wider(**more)
-        others = [replace(one, imaging=wider) for one in usual]
+        others = [one.imaged_by(wider) for one in usual]
         there = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in others], tempering)[0]
         changes.append((there - here) / float(np.log(settings.blur_tried)))
     return EvenDeposit(

@@ -70,7 +70,7 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
     core, shell = DenserCore(), Shell()
     if not beside_bone:
         usual = sharp[even.sharpness]
-        gradient = fit_density_gradient(imaging, usual, even, least, tolerance)
+        gradient = fit_density_gradient(imaging, usual, even, least, tolerance, thick=thick)
         core = DenserCore.of(gradient, even, lesion, tolerance, settings, thick=thick)
         shell = Shell.of(fit_hollow(imaging, usual, even, least, tolerance), even, settings)
     even_error = _even_error(lesion, even, signal, noise_hu, tolerance, settings)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.extents import Columns, Extents, elongation
+from calcscan.measurement.columns import Columns
+from calcscan.measurement.extents import Extents, elongation
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Patch
 
@@ -138,4 +139,5 @@ def test_columns_lie_where_the_slices_show_them_and_have_their_volume(
     assert filled is not None
     assert filled.sum() * imaging.voxel_mm3 == pytest.approx(volume_mm3, rel=0.02)
     shown, wanted = imaging.imaged(filled), imaging.imaged(ball)
-    assert np.abs(shown - wanted).max() < 0.15 * wanted.max()
+    gaps = across_mm < 4.0 / np.sqrt(12.0)  # what reaches into one shows less of itself
+    assert np.abs(shown - wanted).max() < (0.3 if gaps else 0.1) * wanted.max()

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.phantoms import Ball, measured_blur, phantom, stack
 
 from benchmarks.volume.deposits import Scanner, drawn
 from benchmarks.volume.synthetic import measured
+from calcscan.detection import detect_lesions
 
 CLEAN = Scanner(psf_mm=0.5, thickness_mm=1.0, spacing_mm=1.0, profile="box", pixel_mm=0.45, noise_hu=4.0)
 
@@ -57,6 +59,19 @@ def test_a_denser_middle_is_no_smaller_deposit_in_thick_slices_either() -> None:
     assert large.sum() >= 4
     assert np.median(np.abs(np.log(best / truth))[large]) < 0.3  # by columns alone 0.5
     assert ((low <= truth) & (truth <= high)).mean() >= 0.9
+
+
+@pytest.mark.parametrize(("radius_mm", "thick_mm", "apart_mm"), [(4.0, 7.0, 7.0), (5.0, 7.0, 7.0), (5.0, 8.5, 7.0)])
+def test_an_even_ball_in_the_middle_between_two_thick_slices_is_not_taken_for_a_dense_middle(
+    radius_mm: float, thick_mm: float, apart_mm: float
+) -> None:
+    truth = 4.0 / 3.0 * np.pi * radius_mm**3
+    grid = stack(size_mm=(8 * apart_mm, 44.0, 44.0), positions_mm=apart_mm * (np.arange(8) - 3.5))
+    ball = Ball(centre_mm=(0.1, 0.2, 0.0), volume_mm3=truth, hu=430.0)
+    scan, head = phantom([ball], grid, thickness_mm=thick_mm, psf_mm=0.5, noise_hu=4.0)
+    (lesion,) = detect_lesions(measured_blur(scan, 0.5), head).lesions
+    assert lesion.volume_mm3 == pytest.approx(truth, rel=0.3)  # by levels alone 1.5 to 2 times as large
+    assert lesion.volume_low_mm3 < truth < lesion.volume_high_mm3
 
 
 def test_small_shells_that_the_picture_shows_are_not_taken_for_solid() -> None:

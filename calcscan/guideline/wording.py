@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from calcscan.guideline.facts.case import ASYMPTOMATIC, Case
+from calcscan.guideline.facts.values import read_number
 from calcscan.guideline.facts.vocabulary import FINDINGS, FactType, Vocabulary, vocabulary
 from calcscan.guideline.model import Because
 
@@ -68,7 +69,11 @@ def value_in_words(path: str, case: Case) -> str:
     if value is None:
         return f"{name} unknown"
     kind = case.words.kinds[path]
-    return f"{name} {value:g} {kind.unit}".rstrip() if kind.kind is FactType.NUMBER else f"{name}: {value}"
+    if kind.kind is not FactType.NUMBER:
+        return f"{name}: {value}"
+    given = case.given.get(path)
+    as_given = read_number(kind, given, path).written if isinstance(given, str | Mapping) else ""
+    return f"{name} {as_given or f'{value:g} {kind.unit}'}".rstrip()
 
 
 def _mark(path: str, value: bool | str) -> str:

@@ -52,14 +52,32 @@ class Absent(Table, frozen=True, kw_only=True):
     text: str
 
 
-class _File(Table, frozen=True, kw_only=True):
+class OneSided(Table, frozen=True, kw_only=True):
+    """Sites at which what is on one side only can't be symmetric."""
+
+    sites: tuple[str, ...]
+    text: str
+
+
+class NoRoom(Table, frozen=True, kw_only=True):
+    """Measures of which none of what is present can be zero."""
+
+    finding: tuple[str, ...]
+    text: str
+
+
+class Contradictions(Table, frozen=True, kw_only=True):
+    """The pairs of facts that can't both hold, and what can't hold of one finding."""
+
     contradiction: tuple[Contradiction, ...]
     absent: Absent
+    one_sided: OneSided
+    no_room: NoRoom
 
 
 @cache
-def contradictions() -> tuple[tuple[Contradiction, ...], Absent]:
-    """The pairs of facts that can't both hold, and what an absent finding can't have.
+def contradictions() -> Contradictions:
+    """What can't hold together.
 
     Raises
     ------
@@ -68,26 +86,31 @@ def contradictions() -> tuple[tuple[Contradiction, ...], Absent]:
     """
     where = "knowledge/contradictions.toml"
     try:
-        file = converted(read_toml("contradictions.toml"), _File)
+        file = converted(read_toml("contradictions.toml"), Contradictions)
     except msgspec.ValidationError as error:
         raise KnowledgeError(f"{where}: {error}") from error
     words = vocabulary()
     named = [side.fact for entry in file.contradiction for side in (entry.first, entry.second)]
     for name in [name for name in named if name not in words.kinds]:
         raise KnowledgeError(f"{where}: {name} is not declared")
-    for name in [name for name in file.absent.finding if name not in words.attributes]:
-        raise KnowledgeError(f"{where}: absent: {name} is not declared")
-    return file.contradiction, file.absent
+    for name in (*file.absent.finding, *file.no_room.finding):
+        if name not in words.attributes:
+            raise KnowledgeError(f"{where}: {name} is not declared")
+    for name in [name for name in file.one_sided.sites if name not in words.sites]:
+        raise KnowledgeError(f"{where}: one_sided: {name} is not declared")
+    return file
 
 
 def put_contradictions(case: Case, clashes: Iterable[str] = ()) -> None:
     """Lists every contradiction. `clashes` are sites of which one entry says present and another absent."""
-    pairs, absent = contradictions()
-    for pair in pairs:
+    known = contradictions()
+    for pair in known.contradiction:
         if pair.first.holds(case.values.get(pair.first.fact)) and pair.second.holds(case.values.get(pair.second.fact)):
             case.dispute(pair.first.fact, pair.second.fact, pair.text)
     for site in sorted(case.sites):
-        _absent_but_described(case, site, absent)
+        _absent_but_described(case, site, known.absent)
+        _one_sided_but_even(case, site, known.one_sided)
+        _present_without_size(case, site, known.no_room)
     for site in clashes:
         path = f"{FINDINGS}.{site}.present"
         text = f"{vocabulary().kinds[path].label}: present in one entry and absent in another; one can't be right."
@@ -104,6 +127,26 @@ def _absent_but_described(case: Case, site: str, absent: Absent) -> None:
     for name in absent.finding:
         value = case.values.get(f"{FINDINGS}.{site}.{name}")
         if value is True or (isinstance(value, float) and value > 0):
-            text = f"{vocabulary().kinds[path].label}: {absent.text[0].lower()}{absent.text[1:]}"
-            case.dispute(path, f"{FINDINGS}.{site}.{name}", text)
+            case.dispute(path, f"{FINDINGS}.{site}.{name}", _of_finding(site, absent.text))
             return
+
+
+def _one_sided_but_even(case: Case, site: str, rule: OneSided) -> None:
+    bilateral, symmetric = (f"{FINDINGS}.{site}.{name}" for name in ("bilateral", "symmetric"))
+    if site in rule.sites and case.values.get(bilateral) is False and case.values.get(symmetric) is True:
+        case.dispute(bilateral, symmetric, _of_finding(site, rule.text))
+
+
+def _present_without_size(case: Case, site: str, rule: NoRoom) -> None:
+    path = f"{FINDINGS}.{site}.present"
+    if case.values.get(path) is not True:
+        return
+    for name in rule.finding:
+        if case.values.get(f"{FINDINGS}.{site}.{name}") == 0.0:
+            case.dispute(path, f"{FINDINGS}.{site}.{name}", _of_finding(site, rule.text))
+            return
+
+
+def _of_finding(site: str, text: str) -> str:
+    label = vocabulary().kinds[f"{FINDINGS}.{site}.present"].label
+    return f"{label}: {text[0].lower()}{text[1:]}"

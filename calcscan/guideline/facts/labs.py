@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -165,10 +166,13 @@ def _fitting_unit(analyte: Analyte, low: float, high: float) -> str | None:
     return _shown_unit(analyte, min(fitting, key=lambda unit: away(analyte.per[unit]))) if fitting else None
 
 
-def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str) -> tuple[float, float] | None:
+def _own_range(
+    analyte: Analyte, given: Mapping[str, Any], value: float, unit: str, where: str
+) -> tuple[float, float] | None:
     """The laboratory's own range in the analyte's unit.
 
-    It is refused where the limits make no sense in the unit of the value but would in another."""
+    It is refused where the limits make no sense in the unit of the value but would in another, and where they are
+    nobody's in any: then values would be called low, normal or high by a slip of the pen."""
     if given.get("range") is None:
         return None
     low, high, written = read_range(given["range"], f"{where}.range")
@@ -180,7 +184,20 @@ def _own_range(analyte: Analyte, given: Mapping[str, Any], unit: str, where: str
         what = f"a range from {low:g} to {high:g} {said} fits no {analyte.label}"
         hint = f"it looks like {instead}: give range_unit: {instead}, or mend the unit of both"
         raise FactsError(what, where=f"{where}.range", hint=hint)
+    questioned = not analyte.plausible[0] <= value <= analyte.plausible[1]  # which says it better
+    if not questioned and _nobodys(analyte, low * own, high * own, hardly=hardly):
+        what = f"a range from {low:g} to {high:g} {said} fits no {analyte.label}"
+        hint = f"that of adults is about {analyte.low:g} to {analyte.high:g} {analyte.unit}: mend the range or its unit"
+        raise FactsError(what, where=f"{where}.range", hint=hint)
     return low * own, high * own
+
+
+def _nobodys(analyte: Analyte, low: float, high: float, *, hardly: bool) -> bool:
+    """Can no laboratory have such a range, in the analyte's own unit? A limit that no value reaches, or a middle that
+    would itself be questioned; a range with one limit has 0 or infinity for the other."""
+    least, most = analyte.possible
+    beyond = 0 < low < least or most < high < math.inf
+    return beyond or (hardly and not analyte.plausible[0] <= (low + min(high, most)) / 2 <= analyte.plausible[1])
 
 
 def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabResult:
@@ -201,7 +218,7 @@ def _from_table(analyte: Analyte, given: Mapping[str, Any], where: str) -> LabRe
         bound=read.bound,
         unit=read.unit,
         per=per,
-        range=_own_range(analyte, given, read.unit, where),
+        range=_own_range(analyte, given, read.number * per, read.unit, where),
         confirmed=given.get("confirmed", False),
         written=written,
     )

@@ -86,9 +86,8 @@ def _quantity(kind: FactKind, given: object, unit: object, where: str) -> Quanti
     if isinstance(given, str) and (read := read_quantity(given, where)):
         if read.unit and unit and plain_unit(read.unit) != plain_unit(str(unit)):
             raise FactsError(f"two units, {read.unit!r} and {unit!r}", where=where, hint="keep one")
-        if not (read.unit or unit):
-            raise FactsError(f"{given!r} is not a number with its unit", where=where, hint=hint)
-        factor = factor_of(units, read.unit or unit, kind.label, where)
+        said = read.unit or unit
+        factor = factor_of(units, said, kind.label, where) if said else 1.0  # as a number without a unit is taken
         return Quantity(read.number * factor, read.bound, kind.unit)
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise FactsError(f"{given!r} is not a number", where=where, hint=hint)

@@ -41,6 +41,16 @@ def disputes(facts: dict[str, Any], image: dict[str, Any] | None = None) -> list
             {"labs": {"pth": "low"}, "conditions": {"pseudohypoparathyroidism": True}},
             "conditions.pseudohypoparathyroidism",
         ),
+        (
+            {"conditions": {"hypoparathyroidism": True, "pseudohypoparathyroidism": True}},
+            "conditions.hypoparathyroidism",
+        ),
+        (
+            {"findings": [{"site": "basal_ganglia", "present": True, "bilateral": False, "symmetric": True}]},
+            "findings.basal_ganglia.bilateral",
+        ),
+        ({"findings": [{"site": "dura", "present": True, "volume_mm3": 0}]}, "findings.dura.present"),
+        ({"findings": [{"site": "dura", "present": True, "diameter_mm": 0}]}, "findings.dura.present"),
         ({"sex": "M", "conditions": {"pregnancy": True}}, "conditions.pregnancy"),
         ({"age_years": 84, "conditions": {"pregnancy": True}}, "conditions.pregnancy"),
         ({"symptoms": {"asymptomatic": True, "tinnitus": True}}, "symptoms.asymptomatic"),
@@ -67,6 +77,8 @@ def test_a_contradiction_is_told(facts: dict[str, Any], about: str) -> None:
         {"labs": {"pth": "low"}, "conditions": {"hypoparathyroidism": True}},
         {"labs": {"pth": "high"}, "conditions": {"pseudohypoparathyroidism": True}},
         {"sex": "F", "age_years": 31, "conditions": {"pregnancy": True}},
+        {"findings": [{"site": "dura", "present": True, "bilateral": False, "symmetric": True}]},
+        {"findings": [{"site": "thalamus", "present": True, "bilateral": False, "symmetric": False}]},
     ],
 )
 def test_what_goes_together_is_no_contradiction(facts: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from calcscan.errors import FactsError
 from calcscan.guideline.facts.labs import analytes, read_result
 from calcscan.guideline.facts.statements import read_statements
 from calcscan.guideline.facts.verdict import Person, judge
@@ -53,6 +54,40 @@ def test_the_laboratorys_own_range_goes_first() -> None:
     assert level("pth", 70, "pg/mL") == "high"
     assert level("pth", 70, "pg/mL", range=[12, 88]) == "normal"
     assert level("calcium", 8.4, "mg/dL", range=[8.6, 10.2]) == "low"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "limits"),
+    [
+        ("calcium", "mmol/L", [22, 26]),
+        ("calcium", "mmol/L", [2.2, 26]),
+        ("calcium", "mmol/L", [0.22, 2.6]),
+        ("calcium", "mmol/L", [0.8, 1.5]),
+        ("calcium", "mmol/L", [1.15, 1.33]),
+        ("phosphate", "mmol/L", [8, 15]),
+        ("magnesium", "mmol/L", [70, 100]),
+    ],
+)
+def test_a_range_that_nobody_has_is_refused(name: str, unit: str, limits: list[float]) -> None:
+    middle = analytes()[name].low
+    with pytest.raises(FactsError, match="fits no") as refused:
+        read_result(name, {"value": middle, "unit": unit, "range": limits}, f"labs.{name}")
+    assert refused.value.where == f"labs.{name}.range"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "limits"),
+    [
+        ("pth", "pg/mL", [150, 600]),  # what is aimed at on dialysis
+        ("phosphate", "mmol/L", [1.5, 2.6]),  # newborns
+        ("creatinine", "umol/L", [14, 34]),
+        ("alkaline_phosphatase", "U/L", [130, 500]),
+        ("calcium", "mmol/L", "< 2.6"),
+        ("calcium", "mmol/L", "> 2.1"),
+    ],
+)
+def test_a_range_of_other_people_is_taken(name: str, unit: str, limits: object) -> None:
+    assert read_result(name, {"value": analytes()[name].low, "unit": unit, "range": limits}, "x").range is not None
 
 
 def test_several_findings_at_one_site_are_put_together() -> None:

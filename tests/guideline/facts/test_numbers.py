@@ -13,6 +13,7 @@ from calcscan.guideline.engine import build_case, merged_facts
 from calcscan.guideline.facts.case import Case
 from calcscan.guideline.facts.kidney import filtration
 from calcscan.guideline.facts.labs import read_result
+from calcscan.guideline.wording import value_in_words
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,8 @@ def test_comma_and_point_say_the_same(whole: int, part: int, bound: str) -> None
         ({"egfr": "28 mL/min/1.73m²"}, "egfr", 28),
         ({"egfr": {"value": 28, "unit": "mL/min/1.73 m^2"}}, "egfr", 28),
         ({"egfr": {"value": 28}}, "egfr", 28),
+        ({"egfr": "28"}, "egfr", 28),
+        ({"egfr": "28,5"}, "egfr", 28.5),
         ({"age_years": "6 months"}, "age_years", 0.5),
         ({"age_years": "52 years"}, "age_years", 52),
         ({"findings": [{"site": "dura", "volume_mm3": "120 mm3"}]}, "findings.dura.volume_mm3", 120),
@@ -78,7 +81,7 @@ def test_numbers_come_with_their_unit(facts: dict[str, Any], path: str, value: f
 @pytest.mark.parametrize(
     ("facts", "where"),
     [
-        ({"egfr": "28"}, "egfr"),
+        ({"egfr": "about 28"}, "egfr"),
         ({"egfr": "28 mg/dL"}, "egfr"),
         ({"egfr": {"value": 28, "unit": "furlong"}}, "egfr"),
         ({"egfr": {"value": 28, "units": "mL/min"}}, "egfr.units"),
@@ -94,7 +97,8 @@ def test_numbers_that_can_not_be_taken(facts: dict[str, Any], where: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "known"), [("> 90 mL/min", True), (">60 mL/min", True), ("<15 mL/min", True), ("<60 mL/min", False)]
+    ("text", "known"),
+    [("> 90 mL/min", True), (">60 mL/min", True), ("<15 mL/min", True), ("<60 mL/min", False), (">60", True)],
 )
 def test_a_filtration_given_as_a_bound_counts_where_it_decides_every_threshold(text: str, known: bool) -> None:
     case = build_case({"egfr": text})
@@ -105,6 +109,7 @@ def test_a_filtration_given_as_a_bound_counts_where_it_decides_every_threshold(t
         value, limit = float(case.values["egfr"]), float(text.removesuffix(" mL/min").lstrip("<> "))
         assert (value > limit) is (text[0] == ">")
         assert value == pytest.approx(limit)
+        assert value_in_words("egfr", case) == f"eGFR {text[0]} {limit:g} mL/min/1.73 m2"
 
 
 # Filtration from creatinine

@@ -39,7 +39,7 @@ from calcscan.knowledge.sites import all_sites
         ({"family_history": "mother"}, "family_history", "true, false or unknown"),
         ({"age_years": -3}, "age_years", "0 to 120"),
         ({"age_years": 520}, "age_years", "0 to 120"),
-        ({"age_years": "52"}, "age_years", "years"),
+        ({"age_years": "fifty"}, "age_years", "years"),
         ({"age_years": True}, "age_years", "years"),
         ({"age_years": math.nan}, "age_years", "0 to 120"),
         ({"egfr": 900}, "egfr", "0 to 250"),

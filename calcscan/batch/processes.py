@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+from calcscan import memory
 from calcscan.batch.model import FAILED, Outcome, Runner, Task, Work
 from calcscan.processors import processor_count
 
@@ -77,6 +78,7 @@ def _in_process(task: Task, work: Work, answer: Connection) -> None:
     """Runs in the new process. Only the parent handles ctrl-C; output of libraries is discarded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    memory.for_one_study()
     if not os.environ.get("CALCSCAN_DEBUG"):
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from calcscan import __version__
+from calcscan import __version__, memory
 from calcscan.errors import CalcscanError, RulesetError, lacks_memory
 
 COMMANDS = {
@@ -35,6 +35,7 @@ COMMANDS = {
     "atlas": "show the atlas: its sites, sources, licences and checksums",
 }
 _IMAGES = ("run", "batch", "verify", "rerun", "review")
+_ONE_STUDY = ("run", "rerun", "review")
 _LEAST_MEMORY = 640 << 20
 """Bytes needed to load the image libraries; with less OpenBLAS never returns (1 GiB is too little as well, but then
 an error says so)."""
@@ -60,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.command in _IMAGES and _memory_allowed() < _LEAST_MEMORY:
                 return _fail(_NO_MEMORY)
             _one_thread_of_linear_algebra()
+            if argv is None and args.command in _ONE_STUDY:
+                memory.for_one_study()
             status = int(importlib.import_module(f"calcscan.cli.{args.command}").main(args))
             sys.stdout.flush()
         except RulesetError as error:

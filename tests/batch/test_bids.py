@@ -10,13 +10,13 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from support.batch_work import InLine
+from support.batch_work import InLine, write_unless_broken
 from support.nifti_phantom import PLAIN, head, put
 
 from calcscan.batch import run_batch
 from calcscan.batch.bids import Wanted
 from calcscan.batch.contexts import read_contexts
-from calcscan.batch.model import Settings, Task
+from calcscan.batch.model import Outcome, Settings, Task
 from calcscan.batch.participants import people_of
 from calcscan.batch.run import find
 from calcscan.batch.status import fingerprint
@@ -291,9 +291,13 @@ def test_a_table_of_facts_reaches_the_studies_and_what_is_not_used_is_listed(
     told = capsys.readouterr().out
     assert "known.csv, row 3 fits no study" in told
     assert "known.csv has no row for sub-01_ses-2_ct" in told
-    runner = InLine()
-    run_batch(dataset, tmp_path / "out", runner=runner, contexts=read_contexts(table))
-    given = {task.study.name: task.study.context for task in runner.done}
+    given: dict[str, dict[str, object] | None] = {}
+
+    def write_and_note(task: Task) -> Outcome:
+        given[task.study.name] = task.study.context
+        return write_unless_broken(task)
+
+    run_batch(dataset, tmp_path / "out", runner=InLine(write_and_note), contexts=read_contexts(table))
     assert given["sub-01_ses-1_ct"] == {"sex": "M", "age_years": 64, "symptoms": {"headache": True}}
     assert given["sub-01_ses-2_ct"] == {"sex": "M"}  # two sessions: the age of participants.tsv is of one of them
     assert {"known.csv, row 3"} <= {row["path"] for row in rows(tmp_path / "out" / "left_out.csv")}

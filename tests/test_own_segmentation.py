@@ -269,11 +269,11 @@ def test_on_real_scans_the_sum_over_nuclei_of_another_map_is_the_whole(real_scan
     }
     values = np.zeros(scan.hu.shape, np.int32)
     rows, columns = np.mgrid[: scan.geometry.rows, : scan.geometry.columns]
-    for label, place in points.items():
-        at = result.registration.to_scan(np.array(place))
-        for k in range(len(values)):
-            world = scan.geometry.to_world(np.stack([np.full_like(rows, k), rows, columns], axis=-1))
-            values[k][np.linalg.norm(world - at, axis=-1) < 13.0] = label
+    centres = {label: result.registration.to_scan(np.array(place)) for label, place in points.items()}
+    for k in range(len(values)):
+        world = scan.geometry.to_world(np.stack([np.full_like(rows, k), rows, columns], axis=-1))
+        for label, at in centres.items():
+            values[k][((world - at) ** 2).sum(axis=-1) < 13.0**2] = label
     found = calcscan.regions(
         scan, values, dict(zip(points, ("lp", "rp", "pi", "lc", "rc"), strict=True)), lesions=lesions
     )

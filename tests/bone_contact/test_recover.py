@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy import ndimage
 from support.heads import (
     CLEAN,
     FALX,
@@ -23,6 +22,7 @@ from support.heads import (
     sample,
     sample_head,
     sample_registration,
+    to_bone_mm,
     vault_point,
     with_hyperostosis,
     with_plaque,
@@ -155,9 +155,7 @@ def test_in_thick_slices_rays_meet_the_table_of_an_egg_within_their_slice() -> N
 def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, up: float, side: float) -> None:
     scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
     point = vault_point(scan, whole, forward=forward, up=up, side=side)
-    bone = ndimage.binary_opening(scan.hu > 400)
-    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    plaque = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    plaque = whole.mask & (to_bone_mm(scan) <= 4.0) & (away_mm(scan, point) < 5.5)
     intracranial = recovered_in_place(edited(scan, np.where(plaque, np.maximum(scan.hu, 500), scan.hu)))
     assert plaque.sum() * scan.geometry.voxel_mm3[0] < 300.0
     assert intracranial.mask[plaque].mean() > 0.6
@@ -167,11 +165,9 @@ def test_a_small_plaque_is_told_wherever_it_hangs_on_the_vault(forward: float, u
 def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
     scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
     point = vault_point(scan, whole, forward=-0.2, up=0.2, side=1.0)
-    bone = ndimage.binary_opening(scan.hu > 400)
-    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
     k = np.arange(scan.hu.shape[0])[:, None, None]
     lowest = round(float(scan.geometry.to_index(point)[0]))
-    ledge = whole.mask & (to_bone_mm <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
+    ledge = whole.mask & (to_bone_mm(scan) <= 3.5) & (away_mm(scan, point) < 9.0) & (k >= lowest)
     hu = np.where(ledge, np.where(k == lowest, 600, 1250), scan.hu)
     assert (ledge & (k == lowest)).any()
     assert len(recovered_in_place(edited(scan, hu)).vault_plaques_kji) == 0
@@ -181,9 +177,7 @@ def test_a_step_of_bone_that_its_slab_smears_is_no_plaque() -> None:
 def test_low_in_the_midline_where_the_crests_stand_up_nothing_is_told(side: float, told: bool) -> None:
     scan, whole = sample(PALLIDUM), sample_head(PALLIDUM)
     point = vault_point(scan, whole, forward=1.0, up=0.15, side=side)
-    bone = ndimage.binary_opening(scan.hu > 400)
-    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    ridge = whole.mask & (to_bone_mm <= 4.0) & (away_mm(scan, point) < 5.5)
+    ridge = whole.mask & (to_bone_mm(scan) <= 4.0) & (away_mm(scan, point) < 5.5)
     intracranial = recovered_in_place(edited(scan, np.where(ridge, np.maximum(scan.hu, 500), scan.hu)))
     assert (len(intracranial.vault_plaques_kji) > 0) is told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from support.inspected import at_site, drawn, flags_of, places, template_head
 from calcscan.atlas import load_atlas
 from calcscan.grid.geometry import apply
 from calcscan.inspection import contrast_but_for_bodies
+from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.courses import enhanced_arteries
 from calcscan.inspection.evidence import Evidence
 from calcscan.knowledge.arteries import ArterySettings
@@ -33,13 +35,10 @@ def falx() -> np.ndarray:
     return at_site("falx") & (np.abs(places()[0][..., 0]) < 1.2)
 
 
-def arteries() -> np.ndarray:
-    """Both middle and anterior cerebral arteries and the basilar artery, roughly, as tubes of 4 mm."""
+@cache
+def tubes(*courses: tuple[tuple[int, int, int], ...]) -> np.ndarray:
+    """Tubes of 4 mm, straight from each place of a course in the atlas to the next."""
     at, _ = places()
-    courses = [[(0, 26, -46), (0, 19, -17)]]
-    for side in (1, -1):
-        courses.append([(side * 11, -3, -12), (side * 34, -3, -12), (side * 42, 10, 8), (side * 42, 30, 18)])
-        courses.append([(side * 3, -12, -12), (side * 3, -30, 8), (side * 3, -5, 30)])
     out = np.zeros(at.shape[:3], bool)
     for course in courses:
         for start, end in pairwise(course):
@@ -47,6 +46,15 @@ def arteries() -> np.ndarray:
             along = np.clip((at - start) @ way / (way @ way), 0, 1)
             out |= np.linalg.norm(at - start - along[..., None] * way, axis=-1) < 2.0
     return out
+
+
+def arteries() -> np.ndarray:
+    """Both middle and anterior cerebral arteries and the basilar artery, roughly."""
+    courses = [((0, 26, -46), (0, 19, -17))]
+    for side in (1, -1):
+        courses.append(((side * 11, -3, -12), (side * 34, -3, -12), (side * 42, 10, 8), (side * 42, 30, 18)))
+        courses.append(((side * 3, -12, -12), (side * 3, -30, 8), (side * 3, -5, 30)))
+    return tubes(*courses)
 
 
 def cisterns() -> np.ndarray:
@@ -61,6 +69,14 @@ DRAWN = {
     "vessels": arteries,
     "the spaces of the cerebrospinal fluid": cisterns,
 }
+
+
+def contrast_in(region: SearchRegion) -> str:
+    """What is said of contrast medium in the head; empty where none is seen."""
+    settings, courses = load(InspectionSettings), load(ArterySettings)
+    flags = contrast_flags(template_head()[0], region, FIT, load_atlas(), settings, courses)
+    assert {flag.code for flag in flags} <= {"contrast"}
+    return " ".join(flag.message for flag in flags)
 
 
 @pytest.mark.parametrize("hu", [130.0, 280.0])
@@ -130,8 +146,8 @@ def test_a_head_without_contrast_medium_raises_nothing():
 
 @pytest.mark.parametrize("hu", [60.0, 75.0])
 def test_dense_blood_in_the_sinus_and_in_the_cisterns_is_no_contrast_medium(hu):
-    assert "contrast" not in flags_of(drawn(sagittal_sinus() | arteries(), hu))
-    assert "contrast" not in flags_of(drawn(cisterns(), hu))
+    assert contrast_in(drawn(sagittal_sinus() | arteries(), hu)) == ""
+    assert contrast_in(drawn(cisterns(), hu)) == ""
 
 
 def uneven(level: float, seed: int) -> np.ndarray:
@@ -148,34 +164,23 @@ def test_calcification_however_much_is_no_contrast_medium(level):
     walls = at_site("carotid_siphon", "vertebral")
     usual = at_site("choroid_plexus", "pineal", "habenula")
     for where in (nuclei, plaques, tentorium, walls | usual, nuclei | plaques | tentorium | walls | usual):
-        assert "contrast" not in flags_of(drawn(where, uneven(level, seed=3)))
+        assert contrast_in(drawn(where, uneven(level, seed=3))) == ""
 
 
 def test_a_calcified_mass_at_the_base_is_no_contrast_medium():
     at, depth_mm = places()
     for centre, radius_mm in (((0, -5, -15), 18.0), ((30, 40, -40), 20.0)):
         mass = (np.linalg.norm(at - centre, axis=-1) < radius_mm) & (depth_mm > 1)
-        assert "contrast" not in flags_of(drawn(mass, uneven(300.0, seed=4)))
-
-
-def catheters(*ends: tuple[tuple[int, int, int], tuple[int, int, int]]) -> np.ndarray:
-    """Straight tubes of 4 mm between pairs of places in the atlas."""
-    at, _ = places()
-    out = np.zeros(at.shape[:3], bool)
-    for start, end in ends:
-        way = np.subtract(end, start)
-        along = np.clip((at - start) @ way / (way @ way), 0, 1)
-        out |= np.linalg.norm(at - start - along[..., None] * way, axis=-1) < 2.0
-    return out
+        assert contrast_in(drawn(mass, uneven(300.0, seed=4))) == ""
 
 
 @pytest.mark.parametrize("hu", [200.0, 280.0])
 def test_catheters_are_no_vessels(hu):
     frontal = ((-30, -40, 55), (-6, 0, 5))
     occipital = ((35, 75, 30), (6, -20, 8))
-    assert "contrast" not in flags_of(drawn(catheters(frontal, occipital), hu))
-    seen = flags_of(drawn(catheters(frontal, occipital) | arteries(), hu))
-    assert "vessels" in seen["contrast"].message
+    catheters = tubes(frontal, occipital)
+    assert contrast_in(drawn(catheters, hu)) == ""
+    assert "vessels" in contrast_in(drawn(catheters | arteries(), hu))
 
 
 def in_the_scan(where: np.ndarray) -> np.ndarray:
@@ -187,11 +192,11 @@ def in_the_scan(where: np.ndarray) -> np.ndarray:
 
 def test_what_was_put_in_is_no_vessel_once_it_is_known():
     """A bent catheter and four rows of contacts, as tubes; beside them true vessels are seen still."""
-    bent = catheters(((35, 75, 30), (25, 20, 30)), ((25, 20, 30), (8, -25, 14)))
+    bent = tubes(((35, 75, 30), (25, 20, 30)), ((25, 20, 30), (8, -25, 14)))
     ends = [((-60, y, z), (-12, y, z)) for y, z in ((-30, 10), (10, -10), (30, 20), (-5, 40))]
     scan, _ = template_head()
-    bodies = bent | catheters(*ends)
-    assert "contrast" in flags_of(drawn(bodies, 280.0))
+    bodies = bent | tubes(*ends)
+    assert contrast_in(drawn(bodies, 280.0))
     for more, codes in ((False, []), (arteries(), ["contrast"])):
         region = drawn(bodies | more, 280.0)
         left = contrast_but_for_bodies(scan, region, FIT, load_atlas(), in_the_scan(bodies))
@@ -207,10 +212,8 @@ def ventricles() -> np.ndarray:
 
 @pytest.mark.parametrize(("hu", "seen"), [(95.0, False), (160.0, True), (250.0, True), (600.0, True)])
 def test_filled_ventricles_alone_show_contrast_medium_and_clots_in_them_do_not(hu, seen):
-    flags = flags_of(drawn(ventricles(), hu))
-    assert ("contrast" in flags) is seen
-    if seen:
-        assert "(ventricles)" in flags["contrast"].message
+    message = contrast_in(drawn(ventricles(), hu))
+    assert ("(ventricles)" in message) is (message != "") is seen
 
 
 def test_fluid_that_is_filled_in_part_shows_contrast_medium():
@@ -218,5 +221,5 @@ def test_fluid_that_is_filled_in_part_shows_contrast_medium():
     at, _ = places()
     texture = ndimage.gaussian_filter(np.random.default_rng(7).standard_normal(at.shape[:3]), 2.0)
     some = cisterns() & (texture > np.quantile(texture, 0.55)) & ~((at[..., 0] > 0) & (at[..., 1] < 45))
-    assert "the spaces of the cerebrospinal fluid" in flags_of(drawn(some, 180.0))["contrast"].message
-    assert "contrast" not in flags_of(drawn(some, 80.0))
+    assert "the spaces of the cerebrospinal fluid" in contrast_in(drawn(some, 180.0))
+    assert contrast_in(drawn(some, 80.0)) == ""

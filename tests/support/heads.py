@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,13 @@ def vault_point(scan: Scan, intracranial: Intracranial, *, forward: float, up: f
     return middle + steps_mm[np.argmax(scan.hu[tuple(kji.T)] > 400)] * way
 
 
+@lru_cache(maxsize=2)
+def to_bone_mm(scan: Scan) -> np.ndarray:
+    """Distance of every voxel from bone."""
+    bone = ndimage.binary_opening(scan.hu > 400)
+    return np.asarray(ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm))
+
+
 def away_mm(scan: Scan, point_mm: np.ndarray) -> np.ndarray:
     """Distance of every voxel from a point."""
     g = scan.geometry
@@ -183,9 +190,7 @@ def with_plaque(
 ) -> tuple[Scan, np.ndarray]:
     """A plaque of 14 mm on the inner table of the vault, and where it lies."""
     point = vault_point(scan, intracranial, forward=-0.2, up=up, side=side)
-    bone = ndimage.binary_opening(scan.hu > 400)
-    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=scan.geometry.spacing_mm)
-    plaque = intracranial.mask & (to_bone_mm <= high_mm) & (away_mm(scan, point) < 7.0)
+    plaque = intracranial.mask & (to_bone_mm(scan) <= high_mm) & (away_mm(scan, point) < 7.0)
     return edited(scan, np.where(plaque, np.maximum(scan.hu, hu), scan.hu)), plaque
 
 

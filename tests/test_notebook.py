@@ -60,7 +60,7 @@ def test_the_notebook_is_kept_without_outputs() -> None:
 
 def test_a_result_is_shown_as_a_picture_and_tables_and_in_short_as_text(cells: list[dict[str, Any]]) -> None:
     html, text = shown(cells[0], "text/html"), shown(cells[0], "text/plain")
-    assert html.count("data:image/png;base64,") == 1
+    assert html.count("data:image/jpeg;base64,") == 1
     assert html.count("<table>") == 2
     assert "pallidum" in html
     assert len(text) < 2500

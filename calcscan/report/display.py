@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+import io
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from msgspec.structs import asdict
+from PIL import Image
 
 from calcscan.model import LocatedLesionMap, Result, StudyLabel
 from calcscan.report.build import DISCLAIMER, build_report
@@ -26,6 +28,7 @@ MOST_LESIONS = 20
 """Rows of a table in a notebook; `to_dataframe` has them all."""
 _COLOURS = {State.OK: "#1a7f37", State.CAUTION: "#9a6700", State.ABSTAIN: "#cf222e"}
 _UNKNOWN = "?"
+_JPEG_QUALITY = 85
 _SITE_COLUMNS = ("site", "side", "lesions", "mm³", "95 % interval, mm³", "highest HU", "grade")
 _LESION_COLUMNS = ("lesion", "site", "side", "mm³", "95 % interval, mm³", "highest HU", "slice", "sure of the site")
 
@@ -41,16 +44,23 @@ def result_html(result: Result) -> str:
     Every text is escaped: headers may hold anything.
     """
     report = build_report(result)
-    picture = b64encode(mosaic_png(result)).decode()
+    picture = b64encode(_smaller(mosaic_png(result))).decode()
     parts = [
         '<div style="max-width:1100px">',
         *_head(report),
         *(_tables(report) if report.lesions is not None else ["<p>The scan was not analysed.</p>"]),
-        f'<img alt="slices with the lesions outlined" style="width:100%" src="data:image/png;base64,{picture}">',
+        f'<img alt="slices with the lesions outlined" style="width:100%" src="data:image/jpeg;base64,{picture}">',
         _paragraph(DISCLAIMER, "small"),
         "</div>",
     ]
     return "\n".join(parts)
+
+
+def _smaller(png: bytes) -> bytes:
+    """A picture as JPEG, about half the size: a notebook is kept, sent and compared with all that it shows."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return file.getvalue()
 
 
 def lesions_dataframe(lesions: LocatedLesionMap) -> pandas.DataFrame:

@@ -122,7 +122,8 @@ def _flags(review: Review, *, abstained: bool) -> tuple[Flag, ...]:
     done = ", ".join(f"{counts[name]} {words}" for name, words in _DONE.items() if counts[name])
     name = "".join(letter if letter.isprintable() else "?" for letter in review.reader or "")[:_LONGEST_NAME]
     who = f"A reader ({name})" if name else "A reader who gave no name"
-    message = f"{who} reviewed this report on {review.at[:10]}: {f'{done}.' if done else 'nothing was changed.'}"
+    # no date: free text is searched for dates, and this one stands with the review
+    message = f"{who} reviewed this report: {f'{done}.' if done else 'nothing was changed.'}"
     if abstained:
         message += " calcscan abstains: only what the reader placed has a site."
     flags = [Flag(code=FlagCode.REVIEWED, message=message, value=float(len(review.decisions)))]

@@ -72,6 +72,7 @@ def test_every_file_is_written_anew_and_both_versions_are_kept(
     assert review(out, edits) == 0
     printed = capsys.readouterr()
     assert "REVIEWED by Dr. Read, 2026-11-29T02:30:00+00:00: reject 1" in printed.out
+    assert "***" not in printed.out  # the day of the review is no date of the header
     after = report(out)
     assert after["reviewed"]["reader"] == "Dr. Read"
     assert after["reviewed"]["at"] == "2026-11-29T02:30:00+00:00"

@@ -19,8 +19,8 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from calcscan.bone_contact.bone_rises import RefusedRise, Rise, as_dense_as_bone, bone_evidence, knob_figures
+from calcscan.bone_contact.inner_table import InnerTable, inner_table, median_around
 from calcscan.bone_contact.rays import Mask, Numbers, Rays, cast
-from calcscan.bone_contact.vault_table import VaultTable, median_around, vault_table
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.bone_contact import BoneContactSettings, PlaqueLimits
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -52,7 +52,7 @@ def detect_vault_plaques(
     `holes_mm` are points in the holes of the vault (n, 3), LPS mm."""
     rays = cast(scan, intracranial, to_head_axes, settings, space)
     plaque = settings.plaque_limits(thick_slices=not rays.radial)
-    table = vault_table(scan, intracranial, rays, to_head_axes, settings)
+    table = inner_table(scan, intracranial, rays, to_head_axes, settings)
     high_mm = table.rise_mm * table.upright
     high = np.flatnonzero(table.clear & (high_mm >= plaque.bump_mm))
     blur_mm = np.full_like(table.layer_mm, np.inf)
@@ -136,7 +136,7 @@ def _cortical(scan: Scan, kji: Numbers, space: IntracranialSettings) -> dict[str
 def _pulled(
     rays: Rays,
     intracranial: Intracranial,
-    table: VaultTable,
+    table: InnerTable,
     blur_mm: Array,
     base: Mask,
     settings: BoneContactSettings,
@@ -156,7 +156,7 @@ def _pulled(
 def _rises(
     scan: Scan,
     rays: Rays,
-    table: VaultTable,
+    table: InnerTable,
     base: Numbers,
     plain: Mask,
     settings: BoneContactSettings,

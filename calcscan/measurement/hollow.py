@@ -41,7 +41,7 @@ def fit_hollow(
     """The shells that fit best, with no substance fainter than `least_hu` above background; None if none can be
     tried."""
     extents = Extents.of(sharp, imaging)
-    measured = imaging.soft[imaging.near] / tolerance.error_hu
+    measured_hu = imaging.soft[imaging.near]
     fits: list[tuple[float, float]] = []
     for outer in _OUTER:
         filled = extents.of_volume(float(np.exp(even.log_mm3)) * outer)
@@ -51,10 +51,11 @@ def fit_hollow(
         depth = ndimage.distance_transform_edt(np.pad(filled > 0, 1), sampling=imaging.step_mm)[1:-1, 1:-1, 1:-1]
         for empty in _EMPTY:
             shell = _emptied(filled, depth, empty)
-            shown = imaging.imaged(shell)[imaging.near] / tolerance.error_hu
-            contrast = max(float(measured @ shown / (shown @ shown)), least_hu)
-            misfit = float(np.linalg.norm(measured - contrast * shown))
-            fits.append((np.log(shell.sum() * imaging.voxel_mm3), -0.5 * misfit**2 / tolerance.alike))
+            shown_hu = imaging.imaged(shell)[imaging.near]
+            weighted = shown_hu / tolerance.error_hu**2
+            contrast = max(float(measured_hu @ weighted / (shown_hu @ weighted)), least_hu)
+            misfit_hu = measured_hu - contrast * shown_hu
+            fits.append((np.log(shell.sum() * imaging.voxel_mm3), tolerance.log_likelihood(misfit_hu)))
         if max(likelihood for _, likelihood in fits) < even.likelihood - _HOPELESS:
             break
     if not fits:

@@ -26,7 +26,7 @@ _SAMPLES = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VaultTable:
+class InnerTable:
     """What the rays show, one value a ray; lengths along the ray."""
 
     surface_mm: Array
@@ -43,13 +43,13 @@ class VaultTable:
     """Whether a plaque would be detected there."""
 
 
-def vault_table(
+def inner_table(
     scan: Scan,
     intracranial: Intracranial,
     rays: Rays,
     to_head_axes: Callable[[Array], Array],
     settings: BoneContactSettings,
-) -> VaultTable:
+) -> InnerTable:
     """What the rays show of it. `to_head_axes` takes LPS mm to mm from the middle of the brain in the head's axes."""
     surface_mm = np.median(rays.dense_mm[rays.beside], axis=1)
     rise_mm = _course(rays, surface_mm, settings) - surface_mm
@@ -58,7 +58,7 @@ def vault_table(
     down_deg = from_vertex_deg(head_mm)
     crest = (np.abs(head_mm[:, 0]) <= settings.crest_wide_mm) & (down_deg > settings.crest_deg)
     vault = (down_deg <= settings.vault_deg) & ~crest
-    return VaultTable(
+    return InnerTable(
         surface_mm=surface_mm,
         rise_mm=rise_mm,
         layer_mm=np.median((rays.table_mm - rays.dense_mm)[rays.beside], axis=1),
@@ -104,7 +104,7 @@ def _course(rays: Rays, surface_mm: Array, settings: BoneContactSettings) -> Arr
 def _slopes(
     scan: Scan, intracranial: Intracranial, rays: Rays, course_mm: Array, settings: BoneContactSettings
 ) -> tuple[Array, Array]:
-    """`VaultTable.upright` and `VaultTable.smear_mm`."""
+    """`InnerTable.upright` and `InnerTable.smear_mm`."""
     points = rays.points(course_mm - _DEEP_MM)
     steps = _SLOPE_MM * np.concatenate([np.eye(3), -np.eye(3)])
     depth = sample_at(

@@ -159,6 +159,7 @@ def _about_labels(plain: str) -> dict[str, Any]:
         "site": "Site.",
         "side": "The person's own left, right or midline.",
         "group": "What it belongs to.",
+        "snomed_ct": "SNOMED CT code of the structure, whichever its side; n/a where none is sure.",
     }
     return {
         "Description": "0 is nothing, else the site and side, by the index in the TSV.",

@@ -45,6 +45,8 @@ class SiteTraits(Table, frozen=True, kw_only=True):
     """On the mosaic, sRGB."""
     abbreviation: str
     """In tables for other programs; the side follows it."""
+    snomed: str = ""
+    """SNOMED CT code of the structure, whichever its side; empty where none is sure."""
     physiological: bool = False
     """Calcified in healthy people as well."""
     cerebral: bool = False

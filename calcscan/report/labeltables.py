@@ -13,20 +13,21 @@ from calcscan.report.schema import SiteLabelEntry
 from calcscan.report.sitelabels import site_labels
 
 _LETTER = {Side.LEFT: "_L", Side.RIGHT: "_R", Side.MIDLINE: "_M", Side.NONE: ""}
-_COLUMNS = ("index", "name", "abbreviation", "color", "site", "side", "group")
+_COLUMNS = ("index", "name", "abbreviation", "color", "site", "side", "group", "snomed_ct")
 
 
 def dseg_tsv() -> str:
-    """The table, with the columns that BIDS names (index, name, abbreviation, color) and site, side and group.
+    """The table, with the columns that BIDS names (index, name, abbreviation, color), site, side, group and snomed_ct.
 
     >>> dseg_tsv().splitlines()[1].split("\\t")
-    ['1', 'left caudate', 'CAU_L', '#ff7f0e', 'caudate', 'left', 'basal_ganglia']
+    ['1', 'left caudate', 'CAU_L', '#ff7f0e', 'caudate', 'left', 'basal_ganglia', '11000004']
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(_COLUMNS)
     for site in site_labels().values():
-        row = (site.label, name_of(site), abbreviation_of(site), site.colour, site.site, site.side, site.group)
+        code = all_sites()[site.site].snomed
+        row = (site.label, name_of(site), abbreviation_of(site), site.colour, site.site, site.side, site.group, code)
         writer.writerow([value or "n/a" for value in row])
     return text.getvalue()
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK
 import slicerio
+from pydicom.sr.codedict import codes
 from support.grids import GRIDS
 from support.orientations import WAYS
 from support.results import BALLS, Ball, make_result
@@ -161,6 +162,21 @@ def test_the_table_beside_a_segmentation_has_every_number():
     for column in ("index", "name", "abbreviation", "color"):
         assert len({row[column] for row in rows}) == (len(rows) if column != "color" else 25)
         assert all(row[column] for row in rows)
+
+
+DICOM_NAMES = {
+    "caudate": "CaudateNucleus", "putamen": "Putamen", "pallidum": "GlobusPallidus", "thalamus": "Thalamus",
+    "cortex": "CerebralCortex", "white_matter": "CerebralWhiteMatter", "cerebellum": "Cerebellum",
+    "brainstem": "BrainStem", "pineal": "PinealGland", "carotid_siphon": "CarotidSiphon",
+    "vertebral": "VertebralArtery", "circle_of_willis": "CircleOfWillis", "basilar": "BasilarArtery", "scalp": "Scalp",
+}  # fmt: skip
+
+
+def test_codes_are_those_that_the_dicom_standard_has_for_the_structure():
+    coded = {row["site"]: row["snomed_ct"] for row in csv.DictReader(io.StringIO(dseg_tsv()), delimiter="\t")}
+    assert {site for site, code in coded.items() if code != "n/a"} == set(DICOM_NAMES)
+    for site, name in DICOM_NAMES.items():
+        assert coded[site] == getattr(codes.SCT, name).value
 
 
 def test_itk_snap_gets_every_label():

@@ -153,7 +153,7 @@ def test_jpeg_ls_with_and_without_a_plugin(tmp_path: Path, clean: Scan, monkeypa
     def no_plugin(*_: object) -> None:
         raise RuntimeError("Unable to decompress: all plugins are missing dependencies")
 
-    monkeypatch.setattr("calcscan.read.pixels._by_pydicom", no_plugin)
+    monkeypatch.setattr("calcscan.read.pixels.decode._by_pydicom", no_plugin)
     assert np.array_equal(read_scan(tmp_path).hu, clean.hu)
     archive = faults.zipped(tmp_path, tmp_path.parent / "ls.zip")
     assert np.array_equal(read_scan(archive).hu, clean.hu)

@@ -163,7 +163,7 @@ def _broken_off(
     return tuple(out)
 
 
-def _depth_mm(item: Judged, scan: Scan, region: SearchRegion) -> npt.NDArray[np.float32]:
+def _depth_mm(item: Judged, scan: Scan, region: SearchRegion) -> Array:
     """How deep an even sample of a lesion's voxels lies under the inner table."""
     return sample_at(region.depth_mm, region.isotropic_hu.affine, _surface_mm(item, scan))
 

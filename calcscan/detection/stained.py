@@ -191,7 +191,7 @@ def fades_out(piece: Softness, blur_mm: float, settings: ThresholdSettings) -> b
     edge_mm = float(np.sqrt(settings.fading_edge_mm**2 + widened_mm2))
     large = piece.volume_mm3 >= settings.stained_mm3
     wide = large and piece.dense_hu < settings.fading_hu and piece.edge_mm >= edge_mm
-    return wide and piece.steepest_hu_per_mm < settings.fading_steepest_hu_per_mm
+    return wide and piece.steepest_hu_per_mm < settings.fading_slope
 
 
 def _is_noisy_blood(piece: Softness, noise_hu: float, settings: ThresholdSettings) -> bool:

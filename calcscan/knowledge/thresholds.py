@@ -56,7 +56,7 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     stained_large_mm3: float
     fading_hu: float
     fading_edge_mm: float
-    fading_steepest_hu_per_mm: float
+    fading_slope: float
     fading_steepest_mm3: float
     fading_blur_mm: float
     stained_near_mm: float

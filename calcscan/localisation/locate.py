@@ -42,7 +42,7 @@ from calcscan.localisation.nearest_site import with_nearest_site
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.parts import Part
 from calcscan.localisation.split import split_lesion
-from calcscan.localisation.undivided import Judged, is_lump, undivided
+from calcscan.localisation.undivided import Judged, is_lump, is_one_kind, undivided
 from calcscan.localisation.vessel import (
     is_artery,
     is_uncertain,
@@ -200,6 +200,8 @@ def _placed(
     )
     if is_lump(item, parts, judged, scan, registration, settings):
         return [_without_share(lesion, NOWHERE, also, kji)]
+    if is_one_kind(item, parts, settings):
+        return [Part(lesion=located, kji=kji)]
     return parts
 
 

@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array, apply
+from calcscan.grid.isotropic import sample_at
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.localisation.atlas_vote import NOWHERE, Place
@@ -72,6 +73,10 @@ def undivided(
         place = _shell_place(item, scan, region, settings)
         if place is not None:
             out[item.lesion.id] = Whole(lesions=(item.lesion.id,), place=place)
+    for item in [item for item in large if item.lesion.id in out and out[item.lesion.id].place != NOWHERE]:
+        rest = [other for other in judged if other.lesion.id not in out]
+        numbers = (item.lesion.id, *_broken_off(item, rest, scan, region, settings))
+        out |= dict.fromkeys(numbers, Whole(lesions=numbers, place=out[item.lesion.id].place))
     for group in _neighbours([item for item in judged if item.lesion.id not in out], scan, settings):
         hollow = measure_hollow(Cloud.joined([Cloud.of(scan, item.kji) for item in group]))
         if is_hollow(hollow, settings) and not _own_site(group, hollow, settings):
@@ -90,8 +95,7 @@ def is_lump(
     kinds: dict[str, float] = {}
     sides: dict[str, float] = {}
     for part in parts:
-        group, side, mm3 = all_sites()[part.lesion.site].group, part.lesion.side, part.lesion.volume_130_mm3
-        kind = _KIND_OF.get(group, group.value)
+        kind, side, mm3 = _kind(part.lesion.site), part.lesion.side, part.lesion.volume_130_mm3
         kinds[kind] = kinds.get(kind, 0.0) + mm3
         sides[side] = sides.get(side, 0.0) + mm3
     least_mm3 = settings.lump_share * sum(kinds.values())
@@ -101,6 +105,24 @@ def is_lump(
     if len(kinds) < 2 or sorted(kinds.values())[-2] < least_mm3:
         return False
     return _mirrored_share(item, others, scan, registration, settings) < settings.lump_mirrored
+
+
+def is_one_kind(item: Judged, parts: Sequence[Part], settings: LocalisationSettings) -> bool:
+    """Whether the parts of a lump but for slivers lie at one kind of structure: the slivers are its edge, not deposits
+    of what lies beside it."""
+    if len(parts) < 2 or not item.features.shape.compact or item.lesion.diameter_mm < settings.lump_mm:
+        return False
+    kinds: dict[str, float] = {}
+    for part in parts:
+        kind = _kind(part.lesion.site)
+        kinds[kind] = kinds.get(kind, 0.0) + part.lesion.volume_130_mm3
+    main = _kind(item.site)
+    return len(kinds) > 1 and kinds.get(main, 0.0) > (1.0 - settings.lump_share) * sum(kinds.values())
+
+
+def _kind(site: str) -> str:
+    group = all_sites()[site].group
+    return _KIND_OF.get(group, group.value)
 
 
 def _shell_place(item: Judged, scan: Scan, region: SearchRegion, settings: LocalisationSettings) -> Place | None:
@@ -118,6 +140,32 @@ def _shell_place(item: Judged, scan: Scan, region: SearchRegion, settings: Local
     if not is_layer(layer, hollow, slab_mm, settings):
         return None
     return "convexity_dura", "left" if item.features.atlas_x_mm > 0 else "right"
+
+
+def _broken_off(
+    layer: Judged, others: Sequence[Judged], scan: Scan, region: SearchRegion, settings: LocalisationSettings
+) -> tuple[int, ...]:
+    """The numbers of the lesions that continue a layer along the table beyond its gaps: as deep, one near another."""
+    low_mm, high_mm = np.percentile(_depth_mm(layer, scan, region), (2.0, 98.0))
+    slab_mm = float(scan.slice_reach_mm[layer.kji[:, 0]].max())
+    as_deep = {}
+    for other in others:
+        middle_mm = float(np.median(_depth_mm(other, scan, region)))
+        if all_sites()[other.site].cerebral and low_mm - slab_mm / 2 <= middle_mm <= high_mm + slab_mm / 2:
+            as_deep[other.lesion.id] = _surface_mm(other, scan)
+    out: list[int] = []
+    todo = [_surface_mm(layer, scan)]
+    while todo:
+        tree = cKDTree(todo.pop())
+        near = [n for n, place in as_deep.items() if tree.query(place)[0].min() <= settings.piece_gap_mm]
+        out += near
+        todo += [as_deep.pop(n) for n in near]
+    return tuple(out)
+
+
+def _depth_mm(item: Judged, scan: Scan, region: SearchRegion) -> Array:
+    """How deep an even sample of a lesion's voxels lies under the inner table."""
+    return sample_at(region.depth_mm, region.isotropic_hu.affine, _surface_mm(item, scan))
 
 
 def _own_site(group: Sequence[Judged], hollow: Hollow, settings: LocalisationSettings) -> bool:
@@ -155,7 +203,12 @@ def _surface_mm(item: Judged, scan: Scan) -> Array:
 def _mirrored_share(
     item: Judged, others: Sequence[Judged], scan: Scan, registration: Registration, settings: LocalisationSettings
 ) -> float:
-    """The share of a lesion that has calcification at its mirror image across the midline of the atlas."""
+    """The share of a lesion that has calcification at its mirror image across the midline of the atlas; a lump on the
+    midline is no mirror image of itself."""
+    if item.lesion.diameter_mm <= settings.lump_across_mm:
+        others = [other for other in others if other is not item]
+    if not others:
+        return 0.0
     own = registration.to_atlas(scan.geometry.to_world(item.kji[:: max(1, len(item.kji) // _SAMPLE)]))
     all_mm = np.concatenate(
         [registration.to_atlas(scan.geometry.to_world(o.kji[:: max(1, len(o.kji) // _SAMPLE)])) for o in others]

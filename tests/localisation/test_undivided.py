@@ -115,6 +115,14 @@ def test_a_layer_along_the_table_is_dura_and_whole(side: float, depth_mm: float)
     assert (whole.site, whole.side) == ("convexity_dura", "left" if side > 0 else "right")
 
 
+def test_a_piece_beyond_a_gap_belongs_to_the_layer() -> None:
+    middle = HEAD_MM + 75.0 * np.array([0.8, 0.0, 0.6])
+    depth, way = 75.0 - far_mm(HEAD_MM), offsets(HEAD_MM)
+    layer = (depth > 8.0) & (depth < 11.0) & (far_mm(middle) < 32) & (np.abs(way[1] - 18.0) > 2.0)
+    found = located(layer, round_head())
+    assert [(lesion.site, lesion.side) for lesion in found.lesions] == [("convexity_dura", "left")]
+
+
 def test_gyri_that_wind_through_the_same_depth_are_no_layer() -> None:
     middle = HEAD_MM + 75.0 * np.array([0.8, 0.0, 0.6])
     depth, way = 75.0 - far_mm(HEAD_MM), offsets(HEAD_MM)
@@ -147,6 +155,14 @@ def test_a_ball_of_16_mm_across_the_third_ventricle_or_above_the_sella_is_one_ma
     lesions, scan = detected(far_mm(np.array(middle_mm)) <= 8.0)
     found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
     assert [(lesion.site, lesion.side, lesion.site_share) for lesion in found.lesions] == [("unassigned", "", None)]
+
+
+def test_the_edge_of_a_mass_of_the_pineal_gland_is_no_deposit_of_the_thalami() -> None:
+    """A ball of 22 mm, of which a fifth reaches into them: its two halves are each other's mirror image."""
+    lesions, scan = detected(far_mm(np.array([0.0, 30.0, 4.0])) <= 11.0)
+    found = locate_lesions(lesions, scan, intracranial(), FIT, load_atlas())
+    assert [lesion.site for lesion in found.lesions] == ["unassigned"]
+    assert found.lesions[0].also[0][0] == "pineal"
 
 
 @pytest.mark.parametrize(("middle_mm", "site"), [((26.0, 2.0, 2.0), "putamen"), ((-14.0, -8.0, 8.0), "caudate")])

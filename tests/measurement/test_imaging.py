@@ -139,5 +139,5 @@ def test_columns_lie_where_the_slices_show_them_and_have_their_volume(
     assert filled is not None
     assert filled.sum() * imaging.voxel_mm3 == pytest.approx(volume_mm3, rel=0.02)
     shown, wanted = imaging.imaged(filled), imaging.imaged(ball)
-    gaps = across_mm < 4.0 / np.sqrt(12.0)  # what reaches into one shows less of itself
-    assert np.abs(shown - wanted).max() < (0.3 if gaps else 0.1) * wanted.max()
+    gaps = across_mm < 4.0 / np.sqrt(12.0)  # how high a column is that reaches into one is not shown
+    assert np.abs(shown - wanted).max() < (0.5 if gaps else 0.1) * wanted.max()

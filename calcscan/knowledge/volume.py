@@ -51,6 +51,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     lumpy_better: float
     lumpy_better_share: float
     lumpier: float
+    lumpier_certain: float
     lumpier_step: float
     uneven_seen: float
     uneven_radius: float
@@ -68,6 +69,8 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     hollow_possible: float
     hollow_step: float
     hollow_share: float
+    hollow_hidden: float
+    hollow_hidden_radius: Between
     hollow_unsure: float
     interval_beyond: float
     interval_thin: float

@@ -55,12 +55,14 @@ class DenserCore:
         seen = special.expit((gradient.likelihood - even.likelihood - settings.uneven_seen) / settings.uneven_step)
         spread = max(gradient.spread, float(is_larger * seen) * settings.extent_floor)
         lumpier = (gradient.lumpy_likelihood - max(gradient.likelihood, even.likelihood)) / tolerance.independent
-        halfway = 0.5 * special.expit((lumpier - settings.lumpier) / settings.lumpier_step) * max(0.0, lumpy - larger)
+        lumps = 0.5 * special.expit((lumpier - settings.lumpier) / settings.lumpier_step)
+        layers = certain * special.expit((lumpier - settings.lumpier_certain) / settings.lumpier_step)
+        towards = float(max(lumps, layers)) * max(0.0, lumpy - larger)
         return cls(
             certain=float(certain),
-            larger=max(0.0, larger + float(halfway)),
+            larger=max(0.0, larger + towards),
             most=max(0.0, larger + settings.uneven_most * spread, float(is_lumpy) * lumpy),
-            spread=float(np.hypot(gradient.spread, halfway)),
+            spread=float(np.hypot(gradient.spread, 0.5 * towards)),
         )
 
 
@@ -87,9 +89,19 @@ class Shell:
 
 def _resolved(even: EvenDeposit, lesion: Patch, settings: VolumeSettings) -> float:
     """How far a deposit is large enough beside its blur to show its middle, 0 to 1."""
-    blur_mm = (lesion.psf_mm**2 * float(np.median(lesion.across_mm))) ** (1.0 / 3.0)
     widths = [settings.uneven_radius, settings.uneven_radius_sure]
-    return float(np.interp(radius_mm(float(np.exp(even.log_mm3))) / blur_mm, widths, [0.0, 1.0]))
+    return float(np.interp(_blurs(float(np.exp(even.log_mm3)), lesion), widths, [0.0, 1.0]))
+
+
+def hidden_hollow(volume_mm3: float, lesion: Patch, settings: VolumeSettings) -> float:
+    """How much smaller (logarithm) a deposit of this solid volume may be, hollow or in dots that nothing shows."""
+    ends = [settings.hollow_hidden_radius.low, settings.hollow_hidden_radius.high]
+    return settings.hollow_hidden * float(np.interp(_blurs(volume_mm3, lesion), ends, [1.0, 0.0]))
+
+
+def _blurs(volume_mm3: float, lesion: Patch) -> float:
+    """The radius of a ball of this volume, in standard deviations of the blur, their geometric mean."""
+    return radius_mm(volume_mm3) / float((lesion.psf_mm**2 * np.median(lesion.across_mm)) ** (1.0 / 3.0))
 
 
 def radius_mm(volume_mm3: float) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from calcscan.knowledge.volume import VolumeSettings
-from calcscan.measurement.alternatives import DenserCore, Shell, radius_mm
+from calcscan.measurement.alternatives import DenserCore, Shell, hidden_hollow, radius_mm
 from calcscan.measurement.density_gradient import fit_density_gradient
 from calcscan.measurement.even_deposit import EvenDeposit, Tolerance, fit_even
 from calcscan.measurement.hollow import fit_hollow
@@ -145,7 +145,8 @@ def _combined(
     best_mm3 = whole_mm3 * float(np.exp(-settings.gap_share * unresolved * _gap(lesion)))
     void = even_part * shell.possible * shell.smaller - emptied
     wall = even_part * shell.certain * settings.hollow_unsure
-    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond, void, wall])
+    unseen = even_part * hidden_hollow(whole_mm3, lesion, settings)
+    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond, void, wall, unseen])
     high_mm3 = min(
         whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond + emptied))), settings.rim_most_high * rim_mm3
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from support.phantoms import Ball, measured_blur, phantom, stack
 
 from benchmarks.volume.deposits import Scanner, drawn
+from benchmarks.volume.in_scan import Known
 from benchmarks.volume.synthetic import measured
 from calcscan.detection import detect_lesions
+from calcscan.model import Blur
 
 CLEAN = Scanner(psf_mm=0.5, thickness_mm=1.0, spacing_mm=1.0, profile="box", pixel_mm=0.45, noise_hu=4.0)
 
 
-def errors(scanner: Scanner, shape: str, seeds: range, *, known: bool = True) -> np.ndarray:
+def errors(scanner: Scanner, shape: str, seeds: Iterable[int], *, known: bool = True) -> np.ndarray:
     """(true, best, low, high) of some deposits."""
     rows = [measured(drawn(np.random.default_rng(seed), shape, scanner, known=known)) for seed in seeds]
     return np.array([row[:4] for row in rows if row is not None])
@@ -61,6 +64,12 @@ def test_a_denser_middle_is_no_smaller_deposit_in_thick_slices_either() -> None:
     assert ((low <= truth) & (truth <= high)).mean() >= 0.9
 
 
+def test_layers_of_two_densities_are_followed_to_their_rim() -> None:
+    truth, best, _, high = errors(replace(CLEAN, psf_mm=0.6), "layered", (0, 4)).T
+    assert np.log(best / truth).mean() > -0.32  # by ramps alone -0.37
+    assert (high > truth).all()
+
+
 @pytest.mark.parametrize(("radius_mm", "thick_mm", "apart_mm"), [(4.0, 7.0, 7.0), (5.0, 7.0, 7.0), (5.0, 8.5, 7.0)])
 def test_an_even_ball_in_the_middle_between_two_thick_slices_is_not_taken_for_a_dense_middle(
     radius_mm: float, thick_mm: float, apart_mm: float
@@ -79,3 +88,18 @@ def test_small_shells_that_the_picture_shows_are_not_taken_for_solid() -> None:
     assert (truth < 40).all()
     assert np.log(best / truth).mean() < 0.55  # taken for solid ones 0.6: the best estimate follows a shell in part
     assert (low / best).max() < 0.65  # their wall may be thinner still
+
+
+def test_what_is_put_into_a_scan_is_measured_with_the_blur_of_its_own_slices() -> None:
+    grid = stack(positions_mm=np.arange(0.0, 12.0, 2.0))
+    blur = Blur(
+        in_plane_mm=0.5,
+        in_plane_error=0.1,
+        in_plane_measured=True,
+        across_mm=np.array([1.4, 1.4, 1.4, 1.4, 2.5, 2.5]),
+        across_error=0.1,
+        across_measured=True,
+    )
+    part = stack(positions_mm=np.arange(4.0, 10.0, 2.0))
+    known = Known(blur=blur, geometry=grid).of_part(part)
+    assert known.across_mm.tolist() == [1.4, 1.4, 2.5]  # the median of all, 1.4, would make thick slices' balls larger

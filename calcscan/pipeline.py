@@ -120,10 +120,12 @@ def analyse(
     with progress_of(progress, len(STAGES)) as tell:
         stage = Stages(tell)
         with stage("read"):
-            scan = read_scan(Path(path), series_uid=series_uid, stated=stated, settings=settings.reading)
+            scan, chosen = both(
+                partial(read_scan, Path(path), series_uid=series_uid, stated=stated, settings=settings.reading),
+                partial(_atlas, atlas),
+            )
             files, digest = both(partial(input_files, path, settings.reading), partial(picture_sha256, scan))
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
-            chosen = _atlas(atlas)
         result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     options = {"series_uid": series_uid, **_options(threshold_hu, ruleset, own, chosen if atlas else None)}

@@ -29,6 +29,7 @@ from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Intracranial, LeftOut, Registration, Scan, SearchRegion
+from calcscan.processors import both
 
 
 def recover_bone_contact(
@@ -63,12 +64,16 @@ def recover_bone_contact(
         return registration.to_atlas(points) - centre_mm
 
     air = air or load(AirContactSettings)
-    mask, base_peaks_kji = with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air)
     mirrored = mirror_skull(intracranial, registration, settings, space)
     other = other_side(scan, mirrored, settings, space)
     holes_mm = vault_holes_mm(intracranial, other, to_head_axes, settings, space)
-    plaques = detect_vault_plaques(scan, intracranial, to_head_axes, holes_mm, settings, space)
-    masses = detect_masses(scan, intracranial, registration, atlas, mirrored, settings, space)
+    plaques, ((mask, base_peaks_kji), masses) = both(
+        lambda: detect_vault_plaques(scan, intracranial, to_head_axes, holes_mm, settings, space),
+        lambda: (
+            with_skull_base_peaks(scan, intracranial, to_head_axes, settings, space, air),
+            detect_masses(scan, intracranial, registration, atlas, mirrored, settings, space),
+        ),
+    )
     judged = part_bone(scan, _without_hyperostosis(masses.kji, plaques.refused, scan), settings, space)
     plaques_kji, masses_kji = plaques.kji, judged.kji
     refused = (*plaques.refused, *judged.refused)

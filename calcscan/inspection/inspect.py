@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
+
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
@@ -12,6 +15,7 @@ from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Flag, Registration, Scan, SearchRegion
+from calcscan.processors import at_once
 
 
 def inspect_scan(
@@ -41,11 +45,14 @@ def inspect_scan(
         `unknown_age`, each with what was seen. Sharpness is judged before (`sharpness_flags`).
     """
     settings = settings or load(InspectionSettings)
-    return (
-        *contrast_flags(scan, region, registration, atlas, settings, arteries or load(ArterySettings)),
-        *brain_defect_flags(region, settings),
-        *mass_effect_flags(registration, settings),
-        *motion_flags(scan, region, settings),
-        *streak_flags(scan, region, settings),
-        *unknown_flags(scan, region, settings),
+    seen = at_once(
+        (
+            partial(contrast_flags, scan, region, registration, atlas, settings, arteries or load(ArterySettings)),
+            partial(brain_defect_flags, region, settings),
+            partial(mass_effect_flags, registration, settings),
+            partial(motion_flags, scan, region, settings),
+            partial(streak_flags, scan, region, settings),
+            partial(unknown_flags, scan, region, settings),
+        )
     )
+    return tuple(chain.from_iterable(seen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from calcscan.localisation.shape import Shape, shape_of
 from calcscan.measurement.air_contact import lines_air, near_air
 from calcscan.measurement.beside_bone import is_cortical_bone
 from calcscan.model import BASE_ZONE, BRAIN_ZONE, SELLA_ZONE, Atlas, Lesion, LesionMap, Registration, Scan, SearchRegion
+from calcscan.processors import at_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +85,14 @@ def bone_contacts(
     in_plaque = _mostly_in(region.vault_plaques_kji, lesions)
     in_mass = _mostly_in(region.masses_kji, lesions)
     on_peak = _mostly_in(region.base_peaks_kji, lesions)
-    contacts = {}
-    for lesion in lesions.lesions:
+
+    def contact(lesion: Lesion) -> BoneContact:
         kji = lesions.voxels_kji(lesion.id)
         world_mm = lesions.geometry.to_world(kji)
         depth_mm = sample_at(region.depth_mm, region.isotropic_hu.affine, world_mm)
         valley = measure_valley(lesion, lesions, scan, region, settings)
         (first, last), *_ = lesion.bbox_kji
-        contacts[lesion.id] = BoneContact(
+        return BoneContact(
             touches_bone=bool(touches[lesion.id]),
             in_vault_plaque=bool(in_plaque[lesion.id]),
             in_mass=bool(in_mass[lesion.id]),
@@ -103,7 +105,9 @@ def bone_contacts(
             cortical_bone=bool(touches[lesion.id]) and is_cortical_bone(scan, kji, intracranial),
             lines_air=bool(lines_air(float(near_air(scan, kji, air).mean()), air)),
         )
-    return contacts
+
+    contacts = at_once(partial(contact, lesion) for lesion in lesions.lesions)
+    return {lesion.id: found for lesion, found in zip(lesions.lesions, contacts, strict=True)}
 
 
 def measure_features(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ from calcscan.model import (
     SearchRegion,
     TouchingPair,
 )
+from calcscan.processors import at_once
 
 
 def locate_lesions(
@@ -151,11 +153,11 @@ def locate_lesions(
         for item in (() if keep_all else region.left_out)
     ]
     parts = [replace(part, lesion=as_sure_as_known(part.lesion, settings)) for part in parts]
-    left_out = tuple(
-        with_nearest_site(item, scan, region, registration, atlas, settings)
+    left_out = at_once(
+        partial(with_nearest_site, item, scan, region, registration, atlas, settings)
         for item in (*lesions.left_out, *before, *bone)
     )
-    return replace(_renumbered(lesions, parts, left_out), counted_from_last=scan.counted_from_last)
+    return replace(_renumbered(lesions, parts, tuple(left_out)), counted_from_last=scan.counted_from_last)
 
 
 def _placed(

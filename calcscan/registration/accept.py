@@ -16,6 +16,7 @@ from calcscan.grid.displacement import Displacement
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.model import Flag, Registration
+from calcscan.processors import at_once
 from calcscan.registration.agreement import Agreement
 from calcscan.registration.preprocess import RegistrationImage
 
@@ -123,17 +124,15 @@ def _misalignment(
     About and along each axis, a parabola through its correlation and those to either side.
     """
 
-    def offset(back: Array, forth: Array) -> float:
-        before, after = (agreement.correlation(partial(apply, atlas_to_scan @ moved)) for moved in (back, forth))
-        return _parabola_maximum(before, correlation, after)
-
     angle_deg, distance_mm = settings.probe_rotation_deg, settings.probe_shift_mm
-    rotations_deg, shifts_mm = [], []
-    for axis in np.eye(3):
-        back, forth = (_rotated_about(agreement.centre, sign * angle_deg, axis) for sign in (-1.0, 1.0))
-        rotations_deg.append(offset(back, forth) * angle_deg)
-        back, forth = (_shifted(sign * distance_mm, axis) for sign in (-1.0, 1.0))
-        shifts_mm.append(offset(back, forth) * distance_mm)
+    axes, ways = np.eye(3), (-1.0, 1.0)
+    moves = [_rotated_about(agreement.centre, way * angle_deg, axis) for axis in axes for way in ways]
+    moves += [_shifted(way * distance_mm, axis) for axis in axes for way in ways]
+    found = at_once(partial(agreement.correlation, partial(apply, atlas_to_scan @ moved)) for moved in moves)
+    best = [
+        _parabola_maximum(before, correlation, after) for before, after in zip(found[::2], found[1::2], strict=True)
+    ]
+    rotations_deg, shifts_mm = np.array(best[:3]) * angle_deg, np.array(best[3:]) * distance_mm
     return float(np.linalg.norm(rotations_deg)), float(np.linalg.norm(shifts_mm))
 
 

@@ -12,6 +12,7 @@ deformation: recentring first would mistake widening for a shift.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import linalg
@@ -21,6 +22,7 @@ from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import distance_mm
 from calcscan.knowledge.registration import RegistrationSettings
+from calcscan.processors import both
 from calcscan.registration.deep_nuclei import GRID_MM, NODE_STEP, Box, DeepImage
 from calcscan.registration.displacement_modes import DisplacementModes, displacement_modes
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
@@ -57,8 +59,10 @@ def _fit_coefficients(
 
     Gauss-Newton with weights of Geman and McClure, first on smoother images.
     """
-    on_template = DeepImage.of(template, box, np.eye(4), settings)
-    on_scan = DeepImage.of(head, box, scan_to_atlas, settings)
+    on_template, on_scan = both(
+        partial(DeepImage.of, template, box, np.eye(4), settings),
+        partial(DeepImage.of, head, box, scan_to_atlas, settings),
+    )
     use = _usable_nodes(head, on_template, scan_to_atlas, box, settings)
     points, modes = box.node_points[use], replace(modes, values=modes.values[use])
     coefficients = np.zeros((len(modes.variance), 3))

@@ -10,6 +10,7 @@ from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Intracranial, Registration
+from calcscan.processors import both
 from calcscan.registration.accept import accept
 from calcscan.registration.affine import fit_affine
 from calcscan.registration.agreement import Agreement
@@ -64,7 +65,9 @@ def register_atlas(
     (True, (3,))
     """
     settings = settings or load(RegistrationSettings)
-    head, template = preprocess_head(intracranial, settings), preprocess_template(atlas, settings)
+    head, template = both(
+        partial(preprocess_head, intracranial, settings), partial(preprocess_template, atlas, settings)
+    )
     initial = initial_similarity(head, template, settings)
     aligned = fit_affine(head, template, initial, settings)
     registration = deformed(head, template, aligned, settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from calcscan.processors import both
 from calcscan.report.atlas_sites import atlas_sites
 from calcscan.report.atomic_folder import put_files
 from calcscan.report.build import build_report, report_json
-from calcscan.report.html import page_html
+from calcscan.report.html import Drawn, page_html
 from calcscan.report.labelfiles import label_maps
 from calcscan.report.mosaic import Slices, mosaic_png
 from calcscan.report.outputs import PAGE, PROGRAM_LESIONS, PROGRAM_REPORT, REPORT
@@ -95,12 +94,15 @@ def report_files(
     was written then."""
     said = _of_program(result, program or {}, keep_ids=keep_ids, label=label, html=html)
     slices = Slices.of(result, load(MosaicSettings))
-    (report, about), mosaic = both(
-        partial(_report, result, said, keep_ids=keep_ids, label=label, html=html),
-        partial(mosaic_png, result, study=_called(label), slices=slices),
+    (report, about), (mosaic, drawn) = both(
+        lambda: _report(result, said, keep_ids=keep_ids, label=label, html=html),
+        lambda: (
+            mosaic_png(result, study=_called(label), slices=slices),
+            Drawn.of(result, slices) if html else None,
+        ),
     )
     written = report_json(report).encode()
-    page = {PAGE: page_html(result, report, sha256(written).hexdigest(), slices=slices).encode()} if html else {}
+    page = {PAGE: page_html(result, report, sha256(written).hexdigest(), drawn=drawn).encode()} if html else {}
     return {
         **{name: made(report).encode() for name, made in _tables(result).items()},
         "mosaic.png": mosaic,

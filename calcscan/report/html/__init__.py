@@ -10,6 +10,6 @@ pictures  PNG pictures of each lesion, and of the slices
 
 from __future__ import annotations
 
-from calcscan.report.html.page import page_html
+from calcscan.report.html.page import Drawn, page_html
 
-__all__ = ["page_html"]
+__all__ = ["Drawn", "page_html"]

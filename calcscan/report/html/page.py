@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
@@ -24,10 +25,10 @@ from calcscan.report.drawing import LEFT_OUT
 from calcscan.report.html import content
 from calcscan.report.html.charts import bar_chart, histogram
 from calcscan.report.html.content import LeftOutRow, LesionRow, Position
-from calcscan.report.html.inside import inside_of
+from calcscan.report.html.inside import Inside, inside_of
 from calcscan.report.html.pictures import PictureMaker, Pictures, slices_picture
 from calcscan.report.html.reviewed import reviews_in_words, taken_for
-from calcscan.report.html.volume import viewer_volumes
+from calcscan.report.html.volume import ViewerVolumes, viewer_volumes
 from calcscan.report.legend import elsewhere, numbers_in_words
 from calcscan.report.mosaic import Slices, side_letters
 from calcscan.report.quantities import State
@@ -45,13 +46,35 @@ def prepare() -> None:
     _viewer()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What the page shows of a scan, whatever is reported of it; nothing where the inside of its skull is not known."""
+
+    inside: Inside | None
+    volumes: ViewerVolumes | None = None
+    slices: Markup | None = None
+
+    @classmethod
+    def of(cls, result: Result, slices: Slices, settings: HtmlPageSettings | None = None) -> Drawn:
+        """`slices`: `Slices.of(result)`."""
+        settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
+        inside = inside_of(result, settings)
+        if inside is None:
+            return cls(inside=None)
+        volumes, picture = both(
+            partial(viewer_volumes, inside, result.scan.geometry, slices.voxels, settings),
+            partial(slices_picture, result, slices, inside, mosaic),
+        )
+        return cls(inside=inside, volumes=volumes, slices=picture)
+
+
 def page_html(
     result: Result,
     report: Report,
     report_sha256: str,
     *,
     settings: HtmlPageSettings | None = None,
-    slices: Slices | None = None,
+    drawn: Drawn | None = None,
 ) -> str:
     """One self-contained page: nothing is fetched, and nothing of the scan is in it but the inside of the skull.
 
@@ -61,23 +84,19 @@ def page_html(
         `build_report(result)`; every word and number on the page comes from it.
     report_sha256
         Of report.json as it was written: a review made on the page names the report that it is of.
-    slices
-        `Slices.of(result)`, where they have been cut already.
+    drawn
+        `Drawn.of(result, …)`, where that has been drawn already.
     """
     settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
-    slices = slices or Slices.of(result, mosaic)
-    inside, template = both(partial(inside_of, result, settings), _template)
-    maker = None if inside is None else PictureMaker(result, inside, settings, mosaic)
-    lesions, left_out = _lesions(result, report, maker, settings), _left_out(result, report, maker, settings)
-    volumes, picture = None, None
-    if inside is not None:
-        volumes, picture = both(
-            partial(viewer_volumes, inside, result.scan.geometry, slices.voxels, settings),
-            partial(slices_picture, result, slices, inside, mosaic),
-        )
+    drawn = drawn or Drawn.of(result, Slices.of(result, mosaic), settings)
+    volumes = drawn.volumes
+    maker = None if drawn.inside is None else PictureMaker(result, drawn.inside, settings, mosaic)
+    lesions, left_out = both(
+        partial(_lesions, result, report, maker, settings), partial(_left_out, result, report, maker, settings)
+    )
     scripts = {"viewer": _viewer()} if volumes else {}
     scripts["page"] = Markup(_asset("page.js"))
-    page: str = template.render(
+    page: str = _template().render(
         report=report,
         content=content,
         in_words=in_words,
@@ -89,7 +108,7 @@ def page_html(
         left_out=left_out,
         elsewhere=_elsewhere(result),
         letters=side_letters(result),
-        slices=picture,
+        slices=drawn.slices,
         volumes=volumes,
         embedded=_embedded(volumes.scan, volumes.labels) if volumes else {},
         bars=bar_chart(report),

@@ -13,11 +13,13 @@ STRAIGHT = 1e-6
 
 @kernel
 def block_mean(hu: npt.NDArray[np.int16], factor: int, first: int, last: int, out: npt.NDArray[np.float32]) -> None:
-    """Mean of each factor × factor block within a slice; `out` is (k, j // factor, i // factor).
+    """Mean of each factor × factor block within a slice; `out` is (k, j // factor, i // factor). Pixels that fill no
+    block are left out at both ends: the same blocks, whichever way rows and columns run.
 
     As below, the slices first … last − 1 of `out` are written.
     """
     _, rows, columns = out.shape
+    skip_j, skip_i = (hu.shape[1] % factor) // 2, (hu.shape[2] % factor) // 2
     weight = 1.0 / (factor * factor)
     for k in range(first, last):
         for j in range(rows):
@@ -25,7 +27,7 @@ def block_mean(hu: npt.NDArray[np.int16], factor: int, first: int, last: int, ou
                 total = 0
                 for dj in range(factor):
                     for di in range(factor):
-                        total += hu[k, j * factor + dj, i * factor + di]
+                        total += hu[k, skip_j + j * factor + dj, skip_i + i * factor + di]
                 out[k, j, i] = total * weight
 
 

@@ -20,7 +20,7 @@ from calcscan.bone_contact.mirrored_skull import MirroredSkull
 from calcscan.bone_contact.rays import from_vertex_deg
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.isotropic import on_native, sample_at
-from calcscan.grid.masks import distance_mm, places
+from calcscan.grid.masks import distance_mm, grown, places
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.measurement.mirror import MirrorPlane
@@ -111,7 +111,7 @@ def detect_masses(
             break
         away_mm = distance_mm(skull & ~mass, coarse.spacing_mm)
         other_mm = sample_at(away_mm, coarse.affine, points.mirrored_mm)
-    pieces, count = ndimage.label(doubtful & ~ndimage.binary_dilation(mass, _AROUND), _AROUND)
+    pieces, count = ndimage.label(doubtful & ~grown(mass, corners=True), _AROUND)
     return Masses(
         kji=_native(scan, mass, intracranial, settings, space),
         doubtful_kji=tuple(_native(scan, pieces == n, intracranial, settings, space) for n in range(1, count + 1)),
@@ -230,7 +230,7 @@ def _masses(
     base[tuple(points.kji[(free & (points.depth_mm > 0.0)) | shelf].T)] = True
     hu[tuple(points.kji[free].T)] = points.hu[free]
     deep[tuple(points.kji[points.depth_mm >= deep_mm].T)] = True
-    numbers, _ = ndimage.label(ndimage.binary_dilation(cores, _AROUND), _AROUND)
+    numbers, _ = ndimage.label(grown(cores, corners=True), _AROUND)
     numbers[~cores] = 0
     round_ = ndimage.generate_binary_structure(3, 2)
     steps = round(reach_mm / spacing_mm) + 2
@@ -265,7 +265,7 @@ def _native(
         return np.empty((0, 3), dtype=np.int64)
     coarse, grid = intracranial.isotropic_hu, scan.geometry
     other = (coarse.values >= space.attached_hu) & ~mass
-    near = ndimage.binary_dilation(mass, _AROUND) & ~other
+    near = grown(mass, corners=True) & ~other
     index = grid.to_index(apply(coarse.affine, places(near)))
     low = np.maximum(np.floor(index.min(axis=0)).astype(int) - 1, 0)
     high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 2, grid.shape)

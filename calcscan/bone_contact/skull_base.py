@@ -13,12 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calcscan._kernels.prominence import stands_out
 from calcscan.grid.geometry import Array, Geometry, apply
 from calcscan.grid.isotropic import on_native, sample_at
-from calcscan.grid.masks import places
+from calcscan.grid.masks import grown, places
 from calcscan.knowledge.air_contact import AirContactSettings
 from calcscan.knowledge.bone_contact import BoneContactSettings
 from calcscan.knowledge.intracranial import IntracranialSettings
@@ -28,8 +27,6 @@ from calcscan.model import Intracranial, Scan
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
 Voxels = npt.NDArray[np.int64]
-
-_AROUND = np.ones((3, 3, 3), dtype=np.bool_)
 
 
 def with_skull_base_peaks(
@@ -73,7 +70,7 @@ def with_skull_base_peaks(
     chosen = (2 * within > size) & (deep > 0) & (size <= settings.peak_most_mm3)
     chosen &= ~lines_air(airy / np.maximum(size, 1e-6), air)
     peaks = chosen[numbers]
-    beside = ndimage.binary_dilation(peaks, _AROUND) & ~peaks & (scan.hu[box] >= settings.rim_hu)
+    beside = grown(peaks, corners=True) & ~peaks & (scan.hu[box] >= settings.rim_hu)
     block[beside] = False
     block[peaks] = True
     return out, kji[(chosen & (2 * held < size))[owner]] + first

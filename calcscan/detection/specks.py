@@ -140,9 +140,8 @@ def _shallowest_mm(
     least_mm = np.full(len(candidates.table) + 1, np.inf)
     wanted = np.zeros(len(least_mm), np.bool_)
     wanted[numbers] = True
-    labelled = np.flatnonzero(candidates.components)
-    labelled = labelled[wanted[candidates.components.reshape(-1)[labelled]]]
-    kji = np.stack(np.unravel_index(labelled, candidates.components.shape), axis=-1)
+    kji = places(candidates.components > 0)
+    kji = kji[wanted[candidates.components[tuple(kji.T)]]]
     depth_mm = sample_at(intracranial.depth_mm, intracranial.isotropic_hu.affine, scan.geometry.to_world(kji))
     np.minimum.at(least_mm, candidates.components[tuple(kji.T)], depth_mm)
     return least_mm[numbers]

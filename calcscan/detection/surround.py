@@ -16,6 +16,7 @@ from scipy import ndimage
 from calcscan.detection.threshold import Thresholds
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_of
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial, Scan
@@ -66,7 +67,7 @@ def measure_surround(scan: Scan, intracranial: Intracranial, settings: Threshold
     volume, brain_hu = intracranial.isotropic_hu, float(intracranial.brain_hu)
     hu = np.clip(volume.values, settings.surround_low_hu, settings.dense_hu)
     dense = _dense(_smoothed(volume.values, settings.dense_smoothing_mm / volume.spacing_mm), settings)
-    clear = intracranial.isotropic_mask & volume.covered & _away(dense, scan, volume.spacing_mm, settings)
+    clear = _away(dense, intracranial.isotropic_mask & volume.covered, scan, volume.spacing_mm, settings)
     fine, coarse = (_mean(hu, clear, mm / volume.spacing_mm, brain_hu) for mm in (settings.fine_mm, settings.coarse_mm))
     tissue_hu = np.where(clear, fine, coarse)
     voxels = 2 * round(settings.narrow_mm / volume.spacing_mm / 2.0) + 1
@@ -90,12 +91,14 @@ def _dense(averaged_hu: Field, settings: ThresholdSettings) -> Mask:
     return np.asarray(known[pieces])
 
 
-def _away(dense: Mask, scan: Scan, spacing_mm: float, settings: ThresholdSettings) -> Mask:
-    """What lies away from dense voxels: farther across the slices, where a thick slice smears them."""
-    if not dense.any():
-        return ~dense
+def _away(dense: Mask, within: Mask, scan: Scan, spacing_mm: float, settings: ThresholdSettings) -> Mask:
+    """What of a mask lies away from dense voxels: farther across the slices, where a thick slice smears them."""
     steps = across_slices(scan, settings.clear_mm, spacing_mm, settings)
-    return np.asarray(ndimage.distance_transform_edt(~dense, sampling=steps) > settings.clear_mm)
+    box = box_of(within, int(np.ceil(settings.clear_mm / float(steps.min()))))
+    away = within.copy()
+    if dense[box].any():
+        away[box] &= ndimage.distance_transform_edt(~dense[box], sampling=steps) > settings.clear_mm
+    return away
 
 
 def across_slices(scan: Scan, reach_mm: float, spacing_mm: float, settings: ThresholdSettings) -> Array:

@@ -42,10 +42,9 @@ def resample_isotropic(
     """
     factor = max(1, int(spacing_mm / max(grid.spacing_mm[1:]) + 1e-6))
     blocks = np.empty((grid.shape[0], grid.rows // factor, grid.columns // factor), dtype=np.float32)
-    # Pixels that fill no block are left out at both ends: the same blocks, whichever way rows and columns run
+    whole = freeze(np.ascontiguousarray(hu))
+    in_parts(len(blocks), lambda first, last: block_mean(whole, factor, first, last, blocks))
     skip_j, skip_i = (grid.rows % factor) // 2, (grid.columns % factor) // 2
-    inner = np.ascontiguousarray(hu[:, skip_j:, skip_i:])
-    in_parts(len(blocks), lambda first, last: block_mean(inner, factor, first, last, blocks))
     offset = 0.5 * (factor - 1)
     origins = grid.origins_mm + (offset + skip_i) * grid.step_i_mm + (offset + skip_j) * grid.step_j_mm
     plane = np.linalg.pinv(np.column_stack([grid.step_j_mm * factor, grid.step_i_mm * factor]))

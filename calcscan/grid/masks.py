@@ -85,6 +85,22 @@ def worn(mask: Mask, *, corners: bool = False) -> Mask:
     return out
 
 
+def grown(mask: Mask, *, corners: bool = False) -> Mask:
+    """The voxels of a mask (k, j, i) and all their neighbours, by faces or also by edges and `corners`:
+    `scipy.ndimage.binary_dilation`, many times as fast.
+
+    >>> grown(np.array([[[False, False, True, False]]])).tolist()
+    [[[False, True, True, True]]]
+    """
+    out = np.array(mask, dtype=np.bool_)
+    for axis in range(mask.ndim):
+        whole = np.moveaxis(out.copy() if corners else mask, axis, 0)
+        beside = np.moveaxis(out, axis, 0)
+        beside[1:] |= whole[:-1]
+        beside[:-1] |= whole[1:]
+    return out
+
+
 def places(mask: Mask) -> npt.NDArray[np.int64]:
     """The (k, j, i) of the True voxels, (n, 3), in the order of the array: `numpy.argwhere`, many
     times as fast.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calcscan.grid.geometry import Array
+from calcscan.grid.masks import grown
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.model import BRAIN_ZONE, Atlas, Intracranial
@@ -85,4 +85,6 @@ def _near_dense(intracranial: Intracranial, settings: RegistrationSettings) -> M
     head_hu = np.where(mask, volume.values, np.float32(settings.tissue_hu))
     smooth_hu = gaussian(head_hu, settings.dense_smoothing_mm / volume.spacing_mm)
     dense = mask & (smooth_hu > settings.dense_above_hu)
-    return np.asarray(ndimage.binary_dilation(dense, iterations=round(settings.dense_margin_mm / volume.spacing_mm)))
+    for _ in range(round(settings.dense_margin_mm / volume.spacing_mm)):
+        dense = grown(dense)
+    return dense

@@ -61,6 +61,7 @@ def _sampled(atlas: Atlas) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]
     """Voxels of the atlas (n, 3) and their labels: every third along each axis; all of a site too small to have one."""
     labels = atlas.labels[::_STEP, ::_STEP, ::_STEP]
     kji = places(labels > 0)
-    small = [n for n in atlas.sites if n not in set(np.unique(labels).tolist())]
+    met = set(np.unique(labels).tolist())
+    small = [n for n in atlas.sites if n not in met]
     kji = np.concatenate([kji * _STEP, *(places(atlas.labels == n) for n in small)])
     return kji, np.asarray(atlas.labels[tuple(kji.T)])

@@ -10,7 +10,7 @@ from scipy import ndimage
 from support import naive
 
 from calcscan._kernels import distance as kernels
-from calcscan.grid.masks import distance_mm, filled_box, places, reached, worn
+from calcscan.grid.masks import distance_mm, filled_box, grown, places, reached, worn
 
 
 @settings(deadline=None)
@@ -51,6 +51,14 @@ def test_worn_masks_are_those_of_scipy(shape: tuple[int, int, int], corners: boo
     mask = np.random.default_rng(0).random(shape) < 0.9
     structure = ndimage.generate_binary_structure(3, 3 if corners else 1)
     assert np.array_equal(worn(mask, corners=corners), ndimage.binary_erosion(mask, structure))
+
+
+@pytest.mark.parametrize("corners", [False, True])
+@pytest.mark.parametrize("shape", [(9, 8, 7), (1, 6, 5), (2, 2, 2), (3, 1, 4)])
+def test_grown_masks_are_those_of_scipy(shape: tuple[int, int, int], corners: bool) -> None:
+    mask = np.random.default_rng(0).random(shape) < 0.1
+    structure = ndimage.generate_binary_structure(3, 3 if corners else 1)
+    assert np.array_equal(grown(mask, corners=corners), ndimage.binary_dilation(mask, structure))
 
 
 def test_places_are_those_of_numpy() -> None:

@@ -27,7 +27,11 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     even_share: float
     uneven_share: float
     max_passes: int
+    dynamic_passes: int
     same_pixel_share: float
+    same_field_share: float
+    same_unit_share: float
+    other_unit_times: float
     same_age_years: float
     whole_head_mm: float
     gap_told: float
@@ -62,6 +66,9 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     dense_share: float
     ceiling_hu: tuple[int, ...]
     saturated_voxels: int
+    cut_beside_hu: int
+    cut_excess: float
+    cut_top_hu: int
     max_member_bytes: int
     max_archive_bytes: int
     packed_file_bytes: int
@@ -123,6 +130,9 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     repeated_share: float
     repeated_steps: float
     identical_share: float
+    filled_share: float
+    empty_share: float
+    cut_slice_share: float
     lifted_hu: float
     weak_bone: float
     overlapping_ratio: float

@@ -87,14 +87,15 @@ def accept(
 
 
 def _contradiction(scan_to_atlas: Array, settings: RegistrationSettings) -> tuple[Flag, ...]:
-    """A flag where the head's left lies to the right of the header: a patient turned over looks the same as a file that
-    is mirrored from front to back or from top to bottom."""
+    """A flag where the head's left is not the header's: a patient turned over, or lying on a side, looks the same as a
+    file that is mirrored from front to back or from top to bottom, or of which two axes were exchanged."""
     cosine = left_cosine(scan_to_atlas)
     if cosine >= settings.reversed_cosine_low:
         return ()
+    angle_deg = float(np.degrees(np.arccos(max(-1.0, cosine))))
     message = (
-        "The head's left lies to the right of what the header says; it is turned over, or the file is mirrored, "
-        "so left and right can't be told apart."
+        f"The head's left lies {angle_deg:.0f} degrees from what the header calls left; the head is turned, or the "
+        "file is mirrored or its axes are exchanged, so left and right can't be told apart."
     )
     limit = settings.reversed_cosine_low
     return (Flag(code="laterality_unknown", message=message, value=round(cosine, 2), limit=limit),)

@@ -176,7 +176,9 @@ def test_a_found_head_must_fit_better_than_any_other_way_round(monkeypatch: pyte
     ("angles_deg", "codes"),
     [
         ((0.0, 0.0, 0.0), []),
-        ((0.0, 0.0, 90.0), []),
+        ((0.0, 0.0, 45.0), []),
+        ((0.0, 0.0, 90.0), ["laterality_unknown"]),
+        ((0.0, 90.0, 0.0), ["laterality_unknown"]),
         ((180.0, 0.0, 0.0), []),
         ((0.0, 180.0, 0.0), ["laterality_unknown"]),
         ((0.0, 0.0, 180.0), ["laterality_unknown"]),
@@ -186,7 +188,8 @@ def test_a_found_head_must_fit_better_than_any_other_way_round(monkeypatch: pyte
 def test_left_and_right_are_in_doubt_where_the_head_contradicts_the_header(
     registration: Registration, angles_deg: tuple[float, float, float], codes: list[str]
 ) -> None:
-    """Turned over, or mirrored from front to back or top to bottom: both look the same."""
+    """Turned over, or mirrored from front to back or top to bottom: both look the same. So do a head on its side, and
+    an array whose first axis was exchanged with another."""
     head, template = preprocessed()
     turn = turn_of(*angles_deg)
     fit = accept(

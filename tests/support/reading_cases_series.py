@@ -59,7 +59,7 @@ def _(_: Path) -> Series:
     return series(ImageType=["DERIVED", "PRIMARY", "AXIAL"], SeriesDescription="DynaCT")
 
 
-case("native reformat, alone")(lambda _: series(ImageType=[*_DERIVED, "REFORMATTED", "AVERAGE"]))
+case("native reformat, alone", "resampled")(lambda _: series(ImageType=[*_DERIVED, "REFORMATTED", "AVERAGE"]))
 case("MIP alone", verdict="refused", peers=False)(lambda _: series(ImageType=_DERIVED, SeriesDescription="AX MIP"))
 case("iodine map alone", verdict="refused", peers=False)(lambda _: series(SeriesDescription="Iodine map"))
 case("40 keV alone", verdict="refused", peers=False)(lambda _: series(SeriesDescription="Mono 40 keV"))

@@ -13,6 +13,8 @@ from typing import IO, Any, NoReturn
 from calcscan.errors import FactsError
 
 _MAX_BYTES = 1_000_000
+_MOST_PARTS = 100
+"""A dotted name of TOML with more dots is no fact's."""
 _FORMATS = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON"}
 
 
@@ -45,7 +47,7 @@ def _parse(data: bytes, where: str, form: str) -> dict[str, Any]:
         raise FactsError("not UTF-8 text", where=where, hint="save it as UTF-8") from error
     form = form or _guess(text)
     try:
-        table = _json(text) if form == "JSON" else tomllib.loads(text) if form == "TOML" else _yaml(text)
+        table = _json(text) if form == "JSON" else _toml(text) if form == "TOML" else _yaml(text)
     except FactsError as error:
         raise FactsError(error.what, where=f"{where}{error.where}", hint=error.hint) from error
     except (ValueError, RecursionError) as error:
@@ -63,10 +65,18 @@ def _guess(text: str) -> str:
     if re.match(r'\s*\{\s*["}]', text):
         return "JSON"
     try:
-        tomllib.loads(text)
+        _toml(text)
     except (ValueError, RecursionError):
         return "YAML"
     return "TOML"
+
+
+def _toml(text: str) -> object:
+    """A name of very many parts is refused beforehand: the parser's time grows with the square of their number."""
+    for line in text.splitlines():
+        if line.partition("#")[0].partition("=")[0].count(".") > _MOST_PARTS:
+            raise RecursionError
+    return tomllib.loads(text)
 
 
 def _json(text: str) -> object:

@@ -11,7 +11,7 @@ from calcscan.knowledge.file_kinds import FileKinds, Use
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.files.kinds import START_BYTES, left_out_as, what_instead
 from calcscan.read.files.source import SourceFile
-from calcscan.read.headers.dicomdir import ListedImage, is_directory, listed_images
+from calcscan.read.headers.dicomdir import ListedImage, is_directory, listed_images, named_directory
 from calcscan.read.headers.image import CT_CLASS, Image
 from calcscan.read.headers.impossible import impossible_value
 from calcscan.read.headers.parse import read_images
@@ -51,9 +51,8 @@ def read_headers(files: Sequence[SourceFile], settings: ReadingSettings) -> Head
         try:
             found = read_images(file, settings)
         except UnreadableError as error:
-            unreadable.append(
-                UnreadableFile(name=file.name, what=error.what, foreign=bool(file.problem) and not file.doubtful)
-            )
+            foreign = (bool(file.problem) and not file.doubtful) or named_directory(file)
+            unreadable.append(UnreadableFile(name=file.name, what=error.what, foreign=foreign))
             continue
         if not found and is_directory(file):
             listed += listed_images(file)

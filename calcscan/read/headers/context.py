@@ -37,6 +37,8 @@ def species_in(layers: list[Any]) -> str:
     return ""
 
 
+_DAYS = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+"""When it was scanned: the first that is there."""
 _ALSO = ("PatientBirthDate", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName", "AccessionNumber",
          "ReferringPhysicianName", "OperatorsName", "PerformingPhysicianName", "RequestingPhysician")  # fmt: skip
 
@@ -49,6 +51,6 @@ def person_in(layers: list[Any]) -> Person:
         age=text(layers, "PatientAge"),
         birth_date=text(layers, "PatientBirthDate"),
         sex=text(layers, "PatientSex"),
-        study_date=text(layers, "StudyDate"),
+        study_date=next((day for keyword in _DAYS if (day := text(layers, keyword))), ""),
         also="\\".join(one for keyword in _ALSO if (one := text(layers, keyword))),
     )

@@ -28,9 +28,12 @@ class ListedImage:
 
 def is_directory(file: SourceFile) -> bool:
     """Is it a directory record, by its name or its class?"""
-    if file.name.rpartition("/")[2].upper().startswith("DICOMDIR"):
-        return True
-    return _CLASS in file.start(_META_BYTES)
+    return named_directory(file) or _CLASS in file.start(_META_BYTES)
+
+
+def named_directory(file: SourceFile) -> bool:
+    """Has it the name of a directory record, whatever it holds?"""
+    return file.name.rpartition("/")[2].upper().startswith("DICOMDIR")
 
 
 def listed_images(file: SourceFile) -> tuple[ListedImage, ...]:

@@ -17,7 +17,8 @@ from calcscan.read.wording import counted
 def header_flags(
     images: Sequence[Image], positions_said: set[str], contrast: Contrast, settings: ReadingSettings
 ) -> tuple[Flag, ...]:
-    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child` and `laterality_unknown`, where the headers give reason to."""
+    """`contrast`, `sharp_kernel`, `unknown_kvp`, `child`, `laterality_unknown`, `not_hounsfield` and `resampled`, where
+    the headers give reason to."""
     first = images[0]
     flags = []
     if contrast.given:
@@ -33,7 +34,31 @@ def header_flags(
     doubt = _laterality_doubt(first, positions_said)
     if doubt:
         flags.append(Flag(code="laterality_unknown", message=f"{doubt}; left and right can't be told apart."))
-    return tuple(flags)
+    return (*flags, *_scale_flag(images), *_field_flag(images, settings))
+
+
+def _scale_flag(images: Sequence[Image]) -> tuple[Flag, ...]:
+    """`not_hounsfield` where a slope or intercept is written so that nobody knows what the values mean."""
+    odd = next((one.pixels.odd_rescale for one in images if one.pixels.odd_rescale), "")
+    return (Flag(code="not_hounsfield", message=f"{odd}: what the values mean is not known."),) if odd else ()
+
+
+def _field_flag(images: Sequence[Image], settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`resampled` where the pixels do not fill the field that the scanner reconstructed: somebody changed the pictures,
+    and may have left PixelSpacing as it was. A reformat has a field of its own."""
+    for image in images:
+        if image.field_mm is None or not image.columns or image.image_type[:1] == ("DERIVED",):
+            continue
+        wide_mm = max(image.columns * (image.column_spacing_mm or 0.0), image.rows * (image.row_spacing_mm or 0.0))
+        if not wide_mm or abs(wide_mm / image.field_mm - 1) <= settings.same_field_share:
+            continue
+        message = (
+            f"The pictures are {wide_mm:.0f} mm wide by PixelSpacing and their size, but were reconstructed "
+            f"{image.field_mm:.0f} mm wide (ReconstructionDiameter): they were cut, or resized; if PixelSpacing was "
+            "not changed with them, places and volumes are wrong."
+        )
+        return (Flag(code="resampled", message=message, value=round(wide_mm / image.field_mm, 3), limit=1.0),)
+    return ()
 
 
 def child_flag(age_years: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:

@@ -173,10 +173,10 @@ _YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 def age_written(text: str) -> float | None:
     """Years of a PatientAge (`052Y`, `018M`, `003W`, `010D`); None if it says nothing.
 
-    >>> age_written("018M"), age_written("52")
-    (1.5, None)
+    >>> age_written("018M"), age_written("052 Y"), age_written("52")
+    (1.5, 52.0, None)
     """
-    letters = text.strip().upper()
+    letters = "".join(text.upper().split())
     if len(letters) >= 2 and letters[-1] in _YEARS and letters[:-1].isdecimal():
         return round(int(letters[:-1]) * _YEARS[letters[-1]], 2)
     return None

@@ -47,6 +47,8 @@ class Pixels:
     slope: float | None
     intercept: float | None
     rescale_type: str
+    odd_rescale: str
+    """RescaleSlope or RescaleIntercept as it was written, where that is no number; empty where both are, or absent."""
     padding: int | None
     padding_limit: int | None
 
@@ -98,6 +100,8 @@ class Image:
     column_cosine: Vector
     row_spacing_mm: float | None
     column_spacing_mm: float | None
+    field_mm: float | None
+    """ReconstructionDiameter: how wide the scanner made the picture."""
     spacing_text: str
     """PixelSpacing as it was written: for messages where it is not a pair of numbers."""
     position_text: str

@@ -167,9 +167,18 @@ def _pixels(meta: Any, layers: list[Any], offset: int | None, frames: int) -> Pi
         slope=number(layers, "RescaleSlope"),
         intercept=number(layers, "RescaleIntercept"),
         rescale_type=text(layers, "RescaleType").upper(),
+        odd_rescale=_odd_rescale(layers),
         padding=stored_value(layers, "PixelPaddingValue"),
         padding_limit=stored_value(layers, "PixelPaddingRangeLimit"),
     )
+
+
+def _odd_rescale(layers: list[Any]) -> str:
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        written = text(layers, keyword)
+        if written and number(layers, keyword) is None:
+            return f"{keyword} is {written[:20]!r}, not a number"
+    return ""
 
 
 def _overlay_in_pixels(dataset: Any) -> bool:
@@ -225,6 +234,7 @@ def _image(
         column_cosine=column,
         row_spacing_mm=positive(spacing[0]) if spacing else None,
         column_spacing_mm=positive(spacing[1]) if spacing else None,
+        field_mm=positive(measure(layers, "ReconstructionDiameter", "mm")),
         spacing_text=text(layers, "PixelSpacing"),
         position_text=text(layers, "ImagePositionPatient"),
         oriented=oriented,

@@ -66,6 +66,9 @@ def age_note(person: Person, settings: ReadingSettings) -> str:
     if age_years(person, settings) is None and len(ages) == 2:
         both = f"PatientAge ({ages[0]:g} years) and PatientBirthDate ({ages[1]:g} years)"
         return f"{both} contradict each other: neither was used"
+    if written and age_written(written) is None and len(ages) < 2:
+        instead = "the age was taken from the birth date" if ages else "the age is unknown"
+        return f"PatientAge ({written[:8]}) has no form that DICOM knows (052Y) and was not used; {instead}"
     if written and len(ages) < 2 and age_years(person, settings) != age_written(written):
         instead = "the age was taken from the birth date" if ages else "the age is unknown"
         return f"PatientAge ({written[:8]}) is not a plausible age and was not used; {instead}"

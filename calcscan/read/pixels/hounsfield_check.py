@@ -60,15 +60,33 @@ def _padded_over(sample: npt.NDArray[np.int16], settings: ReadingSettings) -> tu
 
 
 def _ceiling(hu: npt.NDArray[np.int16], top_hu: float | None, settings: ReadingSettings) -> tuple[Flag, ...]:
+    """`saturated` where many voxels share the highest value: it is the end of a scale, or of a window to which somebody
+    cut the values. Where that leaves no room for bone and calcium, they are no Hounsfield units any more."""
     top = int(hu.max())
-    ends = {*settings.ceiling_hu, float(np.iinfo(np.int16).max)} | ({top_hu} if top_hu is not None else set())
-    if top <= AIR_HU or top not in ends:
-        return ()
     count = int(np.count_nonzero(hu == top))
-    if count < settings.saturated_voxels:
+    if top <= AIR_HU or count < settings.saturated_voxels:
         return ()
+    ends = {*settings.ceiling_hu, float(np.iinfo(np.int16).max)} | ({top_hu} if top_hu is not None else set())
+    if top not in ends and not _cut_at(hu, top, count, settings):
+        return ()
+    if top < settings.cut_top_hu:
+        message = f"The values were cut off at {top} HU, which {count} voxels have: bone and calcium are denser."
+        return (Flag(code="not_hounsfield", message=message, value=float(top), limit=settings.cut_top_hu),)
     message = f"{count} voxels are at the top of the scale, {top} HU; their true density may be higher."
     return (Flag(code="saturated", message=message, value=float(count), limit=settings.saturated_voxels),)
+
+
+def _cut_at(hu: npt.NDArray[np.int16], top: int, count: int, settings: ReadingSettings) -> bool:
+    """Does the highest value stand for all that was higher? Then far more voxels have it than any value just below. A
+    drawn head without noise has such values, too."""
+    below = hu[(hu < top) & (hu >= top - settings.cut_beside_hu)].astype(np.int64)
+    most = int(np.bincount(below - below.min()).max()) if below.size else 0
+    if count <= settings.cut_excess * most:
+        return False
+    middle = hu[:: max(1, len(hu) // 16)].astype(np.int32)
+    soft = np.abs(middle) < settings.soft_cell_hu / 2
+    steps = np.diff(middle, axis=2)[soft[:, :, 1:] & soft[:, :, :-1]]
+    return bool(np.count_nonzero(steps) > len(steps) / 2)
 
 
 def off_scale(hu: npt.NDArray[np.int16], settings: ReadingSettings, scales: Sequence[Hashable] = ()) -> list[int]:

@@ -18,10 +18,13 @@ _PAIRS = 24
 _MIDDLE = (0.3, 0.7)
 """Of rows and columns: brain."""
 _FEWEST_PAIRS = 3
+_LOOKS_EQUAL = 0.9
+"""Of every fourth value: fewer are no copy."""
 
 
 def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`not_hounsfield` where slices, `hu` (k, j, i), are projections; `resampled` where some are copies of others.
+    """`not_hounsfield` where slices, `hu` (k, j, i), are projections; `resampled` where many are copies of the slice
+    before, `missing_slices` where a few are, which fill a gap.
 
     >>> import numpy as np
     >>> from calcscan.knowledge.settings import load
@@ -31,17 +34,13 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
     >>> [flag.code for flag in (*repeat_flags(native, settings), *repeat_flags(slabs, settings))]
     ['not_hounsfield']
     """
+    copies = [k for k in range(len(hu) - 1) if _is_copy(hu[k], hu[k + 1], settings)]
+    if copies:
+        return (_copies_flag(copies, len(hu) - 1, settings),)
     pairs = [pair for k in _spread(len(hu)) if (pair := _compared(hu[k], hu[k + 1], settings))]
     if len(pairs) < _FEWEST_PAIRS:
         return ()
     equal, step = np.array(pairs).T
-    copies = int(np.count_nonzero(equal >= settings.identical_share))
-    if copies:
-        message = (
-            f"{copies} of {counted(len(pairs), 'pair')} of neighbouring slices are the same picture: slices were "
-            "repeated where there were none."
-        )
-        return (Flag(code="resampled", message=message, value=float(copies), limit=0.0),)
     share = float(np.median(equal))
     if share < settings.repeated_share or float(np.median(step)) < settings.repeated_steps:
         return ()
@@ -50,6 +49,30 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
         "digit, as in projections over a slab (MIP)."
     )
     return (Flag(code="not_hounsfield", message=message, value=round(share, 3), limit=settings.repeated_share),)
+
+
+def _copies_flag(copies: list[int], pairs: int, settings: ReadingSettings) -> Flag:
+    share = len(copies) / pairs
+    if share > settings.filled_share:
+        message = (
+            f"{len(copies)} of {counted(pairs, 'pair')} of neighbouring slices are the same picture: slices were "
+            "repeated where there were none."
+        )
+        return Flag(code="resampled", message=message, value=round(share, 2), limit=settings.filled_share)
+    shown = ", ".join(str(k + 2) for k in copies[:5]) + " …" * (len(copies) > 5)
+    message = (
+        f"{counted(len(copies), 'slice')} ({shown}) {'is' if len(copies) == 1 else 'are'} the same picture as the one "
+        "before, put where one was missing: what lay there is not seen."
+    )
+    return Flag(code="missing_slices", message=message, value=float(len(copies)), limit=0.0)
+
+
+def _is_copy(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], settings: ReadingSettings) -> bool:
+    part = tuple(slice(int(side * _MIDDLE[0]), int(side * _MIDDLE[1]), 4) for side in one.shape)
+    if np.count_nonzero(one[part] == other[part]) < _LOOKS_EQUAL * one[part].size:
+        return False
+    pair = _compared(one, other, settings)
+    return pair is not None and pair[0] >= settings.identical_share
 
 
 def _spread(count: int) -> list[int]:

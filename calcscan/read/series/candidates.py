@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from pydicom.uid import UID
@@ -11,6 +12,7 @@ from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.contrast import Contrast, contrast_of_series
 from calcscan.read.headers.image import CAPTURE_CLASS, CT_CLASS, Image, is_scout
 from calcscan.read.series.derivation import Derivation, Nature, derivation_of, made_from
+from calcscan.read.series.split import kernel_key
 from calcscan.read.series.stacks import Stack
 
 _DOSE_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.88.76")
@@ -26,6 +28,8 @@ class Candidate:
     """Why no volume can be made of it; empty if one can."""
     derivation: Derivation
     contrast: Contrast
+    passes: int = 1
+    """How many stacks of the study show the same slices, reconstructed alike: many are a dynamic series."""
 
     @property
     def first(self) -> Image:
@@ -47,6 +51,7 @@ def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Ca
         if contrast_of_series(stack.images, settings, alone=False).given
     ]
     found = []
+    alike = Counter(_as_reconstructed(stack) for stack in usable)
     for stack, refusal in zip(stacks, refusals, strict=True):
         study = stack.first.study_uid
         alone = not any(uid == study for other, uid in with_contrast if other is not stack)
@@ -56,9 +61,18 @@ def candidates_of(stacks: Sequence[Stack], settings: ReadingSettings) -> list[Ca
                 refusal=refusal,
                 derivation=Derivation() if refusal else _derivation(stack, usable, settings),
                 contrast=Contrast() if refusal else contrast_of_series(stack.images, settings, alone=alone),
+                passes=1 if refusal else alike[_as_reconstructed(stack)],
             )
         )
     return found
+
+
+def _as_reconstructed(stack: Stack) -> Hashable:
+    """What the passes of a dynamic series have in common, and hardly any two other series."""
+    first, last = stack.images[0], stack.images[-1]
+    ends = tuple(round(value) for image in (first, last) for value in image.position_mm or ())
+    shape = (len(stack.images), first.rows, first.columns, first.thickness_mm)
+    return (first.study_uid, kernel_key(first), first.image_type, *shape, *ends)
 
 
 def _derivation(stack: Stack, usable: Sequence[Stack], settings: ReadingSettings) -> Derivation:

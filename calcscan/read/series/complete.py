@@ -35,7 +35,8 @@ def _with_spacing(images: list[Image], settings: ReadingSettings) -> tuple[list[
         return images, ""
     row, column = given[0].row_spacing_mm, given[0].column_spacing_mm
     filled = _changed(images, lack, row_spacing_mm=row, column_spacing_mm=column)
-    return filled, f"PixelSpacing is absent in {counted(len(lack), 'slice')}; that of the other {len(given)} was used"
+    without = f"PixelSpacing is absent or unusable in {counted(len(lack), 'slice')}"
+    return filled, f"{without}; that of the other {len(given)} was used"
 
 
 def _with_orientation(images: list[Image], settings: ReadingSettings) -> tuple[list[Image], str]:
@@ -134,12 +135,16 @@ def _with_rescale(images: list[Image], settings: ReadingSettings) -> tuple[list[
     if len(given) != 1 or not lack:
         return images, ""
     ((slope, intercept),) = given
-    filled = [
-        replace(image, pixels=replace(image.pixels, slope=slope, intercept=intercept)) if id(image) in lack else image
-        for image in images
-    ]
+
+    def rescaled(image: Image) -> Image:
+        return replace(image, pixels=replace(image.pixels, slope=slope, intercept=intercept, odd_rescale=""))
+
+    filled = [rescaled(image) if id(image) in lack else image for image in images]
     replaced = f"that of the other {len(slices) - len(lack)} was used"
-    return filled, f"RescaleSlope or RescaleIntercept is absent in {counted(len(lack), 'slice')}; {replaced}"
+    return (
+        filled,
+        f"RescaleSlope or RescaleIntercept is absent or unusable in {counted(len(lack), 'slice')}; {replaced}",
+    )
 
 
 def _changed(images: list[Image], which: list[Image], **fields: Any) -> list[Image]:

@@ -51,6 +51,10 @@ CRITERIA = (
     ),
     Criterion(of=lambda one, settings: one.derivation.nature, reason=_derived_reason),
     Criterion(
+        of=lambda one, settings: one.passes >= settings.dynamic_passes,
+        reason=lambda worse, best: f"one of {worse.passes} passes over the same slices; a single one was chosen",
+    ),
+    Criterion(
         of=lambda one, settings: is_sharp(one.first.kernel, one.first.description, settings),
         reason=lambda worse, best: (
             f"sharp kernel ({worse.first.kernel or worse.first.description}); a softer one was chosen"
@@ -84,7 +88,7 @@ CRITERIA = (
 )
 """In order of weight: the first that differs decides, and is the reason given. What a series is comes before how thin
 its slices are."""
-IDENTITY_CRITERIA = 5
+IDENTITY_CRITERIA = 6
 """The first criteria, which say what a series is. Series alike in all of them are compared by their images."""
 
 

@@ -94,6 +94,8 @@ def _of_type(
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
     if derivation or settings.words.kept_values.match(words) or image.image_type[1:2] == ("SECONDARY",):
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
+    if settings.words.cone_beam.match(f"{image.description} {image.manufacturer} {image.model} {image.kernel}"):
+        return Derivation(nature=Nature.NAMED, why="a cone-beam CT")
     return Derivation()
 
 

@@ -23,7 +23,7 @@ def geometry_of(
     Raises
     ------
     GeometryError
-        There are too few slices, or they share one position.
+        There are too few slices, or they share one position, or their positions are in another unit than mm.
     """
     fewest = settings.min_slices
     if len(images) < fewest:
@@ -32,6 +32,7 @@ def geometry_of(
             where=where,
             hint="give the folder of the whole series",
         )
+    _refuse_other_unit(images, settings, where)
     first = images[0]
     spacing = spacing_of(positions_of(images), thickness_of(images), settings, in_turn=numbered_in_turn(images))
     row_mm = float(np.median([image.row_spacing_mm or 0.0 for image in images]))
@@ -56,6 +57,24 @@ def geometry_of(
         *_stated_tilt(images, geometry, settings),
         *thick_flag(images, spacing, settings),
     )
+
+
+def _refuse_other_unit(images: Sequence[Image], settings: ReadingSettings, where: str) -> None:
+    """Where location and thickness agree with each other, and the positions are several times closer or wider."""
+    locations = np.array([np.nan if image.slice_location_mm is None else image.slice_location_mm for image in images])
+    located_mm, apart_mm = float(np.median(np.abs(np.diff(locations)))), float(np.median(np.diff(positions_of(images))))
+    thick_mm = thickness_of(images)
+    if np.isnan(located_mm) or np.isnan(thick_mm).any() or apart_mm <= 0:
+        return
+    thickness_mm, times = float(np.median(thick_mm)), located_mm / apart_mm
+    agree = abs(located_mm - thickness_mm) <= settings.same_unit_share * thickness_mm
+    if agree and not 1 / settings.other_unit_times < times < settings.other_unit_times:
+        raise GeometryError(
+            f"ImagePositionPatient puts the slices {apart_mm:.3g} mm apart, SliceLocation {located_mm:.3g} mm, and "
+            f"they are {thickness_mm:.3g} mm thick: one of the three is in another unit",
+            where=where,
+            hint="export the series again with these fields as the scanner wrote them",
+        )
 
 
 def _missing(images: Sequence[Image], spacing: Spacing, settings: ReadingSettings) -> tuple[Flag, ...]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image
 from calcscan.read.series.complete import complete_headers
-from calcscan.read.series.split import by_direction, by_kernel, by_kind, by_offset, by_spacing, by_thickness
+from calcscan.read.series.interleaved import by_offset
+from calcscan.read.series.split import by_direction, by_kernel, by_kind, by_spacing, by_thickness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -118,6 +118,28 @@ def why_not_native(series: Sequence[Image], other: Sequence[Image], settings: Re
     return _verdict(pair, settings, registered=len(frames) < 2, same_kvp=series[0].kvp_kv == other[0].kvp_kv)
 
 
+def enhanced_of(one: Sequence[Image], other: Sequence[Image], settings: ReadingSettings) -> Sequence[Image] | None:
+    """Which of two passes, whose slices lie between each other's, is plainly brighter in spots deep in the head, as
+    vessels with contrast medium are. None where neither is, or they can't be compared.
+
+    Each is compared with the mean of the other's neighbours, as structures differ a little from slice to slice.
+    """
+    try:
+        pairs = (_pair(one, other, settings), _pair(other, one, settings))
+    except UnreadableError:
+        return None
+    if pairs[0] is None or pairs[1] is None:
+        return None
+    up, down = (
+        sum(np.count_nonzero(_brighter(pair, settings)) for pair in both)
+        for both in ((pairs[0], pairs[1].turned()), (pairs[0].turned(), pairs[1]))
+    )
+    more, less = max(up, down), min(up, down)
+    if more < 2 * settings.bright_cells or more < settings.one_sided * less:
+        return None
+    return one if up > down else other
+
+
 def _verdict(pair: _Pair, settings: ReadingSettings, *, registered: bool, same_kvp: bool) -> str:
     """Why the pair's first series is the one that is not native. The first difference found decides.
 

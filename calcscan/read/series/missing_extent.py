@@ -219,12 +219,12 @@ def _same_series(stack: Stack, chosen: Stack) -> bool:
 
 
 def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> bool:
-    """Is it also a slice, in much the same orientation?"""
+    """Is it also a slice, in much the same plane, whichever way round?"""
     if image.position_mm is None or image.row_spacing_mm is None or is_scout(image):
         return False
     if image.modality != chosen.modality or image.sop_class.startswith(CAPTURE_CLASS):
         return False
-    return bool(normal_of(image) @ normal_of(chosen) > np.cos(np.radians(settings.beyond_turn_deg)))
+    return bool(abs(normal_of(image) @ normal_of(chosen)) > np.cos(np.radians(settings.beyond_turn_deg)))
 
 
 def _uncovered(positions: Array, used: Array, used_thickness_mm: Array, settings: ReadingSettings) -> Array:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from calcscan.errors import GeometryError, InputError, NoCTError
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag, SeriesChoice
-from calcscan.read.headers.acquisition import is_sharp
+from calcscan.read.headers.acquisition import is_sharp, single_energy
 from calcscan.read.headers.contrast import contrast_of_series
 from calcscan.read.series.candidates import Candidate, candidates_of
 from calcscan.read.series.criteria import CRITERIA, IDENTITY_CRITERIA, plane_of, rank, same_sharpness, slab_of
-from calcscan.read.series.derivation import Nature, odd_rescale_types
-from calcscan.read.series.image_comparison import neighbour_correlation, unlike_a_head, why_not_native
+from calcscan.read.series.derivation import Nature, derivation_of_image, odd_rescale_types
+from calcscan.read.series.image_comparison import enhanced_of, neighbour_correlation, unlike_a_head, why_not_native
 from calcscan.read.series.stacks import Stack
 
 _FIELDS = ("PixelSpacing", "ImagePositionPatient")
@@ -65,9 +65,7 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSet
             if other_rank[:IDENTITY_CRITERIA] == best_rank[:IDENTITY_CRITERIA] and same_sharpness(one, best, settings)
         ]
         rivals = alike[:_COMPARED]
-        why = next(
-            (why for rival in rivals if (why := why_not_native(best.stack.images, rival.stack.images, settings))), ""
-        )
+        why = next((why for rival in rivals if (why := _why_not_native(best, rival, settings))), "")
         if (
             not why
             and rivals
@@ -90,6 +88,15 @@ def _best(pool: Sequence[Candidate], aside: dict[str, str], settings: ReadingSet
                 continue
         return best
     return None
+
+
+def _why_not_native(best: Candidate, rival: Candidate, settings: ReadingSettings) -> str:
+    """As the images of the two show it; passes of one series may lie between each other."""
+    one, other = best.stack.images, rival.stack.images
+    why = why_not_native(one, other, settings)
+    if not why and best.first.series_uid == rival.first.series_uid and enhanced_of(one, other, settings) is one:
+        why = f"it shows bright vessels that the other pass doesn't: {_CONTRAST}"
+    return why
 
 
 def _accounted(
@@ -188,6 +195,7 @@ def _praise(best: Candidate, everything: Sequence[Candidate], settings: ReadingS
         ("sharp kernel" if sharp else "kernel") + f" {kernel}" if kernel else "",
         f"{slab_of(best.stack):g} mm slices",
         f"{best.derivation.why}, but there is no plainer series" if best.derivation.why else "",
+        f"the first of {best.passes} passes over the same slices" if best.passes >= settings.dynamic_passes else "",
     ]
     studies = len({one.first.study_uid for one in everything})
     of = f"; best of {studies} studies in the input" if studies > 1 else ""
@@ -195,7 +203,8 @@ def _praise(best: Candidate, everything: Sequence[Candidate], settings: ReadingS
 
 
 def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ...]:
-    """`not_hounsfield` for a series read only because it was requested, and for slices that state other values."""
+    """`not_hounsfield` for a series read only because it was requested, and for slices that state other values;
+    a note `resampled` for one that is no original, for want of a plainer one."""
     odd = odd_rescale_types(chosen.stack.images, settings)
     if odd:
         types = ", ".join(f"{kind} in {count}" for kind, count in odd.items())
@@ -210,4 +219,9 @@ def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ..
     if settings.words.cone_beam.match(f"{first.description} {first.manufacturer} {first.model} {first.kernel}"):
         message = "A cone-beam CT: its values are not calibrated as Hounsfield units."
         return (Flag(code="not_hounsfield", message=message, value=first.model or first.description),)
+    kinds = {(one.image_type, one.description, one.origin.derivation): one for one in chosen.stack.images}.values()
+    derived = all(derivation_of_image(one, settings).nature >= Nature.REFORMAT for one in kinds)
+    if derived and not single_energy(first, settings):
+        message = f"The series is not the scanner's first one ({chosen.derivation.why}): what is small may be changed."
+        return (Flag(code="resampled", message=message, note=True),)
     return ()

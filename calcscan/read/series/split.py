@@ -9,15 +9,8 @@ import numpy as np
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import CAPTURE_CLASS, Image, is_scout
-from calcscan.read.series.positions import (
-    ascending,
-    distinct_positions,
-    ends_of,
-    normal_of,
-    position_along,
-    positions_of,
-)
-from calcscan.read.series.spacing import on_one_grid, tolerance_mm, unevenness
+from calcscan.read.series.positions import ends_of, normal_of
+from calcscan.read.series.spacing import on_one_grid, tolerance_mm
 
 
 def by_kind(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
@@ -41,7 +34,7 @@ def _kind(image: Image, settings: ReadingSettings) -> Hashable:
 
 
 def by_spacing(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
-    return spacing_clusters(images, settings) if _placed(images[0]) else [images]
+    return spacing_clusters(images, settings) if placed(images[0]) else [images]
 
 
 def spacing_clusters(images: Sequence[Image], settings: ReadingSettings) -> list[list[Image]]:
@@ -75,16 +68,17 @@ def by_kernel(images: list[Image], settings: ReadingSettings) -> list[list[Image
 
 
 def kernel_key(image: Image) -> str:
-    """A kernel's name, without case and further values of a list.
+    """A kernel's name, without case and further values of a list, in whichever order they come.
 
-    The further values are strengths of the same kernel.
+    The further values are strengths of the same kernel: numbers, where the name has letters.
     """
-    return "".join(image.kernel.split("\\")[0].split()).casefold()
+    values = ["".join(value.split()).casefold() for value in image.kernel.split("\\")]
+    return next((value for value in values if not value.isdecimal()), values[0])
 
 
 def by_thickness(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
     """Fossa and vertex follow each other and stay together; thick and thin slices of one extent are two series."""
-    if not _placed(images[0]):
+    if not placed(images[0]):
         return [images]
     stated = [image for image in images if image.thickness_mm is not None]
 
@@ -114,54 +108,8 @@ def _within_each_other(groups: Sequence[Sequence[Image]], settings: ReadingSetti
     )
 
 
-_OFFSET_KEYS: tuple[Callable[[Image], Hashable], ...] = (
-    lambda image: image.frame_of_reference_uid,
-    lambda image: image.acquisition,
-    lambda image: image.kvp_kv,
-    lambda image: image.image_type,
-)
-"""Fields by which two interleaved passes may differ."""
-
-
-def by_offset(images: list[Image], settings: ReadingSettings) -> list[list[Image]]:
-    """Two passes over one extent whose slices do not coincide: each is even, both together are not.
-
-    Where both together are even too, they are one stack whose header alternates.
-    """
-    if not _placed(images[0]):
-        return [images]
-    for key in _OFFSET_KEYS:
-        groups = _split(images, key)
-        if not 2 <= len(groups) <= settings.max_passes or min(map(len, groups)) < settings.min_slices:
-            continue
-        if _torn(groups, settings):
-            return groups
-    return [images]
-
-
-def _torn(groups: Sequence[list[Image]], settings: ReadingSettings) -> bool:
-    normal = normal_of(groups[0][0])
-    for index, one in enumerate(groups):
-        for other in groups[index + 1 :]:
-            (low, high), (other_low, other_high) = ends_of(one, normal), ends_of(other, normal)
-            bottom, top = max(low, other_low), min(high, other_high)
-            inside = [
-                [image for image in group if bottom <= position_along(image, normal) <= top] for group in (one, other)
-            ]
-            if min(map(len, inside)) < settings.pattern_run:
-                continue
-            apart = [unevenness(positions_of(ascending(group)), settings) for group in inside]
-            together = unevenness(
-                distinct_positions(positions_of(ascending([*inside[0], *inside[1]])), settings),
-                settings,
-                none_missing=True,
-            )
-            if max(apart) <= settings.even_share and together > settings.uneven_share:
-                return True
-    return False
-
-
-def _placed(image: Image) -> bool:
+def placed(image: Image) -> bool:
+    """Has it a position and a pixel spacing?"""
     return image.position_mm is not None and image.row_spacing_mm is not None
 
 

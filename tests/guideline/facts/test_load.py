@@ -99,6 +99,9 @@ def test_json_that_is_refused(tmp_path: Path, text: str, what: str) -> None:
 def test_toml_that_is_refused_and_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FactsError, match="not TOML"):
         load_facts(write(tmp_path, "a = ", "facts.toml"))
+    for text in ("a." * 300_000 + "a = 1", "[" + "a." * 300_000 + "a]"):
+        with pytest.raises(FactsError, match="nested too deeply"):
+            load_facts(write(tmp_path, text, "facts.toml"))
     with pytest.raises(FactsError, match="can't be read"):
         load_facts(tmp_path / "nothing.yaml")
     with pytest.raises(FactsError, match="can't be read"):

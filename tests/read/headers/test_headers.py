@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import generate_uid
 from support import dicom_faults as faults
@@ -406,6 +407,57 @@ def test_the_age_comes_from_any_plausible_field(
     scan = clean_of(faults.series(PatientAge=written, PatientBirthDate=born, **COARSE), tmp_path)  # type: ignore[arg-type]
     assert scan.study.age_years == age
     assert not {flag.code for flag in scan.flags} - {"left_out"}
+
+
+@pytest.mark.parametrize(
+    ("written", "age"), [("25", None), ("052 Y", 52.0), ("52 J.", None), ("0.5", None), ("-05Y", None)]
+)
+def test_an_age_that_is_not_in_dicoms_form_is_said(tmp_path: Path, written: str, age: float | None) -> None:
+    images = faults.series(PatientAge=None, PatientBirthDate=None, **COARSE)  # type: ignore[arg-type]
+    for image in images:
+        put(image, 0x00101010, "AS", written)
+    scan = clean_of(images, tmp_path)
+    assert scan.study.age_years == age
+    assert [written[:4] in flag.message for flag in scan.flags] == [True] * (age is None)
+
+
+def put(image: Dataset, field: int, vr: str, written: str) -> None:
+    """As a file may hold it, though it is against the standard."""
+    value = written.encode() + b" " * (len(written) % 2)
+    image[field] = RawDataElement(Tag(field), vr, len(value), value, 0, False, True)
+
+
+@pytest.mark.parametrize("day", ["SeriesDate", "AcquisitionDate", "ContentDate"])
+def test_the_day_of_the_scan_is_any_that_is_given(tmp_path: Path, day: str) -> None:
+    dates = {"StudyDate": "", "SeriesDate": None, day: "20240229", "PatientBirthDate": "19720101", "PatientAge": None}
+    assert clean_of(faults.series(**dates, **COARSE), tmp_path).study.age_years == 52.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("field", "value"), [(0x00281052, "-1024,0"), (0x00281053, "abc"), (0x00281053, "nan")])
+def test_a_rescaling_that_is_no_number_is_never_taken_for_one(tmp_path: Path, field: int, value: str) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    for image in images:
+        put(image, field, "DS", value)
+    said = [flag.message for flag in clean_of(images, tmp_path).flags if flag.code == "not_hounsfield"]
+    assert any(f"{value!r}, not a number" in message for message in said)
+
+
+@pytest.mark.parametrize(("share", "flagged"), [(0.5, True), (1.1, True), (1.001, False), (0.99, False)])
+def test_pixels_that_do_not_fill_the_reconstructed_field_are_told(tmp_path: Path, share: float, flagged: bool) -> None:
+    images = faults.series(**COARSE)  # type: ignore[arg-type]
+    wide_mm = max(
+        float(images[0].PixelSpacing[0]) * images[0].Rows, float(images[0].PixelSpacing[1]) * images[0].Columns
+    )
+    faults.with_tags(images, ReconstructionDiameter=round(wide_mm / share, 2))
+    assert [flag.code for flag in clean_of(images, tmp_path / "in").flags] == ["resampled"] * flagged
+    faults.with_tags(images, ImageType=["DERIVED", "PRIMARY", "MPR"])
+    assert not any("ReconstructionDiameter" in flag.message for flag in clean_of(images, tmp_path / "reformat").flags)
+
+
+def test_a_dicomdir_that_can_not_be_read_is_no_missing_slice(tmp_path: Path) -> None:
+    faults.write(faults.series(**COARSE), tmp_path)  # type: ignore[arg-type]
+    (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"garbage" * 50)
+    assert [flag.code for flag in read_scan(tmp_path).flags] == ["left_out"]
 
 
 def test_two_contradictory_ages_may_be_a_childs(tmp_path: Path) -> None:

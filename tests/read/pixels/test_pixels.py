@@ -18,6 +18,7 @@ from pydicom.uid import (
     RLELossless,
 )
 from support import dicom_faults as faults
+from support.noisy_series import noisy
 
 from calcscan.errors import UnreadableError
 from calcscan.model import AIR_HU, Scan
@@ -123,6 +124,16 @@ def test_a_ceiling_is_flagged(tmp_path: Path) -> None:
 
     faults.write(faults.recode(faults.series(), implant), tmp_path)
     assert codes(read_scan(tmp_path)) == {"saturated"}
+
+
+@pytest.mark.parametrize(("top_hu", "code"), [(1000, "saturated"), (255, "not_hounsfield"), (100, "not_hounsfield")])
+def test_values_cut_off_by_a_window_are_flagged(tmp_path: Path, top_hu: int, code: str) -> None:
+    """There is noise, so no other value is that of many voxels."""
+    cut = faults.recode(noisy(), lambda stored: np.minimum(stored, top_hu - faults.INTERCEPT))
+    faults.write(cut, tmp_path)
+    (flag,) = read_scan(tmp_path).flags
+    assert flag.code == code
+    assert f"{top_hu} HU" in flag.message
 
 
 def test_overlay_bits_are_masked(tmp_path: Path, clean: Scan) -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 from support import dicom_faults as faults
 from support.dicom_faults import Series
+from support.noisy_series import noisy
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.knowledge.settings import load
@@ -18,16 +19,6 @@ from calcscan.read import read_scan
 from calcscan.read.pixels.repeats import repeat_flags
 
 SETTINGS = load(ReadingSettings)
-
-
-def noisy(slices: int = 42, spacing_mm: float = 3.0) -> Series:
-    """The head with a ball, with the noise of a scanner, correlated within a slice."""
-    rng = np.random.default_rng(4)
-    images = faults.series(slices=slices, spacing_mm=spacing_mm, rows=96, columns=88, pixel_mm=(2.25, 2.1))
-    for image in images:
-        noise = ndimage.gaussian_filter(rng.normal(size=(96, 88)), 0.6)
-        faults.set_stored(image, np.rint(faults.stored_of(image) + 5.0 * noise / noise.std()))
-    return images
 
 
 def over_slabs(images: Series, share: object, count: int) -> Series:

@@ -171,3 +171,22 @@ def test_any_lone_gap_in_an_even_stack_is_found(count: int, left_out: set[int], 
     mirrored = spacing_of(-at[::-1], thickness, SETTINGS)
     assert np.array_equal(mirrored.missing[::-1], spacing.missing)
     assert mirrored.slab_mm[::-1] == pytest.approx(spacing.slab_mm)
+
+
+@pytest.mark.parametrize("times", [0.1, 1 / 25.4])
+def test_positions_in_another_unit_than_location_and_thickness_are_refused(tmp_path: Path, times: float) -> None:
+    images = faults.series()
+    for image in images:
+        x, y, z = (float(value) for value in image.ImagePositionPatient)
+        image.SliceLocation, image.ImagePositionPatient = f"{z:.3f}", [x, y, round(z * times, 4)]
+    faults.write(images, tmp_path)
+    with pytest.raises(GeometryError, match="in another unit"):
+        read_scan(tmp_path)
+
+
+def test_thick_slices_close_together_are_in_no_other_unit(tmp_path: Path) -> None:
+    images = faults.series(slices=140, spacing_mm=1.0, thickness_mm=8.0)
+    for number, image in enumerate(images):
+        image.SliceLocation = f"{number:.1f}"
+    faults.write(images, tmp_path)
+    assert len(read_scan(tmp_path).hu) == 140

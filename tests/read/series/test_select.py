@@ -50,7 +50,26 @@ BETTER_AND_WORSE = {
     "no positions": ({}, {"ImagePositionPatient": None, "SliceLocation": None}),
     "fewer slices": ({"slices": 30}, {}),
     "later in the study": ({}, {"SeriesNumber": 9}),
+    "cone-beam": ({}, {"ManufacturerModelName": "O-arm", "spacing_mm": 3.0, "slices": 40}),
 }
+
+
+@pytest.mark.parametrize("one_series", [True, False])
+def test_a_dynamic_series_gives_way_to_a_single_pass(tmp_path: Path, one_series: bool) -> None:
+    """Thinner, and no word of perfusion."""
+    native = faults.series(SeriesDescription="native", SeriesNumber=2)
+    phases: list[Dataset] = []
+    for number in range(5):
+        phase = faults.series(
+            slices=56, spacing_mm=2.5, SeriesDescription="Head", AcquisitionNumber=number + 1, SeriesNumber=3 + number
+        )
+        for image in phase:
+            image.PixelData = faults.recode([image], lambda stored, more=number: stored + more)[0].PixelData
+        phases = faults.in_series_of(phases, phase) if phases and one_series else [*phases, *phase]
+    faults.write(faults.in_study_of(native, phases), tmp_path)
+    scan = read_scan(tmp_path)
+    assert chosen(scan) == "native"
+    assert "one of 5 passes" in " ".join(choice.reason for choice in scan.series)
 
 
 @pytest.mark.parametrize("reason", BETTER_AND_WORSE)

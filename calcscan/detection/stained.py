@@ -15,6 +15,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.detection.haemorrhage import BrightRegion, find_bright_regions
+from calcscan.detection.layers import find_layers
 from calcscan.detection.surround import Surround
 from calcscan.grid.geometry import Array, apply
 from calcscan.grid.masks import box_around, corner_of
@@ -102,7 +103,9 @@ def _find_regions(
                 faint.append(kji)
             else:
                 dense.append(_dense_part(scan, intracranial, kji, piece, settings))
-    return find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
+    regions = find_bright_regions(scan, intracranial, surround, dense, sharp, soft, settings)
+    layers = find_layers(intracranial, surround, regions, settings)
+    return sorted([*regions, *layers], key=lambda region: -region.ml)
 
 
 def _dense_part(

@@ -72,6 +72,7 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     one_with_bone: float
     young_years: float
     hole_edge_mm: float
+    rise_edge_mm: float
     unlike_mm3: float
     unlike_least_mm3: float
     unlike_share: float

@@ -73,6 +73,11 @@ class ThresholdSettings(Settings, frozen=True, kw_only=True):
     sinus_depth_mm: float
     sinus_radius_mm: float
     sinus_ml: float
+    layer_from_mm: float
+    layer_to_mm: float
+    layer_half_mm: float
+    layer_cm2: float
+    layer_clear: float
     uncertain_ml: float
     blood_noise_factor: float
     table_mm: float

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.sites import all_sites
 from calcscan.localisation.atlas_vote import Place
@@ -179,6 +180,25 @@ def edge_of_hole_mm(
         return None
     away_mm = float(cKDTree(region.vault_holes_mm).query(world_mm)[0].min())
     return away_mm if away_mm <= settings.hole_edge_mm else None
+
+
+def edge_of_rise_mm(
+    features: Features,
+    site: str,
+    world_mm: npt.NDArray[np.float64],
+    scan: Scan,
+    region: SearchRegion,
+    settings: LocalisationSettings,
+) -> float | None:
+    """How far a lesion lies from a rise of the table that was taken for bone, where it may be a part of it: one piece
+    with bone, and neither a plaque, a mass nor on falx or tentorium. Else None. `world_mm` (n, 3) are its voxels."""
+    plain = not (features.in_vault_plaque or features.in_mass)
+    one_with_bone = features.touches_bone and features.saddle >= settings.one_with_bone
+    rises = [item.kji for item in region.left_out if item.reason is LeftOutReason.BONE]
+    if not (plain and one_with_bone and rises and all_sites()[site].cerebral):
+        return None
+    away_mm = float(cKDTree(scan.geometry.to_world(np.concatenate(rises))).query(world_mm)[0].min())
+    return away_mm if away_mm <= settings.rise_edge_mm else None
 
 
 def near_bone_in_motion(

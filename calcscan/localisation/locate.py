@@ -30,6 +30,7 @@ from calcscan.localisation.bone_or_lesion import (
     bone_evidence,
     bone_evidence_without_atlas,
     edge_of_hole_mm,
+    edge_of_rise_mm,
     hangs_on_bone,
     in_motion,
     is_convexity_dura,
@@ -129,7 +130,10 @@ def locate_lesions(
         evidence = None if never_bone else bone_evidence(features, site, share, settings, young=young)
         ask_hole = evidence is None and not keep_all
         hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if ask_hole else None
-        if hole_mm is not None:
+        rise_mm = edge_of_rise_mm(features, site, world_mm, scan, region, settings) if ask_hole else None
+        if hole_mm is None and rise_mm is not None:
+            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"rise_mm": round(rise_mm, 1)}))
+        elif hole_mm is not None:
             bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"hole_mm": round(hole_mm, 1)}))
         elif evidence is not None:
             bone.append(_left_out(evidence, scan, kji, region, settings))

@@ -77,6 +77,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     unresolved_radius: float
     resolved_radius: float
     gap_share: float
+    interval_gap: float
     interval_floor: float
     interval_contrast: float
     interval_shape: float

@@ -104,18 +104,21 @@ def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
 def _even_error(
     lesion: Patch, even: EvenDeposit, signal: float, noise_hu: float, tolerance: Tolerance, settings: VolumeSettings
 ) -> float:
-    """Standard error of the logarithm of an even deposit's volume: contrast, blur and shape, a poor fit, background,
-    noise, and a floor."""
+    """Standard error of the logarithm of an even deposit's volume: contrast, blur and shape, a poor fit, gaps between
+    slices, background, noise, and a floor."""
     near_mm3 = lesion.sum_mm3(lesion.near)
     grain = max(1.0, settings.grain_mm**2 / lesion.pixel_mm2)
     misfit = -even.likelihood / tolerance.independent
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
+    gap_mm = max(0.0, float(np.median(lesion.slab_mm - lesion.thick_mm)))
+    in_gap = min(1.0, gap_mm / (2.0 * radius_mm(float(np.exp(even.log_mm3)))))
     parts = (
         settings.interval_floor,
         settings.interval_contrast * even.spread,
         even.log_per_in_plane * np.hypot(lesion.psf_error, settings.interval_shape),
         even.log_per_across * np.hypot(lesion.across_error, settings.interval_shape_across),
         settings.interval_misfit * np.log(max(1.0, misfit / settings.misfit_usual)),
+        settings.interval_gap * in_gap,
         settings.background_error_hu * near_mm3 / signal,
         settings.interval_noise * noise / signal,
     )

@@ -70,6 +70,16 @@ def test_layers_of_two_densities_are_followed_to_their_rim() -> None:
     assert (high > truth).all()
 
 
+@pytest.mark.parametrize("place", [0.0, 1.5])
+def test_what_lies_in_gaps_between_slices_widens_the_interval(place: float) -> None:
+    truth = 4.0 / 3.0 * np.pi * 5.0**3
+    grid = stack(size_mm=(54.0, 44.0, 44.0), positions_mm=6.0 * np.arange(-4, 5))
+    ball = Ball(centre_mm=(0.1, 0.2, place), volume_mm3=truth, hu=430.0)
+    scan, head = phantom([ball], grid, thickness_mm=3.0, psf_mm=0.5, noise_hu=4.0)
+    (lesion,) = detect_lesions(measured_blur(scan, 0.5), head).lesions
+    assert lesion.volume_low_mm3 < truth < lesion.volume_high_mm3
+
+
 @pytest.mark.parametrize(("radius_mm", "thick_mm", "apart_mm"), [(4.0, 7.0, 7.0), (5.0, 7.0, 7.0), (5.0, 8.5, 7.0)])
 def test_an_even_ball_in_the_middle_between_two_thick_slices_is_not_taken_for_a_dense_middle(
     radius_mm: float, thick_mm: float, apart_mm: float

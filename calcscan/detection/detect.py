@@ -25,7 +25,7 @@ from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.knowledge.volume import VolumeSettings
 from calcscan.measurement.blur import blur_of
 from calcscan.model import AIR_HU, Flag, Intracranial, LeftOut, Lesion, LesionMap, Scan
-from calcscan.processors import at_once
+from calcscan.processors import at_once, both
 
 
 def detect_lesions(
@@ -86,7 +86,7 @@ def detect_lesions(
     labels = np.zeros(scan.hu.shape, np.int32)
     lesions: list[Lesion] = []
     too_small: list[LeftOut] = []
-    estimates = at_once(
+    measures = [
         partial(
             measure_volume,
             scan,
@@ -99,6 +99,10 @@ def detect_lesions(
             settings=volume,
         )
         for n in kept
+    ]
+    estimates, specks = both(
+        partial(at_once, measures),
+        partial(find_specks, scan, intracranial, found.candidates, found.small, surround, thresholds),
     )
     for n, estimate in zip(kept, estimates, strict=True):
         kji = found.pieces[n]
@@ -118,7 +122,7 @@ def detect_lesions(
             for n, softness in stained.items()
         ),
         *list_uncertain(scan, intracranial, found.candidates, judged.regions, labels > 0, smallest_mm3, thresholds),
-        *find_specks(scan, intracranial, found.candidates, found.small, surround, thresholds),
+        *specks,
     ]
     floor_mm3 = detection_floor_mm3(
         scan, levels.highest_found_hu, smallest_mm3, intracranial.brain_hu, psf_mm=psf_mm, settings=thresholds

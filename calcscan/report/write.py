@@ -94,12 +94,12 @@ def report_files(
     was written then."""
     said = _of_program(result, program or {}, keep_ids=keep_ids, label=label, html=html)
     slices = Slices.of(result, load(MosaicSettings))
-    (report, about), (mosaic, drawn) = both(
-        lambda: _report(result, said, keep_ids=keep_ids, label=label, html=html),
+    ((report, about), mosaic), drawn = both(
         lambda: (
+            _report(result, said, keep_ids=keep_ids, label=label, html=html),
             mosaic_png(result, study=_called(label), slices=slices),
-            Drawn.of(result, slices) if html else None,
         ),
+        lambda: Drawn.of(result, slices) if html else None,
     )
     written = report_json(report).encode()
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), drawn=drawn).encode()} if html else {}

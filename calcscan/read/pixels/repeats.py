@@ -24,7 +24,7 @@ _LOOKS_EQUAL = 0.9
 
 def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
     """`not_hounsfield` where slices, `hu` (k, j, i), are projections; `resampled` where many are copies of the slice
-    before, `missing_slices` where a few are, which fill a gap.
+    before, or lie beyond where the scan ends, `missing_slices` where a few are, which fill a gap.
 
     >>> import numpy as np
     >>> from calcscan.knowledge.settings import load
@@ -36,7 +36,7 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
     """
     copies = [k for k in range(len(hu) - 1) if _is_copy(hu[k], hu[k + 1], settings)]
     if copies:
-        return (_copies_flag(copies, len(hu) - 1, settings),)
+        return _copies_flags(copies, len(hu) - 1, settings)
     pairs = [pair for k in _spread(len(hu)) if (pair := _compared(hu[k], hu[k + 1], settings))]
     if len(pairs) < _FEWEST_PAIRS:
         return ()
@@ -51,20 +51,32 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
     return (Flag(code="not_hounsfield", message=message, value=round(share, 3), limit=settings.repeated_share),)
 
 
-def _copies_flag(copies: list[int], pairs: int, settings: ReadingSettings) -> Flag:
+def _copies_flags(copies: list[int], pairs: int, settings: ReadingSettings) -> tuple[Flag, ...]:
     share = len(copies) / pairs
     if share > settings.filled_share:
         message = (
             f"{len(copies)} of {counted(pairs, 'pair')} of neighbouring slices are the same picture: slices were "
             "repeated where there were none."
         )
-        return Flag(code="resampled", message=message, value=round(share, 2), limit=settings.filled_share)
-    shown = ", ".join(str(k + 2) for k in copies[:5]) + " …" * (len(copies) > 5)
-    message = (
-        f"{counted(len(copies), 'slice')} ({shown}) {'is' if len(copies) == 1 else 'are'} the same picture as the one "
-        "before, put where one was missing: what lay there is not seen."
-    )
-    return Flag(code="missing_slices", message=message, value=float(len(copies)), limit=0.0)
+        return (Flag(code="resampled", message=message, value=round(share, 2), limit=settings.filled_share),)
+    different = sorted(set(range(pairs)) - set(copies))
+    within = [k for k in copies if different[0] < k < different[-1]]
+    flags = []
+    if within:
+        shown = ", ".join(str(k + 2) for k in within[:5]) + " …" * (len(within) > 5)
+        message = (
+            f"{counted(len(within), 'slice')} ({shown}) {'is' if len(within) == 1 else 'are'} the same picture as the "
+            "one before, put where one was missing: what lay there is not seen."
+        )
+        flags.append(Flag(code="missing_slices", message=message, value=float(len(within)), limit=0.0))
+    beyond = len(copies) - len(within)
+    if beyond:
+        message = (
+            f"{counted(beyond, 'slice')} at the ends of the stack {'repeats' if beyond == 1 else 'repeat'} the last "
+            "true one: the scan was resampled beyond its end, and what lies in its last slice counts more than once."
+        )
+        flags.append(Flag(code="resampled", message=message, value=round(beyond / pairs, 2), limit=0.0))
+    return tuple(flags)
 
 
 def _is_copy(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], settings: ReadingSettings) -> bool:

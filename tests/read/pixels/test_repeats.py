@@ -71,3 +71,14 @@ def test_slices_repeated_at_places_of_their_own_are_recognised(tmp_path: Path, t
     nifti = nibabel.Nifti1Image(scan.hu.transpose(2, 1, 0), np.diag([-2.1, -2.25, 3.0, 1.0]))
     nifti.to_filename(tmp_path / "head.nii.gz")
     assert "resampled" in codes(read_scan(tmp_path / "head.nii.gz"))
+
+
+def test_copies_beyond_the_end_of_a_scan_fill_no_gap(tmp_path: Path) -> None:
+    """As edges are filled when a scan is resampled onto a longer grid."""
+    images = noisy(slices=24)
+    for number, like in ((0, 1), (22, 21), (23, 21), (10, 9)):
+        images[number].PixelData = images[like].PixelData
+    flags = {str(flag.code): flag for flag in read(images, tmp_path).flags}
+    assert "(11) is the same picture" in flags["missing_slices"].message
+    assert flags["missing_slices"].value == 1.0
+    assert flags["resampled"].message.startswith("3 slices at the ends of the stack repeat the last true one")

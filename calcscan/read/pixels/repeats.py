@@ -36,7 +36,7 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
     """
     copies = [k for k in range(len(hu) - 1) if _is_copy(hu[k], hu[k + 1], settings)]
     if copies:
-        return _copies_flags(copies, len(hu) - 1, settings)
+        return _copies_flags(copies, hu, settings)
     pairs = [pair for k in _spread(len(hu)) if (pair := _compared(hu[k], hu[k + 1], settings))]
     if len(pairs) < _FEWEST_PAIRS:
         return ()
@@ -51,7 +51,8 @@ def repeat_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[
     return (Flag(code="not_hounsfield", message=message, value=round(share, 3), limit=settings.repeated_share),)
 
 
-def _copies_flags(copies: list[int], pairs: int, settings: ReadingSettings) -> tuple[Flag, ...]:
+def _copies_flags(copies: list[int], hu: npt.NDArray[np.int16], settings: ReadingSettings) -> tuple[Flag, ...]:
+    pairs = len(hu) - 1
     share = len(copies) / pairs
     if share > settings.filled_share:
         message = (
@@ -59,8 +60,8 @@ def _copies_flags(copies: list[int], pairs: int, settings: ReadingSettings) -> t
             "repeated where there were none."
         )
         return (Flag(code="resampled", message=message, value=round(share, 2), limit=settings.filled_share),)
-    different = sorted(set(range(pairs)) - set(copies))
-    within = [k for k in copies if different[0] < k < different[-1]]
+    different = [k for k in range(pairs) if k not in copies and not (_is_blank(hu[k]) or _is_blank(hu[k + 1]))]
+    within = [k for k in copies if different and different[0] < k < different[-1]]
     flags = []
     if within:
         shown = ", ".join(str(k + 2) for k in within[:5]) + " …" * (len(within) > 5)
@@ -79,9 +80,15 @@ def _copies_flags(copies: list[int], pairs: int, settings: ReadingSettings) -> t
     return tuple(flags)
 
 
+def _is_blank(picture: npt.NDArray[np.int16]) -> bool:
+    """Whether its middle has one value, as what lies beyond a scan is filled with."""
+    middle = _middle(picture)
+    return bool(middle.min() == middle.max())
+
+
 def _is_copy(one: npt.NDArray[np.int16], other: npt.NDArray[np.int16], settings: ReadingSettings) -> bool:
-    part = tuple(slice(int(side * _MIDDLE[0]), int(side * _MIDDLE[1]), 4) for side in one.shape)
-    if np.count_nonzero(one[part] == other[part]) < _LOOKS_EQUAL * one[part].size:
+    first, second = _middle(one)[::4, ::4], _middle(other)[::4, ::4]
+    if np.count_nonzero(first == second) < _LOOKS_EQUAL * first.size:
         return False
     pair = _compared(one, other, settings)
     return pair is not None and pair[0] >= settings.identical_share
@@ -97,8 +104,7 @@ def _compared(
 ) -> tuple[float, float] | None:
     """The share of equal values in the soft tissue of two slices, and by how many steps of the scale the others differ
     in the mean; None where there is too little of it, or it has no noise."""
-    part = tuple(slice(int(side * _MIDDLE[0]), int(side * _MIDDLE[1])) for side in one.shape)
-    first, second = one[part].astype(np.int32), other[part].astype(np.int32)
+    first, second = _middle(one).astype(np.int32), _middle(other).astype(np.int32)
     soft = (np.abs(first) < settings.soft_cell_hu / 2) & (np.abs(second) < settings.soft_cell_hu / 2)
     apart = np.abs(first - second)[soft]
     within = np.abs(np.diff(first, axis=1))[soft[:, 1:] & soft[:, :-1]]
@@ -108,3 +114,7 @@ def _compared(
     if not len(differing):
         return 1.0, 0.0
     return 1.0 - len(differing) / len(apart), float(differing.mean() / differing.min())
+
+
+def _middle(picture: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    return picture[tuple(slice(int(side * _MIDDLE[0]), int(side * _MIDDLE[1])) for side in picture.shape)]

@@ -73,11 +73,14 @@ def test_slices_repeated_at_places_of_their_own_are_recognised(tmp_path: Path, t
     assert "resampled" in codes(read_scan(tmp_path / "head.nii.gz"))
 
 
-def test_copies_beyond_the_end_of_a_scan_fill_no_gap(tmp_path: Path) -> None:
-    """As edges are filled when a scan is resampled onto a longer grid."""
-    images = noisy(slices=24)
+@pytest.mark.parametrize("blank", [0, 1, 2])
+def test_copies_beyond_the_end_of_a_scan_fill_no_gap(tmp_path: Path, blank: int) -> None:
+    """As edges are filled when a scan is resampled onto a longer grid: with copies, and beyond them with nothing."""
+    images = noisy(slices=24 + blank)
     for number, like in ((0, 1), (22, 21), (23, 21), (10, 9)):
         images[number].PixelData = images[like].PixelData
+    for image in images[24:]:
+        faults.set_stored(image, np.zeros_like(faults.stored_of(image)))
     flags = {str(flag.code): flag for flag in read(images, tmp_path).flags}
     assert "(11) is the same picture" in flags["missing_slices"].message
     assert flags["missing_slices"].value == 1.0

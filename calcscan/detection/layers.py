@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from calcscan.detection.haemorrhage import BrightRegion
 from calcscan.detection.surround import Surround
-from calcscan.grid.masks import box_around, distance_mm
+from calcscan.grid.masks import distance_mm, reached
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.model import Intracranial
 
@@ -36,7 +36,7 @@ def find_layers(
     wide = _wide_part(shell, bright & shell, surround.clear, step_mm, settings)
     if not wide.any():
         return []
-    pieces, count = ndimage.label(bright & (_away_mm(wide, step_mm) <= settings.layer_half_mm), np.ones((3, 3, 3)))
+    pieces, count = ndimage.label(bright & reached(wide, step_mm, settings.layer_half_mm), np.ones((3, 3, 3)))
     found = []
     for number in range(1, count + 1):
         where = pieces == number
@@ -72,11 +72,3 @@ def _wide_part(shell: Mask, bright: Mask, clear: Mask, step_mm: float, settings:
     large = told & (voxels >= least)
     large[0] = False
     return np.asarray(large[pieces])
-
-
-def _away_mm(where: Mask, step_mm: float) -> npt.NDArray[np.float64]:
-    """How far every voxel lies from some, mm; no farther than they reach is looked."""
-    out = np.full(where.shape, np.inf)
-    box = box_around(np.argwhere(where), 12, where.shape)
-    out[box] = ndimage.distance_transform_edt(~where[box]) * step_mm
-    return out

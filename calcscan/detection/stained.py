@@ -71,14 +71,16 @@ def judge_density(
     """Judge pieces by their counted voxels (n, 3): large, faint and soft ones, and faint ones beside such pieces or
     beside a bright region of stained brain, are not surely calcium. `regions`: those that are known already."""
     softness = [measure_softness(scan, intracranial, kji, settings) for kji in pieces]
-    stained = _find_stained(scan, pieces, softness, settings)
+    blur_mm = blur_of(scan).in_plane_mm
+    fading = {n for n, piece in enumerate(softness) if fades_out(piece, blur_mm, settings)}
+    stained = _find_stained(scan, pieces, softness, fading, settings)
     stained |= {n for n, piece in enumerate(softness) if _is_noisy_blood(piece, intracranial.noise_hu or 0.0, settings)}
     if regions is None:
         regions = _find_regions(scan, intracranial, surround, pieces, softness, stained, settings)
     stained |= _find_beside_stained(scan, intracranial, pieces, softness, regions, settings)
-    blur_mm = blur_of(scan).in_plane_mm
-    fading = [piece for piece in softness if fades_out(piece, blur_mm, settings)]
-    return DensityJudgement(stained={n: softness[n] for n in sorted(stained)}, regions=regions, fading=fading)
+    return DensityJudgement(
+        stained={n: softness[n] for n in sorted(stained)}, regions=regions, fading=[softness[n] for n in sorted(fading)]
+    )
 
 
 def _find_regions(
@@ -120,12 +122,15 @@ def _dense_part(
 
 
 def _find_stained(
-    scan: Scan, pieces: Sequence[Voxels], softness: Sequence[Softness], settings: ThresholdSettings
+    scan: Scan,
+    pieces: Sequence[Voxels],
+    softness: Sequence[Softness],
+    fading: set[int],
+    settings: ThresholdSettings,
 ) -> set[int]:
     """The numbers of the pieces, voxels (n, 3) each, that are too soft and too faint for their size to be surely
-    calcium, and of smaller ones beside them that are no denser than such pieces may be, or than this one is."""
-    blur_mm = blur_of(scan).in_plane_mm
-    fading = {n for n, piece in enumerate(softness) if fades_out(piece, blur_mm, settings)}
+    calcium, those that are `fading` among them, and of smaller ones beside them that are no denser than such pieces may
+    be, or than this one is."""
     stained = fading | {n for n, piece in enumerate(softness) if _is_stained(piece, settings)}
     most_hu = max((softness[n].dense_hu for n in fading), default=0.0)
     faint = [n for n, piece in enumerate(softness) if _is_faint(piece, settings) or piece.dense_hu <= most_hu]

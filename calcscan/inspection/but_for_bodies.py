@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from calcscan.grid.geometry import apply
+from calcscan.grid.masks import reached
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.knowledge.arteries import ArterySettings
 from calcscan.knowledge.inspection import InspectionSettings
@@ -38,7 +38,7 @@ def contrast_but_for_bodies(
         body = np.zeros(coarse.values.shape, dtype=np.bool_)
         body[tuple(np.clip(index, 0, np.array(body.shape) - 1).T)] = True
         reach_mm = settings.body_blur_mm + float(np.max(scan.slice_reach_mm)) / 2.0
-        near = ndimage.distance_transform_edt(~body, sampling=coarse.spacing_mm) <= reach_mm
+        near = reached(body, coarse.spacing_mm, reach_mm)
         values = np.where(near, np.float32(brain_hu), coarse.values)
         region = replace(region, isotropic_hu=replace(coarse, values=values))
     return contrast_flags(scan, region, registration, atlas, settings, arteries or load(ArterySettings))

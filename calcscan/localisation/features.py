@@ -171,7 +171,7 @@ def _fat_share(around_hu: npt.NDArray[np.float32], settings: LocalisationSetting
 
 def _mostly_in(kji: npt.NDArray[np.int64], lesions: LesionMap) -> npt.NDArray[np.bool_]:
     """For each lesion number, whether most of it lies in these voxels (n, 3)."""
-    held = np.bincount(lesions.labels[tuple(kji.T)], minlength=len(lesions.lesions) + 1)
+    held = lesions.counts_among(kji)
     voxels = np.zeros(len(held))
     for lesion in lesions.lesions:
         voxels[lesion.id] = lesion.voxels

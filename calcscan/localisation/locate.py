@@ -128,13 +128,14 @@ def locate_lesions(
         (site, _), share = site_beside_bone(of_atlas, votes)
         never_bone = keep_all or stands_in_cistern(votes, artery, contact, arteries, settings)
         evidence = None if never_bone else bone_evidence(features, site, share, settings, young=young)
-        ask_hole = evidence is None and not keep_all
-        hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if ask_hole else None
-        rise_mm = edge_of_rise_mm(features, site, world_mm, scan, region, settings) if ask_hole else None
-        if hole_mm is None and rise_mm is not None:
-            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"rise_mm": round(rise_mm, 1)}))
-        elif hole_mm is not None:
+        ask_edge = evidence is None and not keep_all
+        hole_mm = edge_of_hole_mm(features, site, world_mm, region, settings) if ask_edge else None
+        ask_rise = ask_edge and hole_mm is None
+        rise_mm = edge_of_rise_mm(features, site, world_mm, scan, region, settings) if ask_rise else None
+        if hole_mm is not None:
             bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"hole_mm": round(hole_mm, 1)}))
+        elif rise_mm is not None:
+            bone.append(LeftOut.of(scan, kji, LeftOutReason.BONE, {"rise_mm": round(rise_mm, 1)}))
         elif evidence is not None:
             bone.append(_left_out(evidence, scan, kji, region, settings))
         elif not keep_all and near_bone_in_motion(contact, kji, region, settings):

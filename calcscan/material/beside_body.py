@@ -22,14 +22,12 @@ def plaques_beside_bodies(
     if not bodies or not len(region.vault_plaques_kji):
         return Recognised(lesions={})
     tree = cKDTree(scan.geometry.to_world(np.concatenate(bodies)))
-    plaque = np.zeros(scan.hu.shape, dtype=np.bool_)
-    plaque[tuple(region.vault_plaques_kji.T)] = True
+    in_plaque = lesions.counts_among(region.vault_plaques_kji)
     found: dict[int, Material] = {}
     for lesion in lesions.lesions:
-        kji = lesions.voxels_kji(lesion.id)
-        if 2 * int(plaque[tuple(kji.T)].sum()) < len(kji):
+        if 2 * in_plaque[lesion.id] < lesion.voxels:
             continue
-        away_mm = float(tree.query(scan.geometry.to_world(kji))[0].min())
+        away_mm = float(tree.query(scan.geometry.to_world(lesions.voxels_kji(lesion.id)))[0].min())
         if away_mm <= settings.hole_mm:
             evidence = {"body_mm": round(away_mm, 1), "hole_mm": settings.hole_mm}
             found[lesion.id] = Material(reason=LeftOutReason.UNCERTAIN_MATERIAL, evidence=evidence)

@@ -177,6 +177,11 @@ class LesionMap(Value):
         kji: npt.NDArray[np.int64] = np.argwhere(self.labels[box] == number) + corner
         return kji
 
+    def counts_among(self, kji: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many of these voxels (k, j, i), shape (n, 3), belong to each lesion, by its `id`; at 0 those of none."""
+        most = max((lesion.id for lesion in self.lesions), default=0)
+        return np.bincount(self.labels[tuple(kji.T)], minlength=most + 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LocatedLesionMap(LesionMap):

@@ -18,9 +18,7 @@ from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.images import GivenImage, given_image
 from calcscan.read.nifti.scan import as_slices, axis_order, gap_flags
 from calcscan.read.nifti.sidecar import described
-from calcscan.read.pixels.empty_slices import empty_slice_flags
-from calcscan.read.pixels.hounsfield_check import hounsfield_flags
-from calcscan.read.pixels.repeats import repeat_flags
+from calcscan.read.pixels.picture_flags import picture_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag
 from calcscan.read.size_limits import refuse_impossible_grid
 from calcscan.read.stated import Stated, checked
@@ -80,9 +78,7 @@ def _scan(
             *tilt_flag(geometry, settings),
             *thick_flag_for(thickness_mm or 0.0, float(geometry.slab_mm.max()), settings),
             *gap_flags(geometry.spacing_mm[0], thickness_mm, settings),
-            *hounsfield_flags(hu, settings),
-            *repeat_flags(hu, settings),
-            *empty_slice_flags(hu, settings),
+            *picture_flags(hu, settings),
         ),
         sources=tuple(f"{what}#{k + 1}" for k in range(len(hu))),
         stored=stored,

@@ -19,9 +19,7 @@ from calcscan.read.headers.identity import refuse_animal, refuse_several_people
 from calcscan.read.headers.image import Image
 from calcscan.read.headers.silent import with_stated
 from calcscan.read.headers.study import age_note, person_of, study_of
-from calcscan.read.pixels.empty_slices import empty_slice_flags
-from calcscan.read.pixels.hounsfield_check import hounsfield_flags
-from calcscan.read.pixels.repeats import repeat_flags
+from calcscan.read.pixels.picture_flags import picture_flags
 from calcscan.read.pixels.volume import decode_volume
 from calcscan.read.series.geometry import geometry_of
 from calcscan.read.series.grouping import differences
@@ -77,9 +75,7 @@ def read_dicom(
         *outlier_flags,
         *_copies_flag(stack),
         *geometry_flags,
-        *hounsfield_flags(hu, settings, top_hu=_top_hu(first)),
-        *repeat_flags(hu, settings),
-        *empty_slice_flags(hu, settings),
+        *picture_flags(hu, settings, top_hu=_top_hu(first)),
         *_notes(first, stack, hu, settings),
         *_thickness_flag(stated_mm, used_mm),
         *stated_flags,

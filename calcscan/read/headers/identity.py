@@ -11,6 +11,7 @@ from datetime import date
 from calcscan.errors import InputError
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.read.headers.image import Image, Person
+from calcscan.read.wording import first_few
 
 FIELDS = {
     "patient_id": "PatientID",
@@ -129,7 +130,7 @@ def refuse_several_people(images: Sequence[Image], what: str, where: str, settin
     first, second = (identity_of(group[0].person, settings) for group in people[:2])
     field = first.conflict(second, settings) or _any_conflict(people[0], people[1], settings)
     counts = sorted((len(group) for group in people), reverse=True)
-    shown = ", ".join(map(str, counts[:5])) + (" …" if len(counts) > 5 else "")
+    shown = first_few(counts)
     raise InputError(
         f"{what} holds images of {len(people)} people: {field} differs (in {shown} images)",
         where=where,

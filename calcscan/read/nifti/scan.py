@@ -17,9 +17,7 @@ from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.nifti.file import NiftiFile, open_nifti
 from calcscan.read.nifti.grid import NiftiGrid, grid_of_file
 from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
-from calcscan.read.pixels.empty_slices import empty_slice_flags
-from calcscan.read.pixels.hounsfield_check import hounsfield_flags
-from calcscan.read.pixels.repeats import repeat_flags
+from calcscan.read.pixels.picture_flags import picture_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag, unseen_tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
 from calcscan.read.stated import Stated
@@ -83,9 +81,7 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
             *gap_flags(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *_without_value_flag(without_value, hu.size),
-            *hounsfield_flags(hu, settings, rescale_type=sidecar.unit),
-            *repeat_flags(hu, settings),
-            *empty_slice_flags(hu, settings),
+            *picture_flags(hu, settings, rescale_type=sidecar.unit),
         ),
         sources=_sources(path.name, len(hu), flipped=turned.flipped),
         stored=StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=stored_header(file, grid)),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
-from calcscan.read.wording import counted
+from calcscan.read.wording import counted, first_few
 
 _EVERY = 4
 """Of rows and columns: enough to see how much of a slice is tissue."""
@@ -35,7 +35,7 @@ def empty_slice_flags(hu: npt.NDArray[np.int16], settings: ReadingSettings) -> t
     found = np.flatnonzero(odd)
     if not len(found):
         return ()
-    shown = ", ".join(str(k + 1) for k in found[:5]) + " …" * (len(found) > 5)
+    shown = first_few(k + 1 for k in found)
     message = (
         f"{counted(len(found), 'slice')} ({shown}) {'shows' if len(found) == 1 else 'show'} nothing, or only part of "
         "what the slices on either side show: what lies there is not seen."

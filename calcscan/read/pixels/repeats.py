@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import Flag
-from calcscan.read.wording import counted
+from calcscan.read.wording import counted, first_few
 
 _PAIRS = 24
 """So many pairs of neighbours are looked at, spread over the middle of the stack."""
@@ -64,7 +64,7 @@ def _copies_flags(copies: list[int], hu: npt.NDArray[np.int16], settings: Readin
     within = [k for k in copies if different and different[0] < k < different[-1]]
     flags = []
     if within:
-        shown = ", ".join(str(k + 2) for k in within[:5]) + " …" * (len(within) > 5)
+        shown = first_few(k + 2 for k in within)
         message = (
             f"{counted(len(within), 'slice')} ({shown}) {'is' if len(within) == 1 else 'are'} the same picture as the "
             "one before, put where one was missing: what lay there is not seen."

@@ -94,7 +94,7 @@ def _of_type(
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
     if derivation or settings.words.kept_values.match(words) or image.image_type[1:2] == ("SECONDARY",):
         return Derivation(nature=Nature.REFORMAT, why="derived: " + settings.words.kept_values.what)
-    if settings.words.cone_beam.match(f"{image.description} {image.manufacturer} {image.model} {image.kernel}"):
+    if is_cone_beam(image, settings):
         return Derivation(nature=Nature.NAMED, why="a cone-beam CT")
     return Derivation()
 
@@ -138,3 +138,9 @@ def odd_rescale_types(images: Sequence[Image], settings: ReadingSettings) -> dic
     """
     counts = Counter(image.pixels.rescale_type for image in images)
     return {kind: count for kind, count in counts.items() if kind not in settings.words.hounsfield_types}
+
+
+def is_cone_beam(image: Image, settings: ReadingSettings) -> bool:
+    """By its description, maker, model and kernel."""
+    said = f"{image.description} {image.manufacturer} {image.model} {image.kernel}"
+    return bool(settings.words.cone_beam.match(said))

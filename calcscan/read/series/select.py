@@ -12,9 +12,10 @@ from calcscan.read.headers.acquisition import is_sharp, single_energy
 from calcscan.read.headers.contrast import contrast_of_series
 from calcscan.read.series.candidates import Candidate, candidates_of
 from calcscan.read.series.criteria import CRITERIA, IDENTITY_CRITERIA, plane_of, rank, same_sharpness, slab_of
-from calcscan.read.series.derivation import Nature, derivation_of_image, odd_rescale_types
+from calcscan.read.series.derivation import Nature, derivation_of_image, is_cone_beam, odd_rescale_types
 from calcscan.read.series.image_comparison import enhanced_of, neighbour_correlation, unlike_a_head, why_not_native
 from calcscan.read.series.stacks import Stack
+from calcscan.read.wording import first_few
 
 _FIELDS = ("PixelSpacing", "ImagePositionPatient")
 _CONTRAST = "contrast medium"
@@ -133,7 +134,7 @@ def _asked_for(everything: Sequence[Candidate], series_uid: str, where: str) -> 
 def _nothing(everything: Sequence[Candidate], aside: dict[str, str], where: str) -> InputError:
     reasons = [one.refusal or _why_never(one, aside) for one in everything]
     distinct = list(dict.fromkeys(reasons))
-    found = "; ".join(distinct[:5]) + (" …" if len(distinct) > 5 else "")
+    found = first_few(distinct, between="; ")
     if any(one.stack.fault for one in everything) or any(field in reason for reason in reasons for field in _FIELDS):
         hint = "export the series again with these fields as the scanner wrote them"
         return GeometryError(f"no series forms a volume (found: {found})", where=where, hint=hint)
@@ -216,7 +217,7 @@ def derived_flag(chosen: Candidate, settings: ReadingSettings) -> tuple[Flag, ..
         message = f"The series is not a plain CT: {chosen.derivation.why}."
         return (Flag(code="not_hounsfield", message=message, value=chosen.derivation.why),)
     first = chosen.first
-    if settings.words.cone_beam.match(f"{first.description} {first.manufacturer} {first.model} {first.kernel}"):
+    if is_cone_beam(first, settings):
         message = "A cone-beam CT: its values are not calibrated as Hounsfield units."
         return (Flag(code="not_hounsfield", message=message, value=first.model or first.description),)
     kinds = {(one.image_type, one.description, one.origin.derivation): one for one in chosen.stack.images}.values()

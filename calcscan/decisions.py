@@ -22,7 +22,7 @@ def log_decisions(result: Result) -> None:
         LOG.debug("series of %d images %s: %s", series.images, "used" if series.chosen else "not used", series.reason)
     for flag in report.quality.flags:
         LOG.debug("flag %s (%s): %s", flag.code, flag.severity, flag.message)
-    for name in ("threshold_hu", "smallest_mm3", "blur_in_plane_mm", "blur_across_mm", "blur_why"):
+    for name in ("threshold_hu", "smallest_mm3", "blur"):
         if name in report.settings:
             LOG.debug("%s: %s", name, report.settings[name])
     if report.registration is not None:

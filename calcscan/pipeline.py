@@ -13,8 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from calcscan.atlas import load_atlas
 from calcscan.decisions import log_decisions
 from calcscan.errors import RefusedError
@@ -25,7 +23,6 @@ from calcscan.knowledge import asked_threshold
 from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.model import (
     Atlas,
-    Blur,
     Flag,
     Provenance,
     Result,
@@ -253,7 +250,7 @@ def _analysed(
             "threshold_asked_hu": threshold_hu,
             **own.settings,
             **(dict(examination.lesions.settings) if examination else {}),
-            **(_blur_settings(examination.blur) if examination else {}),
+            **({"blur": examination.blur.as_settings()} if examination else {}),
         },
         timings_s=stage.timings_s,
         region_labels=own.regions,
@@ -293,20 +290,3 @@ def concluded(
         guidance=guidance,
         timings_s=stage.timings_s,
     )
-
-
-def _blur_settings(blur: Blur) -> dict[str, object]:
-    """How blurred the picture is that was searched, for the report."""
-    thickness_mm = [round(float(part), 2) for part in np.percentile(blur.thickness_mm, [50, 0, 100])]
-    return {
-        "blur_in_plane_mm": round(blur.in_plane_mm, 3),
-        "blur_in_plane_error": round(blur.in_plane_error, 3),
-        "blur_in_plane_measured": blur.in_plane_measured,
-        "blur_across_mm": round(float(np.median(blur.across_mm)), 3),
-        "blur_across_error": round(blur.across_error, 3),
-        "blur_across_measured": blur.across_measured,
-        "effective_thickness_mm": thickness_mm[0],
-        "effective_thickness_least_mm": thickness_mm[1],
-        "effective_thickness_most_mm": thickness_mm[2],
-        "blur_why": blur.why,
-    }

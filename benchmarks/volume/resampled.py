@@ -99,13 +99,19 @@ def copy_of(scan: Scan, word: str) -> Scan:
     raise ValueError(f"there is no copy {word!r}")
 
 
+def _thickness_mm(result: Result) -> float:
+    """What the slices average over, by the blur that was measured; NaN where nothing was analysed."""
+    blur = result.searched.blur if result.searched else None
+    return float(np.median(blur.thickness_mm)) if blur else np.nan
+
+
 def compared(original: Result, copy: Result) -> str:
     """Lesions of the copy beside those of the original."""
     flags = {flag.code for flag in copy.quality.flags}
     told = f"{copy.quality.state:8s} {'resampled' if 'resampled' in flags else '-':9s}"
     if original.lesions is None or copy.lesions is None:
         return f"{told} not analysed"
-    told += f" {copy.settings['effective_thickness_mm']:5.2f}"
+    told += f" {_thickness_mm(copy):5.2f}"
     old, new = original.lesions, copy.lesions
     trees = [cKDTree(old.geometry.to_world(old.voxels_kji(one.id))) for one in old.lesions]
     matched: dict[int, list[int]] = {}
@@ -145,8 +151,7 @@ def main() -> None:
             if key not in originals:
                 originals[key] = analyse_scan(source)
                 flags = [str(flag.code) for flag in originals[key].quality.flags]
-                thick_mm = originals[key].settings.get("effective_thickness_mm")
-                print(f"{path.name} {key or 'original'}: {thick_mm} mm, {flags}", flush=True)
+                print(f"{path.name} {key or 'original'}: {_thickness_mm(originals[key]):.2f} mm, {flags}", flush=True)
             print(f"  {name:24s} {compared(originals[key], analyse_scan(copy_of(source, last)))}", flush=True)
 
 

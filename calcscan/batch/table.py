@@ -191,7 +191,7 @@ def row_of(folder: Path) -> dict[str, Any] | None:
             "version": report["software"]["version"],
             "atlas": f"{report['atlas']['name']} {report['atlas']['version']}",
             "threshold_hu": report["settings"].get("threshold_hu"),
-            "effective_thickness_mm": report["settings"].get("effective_thickness_mm"),
+            "effective_thickness_mm": (report["settings"].get("blur") or {}).get("effective_thickness_mm"),
             "detection_floor_mm3": report["detection_floor_mm3"],
             "intracranial_ml": report["intracranial_ml"],
             **_reviewed(report.get("reviewed")),

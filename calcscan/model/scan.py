@@ -84,6 +84,24 @@ class Blur(Value):
         """The thickness of a box-shaped slice with the same blur across, shape (slices,)."""
         return np.asarray(np.sqrt(12.0) * self.across_mm)
 
+    def as_settings(self) -> dict[str, object]:
+        """In plain words, for `settings` of a report: errors are relative, and what is not alike in all slices is
+        given as their median, least and most."""
+        thickness_mm = [round(float(part), 2) for part in np.percentile(self.thickness_mm, [50, 0, 100])]
+        return {
+            "in_plane_mm": round(self.in_plane_mm, 3),
+            "across_mm": round(float(np.median(self.across_mm)), 3),
+            "measured": self.in_plane_measured and self.across_measured,
+            "in_plane_measured": self.in_plane_measured,
+            "across_measured": self.across_measured,
+            "in_plane_error": round(self.in_plane_error, 3),
+            "across_error": round(self.across_error, 3),
+            "effective_thickness_mm": thickness_mm[0],
+            "effective_thickness_least_mm": thickness_mm[1],
+            "effective_thickness_most_mm": thickness_mm[2],
+            "why": self.why,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Scan(Value):

@@ -171,10 +171,11 @@ def _threshold(reports: Sequence[Report]) -> str:
 
 
 def _blur(reports: Sequence[Report]) -> str:
-    in_plane = in_range([setting(report, "blur_in_plane_mm") for report in reports], "mm")
-    thick = in_range([setting(report, "effective_thickness_mm") for report in reports], "mm")
-    measured = sum(report.settings.get("blur_in_plane_measured") is True for report in reports)
-    across = sum(report.settings.get("blur_across_measured") is True for report in reports)
+    in_plane = in_range([setting(report, "blur", "in_plane_mm") for report in reports], "mm")
+    thick = in_range([setting(report, "blur", "effective_thickness_mm") for report in reports], "mm")
+    blurs = [report.settings.get("blur") or {} for report in reports]
+    measured = sum(blur.get("in_plane_measured") is True for blur in blurs)
+    across = sum(blur.get("across_measured") is True for blur in blurs)
     if len(reports) == 1:
         ways = ["measured at the skin" if done else "assumed" for done in (measured, across)]
     else:

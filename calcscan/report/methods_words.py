@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -14,9 +14,11 @@ def cite(key: str) -> str:
     return f" [@{key}]"
 
 
-def setting(report: Report, name: str) -> float | None:
-    """A number among the settings of a report; None where there is none."""
-    value: Any = report.settings.get(name)
+def setting(report: Report, *names: str) -> float | None:
+    """A number among the settings of a report, or in a group of them; None where there is none."""
+    value: Any = report.settings
+    for name in names:
+        value = value.get(name) if isinstance(value, Mapping) else None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -24,8 +24,10 @@ def report_of(result: Result | None = None, **settings: object) -> Report:
     result = result or make_result(SMALL)
     known = {
         "threshold_hu": 130.0, "nominal_threshold_hu": 130.0, "reference_hu": 300.0, "smallest_mm3": 2.0,
-        "threshold_asked_hu": None, "blur_in_plane_mm": 0.5, "blur_in_plane_measured": True,
-        "effective_thickness_mm": 5.0, "blur_across_measured": False,
+        "threshold_asked_hu": None, 
+        "blur": {
+            "in_plane_mm": 0.5, "in_plane_measured": True, "effective_thickness_mm": 5.0, "across_measured": False,
+        },
     }  # fmt: skip
     return build_report(replace(result, settings={**known, **settings}, provenance=make_provenance()))
 

@@ -28,7 +28,14 @@ class Report(Part, frozen=True, kw_only=True):
 
     schema: Literal["calcscan-report/1"]
     software: SoftwareSection
-    settings: Annotated[dict[str, Any], Meta(description="Every threshold used.")]
+    settings: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Every threshold used, and what was stated. `blur`: in_plane_mm and across_mm (standard "
+            "deviations, mm; across: the median slice), measured (both of them), how sure, and the thickness of a "
+            "box-shaped slice with the same blur."
+        ),
+    ]
     atlas: AtlasSection
     study: StudySection
     series: tuple[SeriesEntry, ...]

@@ -43,8 +43,8 @@ STAGES = (
 
 def analyse(
     path: str | Path,
-    *,
     context: Mapping[str, Any] | None = None,
+    *,
     series_uid: str | None = None,
     threshold_hu: float | None = None,
     kvp_kv: float | None = None,
@@ -142,8 +142,8 @@ def analyse(
 
 def analyse_scan(
     scan: Scan,
-    *,
     context: Mapping[str, Any] | None = None,
+    *,
     threshold_hu: float | None = None,
     atlas: Atlas | str | Path | None = None,
     rules: Ruleset | Iterable[str | Path] = (),

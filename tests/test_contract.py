@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from support.heads import PALLIDUM, SAMPLES
+
+import calcscan
 
 PARTS = {
     "software settings atlas study series quality registration lesions left_out sites symmetry scores progression "
@@ -69,3 +72,20 @@ def test_their_values_are_of_the_kinds_promised(report: dict[str, Any]) -> None:
     assert {row["grade"] for row in report["sites"]} <= GRADES
     assert len(report["guideline"]["page"]) <= 10
     assert len(report["scores"]["tcs_estimate"]["cells"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        (calcscan.analyse, ("study/", {"age_years": 52})),
+        (calcscan.analyse_scan, ("scan", {"age_years": 52})),
+        (calcscan.lesion_table, ("hu", 130)),
+        (calcscan.Scan.from_array, ("hu", "affine")),
+        (calcscan.Scan.from_image, ("image",)),
+        (calcscan.measure, ("scan", "labels")),
+        (calcscan.regions, ("scan", "labels", {1: "left"})),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", ""),
+)
+def test_functions_take_their_arguments_by_place(call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    inspect.signature(call).bind(*arguments)

@@ -75,7 +75,7 @@ def measure_labels(
         own, box = outlined[number - 1], dense_in[number - 1]
         kji = np.argwhere(numbered[own] == number) + corner_of(own)
         dense = kji[scan.hu[tuple(kji.T)] >= levels.rim_hu]
-        measured = Volume(best_mm3=0.0, low_mm3=0.0, high_mm3=0.0)
+        measured = Volume(best_mm3=0.0, low_mm3=0.0, high_mm3=0.0, counted=True)
         if len(dense):
             table["bbox"][number - 1] = [(part.start, part.stop) for part in box]
             measured = measure_volume(scan, within, components, table, number, dense, levels=levels, settings=volume)

@@ -51,6 +51,7 @@ def lesion_of(scan: Scan, kji: Voxels, volume: Volume, number: int, thresholds: 
         volume_mm3=volume.best_mm3,
         volume_low_mm3=volume.low_mm3,
         volume_high_mm3=volume.high_mm3,
+        volume_counted=volume.counted,
         **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
     )
 

@@ -233,6 +233,7 @@ def _as_one(
             volume_mm3=sum(item.lesion.volume_mm3 for item in members),
             volume_low_mm3=sum(item.lesion.volume_low_mm3 for item in members),
             volume_high_mm3=sum(item.lesion.volume_high_mm3 for item in members),
+            volume_counted=any(item.lesion.volume_counted for item in members),
             **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
         )
     largest = max(members, key=lambda item: item.lesion.volume_130_mm3)

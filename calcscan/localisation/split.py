@@ -136,4 +136,5 @@ def _by_own_density(
         volume_mm3=best,
         volume_low_mm3=best * float(np.exp(-wide[0])),
         volume_high_mm3=best * float(np.exp(wide[1])),
+        volume_counted=False,
     )

@@ -37,6 +37,8 @@ class Volume:
     best_mm3: float
     low_mm3: float
     high_mm3: float
+    counted: bool = False
+    """It is the plain count of voxels: nothing stands out from its surround that could be imaged and compared."""
 
 
 def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, settings: VolumeSettings) -> Volume:
@@ -98,7 +100,7 @@ def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
     """For a lesion that does not stand out from its surround, as beside bone: its plain count, with a wide interval."""
     counted_mm3, rim_mm3 = lesion.sum_mm3(lesion.counted), lesion.sum_mm3(lesion.lesion)
     unsure = settings.unsure
-    return Volume(best_mm3=counted_mm3, low_mm3=unsure.low * counted_mm3, high_mm3=unsure.high * rim_mm3)
+    return Volume(best_mm3=counted_mm3, low_mm3=unsure.low * counted_mm3, high_mm3=unsure.high * rim_mm3, counted=True)
 
 
 def _even_error(

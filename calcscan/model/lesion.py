@@ -29,6 +29,8 @@ class Lesion:
     volume_low_mm3: float
     volume_high_mm3: float
     volume_130_mm3: float
+    volume_counted: bool = False
+    """`volume_mm3` is a plain count of voxels, as beside bone: partial volume is not corrected."""
     mean_hu: float
     max_hu: int
     mass_hu_mm3: float

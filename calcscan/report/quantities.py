@@ -91,6 +91,13 @@ HighVolumeMm3 = Annotated[float, Meta(ge=0, description="Upper end of the 95 % i
 Volume130Mm3 = Annotated[
     float, Meta(ge=0, description="Plain count of voxels at or above 130 HU, mm³, for comparison with the literature.")
 ]
+VolumeCounted = Annotated[
+    bool,
+    Meta(
+        description="The best estimate is a plain count of voxels, with a wide interval: the lesion does not stand out "
+        "from its surround (as beside bone), so partial volume is not corrected."
+    ),
+]
 MeanHu = Annotated[float, Meta(description="Mean of the voxels, HU.")]
 MaxHu = Annotated[int, Meta(description="Densest voxel, HU.")]
 

@@ -38,6 +38,7 @@ from calcscan.report.quantities import (
     SliceNumber,
     StudyName,
     Volume130Mm3,
+    VolumeCounted,
     Voxels,
 )
 from calcscan.report.schema import (
@@ -83,6 +84,7 @@ class LesionRow(Part, frozen=True, kw_only=True):
     centroid_s_mm: Annotated[float, Meta(description="Centroid: towards the head, mm.")]
     slice: SliceNumber
     division: Annotated[Division | None, Meta(description="What its borders with the deposit's other parts rest on.")]
+    volume_counted: VolumeCounted
     study: StudyName | None
     participant: Participant | None
     session: Session | None
@@ -193,6 +195,7 @@ def _lesion_row(
         centroid_s_mm=superior_mm,
         slice=lesion.slice,
         division=lesion.division,
+        volume_counted=lesion.volume_counted,
         **_label(study),
         review=_known(lesion.review),
         program_site=_known(lesion.program_site),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.phantoms import Ball, measured_blur, phantom, stack
+from support.phantoms import Ball, Region, measured_blur, phantom, stack
 
 from benchmarks.volume.deposits import Scanner, drawn
 from benchmarks.volume.in_scan import Known
@@ -113,3 +113,14 @@ def test_what_is_put_into_a_scan_is_measured_with_the_blur_of_its_own_slices() -
     part = stack(positions_mm=np.arange(4.0, 10.0, 2.0))
     known = Known(blur=blur, geometry=grid).of_part(part)
     assert known.across_mm.tolist() == [1.4, 1.4, 2.5]  # the median of all, 1.4, would make thick slices' balls larger
+
+
+@pytest.mark.parametrize(("bone_from_mm", "counted"), [(9.0, False), (2.1, True)])
+def test_what_does_not_stand_out_from_bone_beside_it_is_counted_and_says_so(bone_from_mm: float, counted: bool) -> None:
+    bone = Region(test=lambda xyz: xyz[..., 0] > bone_from_mm, hu=900.0)
+    ball = Ball(centre_mm=(0.0, 0.0, 0.0), volume_mm3=30.0, hu=180.0)
+    scan, head = phantom([ball, bone], inside=lambda xyz: xyz[..., 0] < bone_from_mm - 0.6)
+    (lesion,) = detect_lesions(measured_blur(scan, 0.5), head).lesions
+    assert lesion.volume_counted is counted
+    assert (lesion.volume_mm3 == pytest.approx(lesion.volume_130_mm3)) is counted
+    assert lesion.volume_low_mm3 < 30.0 < lesion.volume_high_mm3

@@ -26,6 +26,7 @@ from calcscan.report.quantities import (
     SiteShare,
     SliceNumber,
     Volume130Mm3,
+    VolumeCounted,
     Voxels,
 )
 from calcscan.report.schema.part import Part
@@ -51,6 +52,7 @@ class LesionEntry(Part, frozen=True, kw_only=True):
     volume_low_mm3: LowVolumeMm3
     volume_high_mm3: HighVolumeMm3
     volume_130_mm3: Volume130Mm3
+    volume_counted: VolumeCounted
     mean_hu: MeanHu
     max_hu: MaxHu
     mass_hu_mm3: MassHuMm3

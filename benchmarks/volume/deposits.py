@@ -22,6 +22,7 @@ LONG_AND_FLAT = ("rod", "disc")
 HOLLOW = ("shell", "dots")
 DENSER_CORE = ("falling", "layered")
 SHAPES = EVEN + LONG_AND_FLAT + HOLLOW + DENSER_CORE
+ALL_SHAPES = (*SHAPES, "lumps")
 PROFILES = ("box", "bell", "trapezoid of 1.25", "trapezoid of 1.5")
 OVERSHOOT = 0.25
 _CORE = 0.1
@@ -88,7 +89,7 @@ class Case:
 
 def drawn(rng: np.random.Generator, shape: str, scanner: Scanner, *, known: bool = True) -> Case:
     """A deposit of 10 to 1000 mm3. Even ones have 200 to 800 HU; those with a denser core 500 to 1000 HU there and 160
-    to 300 HU at the rim."""
+    to 300 HU at the rim; lumps 200 to 1000 HU, each its own."""
     volume_mm3 = _evenly(rng, 10.0, 1000.0)
     hu = BRAIN_HU + _imaged(rng, shape, volume_mm3, scanner)
     spacing = (scanner.spacing_mm, scanner.pixel_mm, scanner.pixel_mm)
@@ -132,10 +133,12 @@ def _seen_psf_mm(scanner: Scanner) -> float:
 def _imaged(rng: np.random.Generator, shape: str, volume_mm3: float, scanner: Scanner) -> Array:
     """HU above brain, (k, j, i). Exact for a blur that acts along each axis alone."""
     radius_mm = (3 * volume_mm3 / (4 * np.pi)) ** (1 / 3)
-    depth, turn = _shape(rng, shape), np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    lumps = _lumps(rng) if shape == "lumps" else None
+    depth = lumps[0] if lumps else _shape(rng, shape)
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     size = np.array([scanner.spacing_mm, scanner.pixel_mm, scanner.pixel_mm])
     centre_mm = rng.uniform(-0.5, 0.5, 3) * size
-    density = _density(rng, shape)
+    density = lumps[1] if lumps else _density(rng, shape, depth)
     about = _lattice(np.arange(-3.6, 3.6, _CORE) + _CORE / 2)
     held = depth(about) < 1
     scale_mm = float((volume_mm3 / (held.sum() * _CORE**3)) ** (1 / 3))
@@ -144,8 +147,9 @@ def _imaged(rng: np.random.Generator, shape: str, volume_mm3: float, scanner: Sc
     at_mm = np.arange(-reach_mm, reach_mm + step_mm, step_mm)
     fine, filled = np.empty((len(at_mm),) * 3, dtype=np.float32), 0
     for n, z_mm in enumerate(at_mm):
-        share = depth(_lattice(at_mm, np.array([z_mm]))[0] @ turn / scale_mm)
-        fine[n] = np.where(share < 1, density(share) - BRAIN_HU, 0.0)
+        unit = _lattice(at_mm, np.array([z_mm]))[0] @ turn / scale_mm
+        share = depth(unit)
+        fine[n] = np.where(share < 1, density(unit) - BRAIN_HU, 0.0)
         filled += int((share < 1).sum())
     fine *= volume_mm3 / (filled * step_mm**3)
     half_mm = reach_mm + 8.0 + 2.0 * scanner.psf_mm
@@ -169,15 +173,32 @@ def _imaged(rng: np.random.Generator, shape: str, volume_mm3: float, scanner: Sc
     return (1 + OVERSHOOT) * image - OVERSHOOT * shown(2 * scanner.psf_mm) if scanner.sharp else image
 
 
-def _density(rng: np.random.Generator, shape: str) -> Callable[[Array], Array]:
-    """HU at a depth: 0 in the middle, 1 at the surface."""
+def _lumps(rng: np.random.Generator) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Depth and HU at a place in concretions grown onto each other, each of its own size and density, as pineal and
+    choroid plexus calcify."""
+    count = int(rng.integers(3, 9))
+    radii, hu = rng.uniform(0.25, 0.6, count), np.exp(rng.uniform(np.log(200.0), np.log(1000.0), count))
+    centres = np.zeros((count, 3))
+    for n in range(1, count):
+        beside = rng.integers(n)
+        centres[n] = centres[beside] + _outwards(rng, 1)[0] * 0.9 * (radii[n] + radii[beside])
+    centres -= np.average(centres, axis=0, weights=radii**3)
+
+    def gaps(unit: Array) -> Array:
+        return np.stack([np.linalg.norm(unit - o, axis=-1) - r for o, r in zip(centres, radii, strict=True)])
+
+    return lambda unit: np.asarray(1 + gaps(unit).min(axis=0)), lambda unit: np.asarray(hu[gaps(unit).argmin(axis=0)])
+
+
+def _density(rng: np.random.Generator, shape: str, depth: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """HU at a place, by its depth: 0 in the middle, 1 at the surface."""
     hu, core, rim, power = rng.uniform(200, 800), rng.uniform(500, 1000), rng.uniform(160, 300), rng.uniform(0.7, 2)
     layer = rng.uniform(0.45, 0.75)
     if shape == "layered":
-        return lambda share: np.where(share < layer, core, rim)
+        return lambda unit: np.where(depth(unit) < layer, core, rim)
     if shape == "falling":
-        return lambda share: rim + (core - rim) * (1 - np.clip(share, 0, 1)) ** power
-    return lambda share: np.full(share.shape, hu)
+        return lambda unit: rim + (core - rim) * (1 - np.clip(depth(unit), 0, 1)) ** power
+    return lambda unit: np.full(unit.shape[:-1], hu)
 
 
 def _shape(rng: np.random.Generator, shape: str) -> Callable[[Array], Array]:

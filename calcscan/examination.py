@@ -95,7 +95,7 @@ def examine(
     with stage("segment"):
         scan, intracranial, sharp = segment_as_ordinary(scan, settings, own.brain_mask)
     with stage("blur"):
-        scan, intracranial, resampled = blur_known(scan, intracranial, settings, own.brain_mask)
+        scan, intracranial, blurred = blur_known(scan, intracranial, settings, own.brain_mask)
     with stage("register"):
         registration = register_atlas(intracranial, atlas, settings=settings.registration)
     with stage("recover"):
@@ -110,7 +110,7 @@ def examine(
         )
     with stage("inspect"):
         seen = inspect_scan(scan, region, registration, atlas, settings=settings.inspection, arteries=settings.arteries)
-        flags = (*sharp, *resampled, *seen)
+        flags = (*sharp, *blurred, *seen)
         if any(flag.code == FlagCode.MOTION for flag in flags):
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.METAL for flag in flags):
@@ -156,13 +156,13 @@ def blur_known(
     settings: StageSettings,
     brain_mask: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Scan, Intracranial, tuple[Flag, ...]]:
-    """The scan with its blur measured, unless that is known, the inside of its skull, and the flag of a copy whose
-    slices are thicker than they seem: there the skull is segmented anew."""
+    """The scan with its blur measured, unless that is known, the inside of its skull, and the flags of the blur. Where
+    slices are thicker than they seem, as a copy's are, the skull is segmented anew."""
     if scan.blur is not None:
         return scan, intracranial, ()
     measured = measure_blur(scan, intracranial, settings=settings.blur)
     scan = replace(scan, blur=measured.blur)
-    if measured.flags:
+    if any(flag.code == FlagCode.RESAMPLED for flag in measured.flags):
         intracranial = segment_intracranial(scan, mask=brain_mask, settings=settings.intracranial)
     return scan, intracranial, measured.flags
 

@@ -52,23 +52,35 @@ def find_interpolation(scan: Scan, settings: BlurSettings) -> Interpolation | No
     logarithm = np.log(bend_hu + _ROUNDING_HU)
     quick = logarithm - np.asarray(ndimage.median_filter(logarithm, _AROUND, mode="nearest"))
     quick = quick - quick.mean()
-    power = np.abs(np.fft.rfft(quick * np.hanning(len(quick)))) ** 2
+    # at the base and the vertex slices bend as the skull does
+    window = np.hanning(len(quick))
+    power = np.abs(np.fft.rfft(quick * window)) ** 2
     power[:2] = 0.0
     strongest = int(power.argmax())
     slowest = int(np.ceil(scan.geometry.spacing_mm[0] * len(quick) / settings.ripple_period_mm))
     quickest = power[slowest:]
     fundamental = slowest + int(np.flatnonzero(quickest >= _SINGLE_LINE * quickest.max())[0]) if len(quickest) else 1
-    most_hu = np.asarray(ndimage.maximum_filter1d(bend_hu, _AROUND, mode="nearest"))
     found = Interpolation(
-        ripple=float(quick.std()),
+        ripple=float(np.sqrt(np.average(quick**2, weights=window))),
         line=float(power[max(strongest - 1, 0) : strongest + 2].sum() / max(float(power.sum()), 1e-12)),
         period=len(quick) / max(fundamental, 1),
-        straight=float((bend_hu < settings.straight_share * most_hu).mean()),
+        straight=float((bend_hu < settings.straight_share * _beside_hu(bend_hu)).mean()),
     )
     rippled = (
         strongest >= slowest and found.ripple >= settings.ripple and found.ripple * found.line >= settings.ripple_line
     )
     return found if rippled or found.straight >= settings.straight_slices else None
+
+
+def _beside_hu(bend_hu: Array) -> Array:
+    """How far slices nearby bend, on the side where they bend less: towards the base, all bend ever more.
+
+    >>> _beside_hu(np.array([40.0, 20.0, 1.0, 10.0, 5.0])).tolist()
+    [0.0, 10.0, 10.0, 5.0, 0.0]
+    """
+    reach, count = _AROUND // 2, len(bend_hu)
+    most = np.lib.stride_tricks.sliding_window_view(np.pad(bend_hu, reach), reach).max(axis=1)
+    return np.asarray(np.minimum(most[:count], most[reach + 1 :][:count]))
 
 
 def _bends_hu(scan: Scan, settings: BlurSettings) -> Array:

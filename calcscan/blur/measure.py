@@ -1,14 +1,18 @@
-"""The blur of a scan, in the plane and across the slices: measured at the edges of skin and air, else assumed."""
+"""The blur of a scan, in the plane and across the slices: measured at the edges of skin and air, else by noise and what
+the header lets expect."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
 from calcscan.blur.edges import find_edges
 from calcscan.blur.fit import Fit, fit_blur
 from calcscan.blur.interpolated import Interpolation, find_interpolation
+from calcscan.blur.noise import NoiseBlur, find_noise_blur
 from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
@@ -35,7 +39,9 @@ def measure_blur(
 
     In the plane: how steeply skin gives way to air, where the surface is upright. Across: how much wider that edge
     becomes the more the surface slants from slice to slice. The width grows with each alike, whatever the shape of the
-    slice profile, so no header is needed; what is not measured is assumed, with a wider error, and `why` says why.
+    slice profile, so no header is needed. Where the edges don't tell, because air was cut away, the scan cropped or
+    the head wrapped up, the noise is asked; it is less sure, and the errors say so. What neither tells is assumed, and
+    `why` says why. The flag `blur_unmeasured` tells of all that was not measured at the skin.
 
     Raises
     ------
@@ -44,19 +50,26 @@ def measure_blur(
     """
     settings = settings or load(BlurSettings)
     overshoot = float(settings.overshoot_sharp) if scan.acquisition.sharp_kernel else 0.0
-    blur, edges = _at_the_skin(scan, overshoot, settings)
+    stated = assumed_blur(scan, settings)
+    noise = cache(partial(find_noise_blur, scan, stated.thickness_mm, settings))
+    blur, edges = _at_the_skin(scan, stated, overshoot, settings)
+    if not blur.in_plane_measured:
+        blur = _in_plane_by_noise(blur, noise(), settings)
+    if not blur.across_measured:
+        blur = _across_by_noise(blur, stated, noise(), settings)
     interpolated = find_interpolation(scan, settings)
     if interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
-        blur = _doubted(blur, assumed_blur(scan, settings), settings)
+        blur = _doubted(blur, stated, noise, settings)
     flags = _resampled(scan, blur, interpolated, settings)
+    if not (blur.in_plane_measured and (blur.across_measured or flags)):
+        flags += _unmeasured(blur)
     return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
 
 
-def _at_the_skin(scan: Scan, overshoot: float, settings: BlurSettings) -> tuple[Blur, int]:
+def _at_the_skin(scan: Scan, assumed: Blur, overshoot: float, settings: BlurSettings) -> tuple[Blur, int]:
     """The blur that edges of skin and air show, and how many there were; assumed, and none, where they don't tell."""
-    assumed = assumed_blur(scan, settings)
     edges = find_edges(scan, settings, overshoot=overshoot)
     stated_mm = assumed.thickness_mm
     lean_mm = np.abs(edges.slant) * stated_mm[edges.k]
@@ -81,6 +94,35 @@ def _at_the_skin(scan: Scan, overshoot: float, settings: BlurSettings) -> tuple[
     return blur, fit.edges
 
 
+def _in_plane_by_noise(blur: Blur, noise: NoiseBlur, settings: BlurSettings) -> Blur:
+    """What is assumed within the slices, weighed with what noise shows."""
+    if noise.in_plane_mm is None:
+        return blur
+    own, shown = blur.in_plane_error**-2, settings.noise_in_plane_error**-2
+    logarithm = (own * np.log(blur.in_plane_mm) + shown * np.log(noise.in_plane_mm)) / (own + shown)
+    why = f"{blur.why}; noise shows {noise.in_plane_mm:.2f} mm"
+    return replace(blur, in_plane_mm=float(np.exp(logarithm)), in_plane_error=float((own + shown) ** -0.5), why=why)
+
+
+def _across_by_noise(blur: Blur, stated: Blur, noise: NoiseBlur, settings: BlurSettings) -> Blur:
+    """Slices whose noise is alike are as thick as that takes, if that is more than what is assumed. Where it is not
+    alike, they share nothing, and the header is more likely to be right."""
+    if noise.across is None:
+        alone = noise.correlation is not None and noise.correlation <= settings.noise_least_alike
+        if not alone or stated.across_error == settings.across_error_unknown:
+            return blur
+        return replace(blur, across_error=settings.across_error_alone)
+    if noise.across <= 1.0:
+        return blur
+    shown_mm = noise.across * float(np.median(stated.thickness_mm))
+    return replace(
+        blur,
+        across_mm=noise.across * stated.across_mm,
+        across_error=settings.noise_across_error,
+        why=f"{blur.why}; across them as about {shown_mm:.2g} mm, since the noise of neighbouring slices is alike",
+    )
+
+
 def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: BlurSettings) -> Blur:
     """The blur of a copy of slices as thick as they lay apart, by the period in which they return: where nothing was
     measured surely, or where three slices in a row lie between two of the original and the skin shows plainly less."""
@@ -100,18 +142,21 @@ def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: 
     )
 
 
-def _doubted(blur: Blur, stated: Blur, settings: BlurSettings) -> Blur:
+def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings: BlurSettings) -> Blur:
     """What no profile of slices as thick as stated explains, and is too little for a copy: a mask or a cushion on the
-    skin may have been measured. It stands, with an error that reaches to what is plausible."""
+    skin may have been measured, unless noise shows that slices share as much. It stands, with an error that reaches to
+    what is plausible."""
     wider = float(np.median(blur.across_mm / stated.across_mm))
     if not settings.profile_wider < wider <= settings.copied_above:
         return blur
-    doubt = float(np.log(wider / settings.profile_wider))
-    return replace(
-        blur,
-        across_error=float(np.hypot(blur.across_error, doubt)),
-        why=f"{blur.why}; across the slices {wider:.1f} times what their thickness explains, and not surely",
-    )
+    explained = max(settings.profile_wider, noise().across or 0.0)
+    if wider <= explained:
+        return blur
+    why = f"{blur.why}; across the slices {wider:.1f} times what their thickness explains"
+    if explained > settings.profile_wider:
+        why = f"{why}, their noise {explained:.1f} times"
+    error = float(np.hypot(blur.across_error, np.log(wider / explained)))
+    return replace(blur, across_error=error, why=f"{why}, and not surely")
 
 
 def _resampled(scan: Scan, blur: Blur, interpolated: Interpolation | None, settings: BlurSettings) -> tuple[Flag, ...]:
@@ -145,3 +190,10 @@ def _problem(fit: Fit | None, found: int, scan: Scan, settings: BlurSettings) ->
     if fit.spread > settings.most_spread:
         return f"edges of skin and air gave {fit.in_plane_mm:.2f} mm, but varied by {fit.spread:.0%}"
     return ""
+
+
+def _unmeasured(blur: Blur) -> tuple[Flag, ...]:
+    """`blur_unmeasured`: the edges of skin and air don't tell what they mostly do."""
+    what = "how thick its slices are" if blur.in_plane_measured else "how blurred the picture is"
+    message = f"At its skin the scan does not show {what} ({blur.why}): volumes are less certain, and intervals wider."
+    return (Flag(code=FlagCode.BLUR_UNMEASURED, message=message),)

@@ -21,8 +21,10 @@ def unknown_flags(scan: Scan, intracranial: Intracranial, settings: InspectionSe
     if scan.acquisition.slice_thickness_mm is None:
         between_mm = scan.geometry.spacing_mm[0]
         taken = f"slices are taken to be as thick as they are apart ({between_mm:g} mm)"
-        if scan.blur is not None and scan.blur.across_measured:
-            thick_mm = float(np.median(scan.blur.thickness_mm))
+        thick_mm = float(np.median(scan.slice_thickness_mm))
+        if scan.blur is not None and (
+            scan.blur.across_measured or thick_mm > float(np.median(scan.expected_thickness_mm))
+        ):
             taken = f"by the picture, slices {between_mm:.3g} mm apart blur as ones {thick_mm:.2g} mm thick do"
         message = f"The slice thickness is not known; {taken}."
         flags.append(Flag(code=FlagCode.UNKNOWN_THICKNESS, message=message))

@@ -16,6 +16,7 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     psf_sharp_mm: float
     psf_error: float
     across_error: float
+    across_error_alone: float
     across_error_unknown: float
     overshoot_sharp: float
     edge_slices: int
@@ -62,3 +63,22 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     copied_least_mm: float
     copied_error: float
     copied_wider: float
+    noise_slices: int
+    noise_tile_mm: float
+    noise_low_hu: int
+    noise_high_hu: int
+    noise_soft_share: float
+    noise_most_tiles: int
+    noise_fewest_tiles: int
+    noise_grain_mm: float
+    noise_most_hu: int
+    noise_least_alike: float
+    noise_most_alike: float
+    noise_longest_wave_mm: float
+    noise_shortest_wave_mm: float
+    noise_nyquist: float
+    noise_above_rounding: float
+    noise_fewest_frequencies: int
+    noise_in_plane_share: float
+    noise_in_plane_error: float
+    noise_across_error: float

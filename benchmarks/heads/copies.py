@@ -1,7 +1,8 @@
 """Copies of a scan: turned, averaged to thicker slices, cropped, sharpened, with noise added.
 
-A copy is named by words joined with `,`: `turn_x+25` (degrees; x nods, y tilts the head to a shoulder, z shakes it),
-`thick5` or `thick2.5` (mm), `crop_base30`, `crop_vertex20` (per cent of the slices that hold bone), `sharp`, `noise15` (HU).
+A copy is named by words joined with `,`: `turn_x+25` (degrees; x nods, y tilts the head to a shoulder, z shakes it), a
+thickness `thick5` or `thick2.5` (mm),
+`crop_base30`, `crop_vertex20` (per cent of the slices that hold bone), `sharp`, `noise15` (HU).
 """
 
 from __future__ import annotations

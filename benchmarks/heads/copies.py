@@ -1,7 +1,8 @@
 """Copies of a scan: turned, averaged to thicker slices, cropped, sharpened, with noise added.
 
-A copy is named by words joined with `,`: `turn_x+25` (degrees; x nods, y tilts the head to a shoulder, z shakes it),
-`thick5` (mm), `crop_base30`, `crop_vertex20` (per cent of the slices that hold bone), `sharp`, `noise15` (HU).
+A copy is named by words joined with `,`: `turn_x+25` (degrees; x nods, y tilts the head to a shoulder, z shakes it), a
+thickness `thick5` or `thick2.5` (mm),
+`crop_base30`, `crop_vertex20` (per cent of the slices that hold bone), `sharp`, `noise15` (HU).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _changed(scan: Scan, word: str) -> Scan:
         return scan
     if match := re.fullmatch(r"turn_([xyz])([+-]?\d+)", word):
         return turned(scan, match[1], float(match[2]))
-    if match := re.fullmatch(r"thick(\d+)", word):
+    if match := re.fullmatch(r"thick(\d+(?:\.\d+)?)", word):
         return averaged(scan, float(match[1]))
     if match := re.fullmatch(r"crop_(base|vertex)(\d+)", word):
         return cropped(scan, match[1], int(match[2]) / 100.0)

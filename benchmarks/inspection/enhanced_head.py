@@ -107,9 +107,10 @@ def on_slices(field: np.ndarray, affine: np.ndarray, scan: Scan) -> np.ndarray:
         touched = ndimage.binary_dilation(touched)
         j, i = np.nonzero(np.kron(touched, np.ones((step, step), bool))[: grid.rows, : grid.columns])
         plane = grid.origins_mm[k] + j[:, None] * grid.step_j_mm + i[:, None] * grid.step_i_mm
-        for part in (-0.33, 0.0, 0.33):
+        heights = max(3, round(float(thickness)))
+        for part in (np.arange(heights) + 0.5) / heights - 0.5:
             at = apply(back, plane + part * thickness * grid.normal)
-            out[k, j, i] += ndimage.map_coordinates(field, at.T, order=1) / 3.0
+            out[k, j, i] += ndimage.map_coordinates(field, at.T, order=1) / heights
     return out
 
 

@@ -1,13 +1,14 @@
 """Touching deposits of neighbouring nuclei: does each nucleus get its own volume, or an interval that holds it?
 
-    python -m benchmarks.sites.touching INPUT... [--cases 24] [--seed 31]
+    python -m benchmarks.sites.touching INPUT... [--cases 24] [--seed 31] [--copies plain thick2.5 thick5]
 
 Two neighbouring nuclei of one side calcify, as in Fahr's disease, until they touch. The nuclei are those of the atlas,
 laid on the scan by the scan's own registration and then moved and bent by 1 to 4 mm that calcscan isn't told of, as
 atlas and head differ in life. Each is filled whole, in clumps, with a lump that bulges towards the other, or is
 replaced by a ball that touches the other's; with equal densities, 300 and 500 HU or 250 and 700 HU; some leave a
 lamina of half a millimetre or one between them. The deposits are imaged with the scan's own blur, and the search is
-run anew on the region and registration of the scan as it came.
+run anew on the region and registration of the scan as it came; with `--copies` also of copies of it
+(`benchmarks.heads.copies`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 import calcscan
+from benchmarks.heads.copies import PLAIN, copy_of
 from calcscan.bone_contact import recover_bone_contact
 from calcscan.examination import search, segment_as_ordinary
 from calcscan.grid.geometry import Array, apply
@@ -246,10 +248,10 @@ def _sum(items: Iterable[LocatedLesion | TouchingPair]) -> Told:
     return best, low, high
 
 
-def examine(name: str, path: Path, atlas: Atlas, count: int, seed: int) -> list[Row]:
+def examine(name: str, original: Scan, atlas: Atlas, count: int, seed: int) -> list[Row]:
     """Every case put into one scan."""
     settings = StageSettings.load()
-    scan, space, _ = segment_as_ordinary(calcscan.read_scan(path), settings)
+    scan, space, _ = segment_as_ordinary(original, settings)
     registration = register_atlas(space, atlas, settings=settings.registration)
     region = recover_bone_contact(
         scan,
@@ -326,11 +328,15 @@ def main() -> None:
     parser.add_argument("inputs", nargs="+", type=Path)
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--seed", type=int, default=31)
+    parser.add_argument("--copies", nargs="*", default=[PLAIN], help="as benchmarks.heads.copies names them")
     options = parser.parse_args()
     atlas = calcscan.load_atlas()
     rows: list[Row] = []
     for path in options.inputs:
-        rows += examine(path.name, path, atlas, options.cases, options.seed)
+        scan = calcscan.read_scan(path)
+        for copy in options.copies:
+            name = path.name if copy == PLAIN else f"{path.name} {copy}"
+            rows += examine(name, copy_of(scan, copy), atlas, options.cases, options.seed)
     for name in dict.fromkeys(row.scan for row in rows):
         print(summary(name, [row for row in rows if row.scan == name]))
     for kind in dict.fromkeys(row.case.kind for row in rows):

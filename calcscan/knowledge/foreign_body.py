@@ -65,6 +65,7 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     belongs_mm: float
     belongs_share: float
     belongs_share_dense: float
+    bulkier_mm: float
     protected_sites: tuple[str, ...]
     protected_mm: float
     protected_share: float

@@ -22,42 +22,34 @@ from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.settings import load
-from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
-from calcscan.localisation.atlas_vote import NOWHERE, Place, atlas_vote, ranked, site_weights
+from calcscan.localisation.atlas_vote import atlas_vote, ranked, site_weights
 from calcscan.localisation.bone_or_lesion import (
     BoneEvidence,
     bone_evidence,
     bone_evidence_without_atlas,
     edge_of_hole_mm,
     edge_of_rise_mm,
-    hangs_on_bone,
     in_motion,
-    is_convexity_dura,
     near_bone_in_motion,
     unlike_other_side_mm3,
 )
 from calcscan.localisation.certainty import as_sure_as_known
-from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
 from calcscan.localisation.features import BoneContact, bone_contacts, measure_features
 from calcscan.localisation.nearest_site import with_nearest_site
-from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.parts import Part
-from calcscan.localisation.split import split_lesion
-from calcscan.localisation.undivided import Judged, is_lump, is_one_kind, undivided
+from calcscan.localisation.placing import as_one, placed
+from calcscan.localisation.undivided import Judged, undivided
 from calcscan.localisation.vessel import (
     is_artery,
-    is_uncertain,
     measure_artery,
     site_beside_bone,
     stands_in_cistern,
     with_artery,
 )
-from calcscan.measurement.statistics import plain_measures
 from calcscan.model import (
     Atlas,
     LeftOut,
-    Lesion,
     LesionMap,
     LocatedLesion,
     LocatedLesionMap,
@@ -147,12 +139,12 @@ def locate_lesions(
     for item in judged:
         whole = wholes.get(item.lesion.id)
         if whole is None:
-            parts += _placed(
+            parts += placed(
                 item, judged, scan, registration, atlas, settings, thresholds, background_hu=region.brain_hu or 0.0
             )
         elif item.lesion.id == whole.lesions[0]:
             members = [other for other in judged if other.lesion.id in whole.lesions]
-            parts.append(_as_one(members, whole.place, scan, settings, thresholds))
+            parts.append(as_one(members, whole.place, scan, settings, thresholds))
     before = [
         replace(item, reason=LeftOutReason.MOTION) if in_motion(item.kji, region) else item
         for item in (() if keep_all else region.left_out)
@@ -163,87 +155,6 @@ def locate_lesions(
         for item in (*lesions.left_out, *before, *bone)
     )
     return replace(_renumbered(lesions, parts, tuple(left_out)), counted_from_last=scan.counted_from_last)
-
-
-def _placed(
-    item: Judged,
-    judged: Sequence[Judged],
-    scan: Scan,
-    registration: Registration,
-    atlas: Atlas,
-    settings: LocalisationSettings,
-    thresholds: ThresholdSettings,
-    *,
-    background_hu: float,
-) -> list[Part]:
-    """A lesion at its site, or its parts at theirs."""
-    lesion, kji, features = item.lesion, item.kji, item.features
-    (site, side), share = item.votes[0]
-    also = _also(item, settings)
-    world_mm = scan.geometry.to_world(kji)
-    if side_unsure(side, world_mm, registration, settings):
-        return [_without_share(lesion, NOWHERE, both_sides(also), kji)]
-    if is_uncertain(item.votes) or site_unsure(site, share, world_mm, registration, settings):
-        return [_without_share(lesion, NOWHERE, also, kji)]
-    if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
-        on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
-        side = "left" if features.atlas_x_mm > 0 else "right"
-        place = ("convexity_dura", side) if on_vault else ("extra_axial", side_or_midline(features, settings))
-        return [_without_share(lesion, place, also, kji)]
-    surround = place_by_surround(features, site, settings)
-    if surround is not None:
-        return [_without_share(lesion, surround, also, kji)]
-    if is_convexity_dura(features, site, settings):
-        side = "left" if features.atlas_x_mm > 0 else "right"
-        located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
-    else:
-        located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
-    if item.whole:
-        return [Part(lesion=located, kji=kji)]
-    if not all_sites()[located.site].drawn or lesion.diameter_mm < settings.divided_from_mm:
-        return [Part(lesion=located, kji=kji)]
-    parts = split_lesion(
-        located, kji, scan, registration, atlas, item.weights, settings, thresholds, background_hu=background_hu
-    )
-    if is_lump(item, parts, judged, scan, registration, settings):
-        return [_without_share(lesion, NOWHERE, also, kji)]
-    if is_one_kind(item, parts, settings):
-        return [Part(lesion=located, kji=kji)]
-    return parts
-
-
-def _without_share(
-    lesion: Lesion, place: Place, also: tuple[tuple[str, str, float], ...], kji: npt.NDArray[np.int64]
-) -> Part:
-    """A lesion at a place that is not the atlas's, or at none."""
-    return Part(lesion=LocatedLesion.of(lesion, site=place[0], side=place[1], also=also), kji=kji)
-
-
-def _as_one(
-    members: Sequence[Judged], place: Place, scan: Scan, settings: LocalisationSettings, thresholds: ThresholdSettings
-) -> Part:
-    """Lesions that are one deposit, as one lesion with the number of the first. Errors of volumes of pieces of one
-    deposit go the same way: their intervals add up."""
-    first = members[0].lesion
-    kji = np.concatenate([item.kji for item in members])
-    whole = first
-    if len(members) > 1:
-        whole = replace(
-            first,
-            volume_mm3=sum(item.lesion.volume_mm3 for item in members),
-            volume_low_mm3=sum(item.lesion.volume_low_mm3 for item in members),
-            volume_high_mm3=sum(item.lesion.volume_high_mm3 for item in members),
-            volume_counted=any(item.lesion.volume_counted for item in members),
-            **plain_measures(kji, scan.hu[tuple(kji.T)], scan.geometry, thresholds),
-        )
-    largest = max(members, key=lambda item: item.lesion.volume_130_mm3)
-    site, side = place
-    return Part(lesion=LocatedLesion.of(whole, site=site, side=side, also=_also(largest, settings)), kji=kji)
-
-
-def _also(item: Judged, settings: LocalisationSettings) -> tuple[tuple[str, str, float], ...]:
-    """The places with a share of the atlas's vote that is worth naming, the first too."""
-    return tuple((*place, round(part, 3)) for place, part in item.votes if part >= settings.also_share)
 
 
 def _left_out(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
+from calcscan.grid.masks import box_around
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.material.course import Course
-from calcscan.model import Scan
+from calcscan.model import LesionMap, Scan
 
 
 def on_course(
@@ -49,6 +51,18 @@ def on_points(
         if held.mean() >= share:
             out.append(number)
     return tuple(out)
+
+
+def is_bulkier(number: int, lesions: LesionMap, scan: Scan, width_mm: float, settings: ForeignBodySettings) -> bool:
+    """Whether a lesion has room for a disc within a slice that is wider than anything of this width and its blur: no
+    tube, nor the branches of a cast, fill a nucleus."""
+    kji = lesions.voxels_kji(number)
+    box = box_around(kji, np.array([0, 1, 1]), lesions.labels.shape)
+    own = lesions.labels[box] == number
+    widest_mm = max(
+        float(np.max(ndimage.distance_transform_edt(level, sampling=scan.geometry.spacing_mm[1:]))) for level in own
+    )
+    return widest_mm > width_mm / 2 + settings.bulkier_mm
 
 
 def _prolonged(points: Array, settings: ForeignBodySettings) -> Array:

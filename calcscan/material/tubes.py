@@ -10,7 +10,7 @@ import numpy as np
 
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.foreign_body import ForeignBodySettings
-from calcscan.material.belonging import on_course
+from calcscan.material.belonging import is_bulkier, on_course
 from calcscan.material.beyond_calcium import voltage_scale
 from calcscan.material.calcified_courses import ShareOf
 from calcscan.material.course import Follower
@@ -58,7 +58,11 @@ def find_tubes(
         accepted.append(course.points)
         dense = evidence["substance_hu"] >= settings.dense_course_hu
         share = settings.belongs_share_dense if dense else settings.belongs_share
-        on_it = on_course(course, scan, places, evidence["width_mm"], share, settings)
+        on_it = tuple(
+            n
+            for n in on_course(course, scan, places, evidence["width_mm"], share, settings)
+            if not is_bulkier(n, lesions, scan, evidence["width_mm"], settings)
+        )
         explained |= set(on_it)
         if on_it:
             yield Tube(lesions=on_it, evidence=evidence)

@@ -15,6 +15,7 @@ from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.settings import load
 from calcscan.material import judge_material
+from calcscan.material.belonging import is_bulkier
 from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.recognised import Recognised
 from calcscan.material.rows import on_its_line
@@ -60,6 +61,18 @@ def test_a_tube_is_foreign(name: str, spacing_mm: tuple[float, float, float]) ->
         assert kept_mm3(lesions, out) <= 10.0, f"{len(lesions.lesions)} lesions"
         assert all(material.reason == LeftOutReason.FOREIGN_BODY for material in out.lesions.values())
         assert [flag.code for flag in out.flags] == (["foreign_body"] if out.lesions else [])
+
+
+@pytest.mark.parametrize("spacing_mm", [SLICES[1], SLICES[3]], ids=lambda mm: f"{mm[0]:g} mm")
+def test_a_filled_nucleus_is_bulkier_than_the_course_along_it_and_a_tube_is_not(spacing_mm: tuple[float, ...]) -> None:
+    """A putamen filled evenly, 250 HU, with a pallidum of 700 HU in it, was a lead of 4.6 mm in slices of 5 mm."""
+    for width_mm, thing, bulkier in (
+        (4.6, Thing.along(LEVEL, 7.0, 700), True),
+        (3.0, Thing.along(STEEP, 1.5, 700), False),
+    ):
+        scan, _ = put_in(brain(spacing_mm), [thing], 0.5)
+        lesions = detect_lesions(scan, SearchRegion.of(head_of(scan, NOISE_HU)))
+        assert [is_bulkier(n.id, lesions, scan, width_mm, SETTINGS) for n in lesions.lesions] == [bulkier]
 
 
 def test_a_tube_that_looks_as_soft_as_stained_brain_is_foreign() -> None:

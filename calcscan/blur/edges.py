@@ -39,10 +39,11 @@ class Edges:
     """Edges met, one number each: shape (edges,).
 
     `width_mm` is the standard deviation of the edge within the slice; `slant` how far the surface moves within the
-    slice, in mm per mm along the normal.
+    slice, in mm per mm along the normal; `along` is 0 for an edge met on a row, 1 on a column.
     """
 
     k: Index
+    along: Index
     width_mm: Array
     slant: Array
 
@@ -59,9 +60,9 @@ def find_edges(scan: Scan, settings: BlurSettings, *, overshoot: float = 0.0) ->
     for k in slices.tolist():
         for axis, lines in enumerate(_Lines.of_slice(scan, k, settings)):
             found[axis].extend(_edges_on(lines, settings))
-    edges = [_measured(parts, settings, overshoot) for parts in found if parts]
+    edges = [_measured(parts, along, settings, overshoot) for along, parts in enumerate(found) if parts]
     if not edges:
-        return Edges(k=np.empty(0, np.int64), width_mm=np.empty(0), slant=np.empty(0))
+        return Edges(k=np.empty(0, np.int64), along=np.empty(0, np.int64), width_mm=np.empty(0), slant=np.empty(0))
     return Edges(**{name: np.concatenate([getattr(one, name) for one in edges]) for name in Edges.__dataclass_fields__})
 
 
@@ -77,7 +78,7 @@ class _Crossings:
     start: int
 
 
-def _measured(parts: list[_Crossings], settings: BlurSettings, overshoot: float) -> Edges:
+def _measured(parts: list[_Crossings], along: int, settings: BlurSettings, overshoot: float) -> Edges:
     """Crossings of one direction, each with the width of its edge, where that can be told."""
     level, apart_mm, k, slant = (
         np.concatenate([getattr(one, name) for one in parts]) for name in ("level", "apart_mm", "k", "slant")
@@ -86,7 +87,7 @@ def _measured(parts: list[_Crossings], settings: BlurSettings, overshoot: float)
     out_mm = (np.arange(level.shape[1]) - start) * apart_mm[:, None]
     width_mm = _widths_mm(level, out_mm, start, settings, overshoot)
     told = np.isfinite(width_mm)
-    return Edges(k=k[told], width_mm=width_mm[told], slant=slant[told])
+    return Edges(k=k[told], along=np.full(int(told.sum()), along), width_mm=width_mm[told], slant=slant[told])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

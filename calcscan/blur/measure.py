@@ -9,10 +9,12 @@ from functools import cache, partial
 
 import numpy as np
 
-from calcscan.blur.edges import find_edges
+from calcscan.blur.edges import Edges, find_edges
 from calcscan.blur.fit import Fit, fit_blur
 from calcscan.blur.interpolated import Interpolation, find_interpolation
 from calcscan.blur.noise import NoiseBlur, find_noise_blur
+from calcscan.blur.reformatted import Unequal, find_unequal
+from calcscan.grid.geometry import Array
 from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
@@ -52,27 +54,29 @@ def measure_blur(
     overshoot = float(settings.overshoot_sharp) if scan.acquisition.sharp_kernel else 0.0
     stated = assumed_blur(scan, settings)
     noise = cache(partial(find_noise_blur, scan, stated.thickness_mm, settings))
-    blur, edges = _at_the_skin(scan, stated, overshoot, settings)
+    edges = find_edges(scan, settings, overshoot=overshoot)
+    lean_mm = np.abs(edges.slant) * stated.thickness_mm[edges.k]
+    blur, count = _at_the_skin(scan, edges, lean_mm, stated, settings)
     if not blur.in_plane_measured:
         blur = _in_plane_by_noise(blur, noise(), settings)
     if not blur.across_measured:
         blur = _across_by_noise(blur, stated, noise(), settings)
     interpolated = find_interpolation(scan, settings)
-    if interpolated is not None:
+    unequal = find_unequal(edges, lean_mm, settings)
+    if unequal is not None:
+        blur = _from_other_slices(blur, unequal, settings)
+    elif interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
         blur = _doubted(blur, stated, noise, settings)
-    flags = _resampled(scan, blur, interpolated, settings)
+    flags = _resampled(scan, blur, interpolated, unequal, settings)
     if not (blur.in_plane_measured and (blur.across_measured or flags)):
         flags += _unmeasured(blur)
-    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=edges, flags=flags)
+    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=count, flags=flags)
 
 
-def _at_the_skin(scan: Scan, assumed: Blur, overshoot: float, settings: BlurSettings) -> tuple[Blur, int]:
+def _at_the_skin(scan: Scan, edges: Edges, lean_mm: Array, assumed: Blur, settings: BlurSettings) -> tuple[Blur, int]:
     """The blur that edges of skin and air show, and how many there were; assumed, and none, where they don't tell."""
-    edges = find_edges(scan, settings, overshoot=overshoot)
-    stated_mm = assumed.thickness_mm
-    lean_mm = np.abs(edges.slant) * stated_mm[edges.k]
     fit = fit_blur(edges.width_mm, lean_mm, settings)
     problem = _problem(fit, len(lean_mm), scan, settings)
     if fit is None or problem:
@@ -86,7 +90,7 @@ def _at_the_skin(scan: Scan, assumed: Blur, overshoot: float, settings: BlurSett
         in_plane_mm=fit.in_plane_mm,
         in_plane_error=fit.in_plane_error,
         in_plane_measured=True,
-        across_mm=fit.across * stated_mm if across else assumed.across_mm,
+        across_mm=fit.across * assumed.thickness_mm if across else assumed.across_mm,
         across_error=fit.across_error if across else assumed.across_error,
         across_measured=across,
         why=why,
@@ -142,6 +146,21 @@ def _from_period(scan: Scan, blur: Blur, interpolated: Interpolation, settings: 
     )
 
 
+def _from_other_slices(blur: Blur, unequal: Unequal, settings: BlurSettings) -> Blur:
+    """The blur of a copy whose slices lie across the original's: as much in all, as if its own slices were the thick
+    ones."""
+    across_mm = np.maximum(blur.across_mm, unequal.thickness_mm / np.sqrt(12.0))
+    return replace(
+        blur,
+        in_plane_mm=unequal.narrow_mm,
+        in_plane_error=max(blur.in_plane_error, settings.noise_in_plane_error),
+        across_mm=across_mm,
+        across_error=settings.across_error,
+        across_measured=False,
+        why=f"{blur.why}; unequally within the slices, {unequal.narrow_mm:.2f} and {unequal.wide_mm:.2f} mm",
+    )
+
+
 def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings: BlurSettings) -> Blur:
     """What no profile of slices as thick as stated explains, and is too little for a copy: a mask or a cushion on the
     skin may have been measured, unless noise shows that slices share as much. It stands, with an error that reaches to
@@ -159,19 +178,23 @@ def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings:
     return replace(blur, across_error=error, why=f"{why}, and not surely")
 
 
-def _resampled(scan: Scan, blur: Blur, interpolated: Interpolation | None, settings: BlurSettings) -> tuple[Flag, ...]:
-    """`resampled`, where slices are blurred across more than they can be, or interpolated; its value is the thickness
-    that each shows."""
+def _resampled(
+    scan: Scan, blur: Blur, interpolated: Interpolation | None, unequal: Unequal | None, settings: BlurSettings
+) -> tuple[Flag, ...]:
+    """`resampled`, where slices are blurred across more than they can be, interpolated, or blurred unequally within;
+    its value is the thickness that each shows."""
     between_mm, stated_mm = scan.geometry.spacing_mm[0], scan.acquisition.slice_thickness_mm
     shown_mm = float(np.median(blur.thickness_mm))
     limit_mm = settings.copied_above * max(between_mm, float(np.median(assumed_blur(scan, settings).thickness_mm)))
     thicker = blur.across_measured and shown_mm > max(limit_mm, settings.copied_least_mm)
-    if not thicker and (interpolated is None or shown_mm < settings.copied_least_mm):
+    if not thicker and ((interpolated is None and unequal is None) or shown_mm < settings.copied_least_mm):
         return ()
     apart = f"slices lie {between_mm:.2g} mm apart"
     if stated_mm is not None:
         apart += f" and are said to be {stated_mm:.2g} mm thick"
     message = f"The scan was resampled: {apart}, but each shows what one of about {shown_mm:.2g} mm would. "
+    if unequal is not None:
+        message += "Its slices lie across those that it was made from. "
     if interpolated is not None:
         message += "Values between thicker slices were interpolated. "
     message += f"Limits, intervals and what counts as a plaque follow {shown_mm:.2g} mm; use the original slices."

@@ -63,6 +63,9 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     copied_least_mm: float
     copied_error: float
     copied_wider: float
+    fewest_flat_edges: int
+    many_flat_edges: int
+    unequal: float
     noise_slices: int
     noise_tile_mm: float
     noise_low_hu: int

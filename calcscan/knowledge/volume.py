@@ -63,8 +63,9 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     misfit_usual: float
     thick_better: float
     thick_step: float
-    thick_worse: float
-    thick_larger: float
+    thick_counted: float
+    peaked: float
+    peaked_step: float
     hollow_better: float
     hollow_possible: float
     hollow_step: float

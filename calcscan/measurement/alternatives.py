@@ -33,23 +33,21 @@ class DenserCore:
         tolerance: Tolerance,
         settings: VolumeSettings,
         *,
-        thick: bool,
+        peaked: float | None,
     ) -> DenserCore:
-        """In `thick` slices columns fit whatever the density is: there a dense middle shows where extents bounded by
-        levels are far better filled so than evenly, and then hardly worse than any columns: where two slices meet in
-        the middle of an even deposit, levels fit badly either way."""
+        """In thick slices, where `peaked` says how much likelier the profile within them makes a dense middle, columns
+        fit whatever the density is: there a dense middle shows where that profile has one, and where extents bounded by
+        levels, or round, are far better filled so than evenly."""
         if gradient is None:
             return cls()
         larger, lumpy = gradient.log_mm3 - even.log_mm3, gradient.lumpy_log_mm3 - even.log_mm3
-        better = (gradient.likelihood - even.likelihood - settings.uneven_better) / settings.uneven_step
         is_larger = np.interp(larger, [0.0, settings.uneven_larger], [0.0, 1.0])
-        certain = _resolved(even, lesion, settings) * is_larger * special.expit(better)
-        if thick:
+        if peaked is None:
+            better = (gradient.likelihood - even.likelihood - settings.uneven_better) / settings.uneven_step
+            certain = _resolved(even, lesion, settings) * is_larger * special.expit(better)
+        else:
             better = (gradient.likelihood - gradient.even_likelihood - settings.thick_better) / settings.thick_step
-            much_larger = np.interp(larger, [settings.uneven_larger, settings.thick_larger], [0.0, 1.0])
-            worse = gradient.likelihood - even.likelihood + settings.thick_worse * tolerance.independent
-            as_good = special.expit(worse / settings.thick_step)
-            certain = max(certain, much_larger * special.expit(better) * as_good)
+            certain = special.expit(better) * special.expit((peaked - settings.peaked) / settings.peaked_step)
         enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
         is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
         seen = special.expit((gradient.likelihood - even.likelihood - settings.uneven_seen) / settings.uneven_step)
@@ -58,9 +56,13 @@ class DenserCore:
         lumps = 0.5 * special.expit((lumpier - settings.lumpier) / settings.lumpier_step)
         layers = certain * special.expit((lumpier - settings.lumpier_certain) / settings.lumpier_step)
         towards = float(max(lumps, layers)) * max(0.0, lumpy - larger)
+        best = max(0.0, larger + towards)
+        if peaked is not None:
+            counted = np.log(max(lesion.sum_mm3(lesion.counted), 1.0)) - even.log_mm3
+            best += settings.thick_counted * (max(0.0, float(counted)) - best)
         return cls(
             certain=float(certain),
-            larger=max(0.0, larger + towards),
+            larger=best,
             most=max(0.0, larger + settings.uneven_most * spread, float(is_lumpy) * lumpy),
             spread=float(np.hypot(gradient.spread, 0.5 * towards)),
         )

@@ -88,8 +88,21 @@ class Columns:
 
 def round_height(outline: Mask, imaging: Imaging) -> Field:
     """How high a round body is within its outline (j, i), beside its highest."""
+    return rounded(depth_within(outline, imaging))
+
+
+def depth_within(outline: Mask, imaging: Imaging) -> Field:
+    """How deep pixels lie within an outline (j, i), as a share of the deepest."""
     depth = ndimage.distance_transform_edt(np.pad(outline, 1), sampling=imaging.step_mm[1:])[1:-1, 1:-1]
-    depth = depth / depth.max()
+    return np.asarray(depth / depth.max())
+
+
+def rounded(depth: Field) -> Field:
+    """How high a round body is at these depths, as shares of the greatest, beside its highest.
+
+    >>> rounded(np.array([0.0, 0.4, 1.0])).tolist()
+    [0.0, 0.8, 1.0]
+    """
     return np.asarray(np.sqrt(depth * (2.0 - depth)))
 
 

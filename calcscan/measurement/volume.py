@@ -24,6 +24,7 @@ from calcscan.measurement.even_deposit import EvenDeposit, Tolerance, fit_even
 from calcscan.measurement.hollow import fit_hollow
 from calcscan.measurement.imaging import Imaging
 from calcscan.measurement.patch import Patch
+from calcscan.measurement.profile import peakedness
 
 _Z95 = 1.96
 _UPPER = 97
@@ -73,7 +74,8 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
     if not beside_bone:
         usual = sharp[even.sharpness]
         gradient = fit_density_gradient(imaging, usual, even, least, tolerance, thick=thick)
-        core = DenserCore.of(gradient, even, lesion, tolerance, settings, thick=thick)
+        peaked = peakedness(imaging, sharp, noise_hu, settings) if thick else None
+        core = DenserCore.of(gradient, even, lesion, tolerance, settings, peaked=peaked)
         shell = Shell.of(fit_hollow(imaging, usual, even, least, tolerance), even, settings)
     even_error = _even_error(lesion, even, signal, noise_hu, tolerance, settings)
     return _combined(lesion, even, even_error, core, shell, settings)

@@ -57,6 +57,11 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     course_wide: float
     course_count: int
     course_arteries: int
+    course_far: tuple[str, ...]
+    course_aside_mm: float
+    course_excess_hu: float
+    course_least_excess_hu: float
+    course_narrow: float
     fluid_template_hu: tuple[float, float]
     fluid_low_hu: float
     fluid_depth_mm: float

@@ -88,20 +88,22 @@ def test_each_part_alone_shows_contrast_medium(where, hu):
     assert judge_quality(flags.values()).state == "abstain"
 
 
-def another_persons_arteries(seed: int) -> np.ndarray:
-    """Arteries beyond the circle of Willis as tubes of 3 mm, each displaced as people differ and fits err."""
+def another_persons_arteries(
+    seed: int, names: tuple[str, ...] = ("M1", "M2", "A2", "P2"), radius_mm: float = 1.6
+) -> np.ndarray:
+    """Arteries beyond the circle of Willis as tubes, each displaced as people differ and fits err."""
     coarse = template_head()[1].isotropic_hu
     rng = np.random.default_rng(seed)
     line = np.zeros(coarse.values.shape, bool)
     for course in load(ArterySettings).courses:
-        if not any(name in course.artery for name in ("M1", "M2", "A2", "P2")):
+        if not any(name in course.artery for name in names):
             continue
         for side in (1, -1):
             points = np.array(course.points) * (-side, -1, 1) + rng.normal(0, 2.0, 3)
             for start, end in pairwise(points):
                 along = start + np.linspace(0, 1, 40)[:, None] * (end - start)
                 line[tuple(np.rint(apply(np.linalg.inv(coarse.affine), along)).astype(int).T)] = True
-    return np.asarray(ndimage.distance_transform_edt(~line) * coarse.spacing_mm < 1.6)
+    return np.asarray(ndimage.distance_transform_edt(~line) * coarse.spacing_mm < radius_mm)
 
 
 def in_thick_slices(region: SearchRegion) -> SearchRegion:
@@ -120,6 +122,26 @@ def bright_arteries(region: SearchRegion) -> Evidence | None:
 def test_arteries_alone_show_contrast_medium_in_thick_slices(hu, seen, seed):
     found = bright_arteries(in_thick_slices(drawn(another_persons_arteries(seed), hu)))
     assert (found is not None) is seen
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("hu", "seen"), [(50.0, False), (140.0, True)])
+def test_faint_arteries_far_from_bone_show_contrast_medium(hu, seen, seed):
+    far = another_persons_arteries(seed, ("A2", "P2"), radius_mm=1.0)
+    for region in (drawn(far, hu), in_thick_slices(drawn(far, hu))):
+        assert (bright_arteries(region) is not None) is seen
+
+
+def test_bright_posterior_arteries_alone_are_no_contrast_medium():
+    assert bright_arteries(drawn(another_persons_arteries(1, ("P2",)), uneven(400.0, seed=5))) is None
+
+
+def test_blood_between_the_hemispheres_and_around_the_midbrain_is_no_contrast_medium():
+    at, depth_mm = places()
+    x, y, z = np.moveaxis(at, -1, 0)
+    fissure = (np.abs(x) < 2.5) & (y < -2) & (z > -18) & (z < 25) & (depth_mm > 2)
+    around = ndimage.binary_dilation(another_persons_arteries(1) & (y > 5) & (np.abs(x) < 25))
+    assert bright_arteries(drawn(fissure | around, 80.0)) is None
 
 
 def test_arteries_are_judged_only_where_the_atlas_fits():

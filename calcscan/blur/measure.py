@@ -69,6 +69,7 @@ def measure_blur(
         blur = _from_period(scan, blur, interpolated, settings)
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
         blur = _doubted(blur, stated, noise, settings)
+    blur = _undersampled(scan, blur, settings)
     flags = _resampled(scan, blur, interpolated, unequal, settings)
     if not (blur.in_plane_measured and (blur.across_measured or flags)):
         flags += _unmeasured(blur)
@@ -161,6 +162,14 @@ def _from_other_slices(blur: Blur, unequal: Unequal, settings: BlurSettings) -> 
     )
 
 
+def _undersampled(scan: Scan, blur: Blur, settings: BlurSettings) -> Blur:
+    """Pixels much wider than the blur tell less of it, and of what lies between them."""
+    wider = max(scan.geometry.spacing_mm[1:]) / blur.in_plane_mm - settings.undersampled_above
+    if wider <= 0.0:
+        return blur
+    return replace(blur, in_plane_error=float(np.hypot(blur.in_plane_error, settings.undersampled_error * wider)))
+
+
 def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings: BlurSettings) -> Blur:
     """What no profile of slices as thick as stated explains, and is too little for a copy: a mask or a cushion on the
     skin may have been measured, unless noise shows that slices share as much. It stands, with an error that reaches to
@@ -182,13 +191,22 @@ def _resampled(
     scan: Scan, blur: Blur, interpolated: Interpolation | None, unequal: Unequal | None, settings: BlurSettings
 ) -> tuple[Flag, ...]:
     """`resampled`, where slices are blurred across more than they can be, interpolated, or blurred unequally within;
-    its value is the thickness that each shows."""
+    its value is the thickness that each shows; where pixels are too coarse for a scanner's, their width."""
     between_mm, stated_mm = scan.geometry.spacing_mm[0], scan.acquisition.slice_thickness_mm
     shown_mm = float(np.median(blur.thickness_mm))
     limit_mm = settings.copied_above * max(between_mm, float(np.median(assumed_blur(scan, settings).thickness_mm)))
     thicker = blur.across_measured and shown_mm > max(limit_mm, settings.copied_least_mm)
-    if not thicker and ((interpolated is None and unequal is None) or shown_mm < settings.copied_least_mm):
-        return ()
+    copied = interpolated is not None or unequal is not None
+    pixel_mm = max(scan.geometry.spacing_mm[1:])
+    if not thicker and not (copied and shown_mm >= settings.copied_least_mm):
+        if pixel_mm <= settings.coarsest_pixel_mm:
+            return ()
+        message = (
+            f"The scan was resampled: its pixels are {pixel_mm:.2g} mm wide, coarser than those of scanners. What is "
+            "small is diluted, and volumes are less certain; use the original slices."
+        )
+        limit = settings.coarsest_pixel_mm
+        return (Flag(code=FlagCode.RESAMPLED, message=message, value=round(pixel_mm, 1), limit=limit),)
     apart = f"slices lie {between_mm:.2g} mm apart"
     if stated_mm is not None:
         apart += f" and are said to be {stated_mm:.2g} mm thick"

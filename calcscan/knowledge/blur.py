@@ -66,6 +66,9 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     fewest_flat_edges: int
     many_flat_edges: int
     unequal: float
+    coarsest_pixel_mm: float
+    undersampled_above: float
+    undersampled_error: float
     noise_slices: int
     noise_tile_mm: float
     noise_low_hu: int

@@ -26,6 +26,8 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     outside_mm: float
     air_mm: float
     air_hu: int
+    most_air_hu: int
+    air_alike: float
     skin_low_hu: int
     skin_high_hu: int
     smooth_mm: float

@@ -10,11 +10,11 @@ A copy is named by words joined with `,`, from left to right:
     tilted                        a tilted scan with its shear taken off within the slices, as converters do; an upright
                                   one as if sheared by 15 degrees
     smooth1.0                     smoothed by a Gaussian of 1 mm in three dimensions
-    brain brain0                  only what lies inside the skull; −1024 or 0 HU elsewhere
+    brain                         only what lies inside the skull; −1024 HU elsewhere
     box                           cropped to the inside of the skull
     defaced                       the front below the skull's middle cut off
     circle                        a round field of view whose edge lies in the skin
-    padded                        air set to −1024, as masks of tables and air do
+    padded padded900              air, or all below −900 HU, set to −1024, as masks of tables and air do
     air0                          air set to 0
     clipped200 clipped1000        nothing below −200, −1000 HU
     helmet                        15 mm of foam of −80 HU on all of the skin
@@ -205,7 +205,7 @@ def _spoiled(scan: Scan, kind: str, number: int) -> Scan:
     elif kind == "circle":
         _round(hu, grid)
     elif kind in ("padded", "air"):
-        hu[hu < SKIN_HU] = AIR_HU if kind == "padded" else 0
+        hu[hu < (-number or SKIN_HU)] = AIR_HU if kind == "padded" else 0
     elif kind == "clipped":
         np.maximum(hu, -number, out=hu)
     elif kind == "helmet":

@@ -39,13 +39,21 @@ class Edges:
     """Edges met, one number each: shape (edges,).
 
     `width_mm` is the standard deviation of the edge within the slice; `slant` how far the surface moves within the
-    slice, in mm per mm along the normal; `along` is 0 for an edge met on a row, 1 on a column.
+    slice, in mm per mm along the normal; `along` is 0 for an edge met on a row, 1 on a column; `air_hu` how dense the
+    air beyond it seems.
     """
 
     k: Index
     along: Index
     width_mm: Array
     slant: Array
+    air_hu: Array
+
+    @classmethod
+    def none(cls) -> Edges:
+        """No edge."""
+        few, nothing = np.empty(0, np.int64), np.empty(0)
+        return cls(k=few, along=few, width_mm=nothing, slant=nothing, air_hu=nothing)
 
 
 def find_edges(scan: Scan, settings: BlurSettings, *, overshoot: float = 0.0) -> Edges:
@@ -62,7 +70,7 @@ def find_edges(scan: Scan, settings: BlurSettings, *, overshoot: float = 0.0) ->
             found[axis].extend(_edges_on(lines, settings))
     edges = [_measured(parts, along, settings, overshoot) for along, parts in enumerate(found) if parts]
     if not edges:
-        return Edges(k=np.empty(0, np.int64), along=np.empty(0, np.int64), width_mm=np.empty(0), slant=np.empty(0))
+        return Edges.none()
     return Edges(**{name: np.concatenate([getattr(one, name) for one in edges]) for name in Edges.__dataclass_fields__})
 
 
@@ -75,19 +83,26 @@ class _Crossings:
     level: Array
     apart_mm: Array
     slant: Array
+    air_hu: Array
     start: int
 
 
 def _measured(parts: list[_Crossings], along: int, settings: BlurSettings, overshoot: float) -> Edges:
     """Crossings of one direction, each with the width of its edge, where that can be told."""
-    level, apart_mm, k, slant = (
-        np.concatenate([getattr(one, name) for one in parts]) for name in ("level", "apart_mm", "k", "slant")
+    level, apart_mm, k, slant, air_hu = (
+        np.concatenate([getattr(one, name) for one in parts]) for name in ("level", "apart_mm", "k", "slant", "air_hu")
     )
     start = parts[0].start
     out_mm = (np.arange(level.shape[1]) - start) * apart_mm[:, None]
     width_mm = _widths_mm(level, out_mm, start, settings, overshoot)
     told = np.isfinite(width_mm)
-    return Edges(k=k[told], along=np.full(int(told.sum()), along), width_mm=width_mm[told], slant=slant[told])
+    return Edges(
+        k=k[told],
+        along=np.full(int(told.sum()), along),
+        width_mm=width_mm[told],
+        slant=slant[told],
+        air_hu=air_hu[told],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,6 +190,7 @@ def _edges_on(lines: _Lines, settings: BlurSettings) -> Iterator[_Crossings]:
             level=(hu[told][:, seen] - air_hu) / (skin_hu[told][:, None] - air_hu),
             apart_mm=lines.step_mm * across[told],
             slant=slant[told],
+            air_hu=air_hu[:, 0],
             start=inwards - seen.start,
         )
 

@@ -14,7 +14,6 @@ from calcscan.blur.fit import Fit, fit_blur
 from calcscan.blur.interpolated import Interpolation, find_interpolation
 from calcscan.blur.noise import NoiseBlur, find_noise_blur
 from calcscan.blur.reformatted import Unequal, find_unequal
-from calcscan.grid.geometry import Array
 from calcscan.knowledge.blur import BlurSettings
 from calcscan.knowledge.quality import FlagCode
 from calcscan.knowledge.settings import load
@@ -56,37 +55,39 @@ def measure_blur(
     noise = cache(partial(find_noise_blur, scan, stated.thickness_mm, settings))
     edges = find_edges(scan, settings, overshoot=overshoot)
     lean_mm = np.abs(edges.slant) * stated.thickness_mm[edges.k]
-    blur, count = _at_the_skin(scan, edges, lean_mm, stated, settings)
+    fit = fit_blur(edges.width_mm, lean_mm, settings)
+    problem = _problem(fit, edges, scan, settings)
+    blur = _at_the_skin(scan, fit, problem, stated, settings)
     if not blur.in_plane_measured:
         blur = _in_plane_by_noise(blur, noise(), settings)
     if not blur.across_measured:
         blur = _across_by_noise(blur, stated, noise(), settings)
     interpolated = find_interpolation(scan, settings)
-    unequal = find_unequal(edges, lean_mm, settings)
+    unequal = find_unequal(edges, lean_mm, settings) if fit is None or not problem else None
     if unequal is not None:
         blur = _from_other_slices(blur, unequal, settings)
     elif interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
         blur = _doubted(blur, stated, noise, settings)
+    blur = _undersampled(scan, blur, settings)
     flags = _resampled(scan, blur, interpolated, unequal, settings)
     if not (blur.in_plane_measured and (blur.across_measured or flags)):
         flags += _unmeasured(blur)
-    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=count, flags=flags)
+    used = fit.edges if fit is not None and not problem else 0
+    return MeasuredBlur(blur=blur, overshoot=overshoot, edges=used, flags=flags)
 
 
-def _at_the_skin(scan: Scan, edges: Edges, lean_mm: Array, assumed: Blur, settings: BlurSettings) -> tuple[Blur, int]:
-    """The blur that edges of skin and air show, and how many there were; assumed, and none, where they don't tell."""
-    fit = fit_blur(edges.width_mm, lean_mm, settings)
-    problem = _problem(fit, len(lean_mm), scan, settings)
+def _at_the_skin(scan: Scan, fit: Fit | None, problem: str, assumed: Blur, settings: BlurSettings) -> Blur:
+    """The blur that edges of skin and air show; assumed where they don't tell."""
     if fit is None or problem:
         why = f"assumed for a {'sharp' if scan.acquisition.sharp_kernel else 'soft'} kernel: {problem}"
-        return replace(assumed, why=why), 0
+        return replace(assumed, why=why)
     across = fit.across_error <= settings.most_across_error
     why = f"measured on {fit.edges} edges of skin and air"
     if not across:
         why += "; across the slices assumed, for too few of them slant"
-    blur = Blur(
+    return Blur(
         in_plane_mm=fit.in_plane_mm,
         in_plane_error=fit.in_plane_error,
         in_plane_measured=True,
@@ -95,7 +96,6 @@ def _at_the_skin(scan: Scan, edges: Edges, lean_mm: Array, assumed: Blur, settin
         across_measured=across,
         why=why,
     )
-    return blur, fit.edges
 
 
 def _in_plane_by_noise(blur: Blur, noise: NoiseBlur, settings: BlurSettings) -> Blur:
@@ -161,6 +161,14 @@ def _from_other_slices(blur: Blur, unequal: Unequal, settings: BlurSettings) -> 
     )
 
 
+def _undersampled(scan: Scan, blur: Blur, settings: BlurSettings) -> Blur:
+    """Pixels much wider than the blur tell less of it, and of what lies between them."""
+    wider = max(scan.geometry.spacing_mm[1:]) / blur.in_plane_mm - settings.undersampled_above
+    if wider <= 0.0:
+        return blur
+    return replace(blur, in_plane_error=float(np.hypot(blur.in_plane_error, settings.undersampled_error * wider)))
+
+
 def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings: BlurSettings) -> Blur:
     """What no profile of slices as thick as stated explains, and is too little for a copy: a mask or a cushion on the
     skin may have been measured, unless noise shows that slices share as much. It stands, with an error that reaches to
@@ -182,13 +190,22 @@ def _resampled(
     scan: Scan, blur: Blur, interpolated: Interpolation | None, unequal: Unequal | None, settings: BlurSettings
 ) -> tuple[Flag, ...]:
     """`resampled`, where slices are blurred across more than they can be, interpolated, or blurred unequally within;
-    its value is the thickness that each shows."""
+    its value is the thickness that each shows; where pixels are too coarse for a scanner's, their width."""
     between_mm, stated_mm = scan.geometry.spacing_mm[0], scan.acquisition.slice_thickness_mm
     shown_mm = float(np.median(blur.thickness_mm))
     limit_mm = settings.copied_above * max(between_mm, float(np.median(assumed_blur(scan, settings).thickness_mm)))
     thicker = blur.across_measured and shown_mm > max(limit_mm, settings.copied_least_mm)
-    if not thicker and ((interpolated is None and unequal is None) or shown_mm < settings.copied_least_mm):
-        return ()
+    copied = interpolated is not None or unequal is not None
+    pixel_mm = max(scan.geometry.spacing_mm[1:])
+    if not thicker and not (copied and shown_mm >= settings.copied_least_mm):
+        if pixel_mm <= settings.coarsest_pixel_mm:
+            return ()
+        message = (
+            f"The scan was resampled: its pixels are {pixel_mm:.2g} mm wide, coarser than those of scanners. What is "
+            "small is diluted, and volumes are less certain; use the original slices."
+        )
+        limit = settings.coarsest_pixel_mm
+        return (Flag(code=FlagCode.RESAMPLED, message=message, value=round(pixel_mm, 1), limit=limit),)
     apart = f"slices lie {between_mm:.2g} mm apart"
     if stated_mm is not None:
         apart += f" and are said to be {stated_mm:.2g} mm thick"
@@ -202,10 +219,13 @@ def _resampled(
     return (flag,)
 
 
-def _problem(fit: Fit | None, found: int, scan: Scan, settings: BlurSettings) -> str:
+def _problem(fit: Fit | None, edges: Edges, scan: Scan, settings: BlurSettings) -> str:
     """Why the in-plane blur is not believed; empty where it is."""
     if fit is None:
-        return f"only {found} edges of skin and air could be measured"
+        return f"only {len(edges.k)} edges of skin and air could be measured"
+    air_hu, alike = float(np.median(edges.air_hu)), float((edges.air_hu == np.median(edges.air_hu)).mean())
+    if air_hu > settings.most_air_hu and alike > settings.air_alike:
+        return f"air is {air_hu:.0f} HU at edges of skin, as where values are cut off"
     least_mm = max(settings.least_psf_mm, settings.least_psf_pixels * max(scan.geometry.spacing_mm[1:]))
     if not least_mm <= fit.in_plane_mm <= settings.most_psf_mm:
         limits = f"{least_mm:.2f} to {settings.most_psf_mm:.2f} mm"

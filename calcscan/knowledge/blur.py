@@ -26,6 +26,8 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     outside_mm: float
     air_mm: float
     air_hu: int
+    most_air_hu: int
+    air_alike: float
     skin_low_hu: int
     skin_high_hu: int
     smooth_mm: float
@@ -66,6 +68,9 @@ class BlurSettings(Settings, frozen=True, kw_only=True):
     fewest_flat_edges: int
     many_flat_edges: int
     unequal: float
+    coarsest_pixel_mm: float
+    undersampled_above: float
+    undersampled_error: float
     noise_slices: int
     noise_tile_mm: float
     noise_low_hu: int

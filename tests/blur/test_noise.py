@@ -111,3 +111,12 @@ def test_slices_that_bend_ever_more_towards_the_base_are_no_copy():
     scan = grey(noise.clip(-8.0 * noise.std(), 8.0 * noise.std()), (3.0, 1.0, 1.0), sd_hu=12.0)
     assert find_interpolation(scan, SETTINGS) is None
     assert find_interpolation(replace(scan, acquisition=Acquisition(slice_thickness_mm=3.0)), SETTINGS) is None
+
+
+def test_where_air_was_cut_off_above_its_density_the_edges_are_not_believed():
+    scan = blurred_head((2.5, 0.7, 0.7), heights_mm=TOP, noise_hu=4.0)
+    cut = replace(scan, hu=np.maximum(scan.hu, -900).astype(np.int16))
+    measured = measure_blur(cut)
+    assert not measured.blur.in_plane_measured
+    assert "air is -900 HU" in measured.blur.why
+    assert measure_blur(scan).blur.in_plane_measured

@@ -34,3 +34,11 @@ def test_coronal_slices_of_a_copy_of_thicker_ones_are_told(thickness_mm):
 def test_coronal_slices_of_fine_cubes_are_taken_as_they_are():
     fine = blurred_head((1.0, 0.8, 0.8), heights_mm=TOP, noise_hu=8.0)
     assert all(flag.code != "resampled" for flag in measure_blur(across(fine)).flags)
+
+
+def test_masked_air_makes_no_copy():
+    scan = blurred_head((2.5, 0.7, 0.7), heights_mm=TOP, noise_hu=4.0)
+    hu = np.array(scan.hu)
+    hu[hu < -700] = -1024
+    masked = Scan(hu=hu, geometry=scan.geometry)
+    assert all(flag.code != "resampled" for flag in measure_blur(masked).flags)

@@ -78,3 +78,12 @@ def test_a_real_scan_in_thick_overlapping_slices_follows_its_thickness(real_scan
     assert np.median(measured.blur.thickness_mm) == pytest.approx(5.3, rel=0.1)
     (flag,) = measure_blur(Scan(hu=hu, geometry=scan.geometry)).flags  # no header, no origin but a thicker slice
     assert "each shows what one of about 5.4 mm would" in flag.message
+
+
+def test_pixels_coarser_than_a_scanners_are_told_and_widen_the_error():
+    fine = blurred_head((2.0, 0.8, 0.8), psf_mm=0.5, heights_mm=TOP, noise_hu=4.0)
+    plain, coarse = (measure_blur(one) for one in (fine, on_cubes(fine, 2.0)))
+    assert plain.flags == ()
+    assert coarse.blur.in_plane_error > plain.blur.in_plane_error + 0.1
+    (flag,) = [flag for flag in coarse.flags if flag.code == "resampled"]
+    assert "pixels are 2 mm wide" in flag.message

@@ -83,6 +83,9 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     beyond_calcium_hu: float
     beyond_calcium_thick_hu: float
     beyond_calcium_mm3: float
+    filled_mm: float
+    spotted_mm3: float
+    spotted_share: float
     beyond_bone_hu: float
     away_from_bone_mm: float
     beyond_calcium_mm: float

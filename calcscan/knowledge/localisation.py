@@ -121,11 +121,13 @@ class LocalisationSettings(Settings, frozen=True, kw_only=True):
     lump_mirrored: float
     lump_midline_mm: float
     lump_across_mm: float
+    gyri_thick: float
     lump_near_mm: float
     habenula_mm: float
     habenula_large_weight: float
     trigone_y_mm: float
     plexus_body_prior: float
+    plexus_body_wall: float
     displaced_mm: float
     displaced_clear_mm: float
     displaced_beyond_mm: float

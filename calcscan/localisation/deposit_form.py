@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from calcscan.grid.geometry import Array
 from calcscan.grid.isotropic import sample_at
+from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.model import Scan, SearchRegion
 
@@ -187,6 +189,21 @@ def is_layer(layer: Layer, hollow: Hollow, slab_mm: float, settings: Localisatio
         and layer.slope <= settings.layer_slope
         and layer.depth_mm <= settings.layer_deep_mm
     )
+
+
+def is_widespread_and_thin(
+    kji: npt.NDArray[np.int64], scan: Scan, diameter_mm: float, settings: LocalisationSettings
+) -> bool:
+    """Whether voxels (n, 3) wind over a lobe, as calcified gyri do, and nowhere are as thick as a mass of their
+    volume."""
+    if diameter_mm <= settings.lump_across_mm:
+        return False
+    box = box_around(kji, np.ones(3, np.int64), scan.hu.shape)
+    own = np.zeros(scan.hu[box].shape, np.bool_)
+    own[tuple((kji - corner_of(box)).T)] = True
+    thick_mm = float(np.max(ndimage.distance_transform_edt(own, sampling=scan.geometry.spacing_mm)))
+    volume_mm3 = float(scan.geometry.voxel_mm3[kji[:, 0]].sum())
+    return thick_mm < settings.gyri_thick * float(np.cbrt(volume_mm3 * 3.0 / (4.0 * np.pi)))
 
 
 def _along_table(world_mm: Array, mm3: Array, middle_mm: Array) -> Array:

@@ -13,6 +13,7 @@ from calcscan.knowledge.sites import all_sites
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation.atlas_vote import NOWHERE, Place
 from calcscan.localisation.bone_or_lesion import hangs_on_bone, is_convexity_dura
+from calcscan.localisation.deposit_form import is_widespread_and_thin
 from calcscan.localisation.displaced import both_sides, side_unsure, site_unsure
 from calcscan.localisation.own_surround import place_by_surround, side_or_midline
 from calcscan.localisation.parts import Part
@@ -89,7 +90,8 @@ def _at_places(
     also = _also(item, settings)
     if is_uncertain(item.votes):
         return [_without_share(lesion, NOWHERE, also, kji)]
-    if lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings):
+    hangs = lesion.diameter_mm >= settings.divided_from_mm and hangs_on_bone(features, item.votes, settings)
+    if hangs and not is_widespread_and_thin(kji, scan, lesion.diameter_mm, settings):
         on_vault = all_sites()[site].cerebral and features.base_share < settings.bone_share
         side = "left" if features.atlas_x_mm > 0 else "right"
         place = ("convexity_dura", side) if on_vault else ("extra_axial", side_or_midline(features, settings))
@@ -102,6 +104,7 @@ def _at_places(
         located = LocatedLesion.of(lesion, site="convexity_dura", side=side, also=also)
     else:
         located = LocatedLesion.of(lesion, site=site, side=side, site_share=round(share, 3), also=also[1:])
+        located = _or_on_the_wall(located, kji, scan, registration, settings)
     if item.whole:
         return [Part(lesion=located, kji=kji)]
     if not all_sites()[located.site].drawn or lesion.diameter_mm < settings.divided_from_mm:
@@ -114,6 +117,25 @@ def _at_places(
     if is_one_kind(item, parts, settings):
         return [Part(lesion=located, kji=kji)]
     return parts
+
+
+def _or_on_the_wall(
+    lesion: LocatedLesion,
+    kji: npt.NDArray[np.int64],
+    scan: Scan,
+    registration: Registration,
+    settings: LocalisationSettings,
+) -> LocatedLesion:
+    """What is said to lie in the plexus, wholly in front of the trigone, may be a nodule on the wall beside it: in
+    narrow ventricles nothing tells them apart."""
+    if lesion.site != "choroid_plexus" or lesion.site_share is None:
+        return lesion
+    back_mm = registration.to_atlas(scan.geometry.to_world(kji))[:, 1]
+    if float(np.percentile(back_mm, 90)) >= settings.trigone_y_mm:
+        return lesion
+    wall = round(lesion.site_share * settings.plexus_body_wall, 3)
+    also = (("ventricle_wall", lesion.side, wall), *lesion.also)
+    return replace(lesion, site_share=round(lesion.site_share - wall, 3), also=also)
 
 
 def _without_share(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
+from calcscan.grid.masks import box_around, corner_of
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.material.calcified_courses import ShareOf
 from calcscan.material.course import Follower
@@ -28,10 +31,14 @@ def beyond_calcium(
     away = float(np.median(follower.depth_mm(world))) >= settings.away_from_bone_mm
     thick = float(scan.slice_thickness_mm[kji[:, 0]].min()) >= settings.flat_slab_mm
     diluted = thick and where_it_calcifies(world) < settings.protected_share
-    limit_hu = (settings.beyond_calcium_thick_hu if diluted else settings.beyond_calcium_hu) * scale
+    thick_limit_hu = settings.beyond_calcium_thick_hu * scale
+    diluted = diluted and not _fills_slices(kji, scan, thick_limit_hu, settings)
+    limit_hu = thick_limit_hu if diluted else settings.beyond_calcium_hu * scale
     limit_hu = limit_hu if away else settings.beyond_bone_hu * scale
     hu, mm3 = scan.hu[tuple(kji.T)], scan.geometry.voxel_mm3[kji[:, 0]]
     dense_mm3 = float(mm3[hu >= limit_hu].sum())
+    if float(mm3.sum()) >= settings.spotted_mm3 and dense_mm3 < settings.spotted_share * float(mm3.sum()):
+        return None
     figures = {"max_hu": float(lesion.max_hu), "limit_hu": limit_hu, "beyond_limit_mm3": dense_mm3}
     if dense_mm3 >= settings.beyond_calcium_mm3:
         return figures
@@ -42,6 +49,23 @@ def beyond_calcium(
     if away and lesion.max_hu >= settings.cast_peak_hu * scale and mean_hu >= settings.cast_hu * scale:
         return {**figures, "substance_hu": mean_hu}
     return None
+
+
+def _fills_slices(kji: npt.NDArray[np.int64], scan: Scan, from_hu: float, settings: ForeignBodySettings) -> bool:
+    """Whether voxels (n, 3) are so dense in three slices one above another, and so wide there, that no slice has
+    diluted the one in the middle."""
+    dense = kji[scan.hu[tuple(kji.T)] >= from_hu]
+    if not len(dense):
+        return False
+    box = box_around(dense, np.ones(3, np.int64), scan.hu.shape)
+    own = np.zeros(scan.hu[box].shape, np.bool_)
+    own[tuple((dense - corner_of(box)).T)] = True
+    own[1:-1] &= own[:-2] & own[2:]
+    return any(
+        float(np.max(ndimage.distance_transform_edt(level, sampling=scan.geometry.spacing_mm[1:])))
+        >= settings.filled_mm
+        for level in own[1:-1]
+    )
 
 
 def voltage_scale(lesions: LesionMap) -> float:

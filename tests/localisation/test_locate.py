@@ -326,6 +326,19 @@ def test_a_plaque_of_the_vault_is_dura_though_it_hangs_on_bone() -> None:
     assert {site for site, *_ in lesion.also} <= {"cortex", "white_matter"}
 
 
+@pytest.mark.parametrize(("back_mm", "wall"), [(18.0, True), (45.0, False)])
+def test_in_front_of_the_trigone_plexus_may_be_a_nodule_of_the_wall(back_mm: float, wall: bool) -> None:
+    """Nodules of tuberous sclerosis in narrow ventricles were plexus with a share of 0.93, and the wall had none."""
+    atlas = load_atlas()
+    number = next(n for n, s in atlas.sites.items() if (s.site, s.side) == ("choroid_plexus", "left"))
+    plexus = apply(atlas.affine, np.argwhere(atlas.labels == number))
+    middle = plexus[np.abs(plexus[:, 1] - back_mm) < 1.0].mean(axis=0)
+    lesions, scan = with_deposits(plexus[np.linalg.norm(plexus - middle, axis=1).argmin()])
+    (lesion,) = locate_lesions(lesions, scan, intracranial(), FIT, atlas).lesions
+    shares = {site: share for site, _, share in ((lesion.site, lesion.side, lesion.site_share or 0.0), *lesion.also)}
+    assert (shares.get("ventricle_wall", 0.0) >= 0.2) is wall
+
+
 def test_fluid_around_a_deposit_speaks_for_the_plexus() -> None:
     """Between caudate and plexus: with brain around it, and in the same place with fluid around it."""
     atlas = load_atlas()

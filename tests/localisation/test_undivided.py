@@ -11,9 +11,11 @@ from support.atlas_head import FIT, grid, intracranial
 from calcscan.atlas import load_atlas
 from calcscan.components import lesion_table
 from calcscan.grid.isotropic import IsotropicVolume
+from calcscan.knowledge.localisation import LocalisationSettings
 from calcscan.knowledge.settings import load
 from calcscan.knowledge.thresholds import ThresholdSettings
 from calcscan.localisation import locate_lesions
+from calcscan.localisation.deposit_form import is_widespread_and_thin
 from calcscan.measurement.statistics import plain_measures
 from calcscan.model import Lesion, LesionMap, LocatedLesionMap, Scan, SearchRegion
 
@@ -129,6 +131,19 @@ def test_gyri_that_wind_through_the_same_depth_are_no_layer() -> None:
     wave = 11.0 + 6.0 * np.sin(way[1] / 2.5)
     gyri = (np.abs(depth - wave) < 2) & (far_mm(middle) < 32)
     assert {lesion.site for lesion in located(gyri, round_head()).lesions} <= {"cortex", "white_matter"}
+
+
+def test_gyri_are_thinner_than_a_mass_that_hangs_on_bone() -> None:
+    """Calcified gyri that reach the inner table were a mass of the convexity's dura, 14 ml."""
+    middle = HEAD_MM + 75.0 * np.array([0.8, 0.0, 0.6])
+    depth, way = 75.0 - far_mm(HEAD_MM), offsets(HEAD_MM)
+    gyri = (np.abs(depth - 6.0 - 6.0 * np.sin(way[1] / 2.5)) < 2) & (depth > 0) & (far_mm(middle) < 32)
+    mass = (depth > 0) & (far_mm(middle) < 26)
+    for where, thin in ((gyri, True), (mass, False)):
+        lesions, scan = detected(where)
+        largest = max(lesions.lesions, key=lambda lesion: lesion.volume_mm3)
+        kji = lesions.voxels_kji(largest.id)
+        assert is_widespread_and_thin(kji, scan, largest.diameter_mm, load(LocalisationSettings)) is thin
 
 
 def test_the_tentorium_is_no_layer_along_the_table() -> None:

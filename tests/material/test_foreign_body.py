@@ -270,3 +270,21 @@ def test_in_a_sample_head_it_is_left_out_with_its_figures() -> None:
     assert all("length_mm" in item.evidence for item in tube)
     assert not (filled[judged.labels > 0] > 0.1).any()
     assert "foreign_body" in [flag.code for flag in judged.flags]
+
+
+def test_a_large_calcification_is_not_put_in_for_a_dense_spot() -> None:
+    """46 ml of Fahr's disease in slices that blur as ones of 3 mm do were something put in, for 0.8 ml of 1150 HU."""
+    spot = Thing.along(np.array([[3.0, 2.0, 1.0]]), 3.5, 1150)
+    scan, _ = put_in(brain(SLICES[3]), [Thing.along(LEVEL, 6.0, 450), spot], 0.5)
+    lesions, out = recognised(scan)
+    assert max(lesion.max_hu for lesion in lesions.lesions) > SETTINGS.beyond_calcium_thick_hu
+    assert not out.lesions
+
+
+@pytest.mark.parametrize(("radius_mm", "kept"), [(12.0, True), (2.5, False)])
+def test_what_fills_thick_slices_is_as_dense_as_it_looks(radius_mm: float, kept: bool) -> None:
+    """A lump of 1150 HU over four slices of 5 mm may be calcium; one that is lower than its slice is denser than it."""
+    scan, _ = put_in(brain(SLICES[3]), [Thing.along(np.zeros((1, 3)), radius_mm, 1150 if kept else 2300)], 0.5)
+    lesions, out = recognised(scan)
+    assert lesions.lesions
+    assert (not out.lesions) is kept

@@ -53,6 +53,11 @@ class ReadingSettings(Settings, frozen=True, kw_only=True, eq=False):
     padding_below_hu: int
     outgrown_bits: int
     air_below_hu: int
+    room_air_from_hu: int
+    room_air_to_hu: int
+    room_air_hu: tuple[float, float]
+    room_air_share: float
+    filling_share: float
     air_apart_hu: int
     scales_apart_hu: int
     air_edge_hu: int

@@ -17,6 +17,7 @@ from calcscan.model import AIR_HU, Flag, Scan, SeriesChoice, StoredGrid
 from calcscan.read.nifti.file import NiftiFile, open_nifti
 from calcscan.read.nifti.grid import NiftiGrid, grid_of_file
 from calcscan.read.nifti.sidecar import NAME, Sidecar, read_sidecar
+from calcscan.read.pixels.air import air_flags
 from calcscan.read.pixels.picture_flags import picture_flags
 from calcscan.read.series.geometry import thick_flag_for, tilt_flag, unseen_tilt_flag
 from calcscan.read.series.missing_extent import gap_flag
@@ -28,6 +29,8 @@ _SPATIAL = (
     "qoffset_z", "srow_x", "srow_y", "srow_z",
 )  # fmt: skip
 _ALIGNED = 2
+_SAMPLED = 8
+"""Every so many rows and columns are looked at before values are cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
     grid = grid_of_file(file, settings)
     steps_mm = np.linalg.norm(grid.affine[:3, :3], axis=0).tolist()
     sidecar = read_sidecar(path, file.shape, steps_mm, settings, stated)
-    hu, without_value = _hounsfield(file)
+    hu, without_value, sample = _hounsfield(file)
     labels = _label_flag(file, hu, settings)
     to_lps = ras_to_lps(grid.affine)
     turned = axis_order(to_lps)
@@ -81,7 +84,8 @@ def read_nifti(path: Path, settings: ReadingSettings, stated: Stated) -> Scan:
             *gap_flags(geometry.spacing_mm[0], thickness, settings),
             *labels,
             *_without_value_flag(without_value, hu.size),
-            *picture_flags(hu, settings, rescale_type=sidecar.unit),
+            *(seen := picture_flags(hu, settings, rescale_type=sidecar.unit)),
+            *(() if any(flag.code == "not_hounsfield" for flag in seen) else air_flags(sample, settings)),
         ),
         sources=_sources(path.name, len(hu), flipped=turned.flipped),
         stored=StoredGrid(axes=turned.axes, flipped=turned.flipped, frame=grid.frame, header=stored_header(file, grid)),
@@ -99,14 +103,16 @@ def gap_flags(between_mm: float, thickness_mm: float | None, settings: ReadingSe
     return () if thickness_mm is None else gap_flag(np.array([between_mm]), np.array([thickness_mm]), settings)
 
 
-def _hounsfield(file: NiftiFile) -> tuple[npt.NDArray[np.int16], int]:
-    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air, and is counted."""
-    out, without_value = np.empty(file.shape[::-1], dtype=np.int16), 0
+def _hounsfield(file: NiftiFile) -> tuple[npt.NDArray[np.int16], int, npt.NDArray[np.float64]]:
+    """int16 (k, j, i), slice by slice so that the volume is in memory once; NaN becomes air, and is counted. And some
+    of the values as they are, before what is below air was cut off."""
+    out, without_value, sample = np.empty(file.shape[::-1], dtype=np.int16), 0, list[npt.NDArray[np.float64]]()
     for k, stored in enumerate(file.slices()):
         values = stored * np.float64(file.slope) + file.intercept
         without_value += int(np.isnan(values).sum())
+        sample.append(values[::_SAMPLED, ::_SAMPLED].ravel())
         out[k] = np.clip(np.rint(np.nan_to_num(values, nan=AIR_HU)), AIR_HU, 32767)
-    return out, without_value
+    return out, without_value, np.concatenate(sample)
 
 
 def _without_value_flag(voxels: int, of: int) -> tuple[Flag, ...]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from calcscan.knowledge.reading import ReadingSettings
 from calcscan.model import AIR_HU, Flag
+from calcscan.read.pixels.air import air_flags
 
 
 def hounsfield_flags(
@@ -39,7 +40,7 @@ def _scale(hu: npt.NDArray[np.int16], rescale_type: str, settings: ReadingSettin
     low, high = settings.tissue_median_low_hu, settings.tissue_median_high_hu
     tissue_hu = float(np.median(tissue)) if tissue.size else float("nan")
     if low <= tissue_hu <= high:
-        return _padded_over(sample, settings)
+        return _padded_over(sample, settings) or air_flags(sample, settings)
     found = f"the median of soft tissue is {tissue_hu:.0f} HU" if tissue.size else "there is no soft tissue"
     value = tissue_hu if tissue.size else None
     message = f"The values are not those of soft tissue on the Hounsfield scale: {found}."

@@ -42,6 +42,7 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     elongation_spread: float
     seen_least: float
     blur_tried: float
+    blur_unsure: float
     noise_share: float
     model_error: float
     model_error_upper: float

@@ -9,7 +9,7 @@ width, and its contrast by what is usual: calcifications are about as high as th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,11 +79,13 @@ def fit_even(
     tolerance: Tolerance,
     settings: VolumeSettings,
     *,
+    blur_steps: Mapping[str, Sequence[float]],
     thick: bool,
 ) -> EvenDeposit | None:
     """The volume that explains a patch best, with no substance fainter than `least_hu` above background; None if none
     can be tried. `upper_hu` is what the lesion itself reaches, `sharp` its signal sharpened in several ways; in `thick`
-    slices columns are tried beside its levels."""
+    slices columns are tried beside its levels. `blur_steps` says how many times the blur
+    `in_plane` and `across` is tried."""
     drawn: list[Drawn] = [Extents.of(one, imaging) for one in sharp]
     usual = [drawn[settings.sharpened_usual]]
     if thick:
@@ -104,11 +106,14 @@ def fit_even(
     changes = []
     contrasts = np.geomspace(low / _WIDER, high * _WIDER, _TRIED)
     here = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in usual], tempering)[0]
-    for more in ({"in_plane": settings.blur_tried}, {"across": settings.blur_tried}):
-        wider = imaging.wider(**more)
-        others = [one.imaged_by(wider) for one in usual]
-        there = _moments([_fits(one, contrasts, signal_hu_mm3, tolerance, settings) for one in others], tempering)[0]
-        changes.append((there - here) / float(np.log(settings.blur_tried)))
+    for which, steps in blur_steps.items():
+        there = []
+        for step in steps:
+            other, far = imaging.wider(**{which: step}), max(_WIDER, step, 1.0 / step)
+            contrasts = np.geomspace(low / far, high * far, _TRIED)
+            fits = [_fits(one.imaged_by(other), contrasts, signal_hu_mm3, tolerance, settings) for one in usual]
+            there.append(_moments(fits, tempering)[0])
+        changes.append(_per_blur(here, there, np.log(steps)))
     return EvenDeposit(
         log_mm3=mean,
         spread=spread,
@@ -118,6 +123,13 @@ def fit_even(
         log_per_in_plane=changes[0],
         log_per_across=changes[1],
     )
+
+
+def _per_blur(here: float, there: Sequence[float], log_steps: Field) -> float:
+    """How much a logarithm of the volume, `here`, changes with that of the blur, by what it is so many steps away: of
+    several the root of the mean square."""
+    changes = (np.array(there) - here) / log_steps
+    return float(changes[0]) if len(changes) == 1 else float(np.sqrt(np.square(changes).mean()))
 
 
 def _fitting(fits: Sequence[Field], tolerance: Tolerance, settings: VolumeSettings) -> tuple[float, float]:

@@ -27,9 +27,9 @@ class Patch:
     `signal` is HU above background within `near`, 0 elsewhere. `counted` is what of the lesion is dense enough to be
     counted, `clear_share` what share of its surround is neither bone nor its blur. `at_mm`, `slab_mm`, `thick_mm` (k,):
     position along the normal, the slab a slice stands for, and the thickness it averages over; `across_mm` (k,) and
-    `psf_mm` the blur across the slices and within them, with the standard errors of their logarithms; of the variance
-    of a slice's profile a box makes up the share `profile_box`. `pixel_mm` is the
-    length of a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
+    `psf_mm` the blur across the slices, `across_measured` or not, and within them, with the standard errors of their
+    logarithms; of the variance of a slice's profile a box makes up the share `profile_box`. `pixel_mm` is the length of
+    a pixel's sides (row, column), `pixel_mm2` its area: less than their product where the grid is sheared.
     """
 
     signal: Field
@@ -48,6 +48,7 @@ class Patch:
     psf_error: float
     pixel_mm: tuple[float, float]
     pixel_mm2: float
+    across_measured: bool
 
     def sum_mm3(self, share: Field | Mask) -> float:
         """The sum of a share of each voxel, (k, j, i), times the voxel's volume."""
@@ -114,6 +115,7 @@ def cut_patch(
         thick_mm=thick_mm[box[0]],
         across_mm=blur.across_mm[box[0]],
         across_error=blur.across_error,
+        across_measured=blur.across_measured,
         profile_box=_profile_box(scan.expected_thickness_mm[box[0]], blur.across_mm[box[0]], settings),
         psf_mm=blur.in_plane_mm,
         psf_error=blur.in_plane_error,

@@ -64,7 +64,8 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
     thick = float(np.median(lesion.thick_mm)) > settings.columns_from_mm
     tolerance = _tolerance(imaging, lesion, noise_hu, upper_hu, settings)
     least = max(least_hu - lesion.background_hu, 1.0)
-    even = fit_even(imaging, sharp, signal, upper_hu, least, tolerance, settings, thick=thick)
+    blur_steps = _blur_steps(lesion, settings)
+    even = fit_even(imaging, sharp, signal, upper_hu, least, tolerance, settings, blur_steps=blur_steps, thick=thick)
     if even is None:
         return _as_counted(lesion, settings)
     beside_bone = lesion.clear_share < settings.clear_share
@@ -79,6 +80,19 @@ def estimate_volume(lesion: Patch, noise_hu: float | None, *, least_hu: float, s
         shell = Shell.of(fit_hollow(imaging, usual, even, least, tolerance), even, settings)
     even_error = _even_error(lesion, even, signal, noise_hu, tolerance, settings)
     return _combined(lesion, even, even_error, core, shell, settings)
+
+
+def _blur_steps(lesion: Patch, settings: VolumeSettings) -> dict[str, tuple[float, ...]]:
+    """How many times the blur is tried, to learn how much the volume depends on it: a little more of a blur that is
+    known, as much more and less as it may be off by of one that isn't. One that was measured, but may have been taken
+    too large, is tried as much smaller."""
+    errors = {"in_plane": (lesion.psf_error, False), "across": (lesion.across_error, lesion.across_measured)}
+    return {
+        which: (settings.blur_tried,)
+        if error <= settings.blur_unsure
+        else tuple(float(np.exp(step)) for step in ((-error,) if measured else (-error, error)))
+        for which, (error, measured) in errors.items()
+    }
 
 
 def _tolerance(
@@ -107,12 +121,14 @@ def _as_counted(lesion: Patch, settings: VolumeSettings) -> Volume:
 
 def _even_error(
     lesion: Patch, even: EvenDeposit, signal: float, noise_hu: float, tolerance: Tolerance, settings: VolumeSettings
-) -> float:
-    """Standard error of the logarithm of an even deposit's volume: contrast, blur and shape, a poor fit, gaps between
-    slices, background, noise, and a floor."""
+) -> tuple[float, float]:
+    """Standard error of the logarithm of an even deposit's volume, towards smaller and larger ones: contrast, blur and
+    shape, a poor fit, gaps between slices, background, noise, and a floor. A blur across the slices that was measured
+    may be doubted as too large; it isn't much larger."""
     near_mm3 = lesion.sum_mm3(lesion.near)
     grain = max(1.0, settings.grain_mm**2 / lesion.pixel_mm2)
-    misfit = -even.likelihood / tolerance.independent
+    misfit = np.log(max(1.0, -even.likelihood / tolerance.independent / settings.misfit_usual))
+    other_blur = lesion.psf_error if lesion.psf_error > settings.blur_unsure else 0.0
     noise = noise_hu * near_mm3 * np.sqrt(grain / max(int(lesion.near.sum()), 1))
     gap_mm = max(0.0, float(np.median(lesion.slab_mm - lesion.thick_mm)))
     in_gap = min(1.0, gap_mm / (2.0 * radius_mm(float(np.exp(even.log_mm3)))))
@@ -120,17 +136,26 @@ def _even_error(
         settings.interval_floor,
         settings.interval_contrast * even.spread,
         even.log_per_in_plane * np.hypot(lesion.psf_error, settings.interval_shape),
-        even.log_per_across * np.hypot(lesion.across_error, settings.interval_shape_across),
-        settings.interval_misfit * np.log(max(1.0, misfit / settings.misfit_usual)),
+        (settings.interval_misfit + other_blur) * misfit,  # a blur that isn't known fits badly where it is another
         settings.interval_gap * in_gap,
         settings.background_error_hu * near_mm3 / signal,
         settings.interval_noise * noise / signal,
     )
-    return float(np.sqrt(sum(part**2 for part in parts)))
+    most = settings.blur_unsure if lesion.across_measured else np.inf
+    smaller, larger = (
+        even.log_per_across * np.hypot(error, settings.interval_shape_across)
+        for error in (min(lesion.across_error, most), lesion.across_error)
+    )
+    return float(np.linalg.norm([*parts, smaller])), float(np.linalg.norm([*parts, larger]))
 
 
 def _combined(
-    lesion: Patch, even: EvenDeposit, even_error: float, core: DenserCore, shell: Shell, settings: VolumeSettings
+    lesion: Patch,
+    even: EvenDeposit,
+    even_error: tuple[float, float],
+    core: DenserCore,
+    shell: Shell,
+    settings: VolumeSettings,
 ) -> Volume:
     """The estimates of an even deposit, of one with a dense core and of a hollow one, weighted by how certain these
     are."""
@@ -140,10 +165,13 @@ def _combined(
         even_mm3 * float(np.exp(core.certain * core.larger - emptied)), max(even_mm3, settings.uneven_rim * rim_mm3)
     )
     even_part = 1.0 - core.certain
-    error = np.sqrt(
-        (even_part * even_error) ** 2
-        + core.certain**2 * (core.spread**2 + settings.extent_floor**2)
-        + core.certain * even_part * core.larger**2
+    below, above = (
+        np.sqrt(
+            (even_part * one) ** 2
+            + core.certain**2 * (core.spread**2 + settings.extent_floor**2)
+            + core.certain * even_part * core.larger**2
+        )
+        for one in even_error
     )
     beyond = settings.interval_beyond * core.certain * core.larger
     hidden = settings.interval_hidden * max(even_part * core.most, core.most - core.larger)
@@ -153,9 +181,9 @@ def _combined(
     void = even_part * shell.possible * shell.smaller - emptied
     wall = even_part * shell.certain * settings.hollow_unsure
     unseen = even_part * hidden_hollow(whole_mm3, lesion, settings)
-    low_error = np.linalg.norm([_Z95 * error, settings.interval_thin * unresolved, beyond, void, wall, unseen])
+    low_error = np.linalg.norm([_Z95 * below, settings.interval_thin * unresolved, beyond, void, wall, unseen])
     high_mm3 = min(
-        whole_mm3 * float(np.exp(np.hypot(_Z95 * error, hidden + beyond + emptied))), settings.rim_most_high * rim_mm3
+        whole_mm3 * float(np.exp(np.hypot(_Z95 * above, hidden + beyond + emptied))), settings.rim_most_high * rim_mm3
     )
     if unresolved > 0:  # a dense middle hides a faint rim, which may be all that is counted
         high_mm3 = max(high_mm3, lesion.sum_mm3(lesion.counted))

@@ -40,6 +40,24 @@ def test_what_is_not_known_of_the_blur_makes_the_interval_wider() -> None:
     assert (assumed[:, 3] / assumed[:, 2]).mean() > (known[:, 3] / known[:, 2]).mean()
 
 
+def test_an_even_deposit_blurred_more_than_is_assumed_is_not_taken_for_a_dense_middle() -> None:
+    truth, best, low, high = errors(replace(CLEAN, psf_mm=0.85), "ball", range(6), known=False).T
+    assert np.median(np.log(best / truth)) < 0.3  # as a dense middle 0.35
+    assert ((low <= truth) & (truth <= high)).all()
+
+
+def test_a_blur_measured_too_large_and_doubted_leaves_an_interval_that_is_of_use() -> None:
+    for seed in range(3):
+        case = drawn(np.random.default_rng(seed), "ball", replace(CLEAN, thickness_mm=3.0, spacing_mm=3.0))
+        blur = case.scan.blur
+        assert blur is not None
+        doubted = replace(blur, across_mm=1.5 * blur.across_mm, across_error=0.4)
+        row = measured(replace(case, scan=replace(case.scan, blur=doubted)))
+        assert row is not None
+        truth, _, low, high, _ = row
+        assert low < truth < high < 20.0 * low  # 35 times with the change near by carried on as far
+
+
 def test_a_denser_middle_is_no_smaller_deposit() -> None:
     truth, best, low, high = errors(replace(CLEAN, pixel_mm=0.4, psf_mm=0.4), "falling", range(8)).T
     large = truth > 60

@@ -26,6 +26,7 @@ def patch(
         thick_mm=np.full(slices, across_mm * np.sqrt(12)),
         across_mm=np.full(slices, across_mm),
         across_error=0.1,
+        across_measured=True,
         profile_box=0.6,
         psf_mm=psf_mm,
         psf_error=0.1,

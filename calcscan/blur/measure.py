@@ -104,7 +104,7 @@ def _in_plane_by_noise(blur: Blur, noise: NoiseBlur, settings: BlurSettings) -> 
         return blur
     own, shown = blur.in_plane_error**-2, settings.noise_in_plane_error**-2
     logarithm = (own * np.log(blur.in_plane_mm) + shown * np.log(noise.in_plane_mm)) / (own + shown)
-    why = f"{blur.why}; noise shows {noise.in_plane_mm:.2f} mm"
+    why = f"{blur.why}; weighed with noise, which shows {noise.in_plane_mm:.2f} mm"
     return replace(blur, in_plane_mm=float(np.exp(logarithm)), in_plane_error=float((own + shown) ** -0.5), why=why)
 
 
@@ -123,7 +123,7 @@ def _across_by_noise(blur: Blur, stated: Blur, noise: NoiseBlur, settings: BlurS
         blur,
         across_mm=noise.across * stated.across_mm,
         across_error=settings.noise_across_error,
-        why=f"{blur.why}; across them as about {shown_mm:.2g} mm, since the noise of neighbouring slices is alike",
+        why=f"{blur.why}; slices about {shown_mm:.2g} mm thick, since the noise of neighbouring slices is alike",
     )
 
 

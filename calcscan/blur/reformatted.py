@@ -38,10 +38,11 @@ class Unequal:
 
 def find_unequal(edges: Edges, lean_mm: Array, settings: BlurSettings) -> Unequal | None:
     """The unequal blur that edges met on rows and on columns show; None where it is alike, or too few were met.
-    `lean_mm` (edges,) is how far each surface moves within the slice over the thickness of a slice."""
+    `lean_mm` (edges,) is how far each surface moves within the slice over the thickness of a slice. Edges steeper than
+    any scanner's are where a face, or air, was cut away."""
     widths, fewest = [], settings.many_flat_edges
     for along in (0, 1):
-        met = edges.along == along
+        met = (edges.along == along) & (edges.width_mm >= settings.least_psf_mm)
         flat = met & (lean_mm <= np.percentile(lean_mm[met], _FLATTEST)) if met.any() else met
         if int(flat.sum()) < settings.fewest_flat_edges:
             return None
@@ -49,6 +50,6 @@ def find_unequal(edges: Edges, lean_mm: Array, settings: BlurSettings) -> Unequa
         widths.append(float(np.median(edges.width_mm[flat])))
     narrow_mm, wide_mm = sorted(widths)
     more = (settings.unequal - 1.0) * np.sqrt(settings.many_flat_edges / fewest)
-    if wide_mm < (1.0 + more) * max(narrow_mm, settings.least_psf_mm):
+    if wide_mm < (1.0 + more) * narrow_mm:
         return None
     return Unequal(narrow_mm=narrow_mm, wide_mm=wide_mm)

@@ -42,3 +42,13 @@ def test_masked_air_makes_no_copy():
     hu[hu < -700] = -1024
     masked = Scan(hu=hu, geometry=scan.geometry)
     assert all(flag.code != "resampled" for flag in measure_blur(masked).flags)
+
+
+def test_a_face_that_was_cut_away_makes_no_copy():
+    scan = blurred_head((2.5, 0.7, 0.7), heights_mm=TOP, noise_hu=4.0)
+    hu = np.array(scan.hu)
+    rows = np.flatnonzero((hu > -300).any(axis=(0, 2)))
+    hu[:, : rows[len(rows) // 8]] = -1024
+    measured = measure_blur(Scan(hu=hu, geometry=scan.geometry))
+    assert all(flag.code != "resampled" for flag in measured.flags)
+    assert measured.blur.in_plane_mm == pytest.approx(0.5, rel=0.1)

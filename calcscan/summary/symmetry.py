@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ from calcscan.grid.geometry import Array
 from calcscan.knowledge.burden import BurdenSettings
 from calcscan.knowledge.sites import SiteGroup, all_sites
 from calcscan.measurement.symmetry import compare
-from calcscan.model import LocatedLesion, LocatedLesionMap, Registration, Symmetry
-from calcscan.summary.burden import Place, known_together
+from calcscan.model import LeftOut, LocatedLesion, LocatedLesionMap, Registration, Symmetry
+from calcscan.summary.burden import Place, hidden_places, known_together
 
 _POINTS = 4000
 
@@ -38,7 +38,8 @@ def symmetries(
     settings: BurdenSettings,
 ) -> tuple[Symmetry, ...]:
     """One row for each of `pairs()`. The volume of a side of which a part is not known is None, and so is what would
-    follow from it."""
+    follow from it; and what follows from the volumes is None where it hangs on an uncertain division, or on what may
+    lie there and is not counted there."""
     if not located:
         return tuple(_unknown(pair) for pair in pairs())
     out = []
@@ -55,8 +56,68 @@ def symmetries(
         row = compare(pair, float(left), float(right), floor_mm3, overlap, settings=settings)
         groups = ({(site, side) for site in sites} for side in ("left", "right"))
         known = [known_together(group, places, examined, uncertain) for group in groups]
-        out.append(row if all(known) else _in_part(row, *known))
+        if not all(known):
+            out.append(_in_part(row, *known))
+            continue
+        spans = [
+            _span({(site, side) for site in sites}, places, lesions.left_out, uncertain, settings)
+            for side in ("left", "right")
+        ]
+        out.append(_as_sure(row, spans[0], spans[1], floor_mm3, settings))
     return tuple(out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """Between which volumes a side may lie, mm3, by how its deposits were divided; and how much more may lie there that
+    is not counted, for it was left out or is given to another place."""
+
+    low_mm3: float
+    high_mm3: float
+    missing_mm3: float
+
+
+def _span(
+    group: Collection[Place],
+    places: Mapping[Place, Sequence[LocatedLesion]],
+    left_out: Sequence[LeftOut],
+    uncertain: Mapping[Place, Sequence[LocatedLesion]],
+    settings: BurdenSettings,
+) -> _Span:
+    parts = [part for place in group for part in places.get(place, ())]
+    shared = {part.deposit for place, others in places.items() if place not in group for part in others}
+    unsure = [part for part in parts if part.division == "uncertain" and part.deposit in shared]
+    elsewhere = {
+        lesion.id: lesion.volume_mm3
+        for place in group
+        for lesion in uncertain.get(place, ())
+        if (lesion.site, lesion.side) not in group
+    }
+    hidden = sum(item.volume_mm3 for item in left_out if hidden_places([item], settings) & set(group))
+    whole_mm3 = sum(part.volume_mm3 for part in parts)
+    return _Span(
+        low_mm3=whole_mm3 - sum(part.volume_mm3 - part.volume_low_mm3 for part in unsure),
+        high_mm3=whole_mm3 + sum(part.volume_high_mm3 - part.volume_mm3 for part in unsure),
+        missing_mm3=hidden + sum(elsewhere.values()),
+    )
+
+
+def _as_sure(row: Symmetry, left: _Span, right: _Span, floor_mm3: float | None, settings: BurdenSettings) -> Symmetry:
+    """The row; without its verdict where an uncertain division may turn it, and without the index, too, where what is
+    not counted may."""
+
+    def holds(*volumes: tuple[float, float]) -> bool:
+        other = [compare(row.pair, *both, floor_mm3, settings=settings) for both in volumes]
+        same_way = [(row.index or 0.0) * (one.index or 0.0) > 0.0 or one.symmetric is True for one in other]
+        same = [one.symmetric == row.symmetric for one in other]
+        return row.symmetric is None or (all(same) and all(same_way))
+
+    left_mm3, right_mm3 = row.left_mm3 or 0.0, row.right_mm3 or 0.0
+    if not holds((left_mm3 + left.missing_mm3, right_mm3), (left_mm3, right_mm3 + right.missing_mm3)):
+        return replace(row, index=None, symmetric=None)
+    if not holds((left.low_mm3, right.high_mm3), (left.high_mm3, right.low_mm3)):
+        return replace(row, symmetric=None)
+    return row
 
 
 def _in_part(row: Symmetry, left_known: bool, right_known: bool) -> Symmetry:

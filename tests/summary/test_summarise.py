@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from support.lesions import FLOOR_MM3, GRID, lesion, lesion_map, registration
 
+from calcscan.knowledge.left_out import LeftOutReason
 from calcscan.knowledge.sites import all_sites
 from calcscan.measurement.symmetry import compare
-from calcscan.model import TouchingPair
+from calcscan.model import LeftOut, TouchingPair
 from calcscan.summary import summarise_lesions
 
 
@@ -319,6 +320,35 @@ def test_a_side_of_which_a_part_is_unknown_is_not_compared():
         assert (one.left_mm3, one.right_mm3, one.index) == (300.0, None, None)
         assert (one.bilateral, one.symmetric) == (None, None)
     assert pair(summary, "caudate").left_mm3 == 0.0
+
+
+@pytest.mark.parametrize(("hidden_mm3", "index"), [(900.0, None), (5.0, pytest.approx(60 / 140))])
+def test_what_was_left_out_beside_what_is_counted_may_turn_the_verdict(hidden_mm3, index):
+    """A stone of 2 ml taken for a foreign body, and specks counted around it: an index of the specks alone."""
+    found = lesion_map(lesion(1, "thalamus", "left", 100.0), lesion(2, "thalamus", "right", 40.0))
+    stone = LeftOut(
+        reason=LeftOutReason.FOREIGN_BODY, kji=np.zeros((1, 3), np.int64), volume_mm3=hidden_mm3, mean_hu=1800.0,
+        max_hu=2000, centroid_lps_mm=(0.0, 0.0, 0.0), evidence={}, nearest_site="thalamus", nearest_side="right",
+        distance_mm=0.0,
+    )  # fmt: skip
+    one = pair(summarise_lesions(replace(found, left_out=(stone,)), registration=registration()), "thalamus")
+    assert (one.left_mm3, one.right_mm3, one.bilateral) == (100.0, 40.0, True)
+    assert (one.index, one.symmetric) == (index, None if index is None else False)
+
+
+@pytest.mark.parametrize(("division", "symmetric"), [("uncertain", None), ("shape", False)])
+def test_an_uncertain_division_has_no_verdict_of_its_own_but_the_nuclei_together_have(division, symmetric):
+    ends = {"volume_low_mm3": 100.0, "volume_high_mm3": 700.0, "division": division}
+    found = lesion_map(
+        lesion(1, "pallidum", "left", 400.0, deposit=1, **ends),
+        lesion(2, "putamen", "left", 400.0, deposit=1, **ends),
+        lesion(3, "pallidum", "right", 150.0),
+        lesion(4, "putamen", "right", 150.0),
+    )
+    summary = summarise_lesions(found, registration=registration())
+    assert pair(summary, "pallidum").index == pytest.approx(250 / 550)
+    assert pair(summary, "pallidum").symmetric is symmetric
+    assert pair(summary, "basal_ganglia").symmetric is False
 
 
 def test_what_lies_at_one_of_a_pair_of_nuclei_is_known_of_both_together():

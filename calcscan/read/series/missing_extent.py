@@ -222,7 +222,9 @@ def _shows_the_same(image: Image, chosen: Image, settings: ReadingSettings) -> b
     """Is it also a slice, in much the same plane, whichever way round?"""
     if image.position_mm is None or image.row_spacing_mm is None or is_scout(image):
         return False
-    if image.modality != chosen.modality or image.sop_class.startswith(CAPTURE_CLASS):
+    if image.sop_class.startswith(CAPTURE_CLASS):
+        return False
+    if image.modality != chosen.modality and image.sop_class != chosen.sop_class:
         return False
     return bool(abs(normal_of(image) @ normal_of(chosen)) > np.cos(np.radians(settings.beyond_turn_deg)))
 
@@ -241,6 +243,7 @@ def _uncovered(positions: Array, used: Array, used_thickness_mm: Array, settings
 def _why(stack: Stack, chosen: Stack, settings: ReadingSettings) -> str:
     one, other = stack.first, chosen.first
     signs = {
+        f"their modality is said to be {one.modality or 'unknown'}": one.modality != other.modality,
         "another direction": normal_of(one) @ normal_of(other) < np.cos(np.radians(settings.parallel_within_deg)),
         "another size": (one.rows, one.columns) != (other.rows, other.columns),
         "another pixel spacing": one.row_spacing_mm != other.row_spacing_mm,

@@ -181,14 +181,18 @@ def test_another_pass_between_the_slices_is_another_stack(tmp_path: Path) -> Non
     assert len(scan.series) == 2
 
 
-def test_unused_slices_of_another_kernel_are_flagged_with_their_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"ConvolutionKernel": "H45s"}, "another kernel"), ({"Modality": "MR"}, "their modality is said to be MR")],
+)
+def test_unused_slices_of_the_series_are_flagged_with_their_number(
+    tmp_path: Path, changes: dict[str, str], why: str
+) -> None:
     for name, words in (("every second", "between the slices used"), ("upper half", "mm more")):
-        images = changed(faults.series(SliceThickness="4"), tags(ConvolutionKernel="H45s"), PATTERNS[name])
+        images = changed(faults.series(SliceThickness="4"), tags(**changes), PATTERNS[name])
         scan = clean_of(images, tmp_path / name)
         messages = [flag.message for flag in scan.flags if flag.code == "missing_slices"]
-        assert any(
-            "14 slices of the series were left out (another kernel" in text and words in text for text in messages
-        )
+        assert any(f"14 slices of the series were left out ({why}" in text and words in text for text in messages)
 
 
 def _numbered_anew(images: Series) -> object:

@@ -162,7 +162,7 @@ def blur_known(
         return scan, intracranial, ()
     measured = measure_blur(scan, intracranial, settings=settings.blur)
     scan = replace(scan, blur=measured.blur)
-    if any(flag.code == FlagCode.RESAMPLED for flag in measured.flags):
+    if any(flag.code != FlagCode.BLUR_UNMEASURED for flag in measured.flags):
         intracranial = segment_intracranial(scan, mask=brain_mask, settings=settings.intracranial)
     return scan, intracranial, measured.flags
 

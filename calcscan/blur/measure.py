@@ -71,7 +71,7 @@ def measure_blur(
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
         blur = _doubted(blur, stated, noise, settings)
     blur = _undersampled(scan, blur, settings)
-    flags = _resampled(scan, blur, interpolated, unequal, settings)
+    flags = _resampled(scan, blur, interpolated, settings) if unequal is None else _reformatted(blur, unequal)
     if not (blur.in_plane_measured and (blur.across_measured or flags)):
         flags += _unmeasured(blur)
     used = fit.edges if fit is not None and not problem else 0
@@ -186,18 +186,25 @@ def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings:
     return replace(blur, across_error=error, why=f"{why}, and not surely")
 
 
-def _resampled(
-    scan: Scan, blur: Blur, interpolated: Interpolation | None, unequal: Unequal | None, settings: BlurSettings
-) -> tuple[Flag, ...]:
-    """`resampled`, where slices are blurred across more than they can be, interpolated, or blurred unequally within;
-    its value is the thickness that each shows; where pixels are too coarse for a scanner's, their width."""
+def _reformatted(blur: Blur, unequal: Unequal) -> tuple[Flag, ...]:
+    """`reformatted`: slices blurred unequally within; its value is the thickness of those that they lie across."""
+    message = (
+        f"The scan was made from slices of about {unequal.thickness_mm:.2g} mm across which its own lie: the pictures "
+        f"are blurred by {unequal.wide_mm:.2g} mm one way and {unequal.narrow_mm:.2g} mm the other. Bone and what is "
+        "small smear along them; use the original slices."
+    )
+    return (Flag(code=FlagCode.REFORMATTED, message=message, value=round(unequal.thickness_mm, 1)),)
+
+
+def _resampled(scan: Scan, blur: Blur, interpolated: Interpolation | None, settings: BlurSettings) -> tuple[Flag, ...]:
+    """`resampled`, where slices are blurred across more than they can be, or interpolated; its value is the thickness
+    that each shows; where pixels are too coarse for a scanner's, their width."""
     between_mm, stated_mm = scan.geometry.spacing_mm[0], scan.acquisition.slice_thickness_mm
     shown_mm = float(np.median(blur.thickness_mm))
     limit_mm = settings.copied_above * max(between_mm, float(np.median(assumed_blur(scan, settings).thickness_mm)))
     thicker = blur.across_measured and shown_mm > max(limit_mm, settings.copied_least_mm)
-    copied = interpolated is not None or unequal is not None
     pixel_mm = max(scan.geometry.spacing_mm[1:])
-    if not thicker and not (copied and shown_mm >= settings.copied_least_mm):
+    if not thicker and not (interpolated is not None and shown_mm >= settings.copied_least_mm):
         if pixel_mm <= settings.coarsest_pixel_mm:
             return ()
         message = (
@@ -210,8 +217,6 @@ def _resampled(
     if stated_mm is not None:
         apart += f" and are said to be {stated_mm:.2g} mm thick"
     message = f"The scan was resampled: {apart}, but each shows what one of about {shown_mm:.2g} mm would. "
-    if unequal is not None:
-        message += "Its slices lie across those that it was made from. "
     if interpolated is not None:
         message += "Values between thicker slices were interpolated. "
     message += f"Limits, intervals and what counts as a plaque follow {shown_mm:.2g} mm; use the original slices."

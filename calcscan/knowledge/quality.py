@@ -23,6 +23,7 @@ class FlagCode(StrEnum):
     CONTRAST = "contrast"
     THICK_SLICES = "thick_slices"
     RESAMPLED = "resampled"
+    REFORMATTED = "reformatted"
     BLUR_UNMEASURED = "blur_unmeasured"
     MISSING_SLICES = "missing_slices"
     IRREGULAR_SPACING = "irregular_spacing"

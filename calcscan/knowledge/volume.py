@@ -96,3 +96,4 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     background_error_hu: float
     extent_floor: float
     interval_hidden: float
+    interval_hidden_most: float

@@ -58,13 +58,11 @@ class DenserCore:
         lumps = 0.5 * special.expit((lumpier - settings.lumpier) / settings.lumpier_step)
         layers = certain * special.expit((lumpier - settings.lumpier_certain) / settings.lumpier_step)
         towards = float(max(lumps, layers)) * max(0.0, lumpy - larger)
-        best = max(0.0, larger + towards)
-        if peaked is not None:
-            counted = np.log(max(lesion.sum_mm3(lesion.counted), 1.0)) - even.log_mm3
-            best += settings.thick_counted * (max(0.0, float(counted)) - best)
+        extent, counted = larger + towards, np.log(max(lesion.sum_mm3(lesion.counted), 1.0)) - even.log_mm3
+        weight = 0.0 if peaked is None else settings.thick_counted
         return cls(
             certain=float(certain),
-            larger=best,
+            larger=float((1.0 - weight) * max(0.0, extent) + weight * max(0.0, counted)),
             most=max(0.0, larger + settings.uneven_most * spread, float(is_lumpy) * lumpy),
             spread=float(np.hypot(gradient.spread, 0.5 * towards)),
         )

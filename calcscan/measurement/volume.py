@@ -175,6 +175,7 @@ def _combined(
     )
     beyond = settings.interval_beyond * core.certain * core.larger
     hidden = settings.interval_hidden * max(even_part * core.most, core.most - core.larger)
+    hidden = min(hidden, settings.interval_hidden_most)
     whole_mm3 = min(core_mm3, settings.rim_most * rim_mm3)
     unresolved = _unresolved(whole_mm3, lesion, settings)
     best_mm3 = whole_mm3 * float(np.exp(-settings.gap_share * unresolved * _gap(lesion)))

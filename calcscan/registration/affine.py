@@ -8,6 +8,7 @@ taller, longer or wider than the template a head may be keeps misleading parts f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
-from calcscan.processors import at_once
+from calcscan.processors import at_once, both
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
@@ -106,7 +107,7 @@ def _update(
     template: RegistrationImage,
     scan_to_atlas: Array,
     points: Array,
-    channels: tuple[_Channel, ...],
+    channels: tuple[_Channel, _Channel],
     grid_mm: float,
     settings: RegistrationSettings,
 ) -> Array:
@@ -114,8 +115,9 @@ def _update(
     in_scan = apply(np.linalg.inv(scan_to_atlas), points)
     centre = points.mean(axis=0)
     basis = np.concatenate([np.ones((len(points), 1)), points - centre], axis=1)
-    hessian, gradient = np.zeros((12, 12)), np.zeros(12)
-    for channel in channels:
+
+    def summed(channel: _Channel) -> tuple[Array, Array]:
+        """Hessian and gradient of one image pair."""
         valid = sample_at(channel.valid, head.affine, in_scan) > _FULLY_VALID
         residual = sample_at(channel.scan, head.affine, in_scan[valid])
         residual -= sample_at(channel.template, template.affine, points[valid])
@@ -123,8 +125,10 @@ def _update(
         precision = channel.weight * (grid_mm / settings.fine_grid_mm) ** 3 / settings.affine_residual_sd_hu**2
         weight = precision / (1.0 + (residual / settings.affine_outlier_hu) ** 2) ** 2
         jacobian = (image_gradient[:, :, None] * basis[valid][:, None, :]).reshape(-1, 12)
-        hessian += (jacobian * weight[:, None]).T @ jacobian
-        gradient += jacobian.T @ (weight * residual)
+        return (jacobian * weight[:, None]).T @ jacobian, jacobian.T @ (weight * residual)
+
+    (hessian, gradient), (more, steeper) = both(partial(summed, channels[0]), partial(summed, channels[1]))
+    hessian, gradient = hessian + more, gradient + steeper
     linear = [4 * row + 1 + column for row in range(3) for column in range(3)]
     prior = _prior_precision(settings)
     hessian[np.ix_(linear, linear)] += prior

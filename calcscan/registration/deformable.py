@@ -117,17 +117,25 @@ def _update(
 
     `target_hu` (n,) is the scan at `points` (n, 3), which the template should show where the displacement puts them.
     """
-    displaced = points + modes.values @ coefficients
-    residual = target_hu - sample_at(template_hu, box.affine, displaced)
-    along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
     outlier_hu, sd_hu = settings.deformable_outlier_hu, settings.deformable_residual_sd_hu
-    root_weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) / sd_hu
-    along *= root_weight[:, None]
-    jacobian = np.concatenate([modes.values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
-    hessian = jacobian.T @ jacobian
+
+    def summed(first: int, last: int) -> tuple[Array, Array]:
+        """Hessian and gradient of some of the points."""
+        values = modes.values[first:last]
+        displaced = points[first:last] + values @ coefficients
+        residual = target_hu[first:last] - sample_at(template_hu, box.affine, displaced)
+        along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
+        root_weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) / sd_hu
+        along *= root_weight[:, None]
+        jacobian = np.concatenate([values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
+        return jacobian.T @ jacobian, jacobian.T @ (root_weight * residual)
+
+    half = len(points) // 2  # always in halves, so that the sums are the same on one processor
+    (hessian, gradient), (more, steeper) = both(partial(summed, 0, half), partial(summed, half, len(points)))
     prior = np.tile(1.0 / modes.variance, 3)
+    hessian += more
     hessian[np.diag_indices_from(hessian)] += prior
-    gradient = jacobian.T @ (root_weight * residual) - prior * coefficients.T.ravel()
+    gradient = gradient + steeper - prior * coefficients.T.ravel()
     return np.asarray(linalg.cho_solve(linalg.cho_factor(hessian), gradient).reshape(3, -1).T)
 
 

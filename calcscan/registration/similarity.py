@@ -18,7 +18,7 @@ from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
-from calcscan.processors import at_once
+from calcscan.processors import at_once, both
 from calcscan.registration.agreement import Agreement
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
@@ -170,9 +170,9 @@ def _level(
     return _Level(
         points=points,
         centre=centre,
-        pairs=(
-            pair(template.brain_hu, head.brain_hu, head.usable, 1.0),
-            pair(
+        pairs=both(
+            lambda: pair(template.brain_hu, head.brain_hu, head.usable, 1.0),
+            lambda: pair(
                 outline_hu * template.mask,
                 outline_hu * head.mask,
                 head.covered,

@@ -39,7 +39,7 @@ from calcscan.quality import FlagCode
 from calcscan.registration import register_atlas
 
 if TYPE_CHECKING:
-    from calcscan.report.early import Early
+    from calcscan.early import Early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,7 +104,7 @@ def examine(
     with stage("blur"):
         scan, intracranial, resampled = blur_known(scan, intracranial, settings, own.brain_mask)
     with stage("register"):
-        registration = register_atlas(intracranial, atlas, settings=settings.registration)
+        registration = register_atlas(intracranial, atlas, settings=settings.registration, begun=early)
     if early is not None:
         early.registered(given, registration, atlas)
     with stage("recover"):

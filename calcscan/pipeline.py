@@ -41,7 +41,7 @@ from calcscan.read.read_input import read_input
 from calcscan.summary import divide_by_regions, summarise_lesions
 
 if TYPE_CHECKING:
-    from calcscan.report.early import Early
+    from calcscan.early import Early
 
 STAGES = (
     "read", "segment", "blur", "register", "recover", "inspect", "detect", "material", "locate", "summarise", "advise",
@@ -131,7 +131,7 @@ def analyse(
         with stage("read"):
             read, chosen = both(
                 partial((early or Begun()).answer, read_input, Path(path), series_uid, stated, settings.reading),
-                partial(_atlas, atlas),
+                partial(_atlas, atlas, early),
             )
             scan = read.scan
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
@@ -222,10 +222,11 @@ def _checked(
     return stated, threshold
 
 
-def _atlas(asked: Atlas | str | Path | None) -> Atlas:
-    if asked is None:
-        return load_atlas()
-    return asked if isinstance(asked, Atlas) else load_atlas(asked)
+def _atlas(asked: Atlas | str | Path | None, early: Early | None = None) -> Atlas:
+    atlas = asked if isinstance(asked, Atlas) else load_atlas() if asked is None else load_atlas(asked)
+    if early is not None:
+        early.loaded(atlas)
+    return atlas
 
 
 def _analysed(

@@ -68,10 +68,10 @@ def main(args: argparse.Namespace) -> int:
         progress("load")
         ruleset = rules.chosen(args)
         context = _read_context(args.context)
+        from calcscan.early import Early
         from calcscan.pipeline import analyse
         from calcscan.read.files.bids_name import label_of
         from calcscan.read.read_input import read_input
-        from calcscan.report.early import Early
 
         progress.tell_compiling()
         early = Early(html=not args.no_html)

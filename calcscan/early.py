@@ -1,20 +1,26 @@
-"""What a report needs and no lesion changes, begun while the lesions are searched for."""
+"""What needs no lesion, or not even a scan, begun while others are waited for."""
 
 from __future__ import annotations
 
 from calcscan.begun import Begun
 from calcscan.knowledge.html_page import HtmlPageSettings
+from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Atlas, Registration, Scan, SearchRegion
+from calcscan.registration.template import prepared_template
 from calcscan.report.atlas_sites import atlas_sites
 
 
 class Early(Begun):
-    """Told by the stages what is known."""
+    """Told what is known as soon as it is, and begins what follows from it: `register_atlas` and `write_report` ask."""
 
     def __init__(self, *, html: bool) -> None:
         super().__init__()
         self._html = html
+
+    def loaded(self, atlas: Atlas) -> None:
+        """The atlas."""
+        self.begin(prepared_template, atlas, load(RegistrationSettings))
 
     def registered(self, scan: Scan, registration: Registration, atlas: Atlas) -> None:
         """How the scan lies in the atlas."""

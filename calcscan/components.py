@@ -26,9 +26,13 @@ ROW = np.dtype(
 _INT16 = np.iinfo(np.int16)
 _WORD = 8
 
+_RUNS_A_ROW = 8
+"""Room for so many is made at first: most scans have fewer."""
+
 Volume = npt.NDArray[np.int16]
 Table = npt.NDArray[np.void]
 Parts = Callable[[Callable[[int, int], None]], None]
+_Runs = tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int16]]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -98,27 +102,21 @@ def _label(
     labels: npt.NDArray[np.int32],
     each: Parts,
 ) -> Table:
-    slices, rows, columns = hu.shape
-    padded = columns + _WORD - columns % _WORD
-
-    def scratch() -> npt.NDArray[np.uint8]:
-        return np.zeros(padded, np.uint8)
-
+    slices, rows, _ = hu.shape
     row_start = np.zeros(slices * rows + 1, np.int64)
-    counts = row_start[1:]
-    each(lambda first, last: kernels.count_runs(hu, mask, threshold, first, last, scratch(), counts))
-    np.cumsum(counts, out=counts)
+    found: dict[int, _Runs] = {}
+
+    def find(first: int, last: int) -> None:
+        found[first] = _found_runs(hu, mask, threshold, first, last, row_start[1:])
+
+    each(find)
+    np.cumsum(row_start, out=row_start)
     runs = int(row_start[-1])
     if runs > np.iinfo(np.int32).max:
         raise ValueError(f"hu breaks into {runs} runs at this threshold, more than int32 labels can number")
-    run_edge, run_sum = np.empty((runs, 2), np.int32), np.empty(runs, np.int64)
-    run_max, parent = np.empty(runs, np.int16), np.arange(runs, dtype=np.int32)
-
-    def fill_and_join(first: int, last: int) -> None:
-        kernels.fill_runs(hu, mask, threshold, first, last, scratch(), row_start, run_edge, run_sum, run_max)
-        kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, last, False)
-
-    each(fill_and_join)
+    run_edge, run_sum, run_max = (np.concatenate(one) for one in zip(*(found[n] for n in sorted(found)), strict=True))
+    parent = np.arange(runs, dtype=np.int32)
+    each(lambda first, last: kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, last, False))
     for first in range(SLICES_A_PART, slices, SLICES_A_PART):
         kernels.join_slices(row_start, run_edge, parent, rows, connectivity, first, first + 1, True)
     count = kernels.number(parent)
@@ -134,6 +132,23 @@ def _label(
     table["voxels"], table["sum_hu"], table["max_hu"], table["bbox"] = sums[:, 0], sums[:, 1], peak, box
     table["centroid_kji"] = sums[:, 2:] / sums[:, :1]
     return table
+
+
+def _found_runs(
+    hu: Volume, mask: npt.NDArray[np.uint8], threshold: int, first: int, last: int, counts: npt.NDArray[np.int64]
+) -> _Runs:
+    """Edges (R, 2), sums and maxima of the runs of some slices; how many each row has goes into `counts`."""
+    _, rows, columns = hu.shape
+    room = _RUNS_A_ROW * rows * (last - first) + columns
+    edges, sums, tops = np.empty((room, 2), np.int32), np.empty(room, np.int64), np.empty(room, np.int16)
+    above = np.zeros(columns + _WORD - columns % _WORD, np.uint8)
+    row, end, runs = first * rows, last * rows, 0
+    while row < end:
+        if runs:  # as many again as there were in what is done
+            edges, sums, tops = (np.concatenate([one[:runs], np.empty_like(one)]) for one in (edges, sums, tops))
+        row = kernels.find_runs(hu, mask, threshold, row, end, runs, above, counts, edges, sums, tops)
+        runs = int(counts[first * rows : row].sum())
+    return edges[:runs], sums[:runs], tops[:runs]
 
 
 def _checked_threshold(threshold_hu: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ from calcscan.own_data import OwnData
 from calcscan.progress import Stages
 from calcscan.quality import FlagCode
 from calcscan.registration import register_atlas
+
+if TYPE_CHECKING:
+    from calcscan.early import Early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,8 +87,10 @@ def examine(
     own: OwnData | None = None,
     settings: StageSettings | None = None,
     stage: Stages | None = None,
+    early: Early | None = None,
 ) -> Examination:
-    """Every calcification of a scan, or of the user's `own` segmentation of it, measured and located.
+    """Every calcification of a scan, or of the user's `own` segmentation of it, measured and located. `early` is told
+    what its report may begin with.
 
     Raises
     ------
@@ -92,12 +98,15 @@ def examine(
         The scan is no head that calcscan can judge.
     """
     settings, stage, own = settings or StageSettings.load(), stage or Stages(), own or OwnData()
+    given = scan
     with stage("segment"):
         scan, intracranial, sharp = segment_as_ordinary(scan, settings, own.brain_mask)
     with stage("blur"):
         scan, intracranial, blurred = blur_known(scan, intracranial, settings, own.brain_mask)
     with stage("register"):
-        registration = register_atlas(intracranial, atlas, settings=settings.registration)
+        registration = register_atlas(intracranial, atlas, settings=settings.registration, begun=early)
+    if early is not None:
+        early.registered(given, registration, atlas)
     with stage("recover"):
         region = recover_bone_contact(
             scan,
@@ -115,6 +124,8 @@ def examine(
             region = replace(region, moved_slices=moved_slices(scan, region, settings.inspection))
         if any(flag.code == FlagCode.METAL for flag in flags):
             region = replace(region, streaked_slices=streaked_slices(scan, region, settings.inspection))
+    if early is not None:
+        early.bounded(given, region)
     look = partial(search, scan, region, registration, atlas, threshold_hu=threshold_hu, own=own, settings=settings)
     seen = tuple(flag for flag in flags if flag.code == FlagCode.CONTRAST)
     told = any(flag.code == FlagCode.CONTRAST for flag in scan.flags)

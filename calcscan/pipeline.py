@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calcscan.atlas import load_atlas
+from calcscan.begun import Begun
 from calcscan.decisions import log_decisions
 from calcscan.errors import RefusedError
 from calcscan.examination import examine
@@ -32,8 +33,12 @@ from calcscan.own_data import OwnData, read_own
 from calcscan.processors import both
 from calcscan.progress import Progress, Stages, progress_of
 from calcscan.quality import judge_quality
-from calcscan.read import Stated, input_files, picture_sha256, read_scan, with_stated_age
+from calcscan.read import Stated, picture_sha256, with_stated_age
+from calcscan.read.read_input import read_input
 from calcscan.summary import divide_by_regions, summarise_lesions
+
+if TYPE_CHECKING:
+    from calcscan.early import Early
 
 STAGES = (
     "read", "segment", "blur", "register", "recover", "inspect", "detect", "material", "locate", "summarise", "advise",
@@ -60,6 +65,7 @@ def analyse(
     region_names: Mapping[int, str] | None = None,
     resample: bool = False,
     progress: bool | Progress | None = None,
+    early: Early | None = None,
 ) -> Result:
     """One study, from its files to recommendations.
 
@@ -96,6 +102,9 @@ def analyse(
         Take these by nearest neighbour where they are images on another grid; else they are refused.
     progress
         True shows a bar on stderr; a function is called with the name of each stage as it begins.
+    early
+        Where the scan may be read already, and the report may be begun: for the command, which gives it to
+        `write_report` too.
 
     Returns
     -------
@@ -117,13 +126,13 @@ def analyse(
     with progress_of(progress, len(STAGES)) as tell:
         stage = Stages(tell)
         with stage("read"):
-            scan, chosen = both(
-                partial(read_scan, Path(path), series_uid=series_uid, stated=stated, settings=settings.reading),
-                partial(_atlas, atlas),
+            read, chosen = both(
+                partial((early or Begun()).answer, read_input, Path(path), series_uid, stated, settings.reading),
+                partial(_atlas, atlas, early),
             )
-            files, digest = both(partial(input_files, path, settings.reading), partial(picture_sha256, scan))
+            scan = read.scan
             own = read_own(scan, mask, brain_mask, regions, region_names, resample=resample, settings=settings.reading)
-        result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own)
+        result = _analysed(scan, chosen, facts, ruleset, threshold_hu, settings, stage, own, early)
     said = {f"stated_{name}": value for name, value in asdict(stated).items()}
     options = {"series_uid": series_uid, **_options(threshold_hu, ruleset, own, chosen if atlas else None)}
     return replace(
@@ -133,9 +142,9 @@ def analyse(
             date=_today(),
             options={**options, **asdict(stated)},
             context=None if context is None else facts,
-            input=files,
+            input=read.files,
             place=str(path),
-            picture_sha256=digest,
+            picture_sha256=read.picture_sha256,
         ),
     )
 
@@ -210,10 +219,11 @@ def _checked(
     return stated, threshold
 
 
-def _atlas(asked: Atlas | str | Path | None) -> Atlas:
-    if asked is None:
-        return load_atlas()
-    return asked if isinstance(asked, Atlas) else load_atlas(asked)
+def _atlas(asked: Atlas | str | Path | None, early: Early | None = None) -> Atlas:
+    atlas = asked if isinstance(asked, Atlas) else load_atlas() if asked is None else load_atlas(asked)
+    if early is not None:
+        early.loaded(atlas)
+    return atlas
 
 
 def _analysed(
@@ -225,11 +235,14 @@ def _analysed(
     settings: StageSettings,
     stage: Stages,
     own: OwnData,
+    early: Early | None = None,
 ) -> Result:
     scan = with_stated_age(scan, merged_facts(stated, words=ruleset.vocabulary).get("age_years"), settings.reading)
     examination = None
     try:
-        examination = examine(scan, atlas, threshold_hu=threshold_hu, own=own, settings=settings, stage=stage)
+        examination = examine(
+            scan, atlas, threshold_hu=threshold_hu, own=own, settings=settings, stage=stage, early=early
+        )
         quality = judge_quality(scan.flags + own.flags + examination.flags)
     except RefusedError as refused:
         quality = judge_quality((*scan.flags, *own.flags, Flag(code=refused.code, message=str(refused))))

@@ -137,6 +137,17 @@ def test_integer_mask_is_not_zero_for_within():
     assert lesion_table(hu, mask=mask)[1]["voxels"].tolist() == [1]
 
 
+@pytest.mark.parametrize("columns", [1, 7, 200])
+def test_as_many_runs_as_there_can_be_find_room(columns):
+    """Every second voxel: more runs in a row than there is room for at first."""
+    hu = np.where(np.indices((5, 40, columns)).sum(axis=0) % 2, 40, 300).astype(np.int16)
+    labels, table = lesion_table(hu, connectivity=6)
+    np.testing.assert_array_equal(labels, components(hu, 130, None, 6))
+    assert len(table) == np.count_nonzero(hu == 300)
+    assert (table["voxels"] == 1).all()
+    assert (table["sum_hu"] == 300).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "name"),
     [
@@ -170,10 +181,9 @@ def test_python_source_of_the_kernels_agrees():
     counts, above = np.zeros(12, np.int64), np.zeros(16, np.uint8)
     plain = {name: getattr(f, "py_func", f) for name, f in vars(kernels).items() if callable(f)}
     nothing = np.empty((0, 0, 0), np.uint8)
-    plain["count_runs"](hu, nothing, 130, 0, 3, above, counts)
+    edge, total, top = np.zeros((60, 2), np.int32), np.zeros(60, np.int64), np.zeros(60, np.int16)
+    assert plain["find_runs"](hu, nothing, 130, 0, 12, 0, above, counts, edge, total, top) == 12
     start = np.concatenate([[0], np.cumsum(counts)])
-    edge, total, top = np.zeros((start[-1], 2), np.int32), np.zeros(start[-1], np.int64), np.zeros(start[-1], np.int16)
-    plain["fill_runs"](hu, nothing, 130, 0, 3, above, start, edge, total, top)
     parent = np.arange(start[-1], dtype=np.int32)
     plain["join_slices"](start, edge, parent, 4, 26, 0, 3, False)
     count = plain["number"](parent)

@@ -22,7 +22,7 @@ from calcscan.knowledge.settings import load
 from calcscan.knowledge.stage_settings import StageSettings
 from calcscan.measurement.blur import assumed_blur
 from calcscan.model import Flag
-from calcscan.read import Stated
+from calcscan.read import Stated, read_input
 from calcscan.report import write_report
 from calcscan.report.build import build_report
 from calcscan.report.text import summary_text
@@ -61,7 +61,8 @@ def stages(monkeypatch):
         return run
 
     for name in answers:
-        monkeypatch.setattr(pipeline if hasattr(pipeline, name) else examination, name, stage(name))
+        module = next(one for one in (pipeline, examination, read_input) if hasattr(one, name))
+        monkeypatch.setattr(module, name, stage(name))
     return answers, calls
 
 

@@ -43,67 +43,51 @@ def _mark(hu: npt.NDArray[np.int16], mask: Bytes, masked: bool, k: int, j: int, 
 
 
 @kernel
-def count_runs(
-    hu: npt.NDArray[np.int16], mask: Bytes, threshold: int, first: int, last: int, above: Bytes, counts: Longs
-) -> None:
-    """Number of runs of each row of the slices first … last − 1, into `counts` (K * J,).
-
-    `mask` is of the shape of `hu`, or of no voxels for none. `above` is scratch, a multiple of 8 longer than I.
-    """
-    _, rows, columns = hu.shape
-    masked = mask.size > 0
-    for k in range(first, last):
-        for j in range(rows):
-            _mark(hu, mask, masked, k, j, threshold, above)
-            starts = np.int64(above[0])
-            for i in range(1, columns):
-                starts += above[i] & (1 - above[i - 1])
-            counts[k * rows + j] = starts
-
-
-@kernel
-def fill_runs(
+def find_runs(
     hu: npt.NDArray[np.int16],
     mask: Bytes,
     threshold: int,
     first: int,
     last: int,
+    run: int,
     above: Bytes,
-    row_start: Longs,
+    counts: Longs,
     run_edge: Ints,
     run_sum: Longs,
     run_max: npt.NDArray[np.int16],
-) -> None:
-    """Edges (R, 2), sum and maximum of the runs of the slices first … last − 1.
+) -> int:
+    """Edges (R, 2), sum and maximum of the runs of rows first … last − 1, from place `run` of these arrays on, and the
+    number of each row's into `counts` (K * J,). Returns the row at which there may be too little room: `last` if none.
 
-    `row_start` (K * J + 1,) says where each row's runs begin.
+    `mask` is of the shape of `hu`, or of no voxels for none. `above` is scratch, a multiple of 8 longer than I.
     """
-    rows = hu.shape[1]
+    rows, columns = hu.shape[1:]
     masked = mask.size > 0
     words, edges = above.view(np.uint64), run_edge.reshape(-1)
-    for k in range(first, last):
-        for j in range(rows):
-            row = k * rows + j
-            run = row_start[row]
-            if row_start[row + 1] == run:
-                continue
-            _mark(hu, mask, masked, k, j, threshold, above)
-            carry, edge = _NONE, 2 * run
-            for w in range(len(words)):
-                change = words[w] ^ ((words[w] << _BYTE) | carry)
-                carry = words[w] >> _TOP_BYTE
-                while change != _NONE:
-                    lowest = change & (~change + _ONE)
-                    edges[edge] = w * _WORD + _WHICH_BYTE[lowest % _PRIME]
-                    edge += 1
-                    change ^= lowest
-            line = hu[k, j]
-            for r in range(row_start[row], row_start[row + 1]):
-                total, top = np.int64(0), line[run_edge[r, 0]]
-                for i in range(run_edge[r, 0], run_edge[r, 1]):
-                    total += line[i]
-                    top = max(top, line[i])
-                run_sum[r], run_max[r] = total, top
+    for row in range(first, last):
+        if run + columns // 2 + 1 > len(run_sum):
+            return row
+        k, j = row // rows, row % rows
+        _mark(hu, mask, masked, k, j, threshold, above)
+        carry, edge = _NONE, 2 * run
+        for w in range(len(words)):
+            change = words[w] ^ ((words[w] << _BYTE) | carry)
+            carry = words[w] >> _TOP_BYTE
+            while change != _NONE:
+                lowest = change & (~change + _ONE)
+                edges[edge] = w * _WORD + _WHICH_BYTE[lowest % _PRIME]
+                edge += 1
+                change ^= lowest
+        line, begin = hu[k, j], run
+        while 2 * run < edge:
+            total, top = np.int64(0), line[run_edge[run, 0]]
+            for i in range(run_edge[run, 0], run_edge[run, 1]):
+                total += line[i]
+                top = max(top, line[i])
+            run_sum[run], run_max[run] = total, top
+            run += 1
+        counts[row] = run - begin
+    return last
 
 
 @kernel

@@ -6,13 +6,18 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calcscan.child import in_child
 from calcscan.cli import acquisition, own_data, rules, terminal
 
 if TYPE_CHECKING:
+    from calcscan.knowledge.reading import ReadingSettings
     from calcscan.model import Result
+    from calcscan.read.read_input import ReadInput
+    from calcscan.read.stated import Stated
 
 ABSTAINED = 4
 
@@ -55,16 +60,22 @@ def main(args: argparse.Namespace) -> int:
 
     check_output(args.out, inputs=[args.input, *own_data.files(args)], keeps_review=not args.discard_review)
     before = state_of(args.out)
-    ruleset = rules.chosen(args)
-    context = _read_context(args.context)
     terminal.load_kernels(quiet=args.quiet)
-    with terminal.Progress(quiet=args.quiet) as progress:
+    terminal.quieten_libraries()
+    import calcscan.model  # noqa: F401 (what both processes need)
+
+    with in_child(partial(_read, args)) as reading, terminal.Progress(quiet=args.quiet) as progress:
         progress("load")
+        ruleset = rules.chosen(args)
+        context = _read_context(args.context)
+        from calcscan.early import Early
         from calcscan.pipeline import analyse
         from calcscan.read.files.bids_name import label_of
+        from calcscan.read.read_input import read_input
 
-        terminal.quieten_libraries()
         progress.tell_compiling()
+        early = Early(html=not args.no_html)
+        early.expect(reading, read_input, *_input(args))
         result = analyse(
             args.input,
             context=context,
@@ -75,6 +86,7 @@ def main(args: argparse.Namespace) -> int:
             **acquisition.chosen(args),
             **own_data.chosen(args),
             progress=_loading_ahead(progress, html=not args.no_html),
+            early=early,
         )
         progress("write")
         from calcscan.report.write import write_report
@@ -88,14 +100,30 @@ def main(args: argparse.Namespace) -> int:
             label=label,
             html=not args.no_html,
             discard_review=args.discard_review,
+            begun=early,
         )
     if not args.quiet or args.json:
         _print(written, result, args)
     return ABSTAINED if result.quality.state == "abstain" else 0
 
 
+def _input(args: argparse.Namespace) -> tuple[Path, str | None, Stated, ReadingSettings]:
+    """What to read, and how, as `analyse` asks for it."""
+    from calcscan.knowledge.reading import ReadingSettings
+    from calcscan.knowledge.settings import load
+    from calcscan.read.stated import Stated
+
+    return args.input, args.series, Stated(**acquisition.chosen(args)), load(ReadingSettings)
+
+
+def _read(args: argparse.Namespace) -> ReadInput:
+    from calcscan.read.read_input import read_input
+
+    return read_input(*_input(args))
+
+
 def _loading_ahead(progress: Callable[[str], None], *, html: bool) -> Callable[[str], None]:
-    """The same, which also loads what writing needs once there is a scan: while kernels work, another thread can."""
+    """The same, which also loads what writing needs: while the scan is read elsewhere, and while kernels work."""
 
     def load() -> None:
         import SimpleITK  # noqa: F401
@@ -108,7 +136,7 @@ def _loading_ahead(progress: Callable[[str], None], *, html: bool) -> Callable[[
 
     def tell(stage: str) -> None:
         progress(stage)
-        if stage == "segment":
+        if stage == "read":
             threading.Thread(target=load).start()
 
     return tell

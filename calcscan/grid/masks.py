@@ -155,12 +155,14 @@ def filled_box(volume: npt.NDArray[Any]) -> tuple[slice, slice, slice]:
     >>> filled_box(np.array([[[0, 7, 0, 7, 0]], [[0, 0, 0, 0, 0]]], dtype=np.int16))
     (slice(0, 1, None), slice(0, 1, None), slice(1, 4, None))
     """
-    filled = np.flatnonzero([_is_filled(part) for part in volume])
-    if not len(filled):
+    held = [k for k, part in enumerate(volume) if _is_filled(part)]
+    if not held:
         return slice(0, 0), slice(0, 0), slice(0, 0)
-    first, last = int(filled[0]), int(filled[-1]) + 1
-    _, j, i = box_of(volume[first:last] != 0)
-    return slice(first, last), j, i
+    flat = np.zeros(volume.shape[1:], dtype=np.bool_)
+    for k in held:
+        flat |= volume[k] != 0
+    _, j, i = box_of(flat[None])
+    return slice(held[0], held[-1] + 1), j, i
 
 
 def _is_filled(part: npt.NDArray[Any]) -> bool:

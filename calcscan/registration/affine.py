@@ -8,6 +8,7 @@ taller, longer or wider than the template a head may be keeps misleading parts f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
-from calcscan.processors import at_once
+from calcscan.processors import both
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 2
@@ -29,12 +30,29 @@ _FULLY_VALID = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """One image of the template, smoothed."""
+
+    values: Field
+    gradient: tuple[Field, ...]
+    """Along k, j and i, per voxel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TemplateGrid:
+    """What one grid compares of the template: its brain, and its outline, at points (n, 3)."""
+
+    affine: Array
+    points: Array
+    brain: _Side
+    outline: _Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Channel:
     """One image pair to compare, smoothed, and its weight."""
 
-    template: Field
-    template_gradient: tuple[Field, ...]
-    """Along k, j and i, per voxel."""
+    template: _Side
     scan: Field
     valid: Field
     """1 where the scan's image can be compared, else 0."""
@@ -48,26 +66,43 @@ def fit_affine(
 
     Gauss-Newton with weights of Geman and McClure, on two grids.
     """
-    template = template.thinned(_STEP)
-    near = reached(template.mask, template.spacing_mm, settings.affine_margin_mm)
-    for grid_mm, iterations in (
-        (settings.coarse_grid_mm, _ITERATIONS_COARSE),
-        (settings.fine_grid_mm, _ITERATIONS_FINE),
-    ):
-        step = max(1, round(grid_mm / template.spacing_mm))
-        points = apply(template.affine, places(near[::step, ::step, ::step]) * step)
-        channels = _channels(head, template, scan_to_atlas, grid_mm * _SMOOTHING_PER_GRID, settings)
+    for grid_mm, iterations in zip(grids_mm(settings), (_ITERATIONS_COARSE, _ITERATIONS_FINE), strict=True):
+        grid = template.once(template_grid, grid_mm, settings)
+        channels = _channels(head, grid, scan_to_atlas, grid_mm * _SMOOTHING_PER_GRID, settings)
         for _ in range(iterations):
-            update = _update(head, template, scan_to_atlas, points, channels, grid_mm, settings)
+            update = _update(head, grid, scan_to_atlas, channels, grid_mm, settings)
             scan_to_atlas = update @ scan_to_atlas
             if np.abs(update - np.eye(4)).max() < settings.affine_tolerance_mm:
                 break
     return scan_to_atlas
 
 
+def grids_mm(settings: RegistrationSettings) -> tuple[float, float]:
+    """The grids that a head and the template are compared on, the coarse one first."""
+    return settings.coarse_grid_mm, settings.fine_grid_mm
+
+
+def template_grid(template: RegistrationImage, grid_mm: float, settings: RegistrationSettings) -> TemplateGrid:
+    """The template's images and their gradients, and points about `grid_mm` apart."""
+    template = template.thinned(_STEP)
+    near = reached(template.mask, template.spacing_mm, settings.affine_margin_mm)
+    step = max(1, round(grid_mm / template.spacing_mm))
+
+    def side(image: Field, smoothing_mm: float) -> _Side:
+        smooth = gaussian(image, smoothing_mm / template.spacing_mm)
+        return _Side(values=smooth, gradient=tuple(np.gradient(smooth)))
+
+    brain, outline = both(
+        lambda: side(template.brain_hu, grid_mm * _SMOOTHING_PER_GRID),
+        lambda: side(np.float32(settings.outline_hu) * template.mask, settings.outline_smoothing_mm),
+    )
+    points = apply(template.affine, places(near[::step, ::step, ::step]) * step)
+    return TemplateGrid(affine=template.affine, points=points, brain=brain, outline=outline)
+
+
 def _channels(
     head: RegistrationImage,
-    template: RegistrationImage,
+    grid: TemplateGrid,
     scan_to_atlas: Array,
     smoothing_mm: float,
     settings: RegistrationSettings,
@@ -75,56 +110,50 @@ def _channels(
     """The brain within fluid, and the intracranial space."""
     scan_voxel_mm = float(np.cbrt(np.linalg.det(scan_to_atlas[:3, :3]))) * head.spacing_mm  # in the atlas
 
-    def channel(on_template: Field, on_scan: Field, smoothing_mm: float, valid: Mask, weight: float) -> _Channel:
-        smooth = gaussian(on_template, smoothing_mm / template.spacing_mm)
+    def channel(template: _Side, on_scan: Field, smoothing_mm: float, valid: Mask, weight: float) -> _Channel:
         return _Channel(
-            template=smooth,
-            template_gradient=tuple(np.gradient(smooth)),
+            template=template,
             scan=gaussian(on_scan, smoothing_mm / scan_voxel_mm),
             valid=valid.astype(np.float32),
             weight=weight,
         )
 
     outline_hu = np.float32(settings.outline_hu)
-    brain, outline = at_once(
-        (
-            lambda: channel(template.brain_hu, head.brain_hu, smoothing_mm, head.usable, 1.0),
-            lambda: channel(
-                outline_hu * template.mask,
-                outline_hu * head.mask,
-                settings.outline_smoothing_mm,
-                head.covered,
-                settings.outline_weight,
-            ),
-        )
+    return both(
+        lambda: channel(grid.brain, head.brain_hu, smoothing_mm, head.usable, 1.0),
+        lambda: channel(
+            grid.outline, outline_hu * head.mask, settings.outline_smoothing_mm, head.covered, settings.outline_weight
+        ),
     )
-    return brain, outline
 
 
 def _update(
     head: RegistrationImage,
-    template: RegistrationImage,
+    grid: TemplateGrid,
     scan_to_atlas: Array,
-    points: Array,
-    channels: tuple[_Channel, ...],
+    channels: tuple[_Channel, _Channel],
     grid_mm: float,
     settings: RegistrationSettings,
 ) -> Array:
-    """The 4×4 affine to apply after `scan_to_atlas`, from one Gauss-Newton step over `points` (n, 3) of the atlas."""
+    """The 4×4 affine to apply after `scan_to_atlas`, from one Gauss-Newton step over the grid's points."""
+    points = grid.points
     in_scan = apply(np.linalg.inv(scan_to_atlas), points)
     centre = points.mean(axis=0)
     basis = np.concatenate([np.ones((len(points), 1)), points - centre], axis=1)
-    hessian, gradient = np.zeros((12, 12)), np.zeros(12)
-    for channel in channels:
+
+    def summed(channel: _Channel) -> tuple[Array, Array]:
+        """Hessian and gradient of one image pair."""
         valid = sample_at(channel.valid, head.affine, in_scan) > _FULLY_VALID
         residual = sample_at(channel.scan, head.affine, in_scan[valid])
-        residual -= sample_at(channel.template, template.affine, points[valid])
-        image_gradient = _gradient_at(channel, template.affine, points[valid])
+        residual -= sample_at(channel.template.values, grid.affine, points[valid])
+        image_gradient = _gradient_at(channel.template, grid.affine, points[valid])
         precision = channel.weight * (grid_mm / settings.fine_grid_mm) ** 3 / settings.affine_residual_sd_hu**2
         weight = precision / (1.0 + (residual / settings.affine_outlier_hu) ** 2) ** 2
         jacobian = (image_gradient[:, :, None] * basis[valid][:, None, :]).reshape(-1, 12)
-        hessian += (jacobian * weight[:, None]).T @ jacobian
-        gradient += jacobian.T @ (weight * residual)
+        return (jacobian * weight[:, None]).T @ jacobian, jacobian.T @ (weight * residual)
+
+    (hessian, gradient), (more, steeper) = both(partial(summed, channels[0]), partial(summed, channels[1]))
+    hessian, gradient = hessian + more, gradient + steeper
     linear = [4 * row + 1 + column for row in range(3) for column in range(3)]
     prior = _prior_precision(settings)
     hessian[np.ix_(linear, linear)] += prior
@@ -136,9 +165,9 @@ def _update(
     return update
 
 
-def _gradient_at(channel: _Channel, affine: Array, points: Array) -> Array:
+def _gradient_at(template: _Side, affine: Array, points: Array) -> Array:
     """The template's image gradient at points (n, 3), along x, y and z, per mm."""
-    per_voxel = np.stack([sample_at(part, affine, points) for part in channel.template_gradient], axis=-1)
+    per_voxel = np.stack([sample_at(part, affine, points) for part in template.gradient], axis=-1)
     return np.asarray(per_voxel @ np.linalg.inv(affine)[:3, :3])
 
 

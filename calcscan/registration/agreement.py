@@ -26,6 +26,33 @@ ToScan = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ComparedPoints:
+    """Where the template is compared; as of `Agreement`."""
+
+    points: Array
+    template_hu: Field
+    brain: Mask
+    interior: Mask
+
+
+def compared_points(template: RegistrationImage, settings: RegistrationSettings) -> ComparedPoints:
+    """Every second voxel of the template at every second voxel."""
+    half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
+    depth_mm = distance_mm(~half.mask, half.spacing_mm)
+    template_hu = gaussian(half.brain_hu, settings.correlation_smoothing_mm / half.spacing_mm)[part]
+    return ComparedPoints(
+        points=apply(half.affine, np.moveaxis(np.indices(template_hu.shape), 0, -1).reshape(-1, 3) * _STEP),
+        template_hu=template_hu.ravel(),
+        brain=half.mask[part].ravel(),
+        interior=(depth_mm > settings.correlation_depth_mm)[part].ravel(),
+    )
+
+
+def _smoothed(image: RegistrationImage, smoothing_mm: float) -> Field:
+    return gaussian(image.brain_hu, smoothing_mm / image.spacing_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Agreement:
     """Scan and template, and the points at which they are compared."""
 
@@ -44,17 +71,14 @@ class Agreement:
 
     @classmethod
     def between(cls, head: RegistrationImage, template: RegistrationImage, settings: RegistrationSettings) -> Agreement:
-        half, part = template.thinned(_STEP), (slice(None, None, _STEP),) * 3
-        smoothing_mm = settings.correlation_smoothing_mm
-        depth_mm = distance_mm(~half.mask, half.spacing_mm)
-        template_hu = gaussian(half.brain_hu, smoothing_mm / half.spacing_mm)[part]
+        compared = template.once(compared_points, settings)
         return cls(
             head=head,
-            head_hu=gaussian(head.brain_hu, smoothing_mm / head.spacing_mm),
-            points=apply(half.affine, np.moveaxis(np.indices(template_hu.shape), 0, -1).reshape(-1, 3) * _STEP),
-            template_hu=template_hu.ravel(),
-            brain=half.mask[part].ravel(),
-            interior=(depth_mm > settings.correlation_depth_mm)[part].ravel(),
+            head_hu=head.once(_smoothed, settings.correlation_smoothing_mm),
+            points=compared.points,
+            template_hu=compared.template_hu,
+            brain=compared.brain,
+            interior=compared.interior,
             trimmed=settings.correlation_trimmed,
         )
 

@@ -11,7 +11,7 @@ deformation: recentring first would mistake widening for a shift.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -32,15 +32,45 @@ _FULLY_USABLE = 0.99
 """An interpolated mask above this lies within it with all neighbours."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeepTemplate:
+    """What is compared of the template, and how it may be displaced."""
+
+    box: Box
+    modes: DisplacementModes
+    levels: tuple[tuple[Field, Field], ...]
+    """The image and its gradient, first smoother ones; both on the box."""
+    depth_mm: Field
+    """How deep in the brain, on the box."""
+
+
+def deep_template(template: RegistrationImage, settings: RegistrationSettings) -> DeepTemplate:
+    """The template around its deep nuclei."""
+    box = Box.around_deep_nuclei(settings)
+    image = DeepImage.of(template, box, np.eye(4), settings)
+    smoothed = [image.bias_corrected(sigma_mm, settings) for sigma_mm in _sigmas_mm(settings)]
+    return DeepTemplate(
+        box=box,
+        modes=displacement_modes(box, settings),
+        levels=tuple((hu, _image_gradient(hu)) for hu in smoothed),
+        depth_mm=distance_mm(~np.pad(image.mask, 1), GRID_MM)[1:-1, 1:-1, 1:-1],
+    )
+
+
+def _sigmas_mm(settings: RegistrationSettings) -> tuple[float, float]:
+    """How much both images are smoothed: more at first."""
+    return 2 * settings.deformable_smoothing_mm, settings.deformable_smoothing_mm
+
+
 def fit_deformable(
     head: RegistrationImage, template: RegistrationImage, scan_to_atlas: Array, settings: RegistrationSettings
 ) -> tuple[Array, Displacement]:
     """The 4×4 matrix from scan to atlas, LPS mm, recentred on the deep nuclei, and the displacement of points in the
     atlas (those of the scan after that matrix) that brings the scan onto the template; zero away from the deep nuclei.
     """
-    box = Box.around_deep_nuclei(settings)
-    modes = displacement_modes(box, settings)
-    coefficients = _fit_coefficients(head, template, scan_to_atlas, box, modes, settings)
+    deep = template.once(deep_template, settings)
+    box, modes = deep.box, deep.modes
+    coefficients = _fit_coefficients(head, deep, scan_to_atlas, settings)
     shift_mm = coefficients[0]
     recentre = np.eye(4)
     recentre[:3, 3] = shift_mm
@@ -48,42 +78,34 @@ def fit_deformable(
 
 
 def _fit_coefficients(
-    head: RegistrationImage,
-    template: RegistrationImage,
-    scan_to_atlas: Array,
-    box: Box,
-    modes: DisplacementModes,
-    settings: RegistrationSettings,
+    head: RegistrationImage, deep: DeepTemplate, scan_to_atlas: Array, settings: RegistrationSettings
 ) -> Array:
     """The coefficients (modes, 3), in mm, that bring the scan onto the template.
 
     Gauss-Newton with weights of Geman and McClure, first on smoother images.
     """
-    on_template, on_scan = both(
-        partial(DeepImage.of, template, box, np.eye(4), settings),
-        partial(DeepImage.of, head, box, scan_to_atlas, settings),
-    )
-    use = _usable_nodes(head, on_template, scan_to_atlas, box, settings)
-    points, modes = box.node_points[use], replace(modes, values=modes.values[use])
+    box = deep.box
+    on_scan = DeepImage.of(head, box, scan_to_atlas, settings)
+    use = _usable_nodes(head, deep, scan_to_atlas, settings)
+    points, modes = box.node_points[use], replace(deep.modes, values=deep.modes.values[use])
     coefficients = np.zeros((len(modes.variance), 3))
-    smoothing_mm = settings.deformable_smoothing_mm
-    for sigma_mm, iterations in ((2 * smoothing_mm, _ITERATIONS_COARSE), (smoothing_mm, _ITERATIONS_FINE)):
-        template_hu = on_template.bias_corrected(sigma_mm, settings)
+    for (template_hu, image_gradient), sigma_mm, iterations in zip(
+        deep.levels, _sigmas_mm(settings), (_ITERATIONS_COARSE, _ITERATIONS_FINE), strict=True
+    ):
         scan_hu = on_scan.bias_corrected(sigma_mm, settings)
         target_hu = _contrast_matched(scan_hu[box.node_index][use], template_hu[box.node_index][use], settings)
-        image_gradient = _image_gradient(template_hu)
         for _ in range(iterations):
             coefficients += _update(coefficients, target_hu, template_hu, image_gradient, points, modes, box, settings)
     return coefficients
 
 
 def _usable_nodes(
-    head: RegistrationImage, on_template: DeepImage, scan_to_atlas: Array, box: Box, settings: RegistrationSettings
+    head: RegistrationImage, deep: DeepTemplate, scan_to_atlas: Array, settings: RegistrationSettings
 ) -> Mask:
     """Which nodes lie in the scan, away from calcium and blood, and deep enough in the template's brain, (n,)."""
+    box = deep.box
     usable = box.resample(head.usable & head.mask, head.affine, scan_to_atlas) > _FULLY_USABLE
-    depth_mm = distance_mm(~np.pad(on_template.mask, 1), GRID_MM)[1:-1, 1:-1, 1:-1]
-    return np.asarray(usable[box.node_index] & (depth_mm[box.node_index] > settings.surface_margin_mm))
+    return np.asarray(usable[box.node_index] & (deep.depth_mm[box.node_index] > settings.surface_margin_mm))
 
 
 def _contrast_matched(scan_hu: Field, template_hu: Field, settings: RegistrationSettings) -> Array:
@@ -117,17 +139,25 @@ def _update(
 
     `target_hu` (n,) is the scan at `points` (n, 3), which the template should show where the displacement puts them.
     """
-    displaced = points + modes.values @ coefficients
-    residual = target_hu - sample_at(template_hu, box.affine, displaced)
-    along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
     outlier_hu, sd_hu = settings.deformable_outlier_hu, settings.deformable_residual_sd_hu
-    root_weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) / sd_hu
-    along *= root_weight[:, None]
-    jacobian = np.concatenate([modes.values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
-    hessian = jacobian.T @ jacobian
+
+    def summed(first: int, last: int) -> tuple[Array, Array]:
+        """Hessian and gradient of some of the points."""
+        values = modes.values[first:last]
+        displaced = points[first:last] + values @ coefficients
+        residual = target_hu[first:last] - sample_at(template_hu, box.affine, displaced)
+        along = np.stack([sample_at(part, box.affine, displaced) for part in image_gradient], axis=-1)
+        root_weight = 1.0 / (1.0 + (residual / outlier_hu) ** 2) / sd_hu
+        along *= root_weight[:, None]
+        jacobian = np.concatenate([values * along[:, axis : axis + 1] for axis in range(3)], axis=1)
+        return jacobian.T @ jacobian, jacobian.T @ (root_weight * residual)
+
+    half = len(points) // 2  # always in halves, so that the sums are the same on one processor
+    (hessian, gradient), (more, steeper) = both(partial(summed, 0, half), partial(summed, half, len(points)))
     prior = np.tile(1.0 / modes.variance, 3)
+    hessian += more
     hessian[np.diag_indices_from(hessian)] += prior
-    gradient = jacobian.T @ (root_weight * residual) - prior * coefficients.T.ravel()
+    gradient = gradient + steeper - prior * coefficients.T.ravel()
     return np.asarray(linalg.cho_solve(linalg.cho_factor(hessian), gradient).reshape(3, -1).T)
 
 

@@ -22,9 +22,15 @@ def initial_similarity(head: RegistrationImage, template: RegistrationImage, set
     none has the size of a head, upright with the centres on each other."""
     angles = _initial_angles(np.radians(settings.initial_angle_deg))
     rotations = Rotation.from_euler("xyz", angles).as_matrix()
-    levels = ((settings.search_coarse_mm, _FOLLOWED, _APART_DEG), (settings.search_fine_mm, 1, 0.0))
+    coarse_mm, fine_mm = grids_mm(settings)
+    levels = ((coarse_mm, _FOLLOWED, _APART_DEG), (fine_mm, 1, 0.0))
     found = best_fits(head, template, rotations, 1.0, levels, settings)
     return found[0] if found else upright(head, template)
+
+
+def grids_mm(settings: RegistrationSettings) -> tuple[float, float]:
+    """The grids that heads and template are compared on, the coarse one first."""
+    return settings.search_coarse_mm, settings.search_fine_mm
 
 
 def _initial_angles(angle: float) -> list[tuple[float, float, float]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,8 @@ from calcscan.model import BRAIN_ZONE, Atlas, Intracranial
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +36,13 @@ class RegistrationImage:
     affine: Array
     """(4, 4), from (k, j, i, 1) to LPS mm."""
     spacing_mm: float
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, make: Callable[Concatenate[RegistrationImage, P], T], *arguments: P.args, **none: P.kwargs) -> T:
+        """`make(self, …)`, made once: an image is compared many times, and the template with every head."""
+        if (make, arguments) not in self._made:
+            self._made[make, arguments] = make(self, *arguments, **none)
+        return cast(T, self._made[make, arguments])
 
     def thinned(self, step: int) -> RegistrationImage:
         """The image at every `step`-th voxel along each axis."""

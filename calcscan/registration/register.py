@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from calcscan.begun import Begun
 from calcscan.grid.geometry import Array, apply
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
@@ -17,8 +18,9 @@ from calcscan.registration.agreement import Agreement
 from calcscan.registration.deformable import fit_deformable
 from calcscan.registration.initial import initial_similarity
 from calcscan.registration.moved_brain import with_moved_brain
-from calcscan.registration.preprocess import RegistrationImage, preprocess_head, preprocess_template
+from calcscan.registration.preprocess import RegistrationImage, preprocess_head
 from calcscan.registration.similarity import distinct
+from calcscan.registration.template import prepared_template
 from calcscan.registration.wide_search import wide_candidates
 
 _DECIMALS = 9
@@ -29,7 +31,11 @@ _RECENTRINGS = 3
 
 
 def register_atlas(
-    intracranial: Intracranial, atlas: Atlas, *, settings: RegistrationSettings | None = None
+    intracranial: Intracranial,
+    atlas: Atlas,
+    *,
+    settings: RegistrationSettings | None = None,
+    begun: Begun | None = None,
 ) -> Registration:
     """Register the atlas to a head, and accept or refuse the result.
 
@@ -46,6 +52,8 @@ def register_atlas(
         From `load_atlas`.
     settings
         By default those of `knowledge/registration.toml`.
+    begun
+        Where `prepared_template` may be made already.
 
     Notes
     -----
@@ -66,7 +74,8 @@ def register_atlas(
     """
     settings = settings or load(RegistrationSettings)
     head, template = both(
-        partial(preprocess_head, intracranial, settings), partial(preprocess_template, atlas, settings)
+        partial(preprocess_head, intracranial, settings),
+        partial((begun or Begun()).answer, prepared_template, atlas, settings),
     )
     initial = initial_similarity(head, template, settings)
     aligned = fit_affine(head, template, initial, settings)

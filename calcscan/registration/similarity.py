@@ -18,12 +18,14 @@ from calcscan.grid.isotropic import sample_at
 from calcscan.grid.masks import places, reached
 from calcscan.grid.smooth import gaussian
 from calcscan.knowledge.registration import RegistrationSettings
-from calcscan.processors import at_once
+from calcscan.processors import at_once, both
 from calcscan.registration.agreement import Agreement
 from calcscan.registration.preprocess import Field, Mask, RegistrationImage
 
 _STEP = 3
 """The template is used at every third voxel along each axis."""
+_SMOOTHING_PER_GRID = 0.8
+"""Standard deviation of the smoothing, in units of the grid's spacing."""
 _SCORED = 5
 """Poses are ranked at every fifth point at which a registration is judged."""
 _ITERATIONS = 10
@@ -33,13 +35,30 @@ _LARGEST_STEP = 0.35
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Pair:
-    """The template's values and gradients at the points, and the scan's image to compare them with."""
+class _Side:
+    """One image of the template at the points."""
 
     values: Array
     """(n,)"""
     jacobian: Array
-    """Change of the template's value by shift, rotation and size about the points' centre (n, 7)."""
+    """Change of the value by shift, rotation and size about the points' centre (n, 7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TemplateLevel:
+    """What one grid compares of the template: its brain, and its outline."""
+
+    points: Array
+    centre: Array
+    brain: _Side
+    outline: _Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pair:
+    """One image of the template, and the scan's to compare it with."""
+
+    template: _Side
     scan: Field
     valid: Mask
     weight: float
@@ -140,9 +159,8 @@ def angle_between_deg(a: Array, b: Array) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
-def _level(
-    head: RegistrationImage, template: RegistrationImage, grid_mm: float, size: float, settings: RegistrationSettings
-) -> _Level:
+def template_level(template: RegistrationImage, grid_mm: float, settings: RegistrationSettings) -> TemplateLevel:
+    """The template's images and their gradients at points about `grid_mm` apart."""
     template = template.thinned(_STEP)
     step = max(1, round(grid_mm / template.spacing_mm))
     near = reached(template.mask, template.spacing_mm, settings.affine_margin_mm)
@@ -150,34 +168,37 @@ def _level(
     points = apply(template.affine, index)
     centre = points.mean(axis=0)
     offset = points - centre
-    smoothing_mm = 0.8 * grid_mm
 
-    def pair(on_template: Field, on_scan: Field, valid: Mask, weight: float) -> _Pair:
-        smooth = gaussian(on_template, smoothing_mm / template.spacing_mm)
+    def side(image: Field) -> _Side:
+        smooth = gaussian(image, _SMOOTHING_PER_GRID * grid_mm / template.spacing_mm)
         here = tuple(index.T)
         per_voxel = np.stack([np.asarray(along)[here] for along in np.gradient(smooth)], axis=-1)
         gradient = per_voxel @ np.linalg.inv(template.affine)[:3, :3]
         turn, grow = np.cross(offset, gradient), (offset * gradient).sum(axis=1)
-        return _Pair(
-            values=smooth[here].astype(np.float64),
-            jacobian=np.concatenate([gradient, turn, grow[:, None]], axis=1),
-            scan=gaussian(on_scan, smoothing_mm * size / head.spacing_mm),
-            valid=valid,
-            weight=weight,
+        return _Side(
+            values=smooth[here].astype(np.float64), jacobian=np.concatenate([gradient, turn, grow[:, None]], axis=1)
         )
 
-    outline_hu = np.float32(settings.outline_hu)
+    brain, outline = both(
+        lambda: side(template.brain_hu), lambda: side(np.float32(settings.outline_hu) * template.mask)
+    )
+    return TemplateLevel(points=points, centre=centre, brain=brain, outline=outline)
+
+
+def _level(
+    head: RegistrationImage, template: RegistrationImage, grid_mm: float, size: float, settings: RegistrationSettings
+) -> _Level:
+    level = template.once(template_level, grid_mm, settings)
+    sigma = _SMOOTHING_PER_GRID * grid_mm * size / head.spacing_mm
+    brain, outline = both(
+        lambda: gaussian(head.brain_hu, sigma), lambda: gaussian(np.float32(settings.outline_hu) * head.mask, sigma)
+    )
     return _Level(
-        points=points,
-        centre=centre,
+        points=level.points,
+        centre=level.centre,
         pairs=(
-            pair(template.brain_hu, head.brain_hu, head.usable, 1.0),
-            pair(
-                outline_hu * template.mask,
-                outline_hu * head.mask,
-                head.covered,
-                settings.outline_weight,
-            ),
+            _Pair(template=level.brain, scan=brain, valid=head.usable, weight=1.0),
+            _Pair(template=level.outline, scan=outline, valid=head.covered, weight=settings.outline_weight),
         ),
     )
 
@@ -188,8 +209,8 @@ def _fitted(head: RegistrationImage, level: _Level, scan_to_atlas: Array, settin
         hessian, gradient = np.diag([1e-6] * 3 + [1.0] * 4), np.zeros(7)
         for pair in level.pairs:
             valid = sample_at(pair.valid, head.affine, in_scan, nearest=True) > 0
-            residual = sample_at(pair.scan, head.affine, in_scan[valid]) - pair.values[valid]
-            jacobian = pair.jacobian[valid]
+            residual = sample_at(pair.scan, head.affine, in_scan[valid]) - pair.template.values[valid]
+            jacobian = pair.template.jacobian[valid]
             weight = pair.weight / (1.0 + (residual / settings.affine_outlier_hu) ** 2)
             hessian += (jacobian * weight[:, None]).T @ jacobian
             gradient += jacobian.T @ (weight * residual)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from calcscan.begun import Begun
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
 from calcscan.model import Result, StudyLabel
@@ -44,6 +45,7 @@ def write_report(
     program: Mapping[str, bytes] | None = None,
     html: bool = True,
     discard_review: bool = False,
+    begun: Begun | None = None,
 ) -> str:
     """Write report.json, report.html, lesions.csv, sites.csv, mosaic.png and the label maps to the folder `out`.
 
@@ -66,6 +68,8 @@ def write_report(
     discard_review
         Replace a report that a person has reviewed, too, and drop the review. Without it such a report gives way only
         to one that continues its reviews.
+    begun
+        Where a part may be made already: what `analyse` was given.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def write_report(
     OutputError
         The folder can't be written to, or holds somebody else's files by the same names, or a review.
     """
-    files = report_files(result, keep_ids=keep_ids, label=label, program=program, html=html)
+    files = report_files(result, keep_ids=keep_ids, label=label, program=program, html=html, begun=begun)
     put_files(Path(out), files, replaces=replaces, discard_review=discard_review)
     return files[REPORT].decode()
 
@@ -89,17 +93,19 @@ def report_files(
     label: StudyLabel | None = None,
     program: Mapping[str, bytes] | None = None,
     html: bool = True,
+    begun: Begun | None = None,
 ) -> dict[str, bytes]:
     """Every file of the report, by name. Of a reviewed result also what the program had said; `program` has it as it
-    was written then."""
+    was written then. What is in `begun` is not made anew."""
+    begun = begun or Begun()
     said = _of_program(result, program or {}, keep_ids=keep_ids, label=label, html=html)
     slices = Slices.of(result, load(MosaicSettings))
     ((report, about), mosaic), drawn = both(
         lambda: (
-            _report(result, said, keep_ids=keep_ids, label=label, html=html),
+            _report(result, said, begun, keep_ids=keep_ids, label=label, html=html),
             mosaic_png(result, study=_called(label), slices=slices),
         ),
-        lambda: Drawn.of(result, slices) if html else None,
+        lambda: Drawn.of(result, slices, begun=begun) if html else None,
     )
     written = report_json(report).encode()
     page = {PAGE: page_html(result, report, sha256(written).hexdigest(), drawn=drawn).encode()} if html else {}
@@ -133,17 +139,17 @@ def _of_program(
     if PROGRAM_REPORT in given:
         said, (maps, _) = {}, label_maps(result.program.lesions, result.program.scan.stored)
     else:
-        report, maps = _report(result.program, {}, keep_ids=keep_ids, label=label, html=html)
+        report, maps = _report(result.program, {}, Begun(), keep_ids=keep_ids, label=label, html=html)
         said = {PROGRAM_REPORT: report_json(report).encode()}
     lesions = {PROGRAM_LESIONS: maps[_LESIONS]} if _LESIONS in maps else {}
     return {**said, **lesions, **given}
 
 
 def _report(
-    result: Result, said: Mapping[str, bytes], *, keep_ids: bool, label: StudyLabel | None, html: bool
+    result: Result, said: Mapping[str, bytes], begun: Begun, *, keep_ids: bool, label: StudyLabel | None, html: bool
 ) -> tuple[Report, dict[str, bytes]]:
     """report.json, and the maps and the transform that it tells of."""
-    drawn, fit = _of_atlas(result)
+    drawn, fit = _of_atlas(result, begun)
     maps, about_maps = label_maps(result.lesions, result.scan.stored, more=drawn, reviewed=bool(result.reviews))
     pictures = ("mosaic.png", PAGE) if html else ("mosaic.png",)
     beside = {**dict.fromkeys((*_tables(result), *pictures), FileEntry()), **about_maps}
@@ -158,10 +164,10 @@ def _tables(result: Result) -> dict[str, Callable[[Report], str]]:
     }  # fmt: skip
 
 
-def _of_atlas(result: Result) -> tuple[dict[str, npt.NDArray[Any]], dict[str, bytes]]:
+def _of_atlas(result: Result, begun: Begun) -> tuple[dict[str, npt.NDArray[Any]], dict[str, bytes]]:
     """Where the atlas has each site on the scan, and the transform that says so; nothing where no site can be."""
     fit = result.registration
     if fit is None or not fit.accepted or result.quality.state == State.ABSTAIN:
         return {}, {}
-    drawn = atlas_sites(result.scan.geometry, fit, result.atlas)
+    drawn = begun.answer(atlas_sites, result.scan.geometry, fit, result.atlas)
     return {"atlas_sites": drawn}, {"scan_to_atlas.tfm": transform_text(fit)}

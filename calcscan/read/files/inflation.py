@@ -5,8 +5,6 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
-from pydicom.filereader import _read_file_meta_info, read_preamble
-
 from calcscan.errors import UnreadableError
 from calcscan.knowledge.reading import ReadingSettings
 
@@ -40,6 +38,8 @@ def refuse_inflating(stream: BinaryIO, name: str, settings: ReadingSettings) -> 
     UnreadableError
         It is packed more densely than any CT, or unpacks to more than any: made to exhaust memory.
     """
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+
     stream.seek(0)
     read_preamble(stream, True)
     _read_file_meta_info(stream)

@@ -13,7 +13,7 @@ from calcscan.grid.interpolate import linear_at
 from calcscan.grid.isotropic import IsotropicVolume, resample_isotropic
 from calcscan.grid.masks import Mask, box_of, reached
 from calcscan.knowledge.html_page import HtmlPageSettings
-from calcscan.model import AIR_HU, Result, Scan
+from calcscan.model import AIR_HU, Result, Scan, SearchRegion
 
 _BORDER = 9
 """Voxels."""
@@ -42,9 +42,14 @@ class Inside:
 
 def inside_of(result: Result, settings: HtmlPageSettings) -> Inside | None:
     """None where the inside of the skull is not known: then nothing of the scan may be shown."""
-    if result.intracranial is None or not result.intracranial.mask.any():
+    return None if result.intracranial is None else inside(result.scan, result.intracranial, settings)
+
+
+def inside(scan: Scan, region: SearchRegion, settings: HtmlPageSettings) -> Inside | None:
+    """None where the region is empty."""
+    mask = region.mask
+    if not mask.any():
         return None
-    scan, mask = result.scan, result.intracranial.mask
     box = _box(scan, mask, settings.shown_beyond_mm + 2 * settings.viewer_spacing_mm)
     spacing_mm = _spacing_mm(scan, box, settings)
     part = scan.geometry.part(box)

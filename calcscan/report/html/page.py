@@ -15,6 +15,7 @@ import numpy.typing as npt
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from calcscan.begun import Begun
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.settings import load
@@ -25,10 +26,10 @@ from calcscan.report.drawing import LEFT_OUT
 from calcscan.report.html import content
 from calcscan.report.html.charts import bar_chart, histogram
 from calcscan.report.html.content import LeftOutRow, LesionRow, Position
-from calcscan.report.html.inside import Inside, inside_of
+from calcscan.report.html.inside import Inside
 from calcscan.report.html.pictures import PictureMaker, Pictures, slices_picture
 from calcscan.report.html.reviewed import reviews_in_words, taken_for
-from calcscan.report.html.volume import ViewerVolumes, viewer_volumes
+from calcscan.report.html.volume import ViewerVolumes, packed_inside, viewer_volumes
 from calcscan.report.legend import elsewhere, numbers_in_words
 from calcscan.report.mosaic import Slices, side_letters
 from calcscan.report.quantities import State
@@ -55,17 +56,20 @@ class Drawn:
     slices: Markup | None = None
 
     @classmethod
-    def of(cls, result: Result, slices: Slices, settings: HtmlPageSettings | None = None) -> Drawn:
-        """`slices`: `Slices.of(result)`."""
-        settings, mosaic = settings or load(HtmlPageSettings), load(MosaicSettings)
-        inside = inside_of(result, settings)
-        if inside is None:
+    def of(
+        cls, result: Result, slices: Slices, settings: HtmlPageSettings | None = None, begun: Begun | None = None
+    ) -> Drawn:
+        """`slices`: `Slices.of(result)`; `begun`: where the inside of the skull may be drawn already."""
+        settings, mosaic, begun = settings or load(HtmlPageSettings), load(MosaicSettings), begun or Begun()
+        region = result.intracranial
+        drawn = None if region is None else begun.answer(packed_inside, result.scan, region, settings)
+        if drawn is None:
             return cls(inside=None)
         volumes, picture = both(
-            partial(viewer_volumes, inside, result.scan.geometry, slices.voxels, settings),
-            partial(slices_picture, result, slices, inside, mosaic),
+            partial(viewer_volumes, drawn.inside, result.scan.geometry, slices.voxels, settings, scan=drawn.scan),
+            partial(slices_picture, result, slices, drawn.inside, mosaic),
         )
-        return cls(inside=inside, volumes=volumes, slices=picture)
+        return cls(inside=drawn.inside, volumes=volumes, slices=picture)
 
 
 def page_html(

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from calcscan.grid.geometry import Geometry, apply
 from calcscan.grid.masks import filled_box, places
 from calcscan.knowledge.html_page import HtmlPageSettings
-from calcscan.report.html.inside import Inside
+from calcscan.model import Scan, SearchRegion
+from calcscan.report.html.inside import Inside, inside
 from calcscan.report.labelmaps import nifti_bytes
 
 
@@ -23,11 +24,30 @@ class ViewerVolumes:
     spacing_mm: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackedInside:
+    """The inside of the skull, and its .nii.gz."""
+
+    inside: Inside
+    scan: bytes
+
+
+def packed_inside(scan: Scan, region: SearchRegion, settings: HtmlPageSettings) -> PackedInside | None:
+    """What can be shown of a scan, before any lesion is known; None where the region is empty."""
+    shown = inside(scan, region, settings)
+    return None if shown is None else PackedInside(inside=shown, scan=_packed(shown, settings))
+
+
 def viewer_volumes(
-    inside: Inside, geometry: Geometry, voxels: npt.NDArray[np.int32] | None, settings: HtmlPageSettings
+    inside: Inside,
+    geometry: Geometry,
+    voxels: npt.NDArray[np.int32] | None,
+    settings: HtmlPageSettings,
+    *,
+    scan: bytes | None = None,
 ) -> ViewerVolumes:
     """What the viewer shows: blank outside the skull, rounded, on an even grid along the body's axes. `voxels`: the
-    scan's, from `numbered_voxels`."""
+    scan's, from `numbered_voxels`; `scan`: the scan, where it is packed already."""
     labels = None
     if voxels is not None:
         k, j, i = filled_box(voxels)
@@ -37,10 +57,14 @@ def viewer_volumes(
             # without the intent, NiiVue blends the colours of neighbouring numbers, 0 with 1
             labels = nifti_bytes(drawn, inside.affine, "calcscan: lesions", intent="label")
     return ViewerVolumes(
-        scan=nifti_bytes(rounded(inside.hu, settings), inside.affine, "calcscan: inside of the skull"),
+        scan=_packed(inside, settings) if scan is None else scan,
         labels=labels,
         spacing_mm=inside.spacing_mm,
     )
+
+
+def _packed(inside: Inside, settings: HtmlPageSettings) -> bytes:
+    return nifti_bytes(rounded(inside.hu, settings), inside.affine, "calcscan: inside of the skull")
 
 
 def rounded(hu: npt.NDArray[np.float32], settings: HtmlPageSettings) -> npt.NDArray[np.int16]:

@@ -35,6 +35,7 @@ COPIES = (
     "as_it_is", "linear1.0", "spline1.0", "linear2.0", "turned1.0", "coronal1.0", "tilted", "averaged5,linear1.0",
     "averaged5,spline1.0", "brain", "padded", "helmet",
 )  # fmt: skip
+TELLING = ("resampled", "reformatted", "blur_unmeasured")
 NEAR_MM = 4.0
 APART_MM = 25.0
 THICK_MM = 2.5
@@ -69,7 +70,7 @@ def _thickness(result: Result) -> str:
 def compared(original: Result, copy: Result, deposits: Sequence[Deposit]) -> str:
     """A row: deposits and lesions of the copy beside those of the scan."""
     flags = {flag.code for flag in copy.quality.flags}
-    told = f"{copy.quality.state:8s} {'resampled' if 'resampled' in flags else '-':9s}"
+    told = f"{copy.quality.state:8s} {' '.join(code for code in TELLING if code in flags) or '-':15s}"
     if original.lesions is None or copy.lesions is None:
         return f"{told} not analysed: {', '.join(sorted(flags))}"
     told += f" {_thickness(copy)}"

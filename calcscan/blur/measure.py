@@ -63,15 +63,17 @@ def measure_blur(
     if not blur.across_measured:
         blur = _across_by_noise(blur, stated, noise(), settings)
     interpolated = find_interpolation(scan, settings)
-    unequal = find_unequal(edges, lean_mm, settings) if fit is None or not problem else None
-    if unequal is not None:
-        blur = _from_other_slices(blur, unequal, settings)
-    elif interpolated is not None:
+    if interpolated is not None:
         blur = _from_period(scan, blur, interpolated, settings)
     elif blur.across_measured and scan.acquisition.slice_thickness_mm is not None:
         blur = _doubted(blur, stated, noise, settings)
+    flags = _resampled(scan, blur, interpolated, settings)
+    masked = fit is not None and bool(problem)
+    unequal = None if masked else find_unequal(edges, lean_mm, settings)
+    if unequal is not None and not (flags and unequal.thickness_mm <= float(np.median(blur.thickness_mm))):
+        blur = _from_other_slices(blur, unequal, settings)
+        flags = _reformatted(unequal)
     blur = _undersampled(scan, blur, settings)
-    flags = _resampled(scan, blur, interpolated, settings) if unequal is None else _reformatted(blur, unequal)
     if not (blur.in_plane_measured and (blur.across_measured or flags)):
         flags += _unmeasured(blur)
     used = fit.edges if fit is not None and not problem else 0
@@ -186,7 +188,7 @@ def _doubted(blur: Blur, stated: Blur, noise: Callable[[], NoiseBlur], settings:
     return replace(blur, across_error=error, why=f"{why}, and not surely")
 
 
-def _reformatted(blur: Blur, unequal: Unequal) -> tuple[Flag, ...]:
+def _reformatted(unequal: Unequal) -> tuple[Flag, ...]:
     """`reformatted`: slices blurred unequally within; its value is the thickness of those that they lie across."""
     message = (
         f"The scan was made from slices of about {unequal.thickness_mm:.2g} mm across which its own lie: the pictures "

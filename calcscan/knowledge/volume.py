@@ -60,6 +60,8 @@ class VolumeSettings(Settings, frozen=True, kw_only=True):
     uneven_larger: float
     uneven_rim: float
     uneven_most: float
+    uneven_unsure: float
+    uneven_unsure_step: float
     interval_misfit: float
     misfit_usual: float
     thick_better: float

@@ -48,8 +48,9 @@ class DenserCore:
         else:
             better = (gradient.likelihood - gradient.even_likelihood - settings.thick_better) / settings.thick_step
             certain = special.expit(better) * special.expit((peaked - settings.peaked) / settings.peaked_step)
-        if lesion.psf_error > settings.blur_unsure:  # an even one blurred more than is thought looks just so
-            certain = 0.0
+        if lesion.psf_error > settings.blur_unsure:  # an even one blurred more than is thought looks so, too
+            better = (gradient.likelihood - even.likelihood) / tolerance.independent - settings.uneven_unsure
+            certain *= special.expit(better / settings.uneven_unsure_step)
         enough = max(settings.lumpy_better, settings.lumpy_better_share * tolerance.independent)
         is_lumpy = special.expit((gradient.lumpy_likelihood - even.likelihood - enough) / settings.uneven_step)
         seen = special.expit((gradient.likelihood - even.likelihood - settings.uneven_seen) / settings.uneven_step)

@@ -31,6 +31,11 @@ _BESIDE_MM = 5.0
 _TISSUE_MM = 6.0
 _CLIP_HU = 40.0
 """Beyond this a spot would make a line of its own."""
+_DENSE_HU = 80.0
+"""Above brain: what reaches so far, and what lies beside it, is calcium or metal itself and shows no streak. Its edges
+are as straight as it is, and fine deposits in rows, as in Fahr's disease, look like bands."""
+_AS_DARK = 0.25
+"""Where there is so much as far below brain, metal casts what is dense: its streaks are as dark as they are bright."""
 _FEWEST_MM2 = 2500.0
 _TO_SIGMA = 1.4826
 
@@ -163,10 +168,16 @@ def _blocks(image: npt.NDArray[np.generic], block: tuple[int, ...]) -> Field:
 
 def _without_tissue(hu: Field, inside: Mask, pixel_mm: npt.NDArray[np.float64]) -> Field:
     """What varies over less than brain and fluid do; 0 outside."""
-    level = np.clip(hu - np.median(hu[inside]), -_CLIP_HU, _CLIP_HU) * inside
+    above_hu = hu - np.median(hu[inside])
+    dense, dark = inside & (above_hu >= _DENSE_HU), inside & (above_hu <= -_DENSE_HU)
+    if dark.sum() > _AS_DARK * dense.sum():
+        dense = np.zeros_like(dense)
+    calcified = ndimage.binary_dilation(dense, iterations=2)
+    tissue = inside & ~calcified
+    level = np.clip(above_hu, -_CLIP_HU, _CLIP_HU) * tissue
     sigma = _TISSUE_MM / pixel_mm
-    weight = np.maximum(ndimage.gaussian_filter(inside.astype(np.float32), sigma), 0.05)
-    rest = (level - ndimage.gaussian_filter(level, sigma) / weight) * inside
+    weight = np.maximum(ndimage.gaussian_filter(tissue.astype(np.float32), sigma), 0.05)
+    rest = (level - ndimage.gaussian_filter(level, sigma) / weight) * tissue
     return np.asarray(rest, dtype=np.float32)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import chain
 
+from calcscan.inspection.air_inside import air_inside_flags
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.contrast import contrast_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
@@ -49,6 +50,7 @@ def inspect_scan(
         (
             partial(contrast_flags, scan, region, registration, atlas, settings, arteries or load(ArterySettings)),
             partial(brain_defect_flags, region, settings),
+            partial(air_inside_flags, scan, region, settings),
             partial(mass_effect_flags, registration, settings),
             partial(motion_flags, scan, region, settings),
             partial(streak_flags, scan, region, settings),

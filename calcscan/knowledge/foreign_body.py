@@ -100,6 +100,8 @@ class ForeignBodySettings(Settings, frozen=True, kw_only=True):
     alone_share: float
     most_diluted: float
     hole_mm: float
+    dust_mm3: float
+    dust_reach_mm: float
     halo_mm: float
     streak_reach_mm: float
     streak_ring_mm: float

@@ -83,6 +83,9 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     hole_hu: tuple[float, float]
     hole_depth_mm: float
     hole_radius_mm: float
+    air_hu: float
+    air_depth_mm: float
+    air_ml: float
     child_ml: float
     edge_dense_hu: float
     edge_hu: float

@@ -15,6 +15,7 @@ from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.intracranial import IntracranialSettings
 from calcscan.knowledge.settings import load
 from calcscan.material.beside_body import plaques_beside_bodies
+from calcscan.material.beside_hole import dots_beside_holes
 from calcscan.material.enhanced import enhanced
 from calcscan.material.foreign_body import foreign_bodies
 from calcscan.material.image_edge import at_image_edge
@@ -51,6 +52,7 @@ def judge_material(
     space = intracranial or load(IntracranialSettings)
     rest = without_bodies(lesions, scan, region, registration, atlas, settings)
     rest = without(rest, scan, plaques_beside_bodies(rest, scan, region, settings))
+    rest = without(rest, scan, dots_beside_holes(rest, scan, region, settings))
     rest = without(rest, scan, at_image_edge(rest, scan, region, reach_mm=space.edge_reach_mm))
     if enhanced_high_hu is None:
         return rest

@@ -20,6 +20,12 @@ def test_an_old_cavity_is_said_with_its_width():
     assert 45 < flag.value < 65
 
 
+def test_air_in_the_head_is_said():
+    flag = flags_of(drawn(ball((8.0, -25.0, 12.0), 4.0), -900.0))["brain_defect"]
+    assert "air inside the skull" in flag.message
+    assert flags_of(drawn(ball((8.0, -25.0, 12.0), 4.0), -90.0)) == {}, "a lipoma"
+
+
 def test_wide_ventricles_are_no_hole():
     at, _ = places()
     wide = np.zeros(at.shape[:3], bool)

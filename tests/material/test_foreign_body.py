@@ -108,6 +108,18 @@ def test_a_plaque_beside_the_hole_something_came_through_is_uncertain(
     assert [item.reason for item in judged.left_out[1:]] == [LeftOutReason.UNCERTAIN_MATERIAL] * (1 - kept)
 
 
+@pytest.mark.parametrize(("radius_mm", "away_mm", "kept"), [(1.0, 9.0, 0), (1.0, 20.0, 1), (3.5, 9.0, 1)])
+def test_dust_under_a_hole_in_the_vault_is_uncertain(radius_mm: float, away_mm: float, kept: int) -> None:
+    """Not what is larger than a grain of dust: dura calcifies where a piece of the vault was taken out."""
+    scan, _ = put_in(brain(), [Thing.along(np.zeros((1, 3)), radius_mm, 600)], 0.5)
+    region = SearchRegion.of(head_of(scan, NOISE_HU))
+    middle = scan.geometry.to_world(detect_lesions(scan, region).voxels_kji(1)).mean(axis=0)
+    hole = middle + np.array([0.0, 0.0, away_mm])
+    judged = judge_material(detect_lesions(scan, region), scan, replace(region, vault_holes_mm=hole[None]))
+    assert len(judged.lesions) == kept
+    assert [item.reason for item in judged.left_out] == [LeftOutReason.UNCERTAIN_MATERIAL] * (1 - kept)
+
+
 def test_its_figures_are_right() -> None:
     scan, _ = put_in(brain(), [Thing.along(STEEP, 1.3, 450, bore_mm=0.6)], 0.5)
     _, out = recognised(scan)

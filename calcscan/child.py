@@ -33,15 +33,24 @@ def in_child(call: Callable[[], T]) -> Iterator[Callable[[], T]]:
     if not _alone():
         yield call
         return
-    memory = os.memfd_create("calcscan")
-    number = os.fork()
+    try:
+        memory = os.memfd_create("calcscan")
+    except OSError:
+        yield call
+        return
+    try:
+        number = os.fork()
+    except OSError:  # no memory for it, or too many processes
+        os.close(memory)
+        yield call
+        return
     if number == 0:
         _work(call, memory)
     running = True
 
     def answer() -> T:
         nonlocal running
-        _, status = os.waitpid(number, 0)
+        status = _ended(number)
         running = False
         return cast(T, _read(memory)) if status == 0 else call()
 
@@ -51,8 +60,16 @@ def in_child(call: Callable[[], T]) -> Iterator[Callable[[], T]]:
         if running:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGTERM)
-            os.waitpid(number, 0)
+            _ended(number)
         os.close(memory)
+
+
+def _ended(number: int) -> int:
+    """Wait for a process: 0 if it did its work."""
+    try:
+        return os.waitpid(number, 0)[1]
+    except ChildProcessError:  # the system keeps no account: who started this program had SIGCHLD ignored
+        return 1
 
 
 def _alone() -> bool:

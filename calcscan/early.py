@@ -1,4 +1,4 @@
-"""What needs no lesion, or not even a scan, begun while others are waited for."""
+"""What registration and report need, begun as soon as it can be, beside what the stages do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from calcscan.begun import Begun
 from calcscan.knowledge.html_page import HtmlPageSettings
 from calcscan.knowledge.registration import RegistrationSettings
 from calcscan.knowledge.settings import load
-from calcscan.model import Atlas, Registration, Scan, SearchRegion
+from calcscan.model import Atlas, LocatedLesionMap, Registration, Scan, SearchRegion
 from calcscan.registration.template import prepared_template
 from calcscan.report.atlas_sites import atlas_sites
+from calcscan.report.slices import numbered_voxels
 
 
 class Early(Begun):
@@ -33,3 +34,7 @@ class Early(Begun):
 
         if self._html:
             self.begin(packed_inside, scan, region, load(HtmlPageSettings))
+
+    def found(self, lesions: LocatedLesionMap) -> None:
+        """The lesions and their sites."""
+        self.begin(numbered_voxels, lesions)

@@ -138,6 +138,8 @@ def examine(
         flags = (*rest, *(flag for flag in flags if flag not in seen))
         if not (rest or told):
             lesions = look(contrast=False)
+    if early is not None:
+        early.found(lesions)
     return Examination(
         intracranial=region,
         registration=registration,

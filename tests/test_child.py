@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,29 @@ def test_nothing_goes_on_after_the_block(tmp_path: Path) -> None:
     assert time.monotonic() - began < 30
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@ELSEWHERE
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["fork", "memfd_create"])
+def test_where_there_is_no_room_for_another_it_is_done_here(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def no_room(*_: object) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, name, no_room)
+    with in_child(os.getpid) as answer:
+        assert answer() == os.getpid()
+
+
+@ELSEWHERE
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_where_the_system_forgets_its_children_it_is_done_here() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with in_child(os.getpid) as answer:
+            assert answer() == os.getpid()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_a_process_with_threads_is_not_forked() -> None:

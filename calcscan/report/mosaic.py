@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from calcscan.begun import Begun
 from calcscan.grid.geometry import Array
 from calcscan.knowledge.mosaic import MosaicSettings
 from calcscan.knowledge.quality import FlagCode
@@ -59,11 +60,11 @@ class Slices:
     """`numbered_voxels` of the result."""
 
     @classmethod
-    def of(cls, result: Result, settings: MosaicSettings) -> Slices:
-        """Up to twelve: those with most calcification first."""
+    def of(cls, result: Result, settings: MosaicSettings, begun: Begun | None = None) -> Slices:
+        """Up to twelve: those with most calcification first. `begun`: where the voxels may be numbered already."""
         planes = view_planes(result.scan.geometry, settings)
         crop = find_crop(result, planes, settings)
-        voxels = numbered_voxels(result.lesions)
+        voxels = (begun or Begun()).answer(numbered_voxels, result.lesions)
         tiles, columns = _tiles(result, voxels, planes, crop, settings)
         return cls(planes=planes, crop=crop, tiles=tuple(tiles), columns=columns, voxels=voxels)
 

@@ -99,12 +99,12 @@ def report_files(
     was written then. What is in `begun` is not made anew."""
     begun = begun or Begun()
     said = _of_program(result, program or {}, keep_ids=keep_ids, label=label, html=html)
-    slices = Slices.of(result, load(MosaicSettings))
-    ((report, about), mosaic), drawn = both(
-        lambda: (
-            _report(result, said, begun, keep_ids=keep_ids, label=label, html=html),
-            mosaic_png(result, study=_called(label), slices=slices),
-        ),
+    slices, (report, about) = both(
+        lambda: Slices.of(result, load(MosaicSettings), begun),
+        lambda: _report(result, said, begun, keep_ids=keep_ids, label=label, html=html),
+    )
+    mosaic, drawn = both(
+        lambda: mosaic_png(result, study=_called(label), slices=slices),
         lambda: Drawn.of(result, slices, begun=begun) if html else None,
     )
     written = report_json(report).encode()

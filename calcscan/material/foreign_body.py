@@ -11,7 +11,7 @@ Four kinds of evidence, each sufficient:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from calcscan.knowledge.foreign_body import ForeignBodySettings
 from calcscan.knowledge.left_out import LeftOutReason
@@ -82,13 +82,30 @@ def _flags(lesions: LesionMap, found: Mapping[int, Mapping[str, float]]) -> tupl
         return ()
     of = {lesion.id: lesion for lesion in lesions.lesions}
     mm3 = sum(of[number].volume_130_mm3 for number in found)
-    bodies = {id(evidence): evidence for evidence in found.values()}
-    words = [_words(evidence) for evidence in bodies.values()]
-    named = ", ".join(
+    bodies = {id(evidence): evidence for evidence in found.values()}.values()
+    put_in = [_words(evidence) for evidence in bodies if not _is_dense_alone(evidence)]
+    dense = [_words(evidence) for evidence in bodies if _is_dense_alone(evidence)]
+    said = []
+    if put_in:
+        said.append(f"what was put into the head is not calcification: {_named(put_in)}")
+    if dense:
+        said.append(
+            f"what is denser than calcification is known to be is taken for something put into the head:"
+            f" {_named(dense)} (if nothing was, it is calcification that is missing here)"
+        )
+    message = f"{'; '.join(said)}; {mm3:.0f} mm3 were not counted"
+    return (Flag(code=FlagCode.FOREIGN_BODY, message=message, value=round(mm3, 1)),)
+
+
+def _is_dense_alone(evidence: Mapping[str, float]) -> bool:
+    """Whether nothing but its density says that it was put in."""
+    return "length_mm" not in evidence and "dots" not in evidence
+
+
+def _named(words: Sequence[str]) -> str:
+    return ", ".join(
         f"{words.count(word)} × {word}" if words.count(word) > 1 else word for word in dict.fromkeys(words)
     )
-    message = f"what was put into the head is not calcification: {named}; {mm3:.0f} mm3 were not counted"
-    return (Flag(code=FlagCode.FOREIGN_BODY, message=message, value=round(mm3, 1)),)
 
 
 def _words(evidence: Mapping[str, float]) -> str:

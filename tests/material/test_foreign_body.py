@@ -300,3 +300,4 @@ def test_what_fills_thick_slices_is_as_dense_as_it_looks(radius_mm: float, kept:
     lesions, out = recognised(scan)
     assert lesions.lesions
     assert (not out.lesions) is kept
+    assert kept or "if nothing was, it is calcification that is missing here" in out.flags[0].message

@@ -16,6 +16,7 @@ _WRITTEN = re.compile(r"\s*(<=|>=|=<|=>|[<>≤≥])?\s*([-+]?\d[\d.,]*)\s*(.*?)\
 _DECIMAL = re.compile(r"([-+]?\d+)(?:([.,])(\d+))?")
 _RANGE = re.compile(r"\s*(\d[\d.,]*)\s*(?:-|–|—|\bto\b)\s*(\d[\d.,]*)\s*(.*?)\s*", re.DOTALL)
 _CUT_OFF = re.compile(r"\d+(\s*[^\s\d].*)?")
+_PER_DECILITRE = re.compile(r"(?<=g)/100ml$|(?<=mg)%$")
 _THOUSANDS = 3
 _LARGEST = 1e9
 
@@ -44,12 +45,13 @@ def refuse_cut_off(given: Mapping[Any, object], where: str) -> None:
 
 
 def plain_unit(unit: str) -> str:
-    """A unit without spaces, in small letters, micro as u.
+    """A unit without spaces, in small letters, micro as u, for a hundred millilitres a decilitre.
 
-    >>> plain_unit("µg / L")
-    'ug/l'
+    >>> plain_unit("µg / L"), plain_unit("mg/100 mL"), plain_unit("mg%")
+    ('ug/l', 'mg/dl', 'mg/dl')
     """
-    return unit.strip().lower().replace(" ", "").replace("µ", "u").replace("μ", "u").replace("mcg", "ug")
+    plain = unit.strip().lower().replace(" ", "").replace("µ", "u").replace("μ", "u").replace("mcg", "ug")
+    return _PER_DECILITRE.sub("/dl", plain)
 
 
 def factor_of(units: Mapping[str, float], unit: object, label: str, where: str) -> float:

@@ -17,7 +17,9 @@ from calcscan.guideline.facts.verdict import Person, judge
     [
         ("calcium", (2.5, "mmol/L"), (10.02, "mg/dL")),
         ("calcium", (2.5, "mmol/L"), (5.0, "mEq/L")),
+        ("calcium", (2.5, "mmol/L"), (10.02, "mg/100 ml")),
         ("phosphate", (1.0, "mmol/L"), (3.097, "mg/dL")),
+        ("phosphate", (1.0, "mmol/L"), (3.097, "mg%")),
         ("magnesium", (0.8, "mmol/L"), (1.944, "mg/dL")),
         ("magnesium", (0.8, "mmol/L"), (1.6, "mEq/L")),
         ("pth", (40, "pg/mL"), (40, "ng/L")),

@@ -29,6 +29,7 @@ from calcscan.grid.isotropic import resample_isotropic
 from calcscan.inspection.brain_defect import brain_defect_flags
 from calcscan.inspection.mass_effect import mass_effect_flags
 from calcscan.knowledge.stage_settings import StageSettings
+from calcscan.measurement.blur import blur_of
 from calcscan.model import AIR_HU, Atlas, Intracranial, Registration, Scan, SearchRegion
 from calcscan.quality import judge_quality
 from calcscan.registration import register_atlas
@@ -114,7 +115,14 @@ def _shortened(scan: Scan, head: Head, atlas: Atlas, settings: StageSettings) ->
     registration = register_atlas(region, atlas, settings=settings.registration)
     flags = (*mass_effect_flags(registration, settings.inspection), *brain_defect_flags(region, settings.inspection))
     lesions = search(scan, region, registration, atlas, settings=settings)
-    return Examination(intracranial=region, registration=registration, lesions=lesions, inspection_flags=flags)
+    return Examination(
+        intracranial=region,
+        registration=registration,
+        lesions=lesions,
+        scan=scan,
+        blur=blur_of(scan, settings.blur),
+        inspection_flags=flags,
+    )
 
 
 def examine(

@@ -102,14 +102,14 @@ def _volumes(report: Report) -> list[str]:
         kind = "outlined lesion" if _given(report) else "calcification"
         words = f"{count} {kind}{'s' if count > 1 else ''}, {_number(total_mm3)} mm3 in all, not attributed to a site."
         return [words, *_left_out(report), *([] if _given(report) else _no_floor(report)), *_regions(report)]
-    lines = [f"{'calcification, mm3':<24}{'right':>10}{'midline':>10}{'left':>10}   grade"]
     every: dict[str, dict[Side, SiteEntry]] = {}
     for entry in report.sites:
         every.setdefault(entry.site, {})[entry.side or Side.MIDLINE] = entry
-    for site, by_side in list(sites.items())[:_MOST_SITES]:
-        cells = "".join(f"{_cell(every[site].get(side)):>10}" for side in _COLUMNS)
-        lines.append(f"{in_words(site):<24}{cells}   {_grades(by_side)}")
-    lines += _meaning(lines[1:])
+    rows = [
+        (in_words(site), *(_cell(every[site].get(side)) for side in _COLUMNS), _grades(by_side))
+        for site, by_side in list(sites.items())[:_MOST_SITES]
+    ]
+    lines = [*_table(("mm3 (95 % interval)", "right", "midline", "left", "grade"), rows), *_meaning(rows)]
     if len(sites) > _MOST_SITES:
         lines.append(f"and {len(sites) - _MOST_SITES} more sites in sites.csv")
     if report.quality.state == State.ABSTAIN:
@@ -150,17 +150,30 @@ def _left_out(report: Report) -> list[str]:
     return _hanging("Found, not counted as calcification: ", "; ".join(parts) + ".") if parts else []
 
 
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Names to the left, volumes to the right of columns as wide as they need, grades behind them."""
+    first, *widths = [max(len(row[n]) for row in (head, *rows)) + 3 for n in range(len(head) - 1)]
+    lines = []
+    for name, *cells, end in (head, *rows):
+        columns = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines.append(f"{name:<{first - 3}}{columns}   {end}")
+    return lines
+
+
 def _cell(entry: SiteEntry | None) -> str:
-    """A volume; empty only where the site has no such side."""
+    """A volume with its interval; empty only where the site has no such side."""
     if entry is None:
         return ""
-    return _UNKNOWN if entry.volume_mm3 is None else _number(entry.volume_mm3) if entry.count else _NONE
+    if entry.volume_mm3 is None or not entry.count:
+        return _UNKNOWN if entry.volume_mm3 is None else _NONE
+    ends = [_number(end) for end in (entry.volume_low_mm3, entry.volume_high_mm3) if end is not None]
+    return f"{_number(entry.volume_mm3)} ({'-'.join(ends)})"
 
 
-def _meaning(rows: Sequence[str]) -> list[str]:
+def _meaning(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """What the signs in the rows of the table mean."""
     signs = {_NONE: "none detected", _UNKNOWN: "not known"}
-    used = [f"{sign} {words}" for sign, words in signs.items() if any(f" {sign} " in row for row in rows)]
+    used = [f"{sign} {words}" for sign, words in signs.items() if any(sign in row for row in rows)]
     return [f"({', '.join(used)})"] if used else []
 
 

@@ -77,7 +77,7 @@ def test_a_large_even_deposit_in_thin_slices_has_a_narrow_interval():
     (assumed,) = detect_lesions(scan, intracranial).lesions
     (measured,) = detect_lesions(measured_blur(scan, 0.5), intracranial).lesions
     assert measured.volume_high_mm3 / measured.volume_low_mm3 < 1.12
-    assert assumed.volume_high_mm3 / assumed.volume_low_mm3 < 1.3
+    assert assumed.volume_high_mm3 / assumed.volume_low_mm3 < 1.4  # a blur that is assumed may be off by a third
 
 
 def test_overlapping_slices_count_once():

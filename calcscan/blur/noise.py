@@ -64,22 +64,31 @@ def _soft_tiles(scan: Scan, settings: BlurSettings) -> _Tiles:
     all_rows, all_columns = scan.hu.shape[1:]
     first_j = np.arange(all_rows // _SIDE, all_rows - all_rows // _SIDE - rows, max(rows // 2, 1))
     first_i = np.arange(all_columns // _SIDE, all_columns - all_columns // _SIDE - columns, max(columns // 2, 1))
+    in_rows, in_columns = _windows(first_j, rows, all_rows), _windows(first_i, columns, all_columns)
     found = []
     looked_at = np.unique(np.linspace(0, len(scan.hu) - 1, int(settings.noise_slices)).round().astype(int))
     for k in looked_at.tolist():
         soft = (scan.hu[k] > settings.noise_low_hu) & (scan.hu[k] < settings.noise_high_hu)
         if soft.sum() < rows * columns:
             continue
-        summed = np.pad(soft.cumsum(axis=0, dtype=np.int64).cumsum(axis=1), ((1, 0), (1, 0)))
-        j, i = np.meshgrid(first_j, first_i, indexing="ij")
-        held = summed[j + rows, i + columns] - summed[j, i + columns] - summed[j + rows, i] + summed[j, i]
-        whole = held >= settings.noise_soft_share * rows * columns
-        found.append(np.stack([np.full(int(whole.sum()), k), j[whole], i[whole]], axis=1))
+        held = in_rows @ soft.astype(np.float32) @ in_columns.T
+        j, i = np.nonzero(held >= settings.noise_soft_share * rows * columns)
+        found.append(np.stack([np.full(len(j), k), first_j[j], first_i[i]], axis=1))
     at = np.concatenate(found) if found else np.empty((0, 3), np.int64)
     most = int(settings.noise_most_tiles)
     if len(at) > most:
         at = at[np.linspace(0, len(at) - 1, most).round().astype(int)]
     return _Tiles(at=at, rows=rows, columns=columns)
+
+
+def _windows(first: npt.NDArray[np.int64], length: int, count: int) -> npt.NDArray[np.float32]:
+    """What sums so many values from each of `first` (n,) on, as a matrix (n, count).
+
+    >>> (_windows(np.array([0, 1]), 2, 3) @ np.array([1, 2, 4])).tolist()
+    [3.0, 6.0]
+    """
+    away = np.arange(count) - first[:, None]
+    return np.asarray((away >= 0) & (away < length), np.float32)
 
 
 def _across(scan: Scan, tiles: _Tiles, expected_mm: Array, settings: BlurSettings) -> tuple[float | None, float | None]:

@@ -31,11 +31,6 @@ _BESIDE_MM = 5.0
 _TISSUE_MM = 6.0
 _CLIP_HU = 40.0
 """Beyond this a spot would make a line of its own."""
-_DENSE_HU = 80.0
-"""Above brain: what reaches so far, and what lies beside it, is calcium or metal itself and shows no streak. Its edges
-are as straight as it is, and fine deposits in rows, as in Fahr's disease, look like bands."""
-_AS_DARK = 0.25
-"""Where there is so much as far below brain, metal casts what is dense: its streaks are as dark as they are bright."""
 _FEWEST_MM2 = 2500.0
 _TO_SIGMA = 1.4826
 
@@ -133,7 +128,7 @@ def _measured_slab(
     inside = deep > settings.streak_depth_mm
     if inside.sum() * bands.pixel_mm.prod() < _FEWEST_MM2:
         return None
-    rest = _without_tissue(_blocks(np.mean(hu, axis=0, dtype=np.float32), block), inside, bands.pixel_mm)
+    rest = _without_tissue(_blocks(np.mean(hu, axis=0, dtype=np.float32), block), inside, bands.pixel_mm, settings)
     noise_hu = _TO_SIGMA * float(np.median(np.abs(rest[inside])))
     least_hu = float(np.clip(settings.streak_noise * noise_hu, *settings.streak_hu))
     within = tuple(slice(size) for size in rest.shape)
@@ -166,11 +161,11 @@ def _blocks(image: npt.NDArray[np.generic], block: tuple[int, ...]) -> Field:
     return np.asarray(whole.reshape(rows, block[0], columns, block[1]).mean(axis=(1, 3)))
 
 
-def _without_tissue(hu: Field, inside: Mask, pixel_mm: npt.NDArray[np.float64]) -> Field:
-    """What varies over less than brain and fluid do; 0 outside."""
+def _without_tissue(hu: Field, inside: Mask, pixel_mm: npt.NDArray[np.float64], settings: InspectionSettings) -> Field:
+    """What varies over less than brain and fluid do; 0 outside, and in and beside calcium."""
     above_hu = hu - np.median(hu[inside])
-    dense, dark = inside & (above_hu >= _DENSE_HU), inside & (above_hu <= -_DENSE_HU)
-    if dark.sum() > _AS_DARK * dense.sum():
+    dense, dark = (inside & (side * above_hu >= settings.streak_dense_hu) for side in (1.0, -1.0))
+    if dark.sum() > settings.streak_as_dark * dense.sum():
         dense = np.zeros_like(dense)
     calcified = ndimage.binary_dilation(dense, iterations=2)
     tissue = inside & ~calcified

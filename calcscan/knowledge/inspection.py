@@ -107,5 +107,7 @@ class InspectionSettings(Settings, frozen=True, kw_only=True):
     streak_hu: tuple[float, float]
     streak_noise: float
     streak_share: float
+    streak_dense_hu: float
+    streak_as_dark: float
     midline_shift_mm: float
     caudate_fluid_share: float
